@@ -1,0 +1,76 @@
+import { type Code, codeOf, type Reason } from './reasons.ts'
+
+/** What was wrong with one field of a request. */
+export interface FieldViolation {
+  /** As in `messages[2].parts[0].image`. */
+  readonly field: string
+  readonly description: string
+}
+
+/** What an upstream said of a failure. */
+export interface UpstreamFailure {
+  /** Its HTTP status. */
+  readonly status?: number
+  /** Its own error code, in its own words. */
+  readonly code?: string
+  /** Its id of the request, for its support. */
+  readonly requestId?: string
+}
+
+export interface ErrorFacts {
+  /** Whether another target may be asked. Decided where the error is born. Default: no. */
+  readonly fallback?: boolean
+  /** Whether the same target may be asked once more. Decided where the error is born. Default: no. */
+  readonly retry?: boolean
+  /** How long the upstream or the limit asks to wait, in ms. */
+  readonly retryAfter?: number
+  readonly fields?: readonly FieldViolation[]
+  readonly provider?: string
+  readonly model?: string
+  readonly upstream?: UpstreamFailure
+  /** What was caught; for the log, never for the caller. */
+  readonly cause?: unknown
+}
+
+/**
+ * The only error that is thrown. `message` is for the caller: what was wrong and what to change, never a key, a prompt
+ * or a vendor's body.
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError'
+  readonly reason: Reason
+  readonly fallback: boolean
+  readonly retry: boolean
+  readonly facts: ErrorFacts
+
+  constructor(reason: Reason, message: string, facts: ErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
+    this.reason = reason
+    this.fallback = facts.fallback ?? false
+    this.retry = facts.retry ?? false
+    this.facts = facts
+  }
+
+  get code(): Code {
+    return codeOf(this.reason)
+  }
+
+  /** A failure of this program, unless it is a GatewayError already. */
+  static from(error: unknown): GatewayError {
+    if (error instanceof GatewayError) return error
+    return new GatewayError('INTERNAL', 'The gateway failed; its log says why.', { cause: error })
+  }
+}
+
+/** INVALID_ARGUMENT for one field of the request. */
+export function invalid(field: string, description: string): GatewayError {
+  return new GatewayError('INVALID_REQUEST', `${field}: ${description}`, { fields: [{ field, description }] })
+}
+
+/** A target cannot carry part of the request; another one may. */
+export function unsupported(field: string, description: string): GatewayError {
+  return new GatewayError('UNSUPPORTED', `${field}: ${description}`, {
+    fallback: true,
+    fields: [{ field, description }],
+  })
+}

@@ -1,0 +1,157 @@
+import type { Cancellation } from './cancellation.ts'
+import { GatewayError } from './error.ts'
+
+/** Hears what is produced. An ending is an error or nothing. */
+export interface Watcher<in E> {
+  event?(event: E): void
+  /** Told exactly once. A promise holds the reader's ending back until it is settled. */
+  end(error?: GatewayError): void | Promise<void>
+}
+
+/** Takes what is produced, in its own time. */
+export interface Reader<in E> {
+  /** False when it is full: nothing more is given until `resume`. */
+  event(event: E): boolean
+  /** Told exactly once, after every watcher. */
+  end(error?: GatewayError): void
+}
+
+/** Where the events come from. After `cancel` it must be silent and hold no resource. */
+export interface Source {
+  pause(): void
+  resume(): void
+  cancel(reason: GatewayError): void
+}
+
+type State = 'open' | 'produced' | 'over'
+
+/**
+ * The events of one call, pushed from the upstream's chunk to the client's frame in one turn of the loop.
+ *
+ * It keeps the one promise that matters: every watcher and the reader are told exactly one ending, be it that the
+ * producer is done, that it failed, or that the call is cancelled while nobody reads.
+ */
+export class EventStream<E> {
+  readonly #source: Source
+  readonly #stopListening: () => void
+  #watchers: Watcher<E>[] = []
+  #reader: Reader<E> | undefined
+  /** Produced and not yet read. The source is paused while there is any. */
+  #waiting: E[] = []
+  #paused = false
+  #readerFull = false
+  #state: State = 'open'
+  #ending: GatewayError | undefined
+
+  constructor(cancellation: Cancellation, source: Source) {
+    this.#source = source
+    this.#stopListening = cancellation.onCancel((reason) => this.#cancel(reason))
+  }
+
+  /** Producer: the next event. Ignored after the ending. */
+  push(event: E): void {
+    if (this.#state !== 'open') return
+    try {
+      for (const watcher of this.#watchers) watcher.event?.(event)
+      if (this.#reader && !this.#readerFull && this.#waiting.length === 0) {
+        this.#readerFull = !this.#reader.event(event)
+      } else {
+        this.#waiting.push(event)
+      }
+    } catch (error) {
+      this.#cancel(GatewayError.from(error))
+      return
+    }
+    if ((this.#readerFull || !this.#reader) && !this.#paused && this.#isOpen()) {
+      this.#paused = true
+      this.#source.pause()
+    }
+  }
+
+  /** Producer: there is no more. Ignored after the first ending. */
+  end(error?: GatewayError): void {
+    if (this.#state !== 'open') return
+    this.#state = 'produced'
+    this.#ending = error
+    if (this.#reader && this.#waiting.length === 0) this.#settle(error)
+  }
+
+  /** Policies: hear everything from the first event on. The first to watch, the innermost, is told first. */
+  watch(watcher: Watcher<E>): void {
+    if (this.#state === 'over') {
+      void watcher.end(this.#ending)
+      return
+    }
+    if (this.#reader) throw new Error('too late to watch: the stream is being read')
+    if (watcher.event) for (const event of this.#waiting) watcher.event(event)
+    this.#watchers.push(watcher)
+  }
+
+  /** The one consumer. */
+  read(reader: Reader<E>): void {
+    this.#reader = reader
+    if (this.#state === 'over') reader.end(this.#ending)
+    else this.resume()
+  }
+
+  /** The reader has room again. */
+  resume(): void {
+    if (this.#state === 'over' || !this.#reader) return
+    this.#readerFull = false
+    let taken = 0
+    try {
+      while (taken < this.#waiting.length && !this.#readerFull) {
+        this.#readerFull = !this.#reader.event(this.#waiting[taken++] as E) // taken < length: there is one
+      }
+    } catch (error) {
+      this.#cancel(GatewayError.from(error))
+      return
+    }
+    this.#waiting = taken === this.#waiting.length ? [] : this.#waiting.slice(taken)
+    if (this.#waiting.length > 0) return
+    if (this.#state === 'produced') this.#settle(this.#ending)
+    else if (this.#paused && !this.#readerFull && this.#isOpen()) {
+      this.#paused = false
+      this.#source.resume()
+    }
+  }
+
+  /** Asked anew after foreign code ran, which may have ended the stream. */
+  #isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  #cancel(reason: GatewayError): void {
+    if (this.#state === 'over') return
+    if (this.#state === 'open') this.#source.cancel(reason)
+    this.#settle(reason)
+  }
+
+  #settle(error: GatewayError | undefined): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#ending = error
+    this.#waiting = []
+    this.#stopListening()
+    const watchers = this.#watchers
+    this.#watchers = []
+    let ending = error
+    const held: Promise<void>[] = []
+    for (const watcher of watchers) {
+      try {
+        const told = watcher.end(error)
+        if (told) held.push(told)
+      } catch (thrown) {
+        ending ??= GatewayError.from(thrown)
+      }
+    }
+    if (held.length === 0) {
+      this.#reader?.end(ending)
+      return
+    }
+    Promise.all(held).then(
+      () => this.#reader?.end(ending),
+      (thrown) => this.#reader?.end(ending ?? GatewayError.from(thrown)),
+    )
+  }
+}

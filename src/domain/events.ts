@@ -1,0 +1,113 @@
+import type {
+  ChatEvent,
+  Citation,
+  Cost,
+  Embedding,
+  FinishReason,
+  Message,
+  Part,
+  Reasoning,
+  Route,
+  ToolCall,
+  Usage,
+} from './types.ts'
+
+/** What an embedding call is told: vectors in any order, then the finish. Never on the wire. */
+export interface EmbedEvent {
+  readonly event:
+    | { readonly case: 'embeddings'; readonly value: readonly Embedding[] }
+    | { readonly case: 'finish'; readonly value: EmbedFinish }
+}
+
+export interface EmbedFinish {
+  readonly usage?: Usage | undefined
+  readonly cost?: Cost | undefined
+  readonly route?: Route | undefined
+}
+
+/** The events of any call. They all end in a `finish` with usage, cost and route. */
+export type AnyEvent = ChatEvent | EmbedEvent
+
+/** The parts of a `finish` that every call has. */
+export function finishOf(event: AnyEvent): EmbedFinish | undefined {
+  return event.event.case === 'finish' ? event.event.value : undefined
+}
+
+/*
+ * Literals, because `create()` costs several times as much and these are made for every token.
+ */
+
+export function startEvent(id: string, route: Route): ChatEvent {
+  return chatEvent({ case: 'start', value: { $typeName: 'llmgateway.v1.StartEvent', id, route } })
+}
+
+export function textEvent(text: string): ChatEvent {
+  return chatEvent({ case: 'text', value: { $typeName: 'llmgateway.v1.TextEvent', text } })
+}
+
+export function reasoningEvent(index: number, { text, signature, redacted }: ReasoningPiece): ChatEvent {
+  const value = {
+    $typeName: 'llmgateway.v1.ReasoningEvent',
+    index,
+    text: text ?? '',
+    signature: signature ?? '',
+    redacted: redacted ?? '',
+  } as const
+  return chatEvent({ case: 'reasoning', value })
+}
+export type ReasoningPiece = Partial<Pick<Reasoning, 'text' | 'signature' | 'redacted'>>
+
+export function toolCallEvent(index: number, { id, name, arguments: text, signature }: ToolCallPiece): ChatEvent {
+  const value = {
+    $typeName: 'llmgateway.v1.ToolCallEvent',
+    index,
+    id: id ?? '',
+    name: name ?? '',
+    arguments: text ?? '',
+    signature: signature ?? '',
+  } as const
+  return chatEvent({ case: 'toolCall', value })
+}
+export type ToolCallPiece = Partial<Pick<ToolCall, 'id' | 'name' | 'arguments' | 'signature'>>
+
+export function refusalEvent(text: string): ChatEvent {
+  return chatEvent({ case: 'refusal', value: { $typeName: 'llmgateway.v1.RefusalEvent', text } })
+}
+
+export function partEvent(part: Part): ChatEvent {
+  return chatEvent({ case: 'part', value: { $typeName: 'llmgateway.v1.PartEvent', part } })
+}
+
+export function citationEvent(citation: Citation): ChatEvent {
+  return chatEvent({ case: 'citation', value: { $typeName: 'llmgateway.v1.CitationEvent', citation } })
+}
+
+export interface ChatFinish extends EmbedFinish {
+  readonly finishReason: FinishReason
+  /** The vendor's own word, empty when it gave none. */
+  readonly rawFinishReason: string
+}
+
+export function finishEvent(finish: ChatFinish): ChatEvent {
+  return chatEvent({ case: 'finish', value: { $typeName: 'llmgateway.v1.FinishEvent', ...finish } })
+}
+
+function chatEvent(event: ChatEvent['event']): ChatEvent {
+  return { $typeName: 'llmgateway.v1.ChatEvent', event }
+}
+
+/** A message without content, to be filled. */
+export function emptyMessage(role: Message['role']): Message {
+  return {
+    $typeName: 'llmgateway.v1.Message',
+    role,
+    content: '',
+    parts: [],
+    reasoning: [],
+    toolCalls: [],
+    toolCallId: '',
+    name: '',
+    refusal: '',
+    citations: [],
+  }
+}

@@ -1,0 +1,125 @@
+import type { EventStream } from './event-stream.ts'
+import { type EmbedEvent, type EmbedFinish, emptyMessage } from './events.ts'
+import { type ChatEvent, type ChatResponse, type EmbedResponse, FinishReason, type Message, Role } from './types.ts'
+
+/** Joins the events of a chat to the answer that they are the pieces of. */
+export function foldChat(events: EventStream<ChatEvent>): Promise<ChatResponse> {
+  const message = emptyMessage(Role.ASSISTANT)
+  const response: ChatResponse = {
+    $typeName: 'llmgateway.v1.ChatResponse',
+    id: '',
+    message,
+    finishReason: FinishReason.UNSPECIFIED,
+    rawFinishReason: '',
+  }
+  return consume(
+    events,
+    (event) => addToResponse(response, message, event),
+    () => response,
+  )
+}
+
+function addToResponse(response: ChatResponse, message: Message, { event }: ChatEvent): void {
+  switch (event.case) {
+    case 'start':
+      response.id = event.value.id
+      break
+    case 'finish': {
+      const { finishReason, rawFinishReason, usage, cost, route } = event.value
+      response.finishReason = finishReason
+      response.rawFinishReason = rawFinishReason
+      if (usage) response.usage = usage
+      if (cost) response.cost = cost
+      if (route) response.route = route
+      break
+    }
+    default:
+      addToMessage(message, event)
+  }
+}
+
+function addToMessage(message: Message, event: ChatEvent['event']): void {
+  switch (event.case) {
+    case 'text':
+      message.content += event.value.text
+      break
+    case 'reasoning': {
+      const { index, text, signature, redacted } = event.value
+      const block = at(message.reasoning, index, emptyReasoning)
+      block.text += text
+      block.signature += signature
+      block.redacted += redacted
+      break
+    }
+    case 'toolCall': {
+      const { index, id, name, arguments: text, signature } = event.value
+      const call = at(message.toolCalls, index, emptyToolCall)
+      call.id ||= id
+      call.name ||= name
+      call.arguments += text
+      call.signature ||= signature
+      break
+    }
+    case 'refusal':
+      message.refusal += event.value.text
+      break
+    case 'part':
+      if (event.value.part) message.parts.push(event.value.part)
+      break
+    case 'citation':
+      if (event.value.citation) message.citations.push(event.value.citation)
+      break
+  }
+}
+
+/** Joins the batches of an embedding call, in the order of the inputs. */
+export function foldEmbed(events: EventStream<EmbedEvent>): Promise<EmbedResponse> {
+  const response: EmbedResponse = { $typeName: 'llmgateway.v1.EmbedResponse', embeddings: [] }
+  let finish: EmbedFinish | undefined
+  return consume(
+    events,
+    ({ event }) => {
+      if (event.case === 'finish') finish = event.value
+      else for (const embedding of event.value) response.embeddings[embedding.index] = embedding
+    },
+    () => {
+      if (finish?.usage) response.usage = finish.usage
+      if (finish?.cost) response.cost = finish.cost
+      if (finish?.route) response.route = finish.route
+      return response
+    },
+  )
+}
+
+function consume<E, R>(events: EventStream<E>, take: (event: E) => void, result: () => R): Promise<R> {
+  return new Promise((resolve, reject) => {
+    events.read({
+      event(event) {
+        take(event)
+        return true
+      },
+      end(error) {
+        if (error) reject(error)
+        else resolve(result())
+      },
+    })
+  })
+}
+
+/** Indices arrive in order, without a gap: whoever produces the events sees to that. */
+function at<T>(list: T[], index: number, make: () => T): T {
+  let item = list[index]
+  if (!item) {
+    item = make()
+    list[index] = item
+  }
+  return item
+}
+
+function emptyReasoning() {
+  return { $typeName: 'llmgateway.v1.Reasoning' as const, text: '', signature: '', redacted: '' }
+}
+
+function emptyToolCall() {
+  return { $typeName: 'llmgateway.v1.ToolCall' as const, id: '', name: '', arguments: '', signature: '' }
+}

@@ -1,0 +1,43 @@
+import type { Cost, Usage } from './types.ts'
+
+/** Integer nano-dollars: 1 USD is 1e9. Exact up to 9 million USD in one number. */
+export type NanoDollars = number
+
+/** The cost of a call before it is put on the wire. */
+export interface Bill {
+  readonly input: NanoDollars
+  readonly output: NanoDollars
+}
+
+/** The price of one model. */
+export interface ModelPrice {
+  /** What this usage costs; undefined when too little is known of the usage to say. */
+  bill(usage: Usage): Bill | undefined
+  /** USD for a million tokens at the lowest tier, for display. */
+  readonly list: {
+    readonly input: number
+    readonly output: number
+    readonly cachedInput?: number
+    readonly cacheWrite?: number
+  }
+}
+
+const NANO = 1e9
+
+export function nanoDollars(usd: number): NanoDollars {
+  return Math.round(usd * NANO)
+}
+
+export function dollars(nano: NanoDollars): number {
+  return nano / NANO
+}
+
+export function costOf(bill: Bill, estimated: boolean): Cost {
+  return {
+    $typeName: 'llmgateway.v1.Cost',
+    usd: dollars(bill.input + bill.output),
+    inputUsd: dollars(bill.input),
+    outputUsd: dollars(bill.output),
+    estimated,
+  }
+}

@@ -1,0 +1,73 @@
+import type { AnyRequest, Call, CallContext, Caller, Defaults } from './call.ts'
+import type { EventStream, Watcher } from './event-stream.ts'
+import type { AnyEvent, EmbedEvent } from './events.ts'
+import type { ModelPrice } from './money.ts'
+import type { AttemptRecord } from './trail.ts'
+import type { Capability, ChatEvent, ChatRequest, EmbedRequest } from './types.ts'
+
+/** One attempt's question to a provider. */
+export interface Ask<R extends AnyRequest> {
+  readonly request: R
+  readonly model: string
+  readonly defaults: Defaults
+  readonly context: CallContext
+  /** Whether the caller wants the answer as it is made. */
+  readonly stream: boolean
+  /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
+  readonly firstEventBy: number
+  /** To be filled with the key and the status; ended by the provider when the answer is complete. */
+  readonly attempt: AttemptRecord
+  /** W3C trace context for the upstream; undefined when the call is not traced. */
+  readonly traceparent: string | undefined
+}
+
+/** A configured provider. */
+export interface Provider {
+  readonly name: string
+  readonly kind: string
+  readonly baseUrl: string
+  readonly defaultModel: string | undefined
+  readonly capabilities: readonly Capability[]
+  readonly keyIds: readonly string[]
+  /** Settles when the first meaningful event is in hand; the last event of a complete answer is `finish`. */
+  chat(ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>>
+  embed(ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>>
+  /** The vendor's model ids. Costs nothing. Fails after `timeout` ms. */
+  listModels(timeout: number): Promise<readonly string[]>
+  /** Model ids that are known without asking. */
+  catalogue(): readonly string[]
+  /** What is known of a model without asking. */
+  describe(model: string): ModelFacts
+  /** Lets go of its connections. */
+  close(): Promise<void>
+}
+
+export interface ModelFacts {
+  readonly price?: ModelPrice | undefined
+  /** In tokens. */
+  readonly contextWindow?: number | undefined
+}
+
+/** Tells who calls. */
+export interface Callers {
+  /** Throws UNAUTHENTICATED, with the same text whatever was wrong. */
+  identify(context: CallContext): Caller | Promise<Caller>
+}
+
+/** Records calls. */
+export interface Telemetry {
+  /** A call has begun. */
+  begin(call: Call): CallTelemetry
+}
+
+/** Records one call, to its ending. */
+export interface CallTelemetry extends Watcher<AnyEvent> {
+  /** An attempt has begun. */
+  attempt(attempt: AttemptRecord): AttemptTelemetry
+}
+
+/** Records one attempt, to its ending. */
+export interface AttemptTelemetry extends Watcher<AnyEvent> {
+  /** W3C trace context for the upstream; undefined when the call is not traced. */
+  readonly traceparent: string | undefined
+}

@@ -1,0 +1,187 @@
+import type { z } from 'zod'
+import type { Defaults } from '../domain/call.ts'
+import type { GatewayError } from '../domain/error.ts'
+import type { ReasoningPiece, ToolCallPiece } from '../domain/events.ts'
+import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
+
+/**
+ * What a vendor is made of. A wire is how a vendor's API is spoken: pure mapping, no key, no socket, no clock. A kind
+ * is a vendor: a wire with its address, its environment variables and its quirks, all of it data.
+ */
+
+/** A vendor, or a family of servers, that can be configured under `providers`. */
+export interface ProviderKind {
+  /** As in the configuration's `kind`. */
+  readonly kind: string
+  readonly wire: Wire
+  /** Where the vendor is reached; undefined when it has no fixed address and must be told. */
+  readonly baseUrl?: string
+  /** How a key is sent; undefined for servers that ask for none. */
+  readonly key?: KeyHeader
+  /** Whether it can only be used with a key. Default: yes, where `key` is given. */
+  readonly keyOptional?: boolean
+  /** Environment variables that configure it, each list by falling rank. */
+  readonly environment: {
+    readonly keys?: readonly string[]
+    readonly baseUrl?: readonly string[]
+    readonly defaultModel?: readonly string[]
+    /** Further options by their name in the configuration. */
+    readonly options?: Readonly<Record<string, readonly string[]>>
+  }
+  /** Whether it runs on the operator's own machines: a missing model is to be pulled, calls cost nothing. */
+  readonly local?: boolean
+  /** The vendor's id in the price tables; undefined when they do not hold it. */
+  readonly prices?: string
+  readonly capabilities: readonly Capability[]
+  /** Options of its own in the configuration, beside those of every provider. */
+  readonly options?: z.ZodRawShape
+  /** Departures from the wire, for the wire to read. */
+  readonly dialect?: Readonly<Record<string, unknown>>
+}
+
+/** The request header that carries a key: `<name>: <prefix><key>`. */
+export interface KeyHeader {
+  readonly name: string
+  readonly prefix: string
+}
+
+/** How a vendor's API is spoken. Made once for each configured provider. */
+export interface Wire {
+  readonly chat: ChatWire
+  readonly embed?: EmbedWire
+  readonly models: ModelsWire
+  /** What an error body says, whatever its shape; undefined where it says nothing. */
+  readError(body: unknown): VendorError | undefined
+}
+
+/** The facts of the configured provider that a wire may need. */
+export interface WireContext {
+  readonly model: string
+  /** The options of the kind's own, as configured. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly dialect: Readonly<Record<string, unknown>>
+  /** The fields of `provider_options` for this provider, checked; to be merged into the body last. */
+  readonly extra: Readonly<Record<string, unknown>>
+  /** A tuning field cannot be sent: it is left out, and the caller is told; throws when the caller was strict. */
+  leaveOut(field: string, why: string): void
+}
+
+export interface ChatWire {
+  /** Throws UNSUPPORTED for content that the vendor cannot carry. */
+  encode(
+    request: ChatRequest,
+    context: WireContext & { readonly stream: boolean; readonly defaults: Defaults },
+  ): UpstreamRequest
+  decoder(sink: ChatSink): ChatDecoder
+}
+
+export interface EmbedWire {
+  /** The most inputs in one request. */
+  readonly batch: number
+  encode(request: EmbedRequest, inputs: readonly string[], context: WireContext): UpstreamRequest
+  /** The vectors in the order of the inputs. Throws UPSTREAM_MALFORMED. */
+  decode(body: unknown): EmbedReply
+}
+
+export interface ModelsWire {
+  request(options: Readonly<Record<string, unknown>>): { readonly path: string }
+  /** Model ids. Throws UPSTREAM_MALFORMED. */
+  decode(body: unknown): readonly string[]
+}
+
+export interface UpstreamRequest {
+  /** Appended to the base URL, with its query, every segment encoded. */
+  readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
+  /** JSON. */
+  readonly body: string
+}
+
+/** Reads one reply. Whatever it is given, it does not throw: what it cannot read it tells the sink as a failure. */
+export interface ChatDecoder {
+  /** The whole reply, when it is one JSON body. */
+  whole(body: unknown): void
+  /** The next frame of a streamed reply: the data of an SSE event, or a line of NDJSON. */
+  frame(data: string, event: string): void
+  /** The reply has ended without a break of the connection. Tells the sink `done` or that it was cut. */
+  end(): void
+}
+
+/**
+ * Takes what a vendor says, in the vendor's order, and makes the caller's events of it. Written once; decoders only
+ * call it. After `done` or `fail` everything is ignored.
+ */
+export interface ChatSink {
+  /** The vendor's id of the answer and the model that it says it used. What is not a text, or empty, is ignored. */
+  identify(id: unknown, model: unknown): void
+  /** Empty texts are ignored. */
+  text(text: string): void
+  /** `index` counts the blocks of reasoning from 0 without a gap. */
+  reasoning(index: number, piece: ReasoningPiece): void
+  /** `index` counts the calls from 0 without a gap. A call that gets no id from the vendor gets one here. */
+  toolCall(index: number, piece: ToolCallPiece): void
+  refusal(text: string): void
+  part(part: Part): void
+  citation(citation: Citation): void
+  /** What the vendor reports; later reports replace earlier ones. */
+  usage(usage: Usage): void
+  /** A departure that the caller should know. */
+  warn(warning: string): void
+  /** Why the model stopped. Does not end the answer: usage may follow. */
+  stop(reason: FinishReason, raw: string): void
+  /** Whether `stop` was called. */
+  readonly stopped: boolean
+  /** Whether `done` or `fail` was called. */
+  readonly ended: boolean
+  /** The answer is complete. */
+  done(): void
+  fail(error: GatewayError): void
+  /** The vendor reports a failure inside a reply that had begun well (HTTP 200). */
+  failWith(error: VendorError): void
+}
+
+/** A vendor's error, in its own words. They are read, and never shown to a caller but for `code`. */
+export interface VendorError {
+  /** Its HTTP-like status, where the body names one. */
+  readonly status?: number
+  readonly type?: string
+  readonly code?: string
+  readonly message?: string
+  /** The field that it complains of. */
+  readonly param?: string
+  /** How long it asks to wait, in ms. */
+  readonly retryAfter?: number
+}
+
+export interface EmbedReply {
+  readonly vectors: readonly number[][]
+  readonly usage: Usage | undefined
+  readonly model: string
+}
+
+export interface Timeouts {
+  /** To a connection, in ms. */
+  readonly connect: number
+  /** To the first meaningful event of a streamed call, in ms. */
+  readonly firstToken: number
+  /** Between two chunks of a streamed call, in ms. */
+  readonly idle: number
+  /** Of a whole upstream call, in ms. */
+  readonly total: number
+}
+
+/** One entry under `providers` in the configuration, with its defaults filled in. */
+export interface ProviderSettings {
+  readonly name: string
+  readonly kind: ProviderKind
+  readonly baseUrl: string
+  readonly keys: readonly string[]
+  readonly defaultModel?: string | undefined
+  /** Sent with every request. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeout: Timeouts
+  /** Whether Chat, too, is streamed by the vendor. */
+  readonly streamUnary: boolean
+  /** Fields of the kind's own. */
+  readonly options: Readonly<Record<string, unknown>>
+}
