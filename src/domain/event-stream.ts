@@ -53,7 +53,7 @@ export class EventStream<E> {
     if (this.#state !== 'open') return
     try {
       for (const watcher of this.#watchers) watcher.event?.(event)
-      if (this.#reader && !this.#readerFull && this.#waiting.length === 0) {
+      if (this.#reader && !this.#readerFull) {
         this.#readerFull = !this.#reader.event(event)
       } else {
         this.#waiting.push(event)
@@ -122,7 +122,6 @@ export class EventStream<E> {
   }
 
   #cancel(reason: GatewayError): void {
-    if (this.#state === 'over') return
     if (this.#state === 'open') this.#source.cancel(reason)
     this.#settle(reason)
   }

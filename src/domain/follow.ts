@@ -12,7 +12,7 @@ export type Handler<C, E extends AnyEvent = AnyEvent> = (call: C) => Promise<Eve
 export async function follow<C, E extends AnyEvent>(
   next: Handler<C, E>,
   call: C,
-  watcher: Watcher<E>,
+  watcher: Watcher<NoInfer<E>>,
 ): Promise<EventStream<E>> {
   let events: EventStream<E>
   try {

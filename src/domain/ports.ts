@@ -3,7 +3,7 @@ import type { EventStream, Watcher } from './event-stream.ts'
 import type { AnyEvent, EmbedEvent } from './events.ts'
 import type { ModelPrice } from './money.ts'
 import type { AttemptRecord } from './trail.ts'
-import type { Capability, ChatEvent, ChatRequest, EmbedRequest } from './types.ts'
+import type { Capability, ChatEvent, ChatRequest, EmbedRequest, StatsResponse } from './types.ts'
 
 /** One attempt's question to a provider. */
 export interface Ask<R extends AnyRequest> {
@@ -70,4 +70,26 @@ export interface CallTelemetry extends Watcher<AnyEvent> {
 export interface AttemptTelemetry extends Watcher<AnyEvent> {
   /** W3C trace context for the upstream; undefined when the call is not traced. */
   readonly traceparent: string | undefined
+}
+
+/** Tells what has been counted. */
+export interface StatsSource {
+  /** The counters since the start of the process. */
+  snapshot(): StatsResponse
+  /** The last attempt at a provider that told how it is, so none that was cancelled; undefined before the first. */
+  lastAttempt(provider: string): LastAttempt | undefined
+}
+
+/** How a provider answered last. */
+export interface LastAttempt {
+  /** Whether it did its part: it answered, or refused what was the caller's fault. */
+  readonly ok: boolean
+  /** When it ended, on the monotonic clock, in ms. */
+  readonly at: number
+  /** To its first meaningful event or its whole answer, in ms. */
+  readonly latency: number
+  /** Why it failed; empty when it did not. */
+  readonly reason: string
+  /** What went wrong and what to do, for operators; empty when it did not fail. */
+  readonly message: string
 }

@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 import type { Defaults } from '../domain/call.ts'
+import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/events.ts'
+import type { Provider } from '../domain/ports.ts'
 import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
 
 /**
@@ -13,7 +15,10 @@ import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Par
 export interface ProviderKind {
   /** As in the configuration's `kind`. */
   readonly kind: string
-  readonly wire: Wire
+  /** How it is spoken to over HTTP; undefined for a kind that makes its provider itself. */
+  readonly wire?: Wire
+  /** Makes a provider that needs no wire. */
+  create?(settings: ProviderSettings, clock: Clock): Provider
   /** Where the vendor is reached; undefined when it has no fixed address and must be told. */
   readonly baseUrl?: string
   /** How a key is sent; undefined for servers that ask for none. */

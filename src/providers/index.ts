@@ -1,7 +1,10 @@
+import { azure } from './azure.ts'
 import type { ProviderKind } from './define.ts'
+import { openai, presets } from './presets.ts'
+import { selfHosted } from './self-hosted.ts'
 
 /** The only list of vendors. Everything that must know them all derives from it. */
-export const kinds: readonly ProviderKind[] = []
+export const kinds: readonly ProviderKind[] = [openai, azure, ...presets, ...selfHosted]
 
 export function kindNamed(kind: string): ProviderKind | undefined {
   return kinds.find((candidate) => candidate.kind === kind)

@@ -1,0 +1,49 @@
+import type { Call } from './domain/call.ts'
+import { Chain } from './domain/chain.ts'
+import type { Clock } from './domain/clock.ts'
+import type { EmbedEvent } from './domain/events.ts'
+import type { Handler } from './domain/follow.ts'
+import type { Callers, Telemetry } from './domain/ports.ts'
+import type { ChatEvent, ChatRequest, EmbedRequest } from './domain/types.ts'
+import { authenticate } from './policies/authenticate.ts'
+import { callProvider } from './policies/call-provider.ts'
+import { check } from './policies/check.ts'
+import { observe } from './policies/observe.ts'
+import { type Directory, keepModel, plan } from './policies/plan.ts'
+import { route } from './policies/route.ts'
+
+export interface GatewayParts {
+  readonly telemetry: Telemetry
+  readonly callers: Callers
+  readonly directory: Directory
+  readonly clock: Clock
+  /** Throw INVALID_REQUEST. */
+  readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
+}
+
+export interface Gateway {
+  readonly chat: Handler<Call<ChatRequest>, ChatEvent>
+  readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
+}
+
+/** The road of a call: each line one policy, in the order in which a call meets them. */
+export function createGateway({ telemetry, callers, directory, clock, validate }: GatewayParts): Gateway {
+  const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
+    .use(observe(telemetry))
+    .use(authenticate(callers))
+    .use(check(validate.chat))
+    .use(plan(directory))
+    .use(route(clock))
+    .to(callProvider((provider, question) => provider.chat(question)))
+
+  const embed = Chain.of<Call<EmbedRequest>, EmbedEvent>()
+    .use(observe(telemetry))
+    .use(authenticate(callers))
+    .use(check(validate.embed))
+    .use(plan(directory))
+    .use(keepModel())
+    .use(route(clock))
+    .to(callProvider((provider, question) => provider.embed(question)))
+
+  return { chat, embed }
+}

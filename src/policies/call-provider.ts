@@ -1,0 +1,58 @@
+import type { AnyRequest, Call, Observed, Routed } from '../domain/call.ts'
+import type { GatewayError } from '../domain/error.ts'
+import type { EventStream, Watcher } from '../domain/event-stream.ts'
+import type { AnyEvent } from '../domain/events.ts'
+import { follow, type Handler } from '../domain/follow.ts'
+import type { Ask, AttemptTelemetry, Provider } from '../domain/ports.ts'
+import type { AttemptRecord, Trail } from '../domain/trail.ts'
+import { AttemptOutcome } from '../domain/types.ts'
+
+/** The end of the road: one attempt at one target, recorded to its ending. `ask` says what is asked of the provider. */
+export function callProvider<R extends AnyRequest, E extends AnyEvent>(
+  ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>,
+): Handler<Call<R> & Observed & Routed, E> {
+  return (call) => {
+    const { context, target, firstEventBy, request, operation } = call
+    const { provider, model, defaults } = target
+    const attempt = context.trail.begin(provider.name, model)
+    const telemetry = call.telemetry.attempt(attempt)
+    const question: Ask<R> = {
+      request,
+      model,
+      defaults,
+      context,
+      stream: operation === 'stream_chat',
+      firstEventBy,
+      attempt,
+      traceparent: telemetry.traceparent,
+    }
+    return follow(() => ask(provider, question), call, new AttemptWatcher(context.trail, attempt, telemetry))
+  }
+}
+
+/** Notes how an attempt ended before anybody else hears of it. */
+class AttemptWatcher implements Watcher<AnyEvent> {
+  readonly #trail: Trail
+  readonly #attempt: AttemptRecord
+  readonly #telemetry: AttemptTelemetry
+
+  constructor(trail: Trail, attempt: AttemptRecord, telemetry: AttemptTelemetry) {
+    this.#trail = trail
+    this.#attempt = attempt
+    this.#telemetry = telemetry
+  }
+
+  event(event: AnyEvent): void {
+    this.#telemetry.event?.(event)
+  }
+
+  end(error?: GatewayError): void | Promise<void> {
+    if (error) this.#trail.fail(this.#attempt, outcomeOf(error), error.reason)
+    return this.#telemetry.end(error)
+  }
+}
+
+function outcomeOf({ reason }: GatewayError): AttemptOutcome {
+  if (reason === 'CANCELLED' || reason === 'DEADLINE_EXCEEDED') return AttemptOutcome.CANCELLED
+  return reason === 'UNSUPPORTED' ? AttemptOutcome.SKIPPED : AttemptOutcome.FAILED
+}

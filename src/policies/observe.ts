@@ -1,0 +1,12 @@
+import type { Call, Observed } from '../domain/call.ts'
+import type { Policy } from '../domain/chain.ts'
+import { follow } from '../domain/follow.ts'
+import type { Telemetry } from '../domain/ports.ts'
+
+/** Records every call, refused ones too, to its ending. */
+export function observe(telemetry: Telemetry): Policy<Call, Observed> {
+  return (next) => (call) => {
+    const record = telemetry.begin(call)
+    return follow(next, { ...call, telemetry: record }, record)
+  }
+}

@@ -1,0 +1,169 @@
+import type { AnyRequest, Call, Defaults, Planned, Target } from '../domain/call.ts'
+import type { Policy } from '../domain/chain.ts'
+import { didYouMean } from '../domain/closest.ts'
+import { GatewayError } from '../domain/error.ts'
+import type { Provider } from '../domain/ports.ts'
+
+/** The names that calls may go by. */
+export interface Directory {
+  /** In priority order. */
+  readonly providers: readonly Provider[]
+  readonly aliases: readonly Alias[]
+  /** An alias or `provider/model` for each type of task. */
+  readonly tasks: Readonly<Record<string, string>>
+  /** Providers to ask when a call names nothing, by their default models. */
+  readonly priority: readonly string[]
+  /** For every target that has none of its own. */
+  readonly defaults: Defaults
+}
+
+export interface Alias {
+  readonly name: string
+  readonly targets: readonly { readonly target: string; readonly defaults?: Defaults | undefined }[]
+  /** In ms. */
+  readonly attemptTimeout?: number | undefined
+}
+
+/** The alias that serves calls which name nothing. */
+const DEFAULT_ALIAS = 'default'
+
+/** Decides which targets a call may go to, and in which order. Asks nobody. */
+export function plan(directory: Directory): Policy<Call, Planned> {
+  const planner = new Planner(directory)
+  return (next) => async (call) => next({ ...call, targets: planner.targetsFor(call.request) })
+}
+
+/** Vectors of different models do not compare: leaves only the targets that offer the first one's model. */
+export function keepModel(): Policy<Call & Planned> {
+  return (next) => async (call) => {
+    const [first, ...others] = call.targets
+    if (!first || others.length === 0) return next(call)
+    return next({ ...call, targets: [first, ...others.filter(({ model }) => model === first.model)] })
+  }
+}
+
+type Question = Pick<AnyRequest, 'model' | 'provider'> & {
+  readonly taskType?: string
+  readonly fallbackModels?: readonly string[]
+  readonly disableFallback?: boolean
+}
+
+class Planner {
+  readonly #directory: Directory
+  readonly #providers: ReadonlyMap<string, Provider>
+  readonly #aliases: ReadonlyMap<string, readonly Target[]>
+  /** Bare model ids, each by the first provider in priority order that has it. */
+  readonly #bareIds: Map<string, Target>
+
+  constructor(directory: Directory) {
+    this.#directory = directory
+    this.#providers = new Map(directory.providers.map((provider) => [provider.name, provider]))
+    this.#bareIds = this.#collectBareIds()
+    this.#aliases = new Map(directory.aliases.map((alias) => [alias.name, this.#targetsOf(alias)]))
+  }
+
+  targetsFor(question: Question): readonly Target[] {
+    if (this.#providers.size === 0) {
+      const message = 'No provider is configured: set a key such as OPENAI_API_KEY, or write a gateway.yaml.'
+      throw new GatewayError('NO_PROVIDERS', message)
+    }
+    const targets = question.provider ? [this.#pinned(question.provider, question.model)] : this.#named(question)
+    const all = withoutRepeats([...targets, ...this.#fallbacks(question)])
+    return question.disableFallback ? all.slice(0, 1) : all
+  }
+
+  #named({ model, taskType }: Question): readonly Target[] {
+    if (model) return this.#resolve(model)
+    if (taskType) {
+      const route = this.#directory.tasks[taskType]
+      if (route === undefined) throw notFound('task_type', taskType, Object.keys(this.#directory.tasks))
+      return this.#resolve(route)
+    }
+    return this.#aliases.get(DEFAULT_ALIAS) ?? this.#byPriority()
+  }
+
+  #fallbacks({ fallbackModels = [] }: Question): readonly Target[] {
+    return fallbackModels.flatMap((model) => this.#resolve(model))
+  }
+
+  #resolve(model: string): readonly Target[] {
+    const alias = this.#aliases.get(model)
+    if (alias) return alias
+    const target = this.#addressed(model) ?? this.#bareIds.get(model)
+    if (!target) throw notFound('model', model, [...this.#aliases.keys(), ...this.#addresses()])
+    return [target]
+  }
+
+  /** `provider/model`: further slashes belong to the model. */
+  #addressed(model: string): Target | undefined {
+    const slash = model.indexOf('/')
+    const provider = slash > 0 ? this.#providers.get(model.slice(0, slash)) : undefined
+    const id = model.slice(slash + 1)
+    return provider && id ? this.#target(provider, id) : undefined
+  }
+
+  #pinned(name: string, model: string): Target {
+    const provider = this.#providers.get(name)
+    if (!provider) {
+      const hint = didYouMean(name, this.#providers.keys())
+      throw new GatewayError('PROVIDER_NOT_FOUND', `provider: there is no provider ${quoted(name)}.${hint}`)
+    }
+    const id = (model.startsWith(`${name}/`) ? model.slice(name.length + 1) : model) || provider.defaultModel
+    if (id) return this.#target(provider, id)
+    const message = `model: ${name} has no default model; name one, or set providers.${name}.default_model.`
+    throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
+  }
+
+  #byPriority(): readonly Target[] {
+    const names = this.#directory.priority.length > 0 ? this.#directory.priority : [...this.#providers.keys()]
+    const targets = names.flatMap((name) => {
+      const provider = this.#providers.get(name)
+      return provider?.defaultModel ? [this.#target(provider, provider.defaultModel)] : []
+    })
+    if (targets.length > 0) return targets
+    const message = 'model: no provider has a default model; name a model, or configure the alias "default".'
+    throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
+  }
+
+  #targetsOf({ targets, attemptTimeout }: Alias): readonly Target[] {
+    return targets.map(({ target: address, defaults }) => {
+      const target = this.#addressed(address) ?? this.#bareIds.get(address)
+      if (!target) throw notFound('models', address, this.#addresses())
+      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout }
+    })
+  }
+
+  #collectBareIds(): Map<string, Target> {
+    const ids = new Map<string, Target>()
+    for (const provider of this.#directory.providers) {
+      const own = provider.defaultModel ? [provider.defaultModel, ...provider.catalogue()] : provider.catalogue()
+      for (const id of own) if (!ids.has(id)) ids.set(id, this.#target(provider, id))
+    }
+    return ids
+  }
+
+  #addresses(): string[] {
+    return [...this.#bareIds].map(([id, { provider }]) => `${provider.name}/${id}`)
+  }
+
+  #target(provider: Provider, model: string): Target {
+    return { provider, model, defaults: this.#directory.defaults }
+  }
+}
+
+function withoutRepeats(targets: readonly Target[]): readonly Target[] {
+  if (targets.length < 2) return targets
+  const seen = new Set<string>()
+  return targets.filter(({ provider, model }) => {
+    const address = `${provider.name}/${model}`
+    return !seen.has(address) && seen.add(address)
+  })
+}
+
+function notFound(field: string, name: string, candidates: readonly string[]): GatewayError {
+  return new GatewayError('MODEL_NOT_FOUND', `${field}: there is no ${quoted(name)}.${didYouMean(name, candidates)}`)
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name)
+}

@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import type { Options, Paths } from './openai-dialect.ts'
+import { openAiDialect, openAiKind } from './openai-kind.ts'
+import { openai } from './presets.ts'
+
+const DEFAULT_API_VERSION = '2024-10-21'
+
+/** OpenAI's API at Azure's addresses. https://learn.microsoft.com/en-us/azure/ai-services/openai/reference */
+const paths: Paths = {
+  chat: (model, options) => deploymentPath(model, 'chat/completions', options),
+  embed: (model, options) => deploymentPath(model, 'embeddings', options),
+  // The models that the resource could deploy: what is deployed cannot be listed with a key.
+  models: (options) => `/openai/models?${versionQuery(options)}`,
+}
+
+function deploymentPath(model: string, operation: string, options: Options): string {
+  const deployment = encodeURIComponent(deploymentOf(model, options))
+  return `/openai/deployments/${deployment}/${operation}?${versionQuery(options)}`
+}
+
+/** The deployment that is configured for the model, else the one of its name. */
+function deploymentOf(model: string, { deployments }: Options): string {
+  const configured = typeof deployments === 'object' && deployments !== null ? Object.entries(deployments) : []
+  return String(configured.find(([name]) => name === model)?.[1] ?? model)
+}
+
+function versionQuery({ api_version: version }: Options): string {
+  return `api-version=${encodeURIComponent(typeof version === 'string' ? version : DEFAULT_API_VERSION)}`
+}
+
+export const azure = openAiKind({
+  kind: 'azure',
+  key: { name: 'api-key', prefix: '' },
+  environment: {
+    keys: ['AZURE_OPENAI_API_KEY'],
+    baseUrl: ['AZURE_OPENAI_ENDPOINT'],
+    defaultModel: ['AZURE_OPENAI_DEPLOYMENT_NAME'],
+    options: { api_version: ['AZURE_OPENAI_API_VERSION'] },
+  },
+  prices: 'azure',
+  capabilities: openai.capabilities,
+  options: {
+    api_version: z.string().min(1).default(DEFAULT_API_VERSION),
+    deployments: z.record(z.string(), z.string().min(1)).optional(),
+  },
+  dialect: { ...openAiDialect, paths },
+})

@@ -1,0 +1,64 @@
+import type { Cancellation } from '../domain/cancellation.ts'
+import type { AttemptRecord } from '../domain/trail.ts'
+import { wholeBody } from './chat.ts'
+import { Exchange } from './exchange.ts'
+import type { Connection } from './http-provider.ts'
+import type { HttpHeaders, HttpRequest } from './upstream.ts'
+
+export interface FetchOptions {
+  /** For messages. */
+  readonly model: string
+  /** For the whole exchange, in ms. */
+  readonly timeout: number
+  readonly cancellation: Cancellation
+  readonly attempt?: AttemptRecord
+}
+
+/** One upstream call whose reply is one JSON body. */
+export function fetchJson(
+  connection: Connection,
+  request: HttpRequest,
+  { model, timeout, cancellation, attempt }: FetchOptions,
+): Promise<{ body: unknown; headers: HttpHeaders }> {
+  const { settings, upstream, clock } = connection
+  return new Promise((resolve, reject) => {
+    const exchange = new Exchange(
+      {
+        upstream,
+        request,
+        clock,
+        provider: settings.name,
+        model,
+        streamed: false,
+        timeouts: settings.timeout,
+        firstEventBy: clock.now() + timeout,
+      },
+      {
+        accept(headers) {
+          if (attempt) attempt.status = 200
+          return wholeBody(
+            (body) => {
+              stopListening()
+              resolve({ body, headers })
+            },
+            () => connection.malformed(model),
+          )
+        },
+        refuse(status, headers, body) {
+          if (attempt) attempt.status = status
+          stopListening()
+          reject(connection.refusal(model, status, headers, body))
+        },
+        fail(error) {
+          stopListening()
+          reject(error)
+        },
+      },
+    )
+    const stopListening = cancellation.onCancel((reason) => {
+      exchange.cancel()
+      reject(reason)
+    })
+    exchange.send()
+  })
+}

@@ -1,0 +1,48 @@
+/** Reading of JSON that a vendor wrote: only what is used is looked at, and nothing is believed of its type. */
+
+/** An object of which nothing is known but that it is one. */
+export type JsonFields = Readonly<Record<string, unknown>>
+
+const NOTHING: JsonFields = Object.freeze({})
+
+export function isObject(value: unknown): value is JsonFields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The object, or an empty one for anything else. */
+export function fieldsOf(value: unknown): JsonFields {
+  return isObject(value) ? value : NOTHING
+}
+
+/** The list, or an empty one for anything else. */
+export function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** The text, or an empty one for anything else. */
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
+
+/** A count of tokens: a whole number that is not negative and fits the contract. Anything else was not reported. */
+export function countOf(value: unknown): number | undefined {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32 ? Number(value) : undefined
+}
+
+/** The JSON value of a text; undefined, which no JSON text means, when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The JSON text of a value; empty when it is nested too deeply to be written. */
+export function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return ''
+  }
+}

@@ -1,0 +1,12 @@
+import type { Cancellation } from '../domain/cancellation.ts'
+import { EventStream, type Source } from '../domain/event-stream.ts'
+
+const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }
+
+/** A stream of what is in hand already. */
+export function streamOf<E>(cancellation: Cancellation, events: readonly E[]): EventStream<E> {
+  const stream = new EventStream<E>(cancellation, nothingToStop)
+  for (const event of events) stream.push(event)
+  stream.end()
+  return stream
+}

@@ -1,0 +1,72 @@
+import { costOf } from '../domain/money.ts'
+import type { ModelFacts } from '../domain/ports.ts'
+import type { ChatRequest, Cost, Usage } from '../domain/types.ts'
+
+/** Token counts as a vendor reports them, believed only if they can be counts. */
+export interface ReportedUsage {
+  readonly input?: unknown
+  readonly output?: unknown
+  readonly cachedInput?: unknown
+  readonly cacheWrite?: unknown
+  readonly reasoning?: unknown
+  readonly total?: unknown
+}
+
+const MAX_COUNT = 2 ** 32
+
+/**
+ * The usage that a vendor reports; undefined when it reports none. What is absent stays absent, a 0 is a 0. A count that
+ * cannot be one (negative, a fraction, a text) marks the usage as one to be estimated.
+ */
+export function usageFrom(reported: ReportedUsage): Usage | undefined {
+  const counts: Partial<Record<keyof ReportedUsage, number>> = {}
+  let some = false
+  let nonsense = false
+  for (const [name, value] of Object.entries(reported)) {
+    if (value === undefined || value === null) continue
+    some = true
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < MAX_COUNT) {
+      counts[name as keyof ReportedUsage] = value // the names are those of ReportedUsage
+    } else {
+      nonsense = true
+    }
+  }
+  return some ? { $typeName: 'llmgateway.v1.Usage', ...counts, estimated: nonsense } : undefined
+}
+
+/** `total` alone may be computed. */
+export function withTotal(usage: Usage): Usage {
+  if (usage.total !== undefined || usage.input === undefined || usage.output === undefined) return usage
+  return { ...usage, total: usage.input + usage.output }
+}
+
+/** The cost of a call at the price of the model that was asked, or else of the one that answered. */
+export function costOfUsage(
+  usage: Usage,
+  model: string,
+  responseModel: string,
+  describe: (model: string) => ModelFacts,
+): Cost | undefined {
+  const price = describe(model).price ?? (responseModel ? describe(responseModel).price : undefined)
+  const bill = price?.bill(usage)
+  return bill && costOf(bill, usage.estimated)
+}
+
+const CHARACTERS_PER_TOKEN = 4
+
+/** About how many tokens a prompt has. */
+export function estimatePrompt(request: ChatRequest): number {
+  let characters = 0
+  for (const message of request.messages) {
+    characters += message.content.length
+    for (const part of message.parts) characters += part.content.case === 'text' ? part.content.value.length : 0
+    for (const call of message.toolCalls) characters += call.name.length + call.arguments.length
+  }
+  for (const tool of request.tools) characters += tool.name.length + tool.description.length + tool.parameters.length
+  return estimateOutput(characters)
+}
+
+/** About how many tokens a text of so many characters has. */
+export function estimateOutput(characters: number): number {
+  return Math.ceil(characters / CHARACTERS_PER_TOKEN)
+}

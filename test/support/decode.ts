@@ -1,0 +1,87 @@
+import { create } from '@bufbuild/protobuf'
+import { Cancellation } from '../../src/domain/cancellation.ts'
+import { systemClock } from '../../src/domain/clock.ts'
+import type { GatewayError } from '../../src/domain/error.ts'
+import { EventStream } from '../../src/domain/event-stream.ts'
+import { foldChat } from '../../src/domain/fold.ts'
+import { Trail } from '../../src/domain/trail.ts'
+import { type ChatEvent, type ChatRequest, ChatRequestSchema, type ChatResponse } from '../../src/domain/types.ts'
+import { Answer } from '../../src/providers/answer.ts'
+import type { ChatDecoder, Wire } from '../../src/providers/define.ts'
+import { framingFor } from '../../src/providers/frames.ts'
+import { toldError } from '../../src/providers/status.ts'
+
+/** What becomes of a vendor's reply. */
+export interface Decoded {
+  /** What the caller was sent, whatever the ending. */
+  readonly events: readonly ChatEvent[]
+  /** The answer, when it was complete. */
+  readonly response: ChatResponse | undefined
+  readonly error: GatewayError | undefined
+  readonly warnings: readonly string[]
+}
+
+/** Decodes a reply that is one JSON body. */
+export function decodeWhole(wire: Wire, body: unknown): Promise<Decoded> {
+  return decode(wire, (decoder) => decoder.whole(body))
+}
+
+/** Decodes a streamed reply, in the chunks in which it arrives, to the end of its connection. */
+export function decodeStream(wire: Wire, chunks: readonly Buffer[]): Promise<Decoded> {
+  return decode(wire, (decoder) => {
+    const framing = framingFor('text/event-stream', true, (data, event) => decoder.frame(data, event))
+    for (const chunk of chunks) framing?.write(chunk)
+    framing?.end()
+    decoder.end()
+  })
+}
+
+/** The bytes of a stream with these chunks, each given as JSON or as the text itself. */
+export function sse(...chunks: readonly unknown[]): Buffer {
+  return Buffer.from(
+    chunks.map((chunk) => `data: ${typeof chunk === 'string' ? chunk : JSON.stringify(chunk)}\n\n`).join(''),
+  )
+}
+
+async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise<Decoded> {
+  const trail = new Trail(systemClock)
+  const attempt = trail.begin('vendor', 'model')
+  const events: ChatEvent[] = []
+  let ending: GatewayError | undefined
+  let stream: EventStream<ChatEvent> | undefined
+  const answer = new Answer({
+    ask: {
+      request: create(ChatRequestSchema) as ChatRequest,
+      model: 'model',
+      defaults: {},
+      context: {
+        requestId: 'request',
+        credential: undefined,
+        deadline: Number.POSITIVE_INFINITY,
+        cancellation: new Cancellation(),
+        peer: '',
+        trail,
+        header: () => undefined,
+      },
+      stream: true,
+      firstEventBy: Number.POSITIVE_INFINITY,
+      attempt,
+      traceparent: undefined,
+    },
+    describe: () => ({}),
+    begin() {
+      stream = new EventStream(new Cancellation(), { pause() {}, resume() {}, cancel() {} })
+      stream.watch({ event: (event) => events.push(event), end() {} })
+      return stream
+    },
+    completed() {},
+    failed(error) {
+      ending = error
+    },
+    readError: (error) =>
+      toldError({ provider: 'vendor', kind: 'vendor', model: 'model', local: false, headers: {}, error, now: 0 }),
+  })
+  feed(wire.chat.decoder(answer))
+  const response = stream && !ending ? await foldChat(stream) : undefined
+  return { events, response, error: ending, warnings: trail.warnings }
+}

@@ -1,0 +1,47 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { Defaults } from '../../src/domain/call.ts'
+import { type ChatRequest, ChatRequestSchema, Role } from '../../src/domain/types.ts'
+import type { UpstreamRequest, Wire } from '../../src/providers/define.ts'
+import { kindNamed } from '../../src/providers/index.ts'
+
+export type RequestInit = MessageInitShape<typeof ChatRequestSchema>
+
+export interface EncodeOptions {
+  readonly model?: string
+  readonly stream?: boolean
+  readonly options?: Readonly<Record<string, unknown>>
+  readonly extra?: Readonly<Record<string, unknown>>
+  readonly defaults?: Defaults
+}
+
+export interface Encoded extends UpstreamRequest {
+  /** The body, parsed. */
+  readonly json: Readonly<Record<string, unknown>>
+  /** The fields that were left out. */
+  readonly leftOut: readonly string[]
+}
+
+export function wireOf(kind: string): Wire {
+  const wire = kindNamed(kind)?.wire
+  if (!wire) throw new Error(`no wire for ${kind}`)
+  return wire
+}
+
+/** A request as one vendor receives it; a user's "hi" where no messages are given. */
+export function encodeChat(kind: string, init: RequestInit, options: EncodeOptions = {}): Encoded {
+  const leftOut: string[] = []
+  const encoded = wireOf(kind).chat.encode(chatRequest(init), {
+    ...contextOf(options, leftOut),
+    stream: options.stream ?? false,
+    defaults: options.defaults ?? {},
+  })
+  return { ...encoded, json: JSON.parse(encoded.body), leftOut }
+}
+
+export function contextOf({ model = 'm', options = {}, extra = {} }: EncodeOptions, leftOut: string[] = []) {
+  return { model, options, dialect: {}, extra, leaveOut: (field: string) => void leftOut.push(field) }
+}
+
+function chatRequest(init: RequestInit): ChatRequest {
+  return create(ChatRequestSchema, { messages: [{ role: Role.USER, content: 'hi' }], ...init })
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../../src/domain/clock.ts'
+
+interface Timer {
+  readonly at: number
+  readonly order: number
+  readonly act: () => void
+  readonly counted: boolean
+}
+
+/** A clock that is turned by hand. */
+export class FakeClock implements Clock {
+  #now = 1_000
+  #order = 0
+  readonly #timers = new Set<Timer>()
+
+  now(): number {
+    return this.#now
+  }
+
+  wall(): number {
+    return 1_700_000_000_000 + this.#now
+  }
+
+  after(ms: number, act: () => void): () => void {
+    return this.#set(ms, act, true)
+  }
+
+  /** A timer of the test's own. */
+  alarm(ms: number, act: () => void): void {
+    this.#set(ms, act, false)
+  }
+
+  /** How many timers wait, those of the test apart. */
+  get waiting(): number {
+    let waiting = 0
+    for (const timer of this.#timers) if (timer.counted) waiting++
+    return waiting
+  }
+
+  #set(ms: number, act: () => void, counted: boolean): () => void {
+    const timer = { at: this.#now + ms, order: this.#order++, act, counted }
+    this.#timers.add(timer)
+    return () => void this.#timers.delete(timer)
+  }
+
+  /** Lets time pass: fires what falls due in its order, and lets promises settle after each. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms
+    await settle()
+    for (let timer = this.#next(end); timer; timer = this.#next(end)) {
+      this.#timers.delete(timer)
+      this.#now = Math.max(this.#now, timer.at)
+      timer.act()
+      await settle()
+    }
+    this.#now = end
+  }
+
+  #next(end: number): Timer | undefined {
+    let next: Timer | undefined
+    for (const timer of this.#timers) {
+      if (timer.at <= end && (!next || timer.at < next.at || (timer.at === next.at && timer.order < next.order))) {
+        next = timer
+      }
+    }
+    return next
+  }
+}
+
+/** Lets every promise that can settle do so. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
