@@ -36,6 +36,8 @@ export interface OpenAiDialect {
   readonly refusals: boolean
   readonly content: readonly ContentKind[]
   readonly contentSpelling: 'openai' | 'mistral'
+  /** Whether an image that the model made may go back to it. */
+  readonly imagesBack: boolean
   /** How an assistant's reasoning goes back; undefined where the vendor does not want it. */
   readonly replay?: 'reasoning_content' | 'reasoning' | 'reasoning_details' | 'thinking'
   /** Whether Google's signatures of thoughts go back. */

@@ -25,6 +25,7 @@ export const openAiDialect: OpenAiDialect = {
   refusals: true,
   content: ['image', 'audio', 'file'],
   contentSpelling: 'openai',
+  imagesBack: false,
   thoughtSignatures: false,
   tools: true,
   toolRequired: 'required',

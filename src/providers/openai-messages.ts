@@ -123,21 +123,22 @@ function encodeAssistant(message: Message, at: string, dialect: OpenAiDialect): 
   const fields: Fields = { role: 'assistant', content: assistantText(message, at, dialect) }
   if (message.refusal !== '' && dialect.refusals) fields['refusal'] = message.refusal
   if (message.toolCalls.length > 0) fields['tool_calls'] = message.toolCalls.map((call) => encodeCall(call, dialect))
+  const images = message.parts.flatMap(({ content }) => (content.case === 'image' ? [content.value] : []))
+  if (images.length > 0)
+    fields['images'] = images.map((image) => ({ type: 'image_url', image_url: { url: urlOf(image) } }))
   if (message.reasoning.length > 0) replayReasoning(fields, message.reasoning, dialect)
   return fields
 }
 
-/** Null where there is nothing to say, as the API itself answers then. */
+/** Null where there is nothing to say, as the API itself answers then. Of a sound that the model made, what it said. */
 function assistantText(message: Message, at: string, dialect: OpenAiDialect): string | null {
   let text = textOf(message)
   if (message.refusal !== '' && !dialect.refusals) text += message.refusal
   for (const [index, { content }] of message.parts.entries()) {
-    if (content.case === 'text') continue
-    // What the model once drew or spoke cannot be shown to it again; what it said in a sound can.
-    if (content.case !== 'audio' || content.value.transcript === '') {
+    if (content.case === 'audio' && content.value.transcript !== '') text += content.value.transcript
+    else if (content.case !== 'text' && !(content.case === 'image' && dialect.imagesBack)) {
       throw unsupported(`${at}.parts[${index}]`, 'the target takes only text in an earlier answer')
     }
-    text += content.value.transcript
   }
   return text === '' ? null : text
 }

@@ -124,6 +124,7 @@ const openrouter = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed', 'parallel_tool_calls'),
     content: ['image', 'audio', 'file', 'file_url'],
+    imagesBack: true,
     replay: 'reasoning_details',
     thinking: 'reasoning',
     efforts: NONE_TO_HIGH,

@@ -1,0 +1,63 @@
+import type { AuthSettings } from '../domain/identity.ts'
+import type { ProviderSettings } from '../providers/define.ts'
+import type { Address, Config } from './config.ts'
+import type { Loaded } from './load.ts'
+
+/** What `check` prints, and its exit code. */
+export interface CheckReport {
+  readonly lines: readonly string[]
+  /** 0 when a gateway would start and enforce all that is asked of it, else 1. */
+  readonly exitCode: 0 | 1
+}
+
+/** Problems as `path: reason`, then what the operator should know, then what would run. */
+export function checkReport(loaded: Loaded): CheckReport {
+  const { config, problems, notices, unenforced, unenforcedAllowed } = loaded
+  const lines = [
+    ...problems.map(({ path, reason }) => `${path}: ${reason}`),
+    ...unenforced.map((text) => `WARNING: ${text}`),
+    ...notices.map((text) => `note: ${text}`),
+  ]
+  const ignored = unenforced.length > 0 && !unenforcedAllowed
+  if (ignored) lines.push('Unset what is not enforced, or set LLM_GATEWAY_ALLOW_UNENFORCED=true to run without it.')
+  if (config) lines.push(...summary(config))
+  return { lines, exitCode: config && !ignored ? 0 : 1 }
+}
+
+/** What would run, for people; secrets masked. */
+export function summary(config: Config): readonly string[] {
+  const { server, auth, providers, models, priority } = config
+  const tls = server.tls ? ' (TLS)' : ''
+  return [
+    `gRPC on ${addressText(server.grpc)}${tls}, HTTP on ${addressText(server.http)}${tls}, metrics on ${addressText(server.metrics)}`,
+    `callers: ${authText(auth)}`,
+    ...providers.map(providerText),
+    ...models.map(({ name, targets }) => `alias ${name}: ${targets.map(({ target }) => target).join(', ')}`),
+    `a call that names nothing: ${models.some(({ name }) => name === 'default') ? 'alias default' : priority.join(', ') || 'no provider'}`,
+  ]
+}
+
+export function addressText({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function authText(auth: AuthSettings): string {
+  if (auth.kind === 'none') return auth.stated ? 'not checked, as written' : 'not checked, this machine only'
+  const keys = auth.keys.map(({ name, admin }) => (admin ? `${name} (admin)` : name))
+  return [...keys, ...(auth.jwt ? ['bearers of a JWT'] : [])].join(', ')
+}
+
+function providerText({ name, kind, baseUrl, keys, defaultModel }: ProviderSettings): string {
+  const facts = [
+    kind.kind === name ? '' : `kind ${kind.kind}`,
+    baseUrl,
+    keys.length > 0 ? `keys ${keys.map(maskedKey).join(' ')}` : 'no key',
+    defaultModel === undefined ? '' : `default model ${defaultModel}`,
+  ]
+  return `provider ${name}: ${facts.filter((fact) => fact !== '').join(', ')}`
+}
+
+/** The last characters tell keys apart; of a short key they would tell too much. */
+function maskedKey(key: string): string {
+  return key.length < 20 ? '****' : `****${key.slice(-4)}`
+}

@@ -1,0 +1,99 @@
+import type { Defaults } from '../domain/call.ts'
+import type { AuthSettings } from '../domain/identity.ts'
+import type { ProviderSettings } from '../providers/define.ts'
+
+/** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
+export interface Config {
+  readonly server: ServerConfig
+  readonly auth: AuthSettings
+  /** In priority order. */
+  readonly providers: readonly ProviderSettings[]
+  readonly models: readonly AliasConfig[]
+  /** The alias or `provider/model` of each task type. */
+  readonly tasks: Readonly<Record<string, string>>
+  /** The names of the providers that serve a call which names nothing: the primary, then its fallbacks. */
+  readonly priority: readonly string[]
+  /** Of calls whose target sets none. */
+  readonly defaults: Defaults
+  /** By `provider/model`. */
+  readonly prices: Readonly<Record<string, PriceConfig>>
+  readonly telemetry: TelemetryConfig
+  readonly proxy: ProxyConfig
+}
+
+export interface Address {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+}
+
+export interface ServerConfig {
+  readonly grpc: Address
+  readonly http: Address
+  readonly metrics: Address
+  /** How long calls in flight may take to end once the gateway is told to stop. */
+  readonly drain: number
+  readonly maxReceiveBytes: number
+  readonly maxSendBytes: number
+  /** On one connection. */
+  readonly maxStreams: number
+  /** The deadline of a call that brings none, and the most that one may bring. */
+  readonly maxDeadline: number
+  readonly tls?: TlsConfig
+  readonly cors: { readonly origins: readonly string[] }
+}
+
+/** Absolute paths of PEM files. */
+export interface TlsConfig {
+  readonly cert: string
+  readonly key: string
+  /** Callers must present a certificate that it signed. */
+  readonly clientCa?: string
+}
+
+/** A name that stands for an ordered list of targets. */
+export interface AliasConfig {
+  readonly name: string
+  /** At least one. */
+  readonly targets: readonly AliasTarget[]
+  /** The most time for an attempt at one of them. */
+  readonly attemptTimeout?: number
+}
+
+export interface AliasTarget {
+  /** `provider/model` */
+  readonly target: string
+  readonly weight?: number
+  readonly defaults: Defaults
+}
+
+/** In USD for a million tokens. */
+export interface PriceConfig {
+  readonly input: number
+  readonly output: number
+  readonly cachedInput?: number
+  readonly cacheWrite?: number
+  /** In tokens. */
+  readonly contextWindow?: number
+}
+
+export interface TelemetryConfig {
+  /** The full URL that traces are sent to; undefined sends none. */
+  readonly otlpEndpoint?: string
+  /** The share of traces that is kept, 0 to 1. */
+  readonly sampleRatio: number
+  readonly logLevel: LogLevel
+}
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** How upstreams are reached. */
+export interface ProxyConfig {
+  /** For https:// upstreams. */
+  readonly https?: string
+  /** For http:// upstreams. */
+  readonly http?: string
+  /** Hosts that are reached directly, separated by commas. */
+  readonly no?: string
+}

@@ -1,0 +1,233 @@
+import { resolve } from 'node:path'
+import { parseDocument } from 'yaml'
+import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
+import { kinds as allKinds } from '../providers/index.ts'
+import { upcoming } from '../providers/upcoming.ts'
+import { authOf } from './auth.ts'
+import type { Config, ProxyConfig, TelemetryConfig } from './config.ts'
+import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env.ts'
+import { Findings, type Problem } from './findings.ts'
+import { type Flags, readFlag } from './flags.ts'
+import { report } from './issues.ts'
+import { discoveredProviders, type ProviderSources, providerVariables, writtenProviders } from './providers.ts'
+import { unique } from './readers.ts'
+import { expand } from './references.ts'
+import { aliasesOf, defaultsOf, type Preference, preferenceOf, pricesOf, priorityOf, tasksOf } from './routes.ts'
+import { type FileSettings, fileSchema, type OldProviderEntry } from './schema.ts'
+import { serverOf } from './server.ts'
+import { tellUnused } from './unused.ts'
+import { type Environment, Variables } from './variables.ts'
+
+/** Everything that a configuration is made of, by falling rank: flags, file, environment, `.env`. */
+export interface Sources {
+  readonly flags?: Flags
+  /** The text of the YAML file; undefined when there is none. */
+  readonly file?: string | undefined
+  /** The folder that paths in the file start from. Default: the working directory. */
+  readonly directory?: string
+  readonly env: Environment
+  /** The text of the `.env` file; undefined when there is none. */
+  readonly dotenv?: string | undefined
+  /** The text of a file that the configuration names, by its absolute path. Throws what Node throws. */
+  readFile?(path: string): string
+  readonly kinds?: readonly ProviderKind[]
+}
+
+export type Loaded = Told & ({ readonly config: Config } | { readonly config?: undefined })
+
+interface Told {
+  /** Empty when there is a configuration. */
+  readonly problems: readonly Problem[]
+  /** What the operator should know. */
+  readonly notices: readonly string[]
+  /** Limits and checks that the operator believes in and that are not enforced. To be told as warnings. */
+  readonly unenforced: readonly string[]
+  /** Whether the operator has taken note of them. */
+  readonly unenforcedAllowed: boolean
+}
+
+/** The configuration, or everything that is wrong with it. No text holds a secret. */
+export function loadConfig(sources: Sources): Loaded {
+  const findings = new Findings()
+  const variables = new Variables(sources.env, sources.dotenv)
+  const env = readEnvironment(variables, findings)
+  const file = readSettings(sources, variables, findings)
+  const config = file && compose(file, env, { ...sources, variables, findings })
+  const told = {
+    problems: findings.problems,
+    notices: findings.notices,
+    unenforced: findings.unenforced,
+    unenforcedAllowed: env.allowUnenforced?.value ?? false,
+  }
+  return config && findings.problems.length === 0 ? { ...told, config } : told
+}
+
+function readSettings(sources: Sources, variables: Variables, findings: Findings): FileSettings | undefined {
+  const before = findings.problems.length
+  const tree = parseYaml(sources.file ?? '', findings)
+  if (findings.problems.length > before) return undefined
+  const expanded = expand(tree, { variables, readFile: fileReader(sources) }, findings)
+  const { kinds = allKinds } = sources
+  const oldKinds = unique([...kinds, ...upcoming].map(({ kind }) => kind))
+  const settings = fileSchema(oldKinds).safeParse(expanded ?? {})
+  if (!settings.success) report(settings.error.issues, [], findings)
+  if (findings.problems.length === before) return settings.data
+  // The entries of providers are checked by their kinds, which is worth doing here too: one run tells all mistakes.
+  if (isBlock(expanded) && isBlock(expanded['providers'])) {
+    writtenProviders(expanded['providers'], { kinds, variables, findings })
+  }
+  return undefined
+}
+
+function isBlock(node: unknown): node is Record<string, unknown> {
+  return typeof node === 'object' && node !== null && !Array.isArray(node)
+}
+
+/** The tree of a YAML 1.2 file. What is wrong with its syntax is told by line, without the text around it. */
+function parseYaml(text: string, findings: Findings): unknown {
+  const document = parseDocument(text)
+  for (const { message, linePos } of document.errors) {
+    const [line = '', column = ''] = linePos ? [linePos[0].line, linePos[0].col] : []
+    findings.problem(`line ${line}, column ${column}`, message.split(/ at line \d/)[0] ?? message)
+  }
+  if (document.errors.length > 0) return undefined
+  try {
+    return document.toJS()
+  } catch {
+    // The package refuses a file whose aliases would unfold into something huge.
+    findings.problem('the file', 'uses too many aliases')
+    return undefined
+  }
+}
+
+function fileReader({ readFile, directory = '.' }: Sources): (path: string) => string {
+  return (path) => {
+    if (!readFile) throw new Error('There are no files here.')
+    return readFile(resolve(directory, path))
+  }
+}
+
+type Composing = Sources & { readonly variables: Variables; readonly findings: Findings }
+
+function compose(file: FileSettings, env: EnvironmentSettings, sources: Composing): Config {
+  const { variables, findings, flags = {}, directory = '.', kinds = allKinds } = sources
+  const auth = authOf(file.auth, env, findings)
+  const server = serverOf(file.server, {
+    flags,
+    env,
+    auth,
+    findings,
+    resolvePath: (path) => resolve(directory, path),
+    readFile: fileReader(sources),
+  })
+  const preference = preferenceOf(file, env)
+  const found = providersOf(file, preference, { kinds, variables, findings })
+  const names = file.providers ? Object.keys(file.providers) : found.map(({ name }) => name)
+  const priority = priorityOf(preference, names, findings)
+  const models = aliasesOf(file.models, names, findings)
+  if (auth.kind === 'none' && !auth.stated) tellClosed(findings)
+  if (names.length === 0) tellNoProviders(kinds, findings)
+  tellUnused(variables, new Set(knownVariables(kinds)), findings)
+  return {
+    server,
+    auth,
+    providers: inOrder(found, priority),
+    models,
+    tasks: tasksOf(file.tasks, models, names, findings),
+    priority,
+    defaults: {
+      ...(env.temperature && { temperature: env.temperature.value }),
+      ...(env.maxTokens && { maxTokens: env.maxTokens.value }),
+      ...defaultsOf(file.defaults),
+    },
+    prices: pricesOf(file.prices, names, findings),
+    telemetry: telemetryOf(file.telemetry, flags, env, findings),
+    proxy: proxyOf(env),
+  }
+}
+
+/** Those of the file; without any, those that the environment has keys and addresses for. */
+function providersOf(
+  file: FileSettings,
+  { primary, others }: Preference,
+  sources: ProviderSources,
+): readonly ProviderSettings[] {
+  const old = oldProviders(file, sources)
+  if (!file.providers) {
+    return discoveredProviders(old, { primary: primary?.value, others: others?.value ?? [] }, sources)
+  }
+  for (const kind of Object.keys(old)) {
+    sources.findings.problem(`llm_gateway.${kind}`, 'is the older way to write providers: write it there')
+  }
+  return writtenProviders(file.providers, sources)
+}
+
+/** The providers in the block of older gateways, by kind. */
+function oldProviders(file: FileSettings, { kinds, findings }: ProviderSources): Record<string, OldProviderEntry> {
+  const { primary_provider, fallback_providers, cache, ...providers } = file.llm_gateway ?? {}
+  if (cache && cache.enabled !== false) {
+    findings.notice('llm_gateway.cache: not used yet, this version does not have a cache.')
+  }
+  const known: Record<string, OldProviderEntry> = {}
+  // Every other key of the block holds the settings of one provider.
+  for (const [kind, entry] of Object.entries(providers) as [string, OldProviderEntry | undefined][]) {
+    if (entry === undefined) continue
+    if (kinds.some((candidate) => candidate.kind === kind)) known[kind] = entry
+    else findings.notice(`llm_gateway.${kind}: not used yet, this version has no provider ${kind}.`)
+  }
+  return known
+}
+
+function inOrder(providers: readonly ProviderSettings[], priority: readonly string[]): readonly ProviderSettings[] {
+  const rank = ({ name }: ProviderSettings) => {
+    const place = priority.indexOf(name)
+    return place < 0 ? priority.length : place
+  }
+  return [...providers].sort((a, b) => rank(a) - rank(b))
+}
+
+function telemetryOf(
+  file: FileSettings['telemetry'],
+  flags: Flags,
+  env: EnvironmentSettings,
+  findings: Findings,
+): TelemetryConfig {
+  const endpoint = file?.otlp_endpoint ?? (env.otlpTracesEndpoint ?? env.otlpEndpoint)?.value
+  const logLevel = readFlag(flags, 'log-level', findings)?.value ?? file?.log_level ?? env.logLevel?.value
+  return {
+    ...(endpoint !== undefined && { otlpEndpoint: endpoint }),
+    sampleRatio: file?.sample_ratio ?? env.sampleRatio?.value ?? 1,
+    logLevel: logLevel ?? 'info',
+  }
+}
+
+function proxyOf({ httpsProxy, httpProxy, noProxy }: EnvironmentSettings): ProxyConfig {
+  return {
+    ...(httpsProxy && { https: httpsProxy.value }),
+    ...(httpProxy && { http: httpProxy.value }),
+    ...(noProxy && { no: noProxy.value }),
+  }
+}
+
+function tellClosed(findings: Findings): void {
+  findings.notice(
+    'No authentication is configured: only this machine can call. Set auth.keys or JWT_SECRET, or write "auth: none".',
+  )
+}
+
+function tellNoProviders(kinds: readonly ProviderKind[], findings: Findings): void {
+  const variables = kinds.flatMap((kind) => (kind.key && !kind.keyOptional ? [kind.environment.keys?.[0] ?? ''] : []))
+  const examples = variables.filter((name) => name !== '').slice(0, 3)
+  const hint = examples.length > 0 ? `, or set the key of one, such as ${examples.join(' or ')}` : ''
+  findings.notice(`No provider is configured, so every call will fail: write providers in the file${hint}.`)
+}
+
+/** Every variable that has an effect, numbered keys by their common name. */
+export function knownVariables(kinds: readonly ProviderKind[]): readonly string[] {
+  const ofProviders = kinds.flatMap((kind) => {
+    const { keys, baseUrl, defaultModel, options } = providerVariables(kind)
+    return [...keys, ...baseUrl, ...defaultModel, ...Object.values(options).flat()]
+  })
+  const ofGateway = Object.values(gatewayVariables).flatMap(({ names }) => names)
+  return unique([...ofGateway, ...ofProviders])
+}

@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { gatewayVariables } from './env.ts'
+import type { Flags } from './flags.ts'
+import { type Loaded, loadConfig } from './load.ts'
+import { systemCode } from './references.ts'
+import { type Environment, Variables } from './variables.ts'
+
+/** Where a gateway is started. */
+export interface Start {
+  readonly flags: Flags
+  readonly env: Environment
+  /** Holds the `.env` file; paths in flags and variables start from it. */
+  readonly workingDirectory: string
+}
+
+/** Reads the files that a configuration is made of, then all of it. */
+export function readConfig({ flags, env, workingDirectory }: Start): Loaded {
+  const dotenv = readText(join(workingDirectory, '.env'))
+  if (dotenv.code && dotenv.code !== 'ENOENT' && dotenv.code !== 'EISDIR') return unreadable('.env', dotenv)
+  const named = configPath(flags, new Variables(env, dotenv.text))
+  const path = named && resolve(workingDirectory, named.value)
+  const file = path === undefined ? undefined : readText(path)
+  if (named && file?.code) return unreadable(named.from, file)
+  return loadConfig({
+    flags,
+    env,
+    dotenv: dotenv.text,
+    file: file?.text,
+    directory: path === undefined ? workingDirectory : dirname(path),
+    readFile: (name) => readFileSync(name, 'utf8'),
+  })
+}
+
+function configPath(flags: Flags, variables: Variables) {
+  const { config } = flags
+  return config === undefined ? variables.first(gatewayVariables.config.names) : { from: '--config', value: config }
+}
+
+interface FileText {
+  readonly path: string
+  readonly text?: string
+  /** Why it could not be read, in the system's word. */
+  readonly code?: string
+}
+
+function readText(path: string): FileText {
+  try {
+    return { path, text: readFileSync(path, 'utf8') }
+  } catch (error) {
+    return { path, code: systemCode(error) }
+  }
+}
+
+function unreadable(from: string, { path, code }: FileText): Loaded {
+  const problem = { path: from, reason: `the file ${path} cannot be read (${code})` }
+  return { problems: [problem], notices: [], unenforced: [], unenforcedAllowed: false }
+}

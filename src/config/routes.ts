@@ -1,0 +1,155 @@
+import type { Defaults } from '../domain/call.ts'
+import type { AliasConfig, PriceConfig } from './config.ts'
+import type { EnvironmentSettings } from './env.ts'
+import { type Findings, pathText, withHint } from './findings.ts'
+import { unique } from './readers.ts'
+import type { FileSettings } from './schema.ts'
+
+type Named<T> = Readonly<Record<string, T>>
+type AliasEntry = NonNullable<FileSettings['models']>[string]
+type DefaultsEntry = NonNullable<FileSettings['defaults']>
+
+/** The aliases. Each target must name a configured provider. */
+export function aliasesOf(
+  entries: FileSettings['models'],
+  providers: readonly string[],
+  findings: Findings,
+): readonly AliasConfig[] {
+  return Object.entries(entries ?? {}).map(([name, entry]) => {
+    const path = ['models', name]
+    if (!/^[\w.:/@+-]{1,256}$/.test(name)) findings.problem(pathText(path), 'is not a name that a call can carry')
+    checkTargets(path, entry, providers, findings)
+    return {
+      name,
+      targets: entry.targets.map(({ target, weight, defaults }) => ({
+        target,
+        ...(weight !== undefined && { weight }),
+        defaults: defaultsOf(defaults),
+      })),
+      ...(entry.attempt_timeout !== undefined && { attemptTimeout: entry.attempt_timeout }),
+    }
+  })
+}
+
+function checkTargets(
+  path: readonly string[],
+  entry: AliasEntry,
+  providers: readonly string[],
+  findings: Findings,
+): void {
+  const seen = new Set<string>()
+  for (const [index, { target, weight }] of entry.targets.entries()) {
+    const at = pathText([...path, 'targets', index])
+    const fault = seen.has(target) ? 'is a target twice' : unknownProvider(target, providers)
+    if (fault !== undefined) findings.problem(at, fault)
+    seen.add(target)
+    if (weight !== undefined) findings.notice(`${at}.weight has no effect: targets are asked in their order.`)
+  }
+}
+
+function unknownProvider(target: string, providers: readonly string[]): string | undefined {
+  const provider = target.slice(0, target.indexOf('/'))
+  return providers.includes(provider) ? undefined : notConfigured(provider, providers)
+}
+
+function notConfigured(provider: string, providers: readonly string[]): string {
+  const configured = providers.length > 0 ? `; configured: ${providers.join(', ')}` : ''
+  return withHint(`"${provider}" is not a configured provider${configured}`, provider, providers)
+}
+
+export function defaultsOf(entry: DefaultsEntry | undefined): Defaults {
+  return {
+    ...(entry?.temperature !== undefined && { temperature: entry.temperature }),
+    ...(entry?.max_tokens !== undefined && { maxTokens: entry.max_tokens }),
+  }
+}
+
+/** What each task type is served by. */
+export function tasksOf(
+  entries: FileSettings['tasks'],
+  aliases: readonly AliasConfig[],
+  providers: readonly string[],
+  findings: Findings,
+): Named<string> {
+  const known = aliases.map(({ name }) => name)
+  for (const [task, model] of Object.entries(entries ?? {})) {
+    if (known.includes(model)) continue
+    const alias = withHint(`"${model}" is neither an alias nor provider/model`, model, known)
+    const fault = model.includes('/') ? unknownProvider(model, providers) : alias
+    if (fault !== undefined) findings.problem(pathText(['tasks', task]), fault)
+  }
+  return entries ?? {}
+}
+
+export function pricesOf(
+  entries: FileSettings['prices'],
+  providers: readonly string[],
+  findings: Findings,
+): Named<PriceConfig> {
+  return Object.fromEntries(
+    Object.entries(entries ?? {}).map(([target, price]) => {
+      const fault = target.includes('/') ? unknownProvider(target, providers) : 'must be provider/model'
+      if (fault !== undefined) findings.problem(pathText(['prices', target]), fault)
+      return [
+        target,
+        {
+          input: price.input,
+          output: price.output,
+          ...(price.cached_input !== undefined && { cachedInput: price.cached_input }),
+          ...(price.cache_write !== undefined && { cacheWrite: price.cache_write }),
+          ...(price.context_window !== undefined && { contextWindow: price.context_window }),
+        },
+      ]
+    }),
+  )
+}
+
+/** Who wants which providers asked first, before it is known which ones there are. */
+export interface Preference {
+  readonly primary: { readonly from: string; readonly value: string } | undefined
+  /** After the primary, or all of them. */
+  readonly others: { readonly from: string; readonly value: readonly string[] } | undefined
+  /** Whether `others` begins with the primary, as it does in an order. */
+  readonly isOrder: boolean
+  /** Whether a name that is not configured is a mistake: the file lists its providers beside it. */
+  readonly strict: boolean
+}
+
+export function preferenceOf(file: FileSettings, env: EnvironmentSettings): Preference {
+  if (file.priority) {
+    return { primary: undefined, others: { from: 'priority', value: file.priority }, isOrder: true, strict: true }
+  }
+  const old = file.llm_gateway
+  const primary = old?.primary_provider
+    ? { from: 'llm_gateway.primary_provider', value: old.primary_provider.toLowerCase() }
+    : env.primary
+  const fallbacks = old?.fallback_providers
+    ? {
+        from: 'llm_gateway.fallback_providers',
+        value: old.fallback_providers.map((fallback) => fallback.toLowerCase()),
+      }
+    : env.fallbacks
+  return { primary, others: fallbacks ?? env.order, isOrder: !fallbacks, strict: false }
+}
+
+/** The providers of a call that names nothing: as preferred, else all in their order. */
+export function priorityOf(
+  { primary, others, isOrder, strict }: Preference,
+  providers: readonly string[],
+  findings: Findings,
+): readonly string[] {
+  if (primary && !providers.includes(primary.value)) {
+    findings.problem(primary.from, notConfigured(primary.value, providers))
+  }
+  if (!primary && !others) return providers
+  const named = others?.value.filter((name, index) => {
+    if (providers.includes(name)) return true
+    const text = notConfigured(name, providers)
+    if (strict) findings.problem(`${others.from}[${index}]`, text)
+    else findings.notice(`${others.from}: ${text}`)
+    return false
+  })
+  const first = primary?.value ?? (isOrder ? undefined : providers.find((name) => !named?.includes(name)))
+  const order = unique([...(first === undefined ? [] : [first]), ...(named ?? [])])
+  return order.length > 0 ? order : providers
+}

@@ -1,0 +1,219 @@
+import { z } from 'zod'
+import type { ProviderKind } from '../providers/define.ts'
+import { logLevels } from './config.ts'
+import { withHint } from './findings.ts'
+import {
+  decimal,
+  duration,
+  flag,
+  integer,
+  listenAddress,
+  messageSize,
+  modelId,
+  oneOf,
+  origin,
+  otlpEndpoint,
+  positive,
+  type Reader,
+  text,
+} from './readers.ts'
+
+/**
+ * The file's shape, as it is written: snake_case, every key optional that has a default or can come from the
+ * environment. Strict: a key that means nothing is an error, so that a misspelt one cannot be ignored in silence.
+ */
+
+/** Blocks that other versions know. */
+const unavailable = ['alerts', 'budgets', 'cache', 'ledger', 'limits', 'rate_limits', 'redis']
+
+/** Strategies that other versions know. */
+const unavailableStrategies = 'weighted, least_latency and least_cost'
+
+/** A block of known keys. */
+function block<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    // One line for each unknown key, in the order in which the issue lists them.
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => unknownKey(key, Object.keys(shape))).join('\n')
+        : undefined,
+  })
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  return unavailable.includes(key)
+    ? `"${key}" is not available in this version`
+    : withHint('is not a known key', key, known)
+}
+
+/** A value that is read like a variable's text, so that both are checked alike. */
+function field<T>(reader: Reader<T>) {
+  return z
+    .union([z.string(), z.number(), z.boolean()], { error: (issue) => expected(reader.expects, issue.input) })
+    .transform((value, context) => {
+      const read = reader.read(String(value).trim())
+      if (read !== undefined) return read
+      context.addIssue({ code: 'custom', message: `must be ${reader.expects}` })
+      return z.NEVER
+    })
+}
+
+function expected(expects: string, input: unknown): string {
+  return input === undefined ? 'is missing' : `must be ${expects}`
+}
+
+const maxTokens = integer(1, 2 ** 31 - 1)
+const temperature = decimal(0, 2)
+export const defaultReaders = { maxTokens, temperature }
+
+const defaults = block({ temperature: field(temperature).optional(), max_tokens: field(maxTokens).optional() })
+
+export const timeoutBlock = block({
+  connect: field(duration()).optional(),
+  first_token: field(duration()).optional(),
+  idle: field(duration()).optional(),
+  total: field(duration()).optional(),
+})
+
+const server = block({
+  grpc: field(listenAddress).optional(),
+  http: field(listenAddress).optional(),
+  metrics: field(listenAddress).optional(),
+  drain: field(duration(0)).optional(),
+  max_receive_bytes: field(messageSize).optional(),
+  max_send_bytes: field(messageSize).optional(),
+  max_streams: field(integer(1, 1_000_000)).optional(),
+  max_deadline: field(duration()).optional(),
+  tls: block({ cert: field(text), key: field(text), client_ca: field(text).optional() }).optional(),
+  cors: block({ origins: z.array(field(origin)).optional() }).optional(),
+})
+
+const sha256: Reader<string> = {
+  expects: 'the SHA-256 of a key, 64 hex digits',
+  read: (digest) => (/^[0-9a-f]{64}$/i.test(digest) ? digest.toLowerCase() : undefined),
+}
+
+export const authBlock = block({
+  keys: z
+    .array(
+      block({
+        name: field(text),
+        key: z.string().optional(),
+        sha256: field(sha256).optional(),
+        admin: field(flag).optional(),
+      }),
+    )
+    .optional(),
+  jwt: block({
+    secret: z.string().optional(),
+    issuer: field(text).optional(),
+    audience: field(text).optional(),
+  }).optional(),
+})
+
+/** The keys of every provider. Those of its kind's own stand beside them. */
+export const providerShape = {
+  kind: field(text).optional(),
+  base_url: field(text).optional(),
+  keys: z.array(z.string()).optional(),
+  default_model: field(modelId).optional(),
+  headers: z.record(z.string(), field(text)).optional(),
+  timeout: timeoutBlock.optional(),
+  stream_unary: field(flag).optional(),
+}
+
+/** Options of the kind's own are only named here: they are checked once the environment has filled the gaps. */
+export function providerBlock(kind: ProviderKind) {
+  const options = Object.fromEntries(Object.keys(kind.options ?? {}).map((key) => [key, z.unknown().optional()]))
+  return block({ ...options, ...providerShape })
+}
+
+export type ProviderEntry = {
+  [Key in keyof typeof providerShape]?: z.output<(typeof providerShape)[Key]> | undefined
+}
+
+const targetId: Reader<string> = {
+  expects: 'a target such as provider/model',
+  read: (value) => (/^[^/]+\/./.test(value) ? modelId.read(value) : undefined),
+}
+
+const target = z.preprocess(
+  (value) => (typeof value === 'string' ? { target: value } : value),
+  block({
+    target: field(targetId),
+    weight: field(positive).optional(),
+    defaults: defaults.optional(),
+  }),
+)
+
+const strategy: Reader<'priority'> = {
+  expects: `priority; ${unavailableStrategies} are not available in this version`,
+  read: (value) => (value === 'priority' ? value : undefined),
+}
+
+const alias = block({
+  strategy: field(strategy).optional(),
+  targets: z.array(target).min(1, 'must name at least one target'),
+  attempt_timeout: field(duration()).optional(),
+})
+
+const price = block({
+  input: field(decimal(0)),
+  output: field(decimal(0)),
+  cached_input: field(decimal(0)).optional(),
+  cache_write: field(decimal(0)).optional(),
+  context_window: field(integer(1, 2 ** 31 - 1)).optional(),
+})
+
+const telemetry = block({
+  otlp_endpoint: field(otlpEndpoint).optional(),
+  sample_ratio: field(decimal(0, 1)).optional(),
+  log_level: field(oneOf(logLevels)).optional(),
+})
+
+/** What older gateways called the settings of one provider. */
+export const oldProviderShape = {
+  base_url: field(text).optional(),
+  default_model: field(modelId).optional(),
+  timeout: field(duration()).optional(),
+}
+const oldProvider = block(oldProviderShape)
+export type OldProviderEntry = z.output<typeof oldProvider>
+
+/** `llm_gateway`, the block of older gateways: it names a provider by its kind. */
+export function oldBlock(kinds: readonly string[]) {
+  const providers = Object.fromEntries(kinds.map((kind) => [kind, oldProvider.optional()]))
+  return block({
+    ...providers,
+    primary_provider: field(text).optional(),
+    fallback_providers: z.array(field(text)).optional(),
+    cache: block({ enabled: field(flag).optional(), ttl: z.unknown(), max_size: z.unknown() }).optional(),
+  })
+}
+
+const NAME = /^[a-z0-9][a-z0-9_-]*$/
+
+/** `oldKinds`: what the block of older gateways may name, known here or not. */
+export function fileSchema(oldKinds: readonly string[]) {
+  return block({
+    server: server.optional(),
+    auth: z
+      .union([z.literal('none'), authBlock], { error: (issue) => expected('none, or a block of keys', issue.input) })
+      .optional(),
+    providers: z
+      .record(
+        z.string().regex(NAME, 'a name must be made of a-z, 0-9, "-" and "_", and begin with a letter or digit'),
+        z.unknown(),
+      )
+      .optional(),
+    models: z.record(z.string(), alias).optional(),
+    tasks: z.record(z.string(), field(modelId)).optional(),
+    priority: z.array(field(text)).min(1, 'must name at least one provider').optional(),
+    defaults: defaults.optional(),
+    prices: z.record(z.string(), price).optional(),
+    telemetry: telemetry.optional(),
+    llm_gateway: oldBlock(oldKinds).optional(),
+  })
+}
+
+export type FileSettings = z.output<ReturnType<typeof fileSchema>>

@@ -1,0 +1,217 @@
+#!/usr/bin/env node
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { addressText, checkReport } from './config/check.ts'
+import type { Config, TlsConfig } from './config/config.ts'
+import { type CommandLine, type Flags, readCommandLine } from './config/flags.ts'
+import { readConfig } from './config/read.ts'
+import type { CallContext } from './domain/call.ts'
+import { systemClock } from './domain/clock.ts'
+import type { GatewayError } from './domain/error.ts'
+import type { Provider } from './domain/ports.ts'
+import { createGateway } from './gateway.ts'
+import { createProvider } from './providers/create.ts'
+import { createPriceTable, loadPrices } from './providers/prices.ts'
+import { HttpDoor } from './rpc/connect.ts'
+import type { DoorOptions, DoorTls } from './rpc/door.ts'
+import { endpoints } from './rpc/endpoints.ts'
+import { GrpcDoor } from './rpc/grpc.ts'
+import { HealthService } from './rpc/health-service.ts'
+import { probe } from './rpc/probe.ts'
+import { createService } from './rpc/service.ts'
+import { validateChat, validateEmbed } from './rpc/validate.ts'
+import { createCallers } from './stores/callers.ts'
+import { createLog, type Log } from './telemetry/log.ts'
+import { startTracing } from './telemetry/otel.ts'
+import { serveMetrics } from './telemetry/prometheus.ts'
+import { createTelemetry } from './telemetry/telemetry.ts'
+
+const USAGE = `usage: llm-gateway [serve]             start the gateway
+       llm-gateway check               say what is wrong with the configuration, and what would run
+       llm-gateway health [ADDRESS]    exit 0 if the gateway at ADDRESS (127.0.0.1:50051) takes calls
+options: --config FILE, --grpc ADDRESS, --http ADDRESS, --metrics ADDRESS, --log-level LEVEL`
+
+const DEFAULT_ADDRESS = '127.0.0.1:50051'
+/** After SIGTERM, how long calls are still taken while load balancers learn of it, in ms. */
+const LINGER = 5_000
+
+process.exitCode = await run(readCommandLine(process.argv.slice(2)))
+
+async function run(commandLine: CommandLine): Promise<number> {
+  if (!commandLine.words) return complain(commandLine.reason)
+  const [command = 'serve', ...rest] = commandLine.words
+  if (command === 'health' && rest.length < 2) return (await probe(rest[0] ?? DEFAULT_ADDRESS)) ? 0 : 1
+  if (command === 'check' && rest.length === 0) return check(commandLine.flags)
+  if (command === 'serve' && rest.length === 0) return start(commandLine.flags)
+  return complain(`unknown command: ${[command, ...rest].join(' ')}`)
+}
+
+function complain(reason: string): number {
+  console.error(`${reason}\n${USAGE}`)
+  return 2
+}
+
+function load(flags: Flags) {
+  return readConfig({ flags, env: process.env, workingDirectory: process.cwd() })
+}
+
+function check(flags: Flags): number {
+  const { lines, exitCode } = checkReport(load(flags))
+  for (const line of lines) console.log(line)
+  return exitCode
+}
+
+/** Starts the gateway, or says why it cannot. Once it runs, signals end the process. */
+async function start(flags: Flags): Promise<number> {
+  const { config, problems, notices, unenforced } = load(flags)
+  if (!config) {
+    for (const { path, reason } of problems) console.error(`${path}: ${reason}`)
+    return 1
+  }
+  const log = createLog({ clock: systemClock, level: config.telemetry.logLevel })
+  for (const text of unenforced) log.warn(text)
+  for (const text of notices) log.info(text)
+  try {
+    const stop = await serve(config, log)
+    endWith(stop, log)
+    return 0
+  } catch (error) {
+    log.failure('the gateway could not start', error)
+    log.flushSync()
+    return 1
+  }
+}
+
+/** Puts the gateway together and opens its doors. Returns how to end it in good order. */
+async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
+  const clock = systemClock
+  const version = packageVersion()
+  const providers = await createProviders(config)
+  const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
+  const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
+  const [primaryProvider = '', ...fallbackProviders] = config.priority
+  const telemetry = createTelemetry({
+    clock,
+    random: Math.random,
+    log,
+    providers,
+    targets: config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
+    summary: { primaryProvider, fallbackProviders, cacheEnabled: false },
+    tracing,
+    sampleRatio,
+  })
+  const callers = createCallers(config.auth, { clock })
+  const { chat, embed } = createGateway({
+    telemetry,
+    callers,
+    directory: {
+      providers,
+      aliases: config.models,
+      tasks: config.tasks,
+      priority: config.priority,
+      defaults: config.defaults,
+    },
+    clock,
+    validate: { chat: validateChat, embed: validateEmbed },
+  })
+  const health = new HealthService()
+  let draining = false
+  const methods = createService({
+    chat,
+    embed,
+    callers,
+    providers,
+    aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
+    stats: telemetry.stats,
+    clock,
+    isDraining: () => draining,
+  })
+  const { server } = config
+  const door: Omit<DoorOptions, 'address'> = {
+    endpoints: endpoints(methods, health),
+    clock,
+    ids: randomUUID,
+    report: (error: GatewayError, { requestId }: CallContext) =>
+      log.failure('a call failed inside the gateway', error, { request_id: requestId }),
+    tls: server.tls && readTls(server.tls),
+    maxDuration: server.maxDeadline,
+    maxReceiveBytes: server.maxReceiveBytes,
+    maxSendBytes: server.maxSendBytes,
+    maxStreams: server.maxStreams,
+  }
+  const grpcDoor = new GrpcDoor({ ...door, address: addressText(server.grpc) })
+  const httpDoor = new HttpDoor({
+    ...door,
+    address: addressText(server.http),
+    ready: () => health.serving,
+    corsOrigins: server.cors.origins,
+    onRequest: telemetry.recordHttp,
+  })
+  const metrics = await serveMetrics({ producer: telemetry.metrics, ...server.metrics, version })
+  const grpcPort = await grpcDoor.listen()
+  const httpPort = await httpDoor.listen()
+  health.setServing(providers.length > 0)
+  log.info('ready', {
+    version,
+    grpc: addressText({ ...server.grpc, port: grpcPort }),
+    http: addressText({ ...server.http, port: httpPort }),
+    metrics: addressText({ ...server.metrics, port: metrics.port }),
+    providers: providers.map(({ name }) => name),
+  })
+
+  return async () => {
+    draining = true
+    health.setServing(false)
+    const linger = Math.min(LINGER, server.drain / 5)
+    await new Promise<void>((resolve) => clock.after(linger, resolve))
+    const grace = server.drain - linger
+    await Promise.all([grpcDoor.drain(grace), httpDoor.drain(grace)])
+    await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
+  }
+}
+
+async function createProviders(config: Config): Promise<Provider[]> {
+  // The price list takes 20 MB: nobody pays for it who does not need it.
+  const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
+  const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
+  return config.providers.map((settings) =>
+    createProvider(settings, { clock: systemClock, proxy: config.proxy, prices }),
+  )
+}
+
+/** The first SIGTERM ends what is in flight and exits with 0; a second one ends at once. */
+function endWith(stop: () => Promise<void>, log: Log): void {
+  let ending = false
+  const end = (signal: string) => {
+    if (ending) {
+      log.flushSync()
+      process.exit(1)
+    }
+    ending = true
+    log.info('shutting down', { signal })
+    stop()
+      .then(() => log.flush())
+      .then(() => process.exit(0))
+  }
+  process.on('SIGTERM', end)
+  process.on('SIGINT', end)
+  process.on('uncaughtException', (error) => {
+    log.failure('the gateway met an error that nobody caught', error)
+    log.flushSync()
+    process.exit(1)
+  })
+}
+
+function readTls({ cert, key, clientCa }: TlsConfig): DoorTls {
+  return {
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+    ...(clientCa !== undefined && { clientCa: readFileSync(clientCa) }),
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  const { version }: { version: string } = JSON.parse(text)
+  return version
+}

@@ -1,0 +1,25 @@
+import type { Clock } from '../domain/clock.ts'
+import type { Provider } from '../domain/ports.ts'
+import type { ProviderSettings } from './define.ts'
+import { Connection, createHttpProvider } from './http-provider.ts'
+import type { PriceTable } from './prices.ts'
+import { createUpstream, type ProxySettings } from './upstream.ts'
+
+export interface ProviderTools {
+  readonly clock: Clock
+  readonly proxy: ProxySettings
+  readonly prices: PriceTable
+}
+
+/** A provider as it is configured. */
+export function createProvider(settings: ProviderSettings, { clock, proxy, prices }: ProviderTools): Provider {
+  const { kind, name, timeout } = settings
+  if (kind.create) return kind.create(settings, clock)
+  if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
+  const upstream = createUpstream({ clock, connectTimeout: timeout.connect, proxy })
+  const catalogue = {
+    facts: (model: string) => prices.facts(kind.prices, kind.local ?? false, name, model),
+    ids: () => prices.catalogue(kind.prices),
+  }
+  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue))
+}

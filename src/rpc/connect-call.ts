@@ -1,0 +1,158 @@
+import type { Message } from '@bufbuild/protobuf'
+import { type ConnectError, createContextKey, type HandlerContext } from '@connectrpc/connect'
+import { GatewayError } from '../domain/error.ts'
+import { AsyncEvents, type Follower } from './async-events.ts'
+import { DoorContext } from './context.ts'
+import { type DoorOptions, defaults, type LiveCall, type LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
+import type { Endpoint, StreamEndpoint, UnaryEndpoint } from './endpoints.ts'
+import { errorReply, toConnectError } from './errors.ts'
+
+/** One HTTP request and its response, as a call sees it. */
+export interface Exchange {
+  readonly requestId: string
+  readonly peer: string
+  /** Calls `listener` once the response is sent or broken off, at once if it is. */
+  onClose(listener: () => void): void
+  /** Breaks the response off. */
+  destroy(): void
+}
+
+/** How the exchange reaches Connect's handlers. */
+export const exchangeKey = createContextKey<Exchange | undefined>(undefined, { description: 'exchange' })
+
+/** One call at the HTTP door, from its arrival until its last byte has left. */
+class ConnectCall implements LiveCall, Follower {
+  slot = -1
+  readonly endless: boolean
+  readonly context: DoorContext
+  /** Answers for the call when it was cancelled and does not end by itself. */
+  giveUp: ((reason: GatewayError) => void) | undefined
+  readonly #exchange: Exchange
+  readonly #options: DoorOptions
+  readonly #live: LiveCalls
+  #settled = false
+  #over = false
+  readonly #stopListening: () => void
+  #stopPatience: (() => void) | undefined
+  #stopStallTimer: (() => void) | undefined
+
+  constructor(handler: HandlerContext, { endless }: Endpoint, options: DoorOptions, live: LiveCalls) {
+    const exchange = handler.values.get(exchangeKey)
+    if (!exchange) throw new Error('the door gave no exchange')
+    this.endless = endless
+    this.#exchange = exchange
+    this.#options = options
+    this.#live = live
+    this.context = contextOf(handler, exchange, endless, options)
+    live.add(this)
+    this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
+    exchange.onClose(() => this.#end())
+  }
+
+  /** The reader has taken what it was given. */
+  asked(): void {
+    this.#stopStallTimer?.()
+  }
+
+  gave(): void {
+    const { clock, stallTimeout = defaults.stallTimeout } = this.#options
+    this.#stopStallTimer = clock.after(stallTimeout, () => {
+      this.context.cancel(
+        new GatewayError('CANCELLED', `The caller took nothing of the stream for ${stallTimeout / 1000} s.`),
+      )
+      this.#exchange.destroy()
+    })
+  }
+
+  ended(error: GatewayError | undefined): ConnectError | undefined {
+    this.#settled = true
+    if (error?.reason === 'INTERNAL') this.#options.report(error, this.context)
+    return error && toConnectError(errorReply(error, this.context.trail))
+  }
+
+  left(): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.context.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+  }
+
+  #end(): void {
+    this.#over = true
+    this.#stopPatience?.()
+    this.#stopStallTimer?.()
+    this.#stopListening()
+    this.context.close()
+    this.#live.remove(this)
+    this.left()
+  }
+
+  /** Connect enforces no deadline, and waits for a reader that stands still. */
+  #hurry(reason: GatewayError): void {
+    if (this.#over) return
+    const { clock } = this.#options
+    this.#stopPatience = clock.after(TIME_TO_END, () => {
+      this.giveUp?.(reason)
+      if (!this.#over) this.#stopPatience = clock.after(TIME_TO_LEAVE, () => this.#exchange.destroy())
+    })
+  }
+}
+
+export async function answerUnary(
+  endpoint: UnaryEndpoint,
+  options: DoorOptions,
+  live: LiveCalls,
+  request: Message,
+  handler: HandlerContext,
+): Promise<Message> {
+  const call = new ConnectCall(handler, endpoint, options, live)
+  const overdue = new Promise<never>((_, reject) => {
+    call.giveUp = reject
+  })
+  try {
+    call.context.cancellation.throwIfCancelled()
+    const response = await Promise.race([endpoint.call(request, call.context), overdue])
+    call.ended(undefined)
+    return response
+  } catch (error) {
+    throw call.ended(GatewayError.from(error))
+  }
+}
+
+export function answerStream(
+  endpoint: StreamEndpoint,
+  options: DoorOptions,
+  live: LiveCalls,
+  request: Message,
+  handler: HandlerContext,
+): AsyncIterable<Message> {
+  const call = new ConnectCall(handler, endpoint, options, live)
+  const events = new AsyncEvents<Message>(call)
+  call.giveUp = (reason) => events.end(reason)
+  const open = async () => {
+    try {
+      call.context.cancellation.throwIfCancelled()
+      events.open(await endpoint.call(request, call.context))
+    } catch (error) {
+      events.end(GatewayError.from(error))
+    }
+  }
+  void open()
+  return events
+}
+
+function contextOf(handler: HandlerContext, exchange: Exchange, endless: boolean, options: DoorOptions): DoorContext {
+  const { clock, report, maxDuration = defaults.maxDuration } = options
+  const header = (name: string) => handler.requestHeader.get(name) ?? undefined
+  return new DoorContext(
+    clock,
+    {
+      requestId: exchange.requestId,
+      credential: header('authorization'),
+      peer: exchange.peer,
+      timeout: handler.timeoutMs(),
+      maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
+      header,
+    },
+    report,
+  )
+}

@@ -1,0 +1,181 @@
+import type { ServerHttp2Session } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import type { DescMethodServerStreaming, DescMethodUnary } from '@bufbuild/protobuf'
+import { type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect'
+import type { UniversalHandler } from '@connectrpc/connect/protocol'
+import {
+  compressionGzip,
+  // biome-ignore lint/suspicious/noDeprecatedImports: only its other signature is deprecated
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node'
+import { answerStream, answerUnary, type Exchange, exchangeKey } from './connect-call.ts'
+import { type DoorOptions, defaults, LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
+import type { Endpoint } from './endpoints.ts'
+import {
+  type HttpRequest,
+  type HttpResponse,
+  hasValidHost,
+  isPreflight,
+  limitTimeouts,
+  setCorsHeaders,
+  setSecurityHeaders,
+} from './http-rules.ts'
+import { breakOff, createHttpServer, type HttpServer, partsOf } from './http-server.ts'
+
+export interface HttpDoorOptions extends DoorOptions {
+  /** Whether calls are taken; for `/readyz`. */
+  readonly ready: () => boolean
+  /** Origins whose scripts may call; `*` means any. Default: none. */
+  readonly corsOrigins?: readonly string[]
+  /** Told of every request when it is over. `path` is one of ours or `other`; `seconds` is how long it took. */
+  readonly onRequest?: (method: string, path: string, status: number, seconds: number) => void
+}
+
+/** As nginx logs it: the client went before it was answered. */
+const CLIENT_CLOSED_REQUEST = 499
+
+/** The door for curl, browsers and gRPC-Web: Connect's protocols over HTTP. */
+export class HttpDoor {
+  readonly #options: HttpDoorOptions
+  readonly #server: HttpServer
+  readonly #handlers: ReadonlyMap<string, UniversalHandler>
+  readonly #live = new LiveCalls()
+  readonly #sockets = new Set<Socket>()
+  readonly #sessions = new Set<ServerHttp2Session>()
+  #draining = false
+
+  constructor(options: HttpDoorOptions) {
+    this.#options = options
+    this.#handlers = route(options, this.#live)
+    this.#server = createHttpServer(options.tls, (request, response) => this.#serve(request, response))
+    this.#server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
+    this.#server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
+    })
+  }
+
+  /** How many calls are open. */
+  get openCalls(): number {
+    return this.#live.size
+  }
+
+  /** Returns the port. Rejects when the address cannot be bound. */
+  listen(): Promise<number> {
+    const { host, port } = partsOf(this.#options.address)
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject)
+        resolve((this.#server.address() as AddressInfo).port) // what listens on TCP has one
+      })
+    })
+  }
+
+  /** Stops listening and finishes what is open. What is left after `grace` ms ends with UNAVAILABLE. */
+  drain(grace: number): Promise<void> {
+    const { clock } = this.#options
+    this.#draining = true
+    return new Promise((resolve) => {
+      let stopTimer = clock.after(grace, () => {
+        this.#live.drainAll()
+        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => {
+          for (const socket of this.#sockets) socket.destroy()
+        })
+      })
+      this.#server.close(() => {
+        stopTimer()
+        resolve()
+      })
+      for (const session of this.#sessions) session.close()
+      this.#live.drainEndless()
+    })
+  }
+
+  #serve(request: HttpRequest, response: HttpResponse): void {
+    const { ids, corsOrigins = [], ready, tls } = this.#options
+    const path = request.url?.split('?', 1)[0] ?? ''
+    const handler = this.#handlers.get(path)
+    const requestId = ids()
+    response.setHeader('x-request-id', requestId)
+    setSecurityHeaders(response, tls !== undefined)
+    setCorsHeaders(request, response, corsOrigins)
+    const isKnown = handler !== undefined || path === '/healthz' || path === '/readyz'
+    this.#follow(request, response, isKnown ? path : 'other')
+    if (!hasValidHost(request)) answer(response, 400, 'The Host header is missing or malformed.')
+    else if (isPreflight(request)) answer(response, 204)
+    else if (handler) void call(handler, request, response, requestId)
+    else if (!isKnown || (request.method !== 'GET' && request.method !== 'HEAD')) answer(response, 404, 'Not found.')
+    else if (path === '/readyz' && !ready()) answer(response, 503, 'not ready')
+    else answer(response, 200, 'ok')
+  }
+
+  /** Reports the request when it is over. While draining, its connection must not stay for another one. */
+  #follow(request: HttpRequest, response: HttpResponse, path: string): void {
+    const { clock, onRequest } = this.#options
+    const startedAt = clock.now()
+    const isHttp1 = request.httpVersionMajor === 1
+    if (this.#draining && isHttp1) response.setHeader('connection', 'close')
+    response.once('close', () => {
+      const status = response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST
+      onRequest?.(request.method ?? '', path, status, (clock.now() - startedAt) / 1000)
+      if (this.#draining && isHttp1) request.socket.end()
+    })
+  }
+}
+
+function route(options: DoorOptions, live: LiveCalls): ReadonlyMap<string, UniversalHandler> {
+  const router = createConnectRouter({
+    grpc: false, // has a door of its own
+    readMaxBytes: options.maxReceiveBytes ?? defaults.maxReceiveBytes,
+    writeMaxBytes: options.maxSendBytes ?? defaults.maxSendBytes,
+    acceptCompression: [compressionGzip],
+  })
+  for (const endpoint of options.endpoints) mount(router, endpoint, options, live)
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
+}
+
+function mount(router: ConnectRouter, endpoint: Endpoint, options: DoorOptions, live: LiveCalls): void {
+  // The kind of an endpoint is the kind of its method.
+  if (endpoint.kind === 'unary') {
+    const method = endpoint.method as DescMethodUnary
+    router.rpc(method, (request, handler) => answerUnary(endpoint, options, live, request, handler))
+  } else {
+    const method = endpoint.method as DescMethodServerStreaming
+    router.rpc(method, (request, handler) => answerStream(endpoint, options, live, request, handler))
+  }
+}
+
+/** Never rejects. */
+async function call(
+  handler: UniversalHandler,
+  request: HttpRequest,
+  response: HttpResponse,
+  requestId: string,
+): Promise<void> {
+  const exchange: Exchange = {
+    requestId,
+    peer: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
+    onClose: (listener) => (response.closed ? listener() : response.once('close', listener)),
+    destroy: () => breakOff(response),
+  }
+  try {
+    limitTimeouts(request.headers)
+    const values = createContextValues().set(exchangeKey, exchange)
+    const reply = await handler(universalRequestFromNodeRequest(request, response, undefined, values))
+    await universalResponseToNodeResponse(reply, response)
+  } catch {
+    // The connection broke, or Connect met what it cannot answer.
+    breakOff(response)
+  }
+}
+
+function answer(response: HttpResponse, status: number, text = ''): void {
+  if (text) response.setHeader('content-type', 'text/plain; charset=utf-8')
+  response.statusCode = status
+  response.end(text && `${text}\n`)
+}

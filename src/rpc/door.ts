@@ -1,0 +1,103 @@
+import type { CallContext } from '../domain/call.ts'
+import type { Clock } from '../domain/clock.ts'
+import { GatewayError } from '../domain/error.ts'
+import type { DoorContext } from './context.ts'
+import type { Endpoint } from './endpoints.ts'
+
+const MiB = 1024 * 1024
+
+/** What both doors need. Times in ms, sizes in bytes. */
+export interface DoorOptions {
+  /** `host:port`; port 0 picks a free one. */
+  readonly address: string
+  readonly endpoints: readonly Endpoint[]
+  readonly clock: Clock
+  /** Makes request ids. */
+  readonly ids: () => string
+  /** Told of every INTERNAL error, for the log. It must not throw. */
+  readonly report: (error: GatewayError, context: CallContext) => void
+  readonly tls?: DoorTls | undefined
+  /** The most that a call may take, and what it gets when it sets no deadline. Default: 10 min. */
+  readonly maxDuration?: number
+  /** Default: 16 MiB. */
+  readonly maxReceiveBytes?: number
+  /** Of one message. Default: 16 MiB. Clients take 4 MiB unless they are told otherwise. */
+  readonly maxSendBytes?: number
+  /** On one connection at once; a client queues above it. Default: 1000, because 300 on one channel are not rare. */
+  readonly maxStreams?: number
+  /** A reader that takes nothing for so long is cut off. Default: 60 s. */
+  readonly stallTimeout?: number
+}
+
+/** PEM. */
+export interface DoorTls {
+  readonly cert: Buffer
+  readonly key: Buffer
+  /** With it a caller must show a certificate that this authority signed. */
+  readonly clientCa?: Buffer | undefined
+}
+
+export const defaults = {
+  maxDuration: 600_000,
+  maxReceiveBytes: 16 * MiB,
+  maxSendBytes: 16 * MiB,
+  maxStreams: 1000,
+  stallTimeout: 60_000,
+} as const
+
+/** How long a cancelled call may take to end by itself, before the door answers for it, in ms. */
+export const TIME_TO_END = 10
+/** How long the end of a cancelled call may take to reach a reader, before its stream is closed, in ms. */
+export const TIME_TO_LEAVE = 100
+
+/** A call that is open at a door. */
+export interface LiveCall {
+  /** Its place in LiveCalls; theirs to set. */
+  slot: number
+  readonly endless: boolean
+  readonly context: DoorContext
+}
+
+/** The calls that are open at a door. An array, because a Set that lives long keeps what was once in it alive. */
+export class LiveCalls {
+  readonly #calls: LiveCall[] = []
+
+  get size(): number {
+    return this.#calls.length
+  }
+
+  add(call: LiveCall): void {
+    call.slot = this.#calls.length
+    this.#calls.push(call)
+  }
+
+  /** The last call moves into the place that becomes free. */
+  remove(call: LiveCall): void {
+    if (this.#calls[call.slot] !== call) return
+    const last = this.#calls.pop()
+    if (!last || last === call) return
+    last.slot = call.slot
+    this.#calls[call.slot] = last
+  }
+
+  /** Ends the calls that would never end by themselves. */
+  drainEndless(): void {
+    this.#drain((call) => call.endless)
+  }
+
+  drainAll(): void {
+    this.#drain(() => true)
+  }
+
+  #drain(isMeant: (call: LiveCall) => boolean): void {
+    const reason = new GatewayError('DRAINING', 'This gateway is shutting down: try again, on another connection.')
+    for (const call of this.#calls.filter(isMeant)) call.context.cancel(reason)
+  }
+}
+
+/** Throws RESPONSE_TOO_LARGE. */
+export function checkSize(bytes: number, maxSendBytes: number): void {
+  if (bytes <= maxSendBytes) return
+  const message = `The answer has ${bytes} bytes, the gateway sends ${maxSendBytes} at most: ask for less at once, or have its limit raised.`
+  throw new GatewayError('RESPONSE_TOO_LARGE', message)
+}

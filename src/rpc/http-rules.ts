@@ -1,0 +1,71 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import { cors } from '@connectrpc/connect'
+
+export type HttpRequest = IncomingMessage | Http2ServerRequest
+export type HttpResponse = ServerResponse | Http2ServerResponse
+
+const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
+
+/**
+ * Whether a request says a host that a URL can be made of. Connect makes one without asking, and what it throws would
+ * end the process.
+ */
+export function hasValidHost(request: HttpRequest): boolean {
+  const host = 'authority' in request ? request.authority || request.headers.host : request.headers.host
+  return host !== undefined && HOST.test(host) && URL.canParse(`http://${host}`)
+}
+
+/** For a service that answers programs, never as a page. */
+export function setSecurityHeaders(response: HttpResponse, encrypted: boolean): void {
+  response.setHeader('x-content-type-options', 'nosniff')
+  response.setHeader('cache-control', 'no-store')
+  response.setHeader('x-frame-options', 'DENY')
+  response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
+  response.setHeader('referrer-policy', 'no-referrer')
+  if (encrypted) response.setHeader('strict-transport-security', 'max-age=31536000')
+}
+
+const ALLOWED_METHODS = cors.allowedMethods.join(', ')
+const ALLOWED_HEADERS = [...cors.allowedHeaders, 'Authorization'].join(', ')
+const EXPOSED_HEADERS = [...cors.exposedHeaders, 'Grpc-Retry-Pushback-Ms', 'X-Request-Id'].join(', ')
+/** How long a browser may keep the answer to a preflight, in s. Chrome keeps none longer. */
+const PREFLIGHT_AGE = 7200
+
+/**
+ * Lets scripts of the configured origins in; `*` means any. Without credentials in the browser's sense: an API key
+ * travels in a header that the script sets.
+ */
+export function setCorsHeaders(request: HttpRequest, response: HttpResponse, origins: readonly string[]): void {
+  if (origins.length === 0) return
+  response.setHeader('vary', 'Origin')
+  const { origin } = request.headers
+  if (origin === undefined || !(origins.includes('*') || origins.includes(origin))) return
+  response.setHeader('access-control-allow-origin', origin)
+  if (!isPreflight(request)) {
+    response.setHeader('access-control-expose-headers', EXPOSED_HEADERS)
+    return
+  }
+  response.setHeader('access-control-allow-methods', ALLOWED_METHODS)
+  response.setHeader('access-control-allow-headers', ALLOWED_HEADERS)
+  response.setHeader('access-control-max-age', String(PREFLIGHT_AGE))
+}
+
+export function isPreflight(request: HttpRequest): boolean {
+  return request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined
+}
+
+/** The longest that a timer of Node's can keep, about 24.8 days: in ms, and in a unit of grpc-timeout. */
+const LONGEST_TIMER = 2 ** 31 - 1
+const LONGEST_GRPC_TIMEOUT = '596H'
+/** The units of grpc-timeout whose eight digits can exceed it, in ms. */
+const LONG_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000 }
+
+/** Cuts a timeout to what a timer can keep: with a longer one Connect's fires at once. */
+export function limitTimeouts(headers: IncomingHttpHeaders): void {
+  if (Number(headers['connect-timeout-ms']) > LONGEST_TIMER) headers['connect-timeout-ms'] = String(LONGEST_TIMER)
+  const timeout = headers['grpc-timeout']
+  if (typeof timeout !== 'string') return
+  const unit = LONG_UNITS[timeout.slice(-1)] ?? 0
+  if (Number(timeout.slice(0, -1)) * unit > LONGEST_TIMER) headers['grpc-timeout'] = LONGEST_GRPC_TIMEOUT
+}

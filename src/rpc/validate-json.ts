@@ -1,0 +1,18 @@
+/** Deeper nesting is no vendor's, and would end in a full stack when the value is written again. */
+export const DEEPEST = 64
+
+/** Whether a text is a JSON object that is not nested deeper than DEEPEST levels. */
+export function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) && !isTooDeep(value)
+  } catch {
+    return false
+  }
+}
+
+/** Whether a value is nested deeper than DEEPEST levels. */
+export function isTooDeep(value: unknown, levels = DEEPEST): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((inner) => isTooDeep(inner, levels - 1))
+}

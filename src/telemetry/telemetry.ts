@@ -1,0 +1,185 @@
+import type { Span, SpanContext, Tracer } from '@opentelemetry/api'
+import type { Call, Operation } from '../domain/call.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { GatewayError } from '../domain/error.ts'
+import type { AnyEvent } from '../domain/events.ts'
+import type { AttemptTelemetry, CallTelemetry, StatsSource, Telemetry } from '../domain/ports.ts'
+import type { AttemptRecord } from '../domain/trail.ts'
+import { AttemptOutcome, type Usage } from '../domain/types.ts'
+import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
+import { CallCounts } from './call-counts.ts'
+import { callLine, levelOf, outcomeNames } from './call-line.ts'
+import { createHttpMetrics, type RecordHttp } from './http-metrics.ts'
+import { instruments } from './instruments.ts'
+import type { Log } from './log.ts'
+import { Metrics } from './metrics.ts'
+import type { Tracing } from './otel.ts'
+import { endCallSpan, type Finish, type Server, startAttemptSpan, startCallSpan } from './spans.ts'
+import { Stats, type Summary } from './stats.ts'
+import { formatTraceparent, isSampled, parseTraceparent } from './traceparent.ts'
+import { type ObservedProvider, Upstreams } from './upstreams.ts'
+
+export interface TelemetryOptions {
+  readonly clock: Clock
+  /** From 0 up to 1. */
+  readonly random: () => number
+  readonly log: Log
+  readonly providers: readonly ObservedProvider[]
+  /** The configured targets, as `provider/model`. */
+  readonly targets?: readonly string[]
+  /** Shown in the statistics. */
+  readonly summary: Summary
+  /** Where spans go. Without it there are none. */
+  readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
+  /** The share of calls that are traced, 0 to 1, where the caller has not decided. Default 0. */
+  readonly sampleRatio?: number | undefined
+}
+
+export interface GatewayTelemetry extends Telemetry {
+  /** For the Prometheus page. */
+  readonly metrics: Metrics
+  readonly stats: StatsSource
+  readonly recordHttp: RecordHttp
+}
+
+/** Counts, logs and traces every call. */
+export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
+  const { clock, random, log, providers, tracing, sampleRatio = 0 } = options
+  const metrics = new Metrics(clock)
+  const upstreams = new Upstreams(metrics, providers, options.targets ?? [])
+  const counts = new CallCounts(metrics)
+  metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
+  if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
+  const tracer = tracing?.tracer
+  const house: House = {
+    clock,
+    log,
+    upstreams,
+    counts,
+    tracer,
+    servers: new Map(providers.map((provider) => [provider.name, serverOf(provider)])),
+    // Before any span is built: building one costs more than all counting of a call.
+    samples: (remote) => tracer !== undefined && (remote ? isSampled(remote) : random() < sampleRatio),
+  }
+  return {
+    metrics,
+    stats: new Stats(clock, upstreams, counts, options.summary),
+    recordHttp: createHttpMetrics(metrics),
+    begin: (call) => new CallRecorder(house, call),
+  }
+}
+
+interface House {
+  readonly clock: Clock
+  readonly log: Log
+  readonly upstreams: Upstreams
+  readonly counts: CallCounts
+  readonly tracer: Tracer | undefined
+  readonly servers: ReadonlyMap<string, Server>
+  samples(remote: SpanContext | undefined): boolean
+}
+
+class CallRecorder implements CallTelemetry, AttemptParent {
+  readonly operation: Operation
+  readonly #house: House
+  readonly #call: Call
+  /** The caller's trace. */
+  readonly #remote: SpanContext | undefined
+  readonly #span: Span | undefined
+  #firstEventAt: number | undefined
+  #finish: Finish | undefined
+  /** For providers, in ms. */
+  #waited = 0
+  #countedAttempts: AttemptRecord[] = []
+  #takenUsage: Usage | undefined
+
+  constructor(house: House, call: Call) {
+    this.#house = house
+    this.#call = call
+    this.operation = call.operation
+    house.counts.begin(call.operation)
+    const header = call.context.header('traceparent')
+    this.#remote = header === undefined ? undefined : parseTraceparent(header)
+    this.#span =
+      house.tracer && house.samples(this.#remote) ? startCallSpan(house.tracer, call, this.#remote) : undefined
+  }
+
+  attempt(attempt: AttemptRecord): AttemptTelemetry {
+    const { clock, upstreams, tracer, servers } = this.#house
+    let span: Span | undefined
+    if (tracer && this.#span) {
+      span = startAttemptSpan(tracer, this.#call, attempt, servers.get(attempt.provider), this.#span)
+    }
+    const context = span ? span.spanContext() : this.#remote
+    const traceparent = context ? formatTraceparent(context) : undefined
+    return new AttemptRecorder(clock, upstreams, this, attempt, span, traceparent)
+  }
+
+  takeUsage(): Usage | undefined {
+    const { usage } = this.#call.context.trail
+    if (usage === this.#takenUsage) return undefined
+    this.#takenUsage = usage
+    return usage
+  }
+
+  attemptEnded(attempt: AttemptRecord, waited: number): void {
+    this.#countedAttempts.push(attempt)
+    this.#waited += waited
+  }
+
+  event({ event }: AnyEvent): void {
+    if (event.case === 'finish') this.#finish = event.value
+    else if (this.#firstEventAt === undefined && event.case !== 'start') this.#firstEventAt = this.#house.clock.now()
+  }
+
+  end(error?: GatewayError): void {
+    const { trail } = this.#call.context
+    const now = this.#house.clock.now()
+    const latency = now - trail.arrivedAt
+    const firstEventAt = this.operation === 'stream_chat' ? this.#firstEventAt : undefined
+    const timeToFirstToken = firstEventAt === undefined ? undefined : firstEventAt - trail.arrivedAt
+    const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited) / 1000
+    this.#house.counts.end(this.operation, overhead, trail.fallbackUsed, error)
+    this.#countUpstream(latency / 1000, error)
+    if (this.#span) this.#endSpan(this.#span, error)
+    this.#log(latency, timeToFirstToken, error)
+  }
+
+  #endSpan(span: Span, error: GatewayError | undefined): void {
+    const last = this.#call.context.trail.attempts.at(-1)
+    const server = last && this.#house.servers.get(last.provider)
+    endCallSpan(span, last, server, this.#finish, error)
+  }
+
+  #countUpstream(seconds: number, error: GatewayError | undefined): void {
+    const { upstreams } = this.#house
+    const { attempts } = this.#call.context.trail
+    for (const attempt of attempts) {
+      if (attempt.outcome !== AttemptOutcome.SKIPPED || this.#countedAttempts.includes(attempt)) continue
+      const upstream = upstreams.find(attempt.provider, attempt.model, false)
+      upstream.outcome(outcomeNames[attempt.outcome], knownReason(attempt.reason)).value++
+    }
+    const last = attempts.at(-1)
+    const upstream = last ? upstreams.find(last.provider, last.model, false) : upstreams.none
+    const series = upstream.of(this.operation)
+    upstream.calls.value++
+    upstream.latency.record(seconds)
+    series.calls(error ? error.code : 'OK').value++
+    series.duration.record(seconds)
+  }
+
+  #log(latency: number, timeToFirstToken: number | undefined, error: GatewayError | undefined): void {
+    const level = levelOf(error)
+    if (!this.#house.log.writes(level)) return
+    const usage = this.#finish?.usage ?? this.#call.context.trail.usage
+    const traceId = (this.#span?.spanContext() ?? this.#remote)?.traceId
+    const ended = { call: this.#call, error, finish: this.#finish, usage, traceId, latency, timeToFirstToken }
+    this.#house.log.line(level, callLine(ended))
+  }
+}
+
+function serverOf({ name, genAiName = name, baseUrl }: ObservedProvider): Server {
+  const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
+  const port = url?.port ? Number(url.port) : url?.protocol === 'http:' ? 80 : 443
+  return { genAiName, address: url?.hostname ?? '', port }
+}

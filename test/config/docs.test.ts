@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { z } from 'zod'
+import { flagReaders } from '../../src/config/flags.ts'
+import { knownVariables } from '../../src/config/load.ts'
+import { ownVariables } from '../../src/config/providers.ts'
+import { fileSchema, oldProviderShape, providerShape } from '../../src/config/schema.ts'
+import { unenforcedVariables, unusedVariables } from '../../src/config/unused.ts'
+import { kinds } from '../../src/providers/index.ts'
+
+const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
+/** What the page writes as code. */
+const named = new Set([...page.matchAll(/`([^`]+)`/g)].map(([, code]) => code))
+
+/** The keys of a schema and of all that is inside it. */
+function keysIn(schema: unknown): string[] {
+  if (schema instanceof z.ZodOptional) return keysIn(schema.unwrap())
+  if (schema instanceof z.ZodArray) return keysIn(schema.element)
+  if (schema instanceof z.ZodRecord) return keysIn(schema.valueType)
+  if (schema instanceof z.ZodPipe) return keysIn(schema.out)
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(keysIn)
+  if (!(schema instanceof z.ZodObject)) return []
+  return Object.entries(schema.shape).flatMap(([key, value]) => [key, ...keysIn(value)])
+}
+
+const fileKeys = [
+  ...keysIn(fileSchema([])),
+  ...keysIn(z.object(providerShape)),
+  ...keysIn(z.object(oldProviderShape)),
+  ...kinds.flatMap((kind) => Object.keys(kind.options ?? {})),
+]
+
+it('the keys of the file are found', () => {
+  expect(fileKeys).toEqual(
+    expect.arrayContaining(['server', 'client_ca', 'sha256', 'weight', 'max_tokens', 'cached_input', 'first_token', 'primary_provider']),
+  )
+})
+
+it.each([...new Set(fileKeys)])('the page names the key %s', (key) => {
+  expect(named).toContain(key)
+})
+
+const general = new Set(kinds.flatMap(({ kind }) => Object.values(ownVariables(kind))))
+const variables = [
+  ...knownVariables(kinds).filter((name) => !general.has(name)),
+  ...[...unusedVariables, ...unenforcedVariables].flatMap(({ names }) => names),
+  'NODE_EXTRA_CA_CERTS',
+  'LLM_GATEWAY_<KIND>_API_KEY',
+  'LLM_GATEWAY_<KIND>_BASE_URL',
+  'LLM_GATEWAY_<KIND>_MODEL',
+]
+
+it.each(variables)('the page names the variable %s', (name) => {
+  expect(named).toContain(name)
+})
+
+it.each(Object.keys(flagReaders))('the page names the flag --%s', (name) => {
+  expect(named).toContain(`--${name}`)
+})
+
+it.each(kinds.map(({ kind }) => kind))('the page names the kind %s', (kind) => {
+  expect(named).toContain(kind)
+})

@@ -1,0 +1,222 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files in these tests hold references
+import { describe, expect, it } from 'vitest'
+import { configOf, load, problemsOf } from './kinds.ts'
+
+const withKey = { ACME_API_KEY: 'acme-key' }
+
+describe('a file', () => {
+  it('that is empty gives every default', () => {
+    const { server, auth, models, tasks, priority, defaults, prices, telemetry, proxy } = configOf({
+      file: '# nothing\n',
+    })
+    expect(server).toEqual({
+      grpc: { host: '127.0.0.1', port: 50_051 },
+      http: { host: '127.0.0.1', port: 8080 },
+      metrics: { host: '127.0.0.1', port: 9464 },
+      drain: 25_000,
+      maxReceiveBytes: 16_777_216,
+      maxSendBytes: 16_777_216,
+      maxStreams: 1000,
+      maxDeadline: 600_000,
+      cors: { origins: [] },
+    })
+    expect({ auth, models, tasks, priority, defaults, prices, telemetry, proxy }).toEqual({
+      auth: { kind: 'none', stated: false },
+      models: [],
+      tasks: {},
+      priority: [],
+      defaults: {},
+      prices: {},
+      telemetry: { sampleRatio: 1, logLevel: 'info' },
+      proxy: {},
+    })
+  })
+
+  it('sets everything', () => {
+    const config = configOf({
+      env: { ...withKey, PORT: '7001' },
+      readFile: (path) => (path === '/etc/gateway/tls/a.pem' ? '-----BEGIN X-----' : ''),
+      file: `
+        server:
+          grpc: 0.0.0.0:\${PORT}
+          http: ":7002"
+          metrics: "[::1]:7003"
+          drain: 5
+          max_receive_bytes: 1MiB
+          max_send_bytes: 2MB
+          max_streams: 10
+          max_deadline: 1h
+          tls: { cert: tls/a.pem, key: tls/a.pem, client_ca: tls/a.pem }
+          cors: { origins: [https://app.test] }
+        auth: none
+        providers: { acme: }
+        models:
+          default:
+            targets:
+              - acme/small
+              - { target: acme/a/b, weight: 2, defaults: { temperature: 0, max_tokens: 5 } }
+            attempt_timeout: 20s
+        tasks: { planning: default, general: acme/small }
+        priority: [acme]
+        defaults: { temperature: 0.5, max_tokens: 100 }
+        prices: { acme/small: { input: 1, output: 0.5, cached_input: 0, cache_write: 2, context_window: 8192 } }
+        telemetry: { otlp_endpoint: "http://otel:4318", sample_ratio: 0.25, log_level: debug }
+      `,
+    })
+    expect(config).toMatchObject({
+      server: {
+        grpc: { host: '0.0.0.0', port: 7001 },
+        http: { host: '0.0.0.0', port: 7002 },
+        metrics: { host: '::1', port: 7003 },
+        drain: 5000,
+        maxReceiveBytes: 1_048_576,
+        maxSendBytes: 2_000_000,
+        maxStreams: 10,
+        maxDeadline: 3_600_000,
+        tls: { cert: '/etc/gateway/tls/a.pem', key: '/etc/gateway/tls/a.pem', clientCa: '/etc/gateway/tls/a.pem' },
+        cors: { origins: ['https://app.test'] },
+      },
+      auth: { kind: 'none', stated: true },
+      models: [
+        {
+          name: 'default',
+          targets: [
+            { target: 'acme/small', defaults: {} },
+            { target: 'acme/a/b', weight: 2, defaults: { temperature: 0, maxTokens: 5 } },
+          ],
+          attemptTimeout: 20_000,
+        },
+      ],
+      tasks: { planning: 'default', general: 'acme/small' },
+      priority: ['acme'],
+      defaults: { temperature: 0.5, maxTokens: 100 },
+      prices: { 'acme/small': { input: 1, output: 0.5, cachedInput: 0, cacheWrite: 2, contextWindow: 8192 } },
+      telemetry: { otlpEndpoint: 'http://otel:4318/v1/traces', sampleRatio: 0.25, logLevel: 'debug' },
+    })
+  })
+
+  it('tells all its mistakes at once, each with its path', () => {
+    const file = `
+      server: { grpc: nowhere, htpt: ":1", cors: { origins: [app.test] } }
+      auth: { keys: [{ key: "\${WEB}" }], jwt: { sercet: x } }
+      providers:
+        acme: { base_ulr: x, timeout: { conect: 1s }, organisation: me }
+        opera: {}
+      models:
+        default: { targets: [acme/x, { target: acme }], strategy: weighted }
+        "gpt-4.1": { targets: [] }
+      cache: { enabled: true }
+      redis: { url: x }
+      telemetry: { log_level: 3, sample_ratio: 2 }
+    `
+    expect(problemsOf({ env: { ...withKey, WEB: 'web-key' }, file })).toEqual([
+      'server.grpc: must be an address such as 127.0.0.1:50051, [::1]:50051 or :50051',
+      'server.cors.origins[0]: must be an origin such as https://app.example.com, without a path, or *',
+      'server.htpt: is not a known key. Did you mean "http"?',
+      'auth.keys[0].name: is missing',
+      'auth.jwt.sercet: is not a known key. Did you mean "secret"?',
+      'models.default.strategy: must be priority; weighted, least_latency and least_cost are not available in this version',
+      'models.default.targets[1].target: must be a target such as provider/model',
+      'models["gpt-4.1"].targets: must name at least one target',
+      'telemetry.sample_ratio: must be a number from 0 to 1',
+      'telemetry.log_level: must be one of trace, debug, info, warn, error, fatal, silent',
+      'cache: "cache" is not available in this version',
+      'redis: "redis" is not available in this version',
+      'providers.acme.timeout.conect: is not a known key. Did you mean "connect"?',
+      'providers.acme.base_ulr: is not a known key. Did you mean "base_url"?',
+      'providers.acme.organisation: is not a known key. Did you mean "organization"?',
+      'providers.opera.kind: "opera" is not a kind of provider; known: acme, borealis, cumulus, den, edge-box',
+    ])
+  })
+
+  it.each([
+    ['a: [1\nb: 2', /^line 2, column 1: /],
+    ['a: 1\na: 2', /^line 2, column 1: Map keys must be unique$/],
+    ['a: 1\n---\nb: 2', /^line 2, column 1: /],
+    ['server: &me { grpc: *me }', /^server: is nested too deeply$/],
+    ['- 1', /^the file: must be a block of keys$/],
+    ['text', /^the file: must be a block of keys$/],
+    ['auth: everyone', /^auth: must be none, or a block of keys$/],
+    ['server: 3', /^server: must be a block of keys$/],
+    ['providers: [acme]', /^providers: must be a block of keys$/],
+    ['priority: acme', /^priority: must be a list$/],
+    ['providers: { Acme: {} }', /^providers.Acme: a name must be made of a-z, 0-9, "-" and "_", and begin with/],
+    ['models: { m: { targets: [[]] } }', /^models.m.targets\[0\]: must be a block of keys$/],
+    ['server: { drain: [] }', /^server.drain: must be a duration/],
+    ['server: { max_streams: 0 }', /^server.max_streams: must be a whole number from 1 to 1000000$/],
+    ['defaults: { temperature: 2.1 }', /^defaults.temperature: must be a number from 0 to 2$/],
+    ['defaults: { max_tokens: 2147483648 }', /^defaults.max_tokens: must be a whole number from 1 to 2147483647$/],
+    ['providers: { acme: { constructor: 1 } }', /^providers.acme.constructor: is not a known key$/],
+    ['__proto__: { server: 1 }', /^__proto__: is not a known key$/],
+  ])('%j is refused', (file, problem) => {
+    expect(problemsOf({ file, env: withKey })[0]).toMatch(problem)
+  })
+
+  it('whose aliases unfold into something huge is refused', () => {
+    const layers = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`)
+    expect(problemsOf({ file: `l0: &l0 [x]\n${layers.join('\n')}` })).toEqual(['the file: uses too many aliases'])
+  })
+
+  it('may leave a block empty', () => {
+    expect(configOf({ file: 'server:\nmodels:\n', env: withKey }).providers).toHaveLength(1)
+  })
+})
+
+describe('a secret', () => {
+  const keyed = (key: string) => `auth: { keys: [{ name: web, key: ${key} }] }`
+  const literal = 'a secret must not be written here: use "${VARIABLE}", "${file:/path}" or { file: /path }'
+  const readFile = (path: string) => {
+    if (path === '/run/key') return ' sixteen-characters\n'
+    if (path === '/run/empty') return '\n'
+    throw Object.assign(new Error('no'), { code: 'ENOENT' })
+  }
+
+  it.each(['"${WEB_KEY}"', '"${file:/run/key}"', '{ file: /run/key }', '{ file: ../../run/key }'])(
+    'comes by %s',
+    (key) => {
+      const { auth } = configOf({ file: keyed(key), env: { WEB_KEY: 'sixteen-characters' }, readFile })
+      expect(auth).toMatchObject({
+        keys: [{ sha256: '22736811bed4bcec5133079ead9bbd5657167b7673a8e5cffd74d253d3539443' }],
+      })
+    },
+  )
+
+  it.each([
+    ['auth: { keys: [{ name: web, key: literal }] }', `auth.keys[0].key: ${literal}`],
+    ['auth: { keys: [{ name: web, key: "a${WEB_KEY}" }] }', `auth.keys[0].key: ${literal}`],
+    ['auth: { keys: [{ name: web, key: "$${WEB_KEY}" }] }', `auth.keys[0].key: ${literal}`],
+    ['auth: { keys: [{ name: web, key: 12345 }] }', `auth.keys[0].key: ${literal}`],
+    ['auth: { jwt: { secret: literal } }', `auth.jwt.secret: ${literal}`],
+    ['providers: { acme: { keys: [literal] } }', `providers.acme.keys[0]: ${literal}`],
+    ['providers: { acme: { headers: { X-Api-Token: literal } } }', `providers.acme.headers.X-Api-Token: ${literal}`],
+    [keyed('"${NOPE}"'), 'auth.keys[0].key: the environment variable NOPE is not set'],
+    [keyed('"${EMPTY}"'), 'auth.keys[0].key: the environment variable EMPTY is not set'],
+    [keyed('"${A:-b}"'), 'auth.keys[0].key: write a reference as ${VARIABLE} or ${file:/path}'],
+    [keyed('{ file: /run/none }'), 'auth.keys[0].key: the file /run/none cannot be read (ENOENT)'],
+    [keyed('{ file: /run/empty }'), 'auth.keys[0].key: the file /run/empty is empty'],
+    ['server: { grpc: "${NOPE}:1" }', 'server.grpc: the environment variable NOPE is not set'],
+  ])('%s is refused', (file, problem) => {
+    expect(problemsOf({ file, env: { ...withKey, WEB_KEY: 'key', EMPTY: ' ' }, readFile })).toContain(problem)
+  })
+
+  it('is in no text that is told', () => {
+    const secret = 'canary-secret'
+    const told = load({
+      env: {
+        S: secret,
+        ACME_API_KEY: `${secret}\u0001`,
+        MAX_TOKENS: secret,
+        JWT_SECRET: secret,
+        HTTPS_PROXY: `socks://${secret}`,
+      },
+      file: `
+        server: { drain: "\${S}", grpc: "\${S}" }
+        auth: { keys: [{ name: a, key: "\${S}", admin: "\${S}" }] }
+        providers: { acme: { base_url: "http://\${S}@host", keys: ["\${S}"], region: "\${S}" } }
+        telemetry: { otlp_endpoint: "\${S}", log_level: "\${S}" }
+      `,
+    })
+    expect(told.problems.length).toBeGreaterThan(5)
+    expect(JSON.stringify(told)).not.toContain(secret)
+  })
+})

@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import {
+  decimal,
+  duration,
+  flag,
+  integer,
+  listenAddress,
+  messageSize,
+  modelId,
+  names,
+  oneOf,
+  origin,
+  otlpEndpoint,
+  positive,
+  proxyUrl,
+  type Reader,
+  text,
+} from '../../src/config/readers.ts'
+
+const table: [string, Reader<unknown>, Record<string, unknown>][] = [
+  [
+    'durations are milliseconds, and seconds when bare',
+    duration(),
+    {
+      '500ms': 500,
+      '3s': 3000,
+      '10m': 600_000,
+      '1h': 3_600_000,
+      '24h': 86_400_000,
+      '3': 3000,
+      '0.5': 500,
+      '1.5s': 1500,
+      '3 s': 3000,
+      '1ms': 1,
+      '0': undefined,
+      '0.4ms': undefined,
+      '24.1h': undefined,
+      '-1s': undefined,
+      '3S': undefined,
+      '3d': undefined,
+      '1e3': undefined,
+      s: undefined,
+      '': undefined,
+    },
+  ],
+  ['a duration may allow 0', duration(0), { '0': 0, '0s': 0, '-0': undefined }],
+  [
+    'sizes are bytes',
+    messageSize,
+    {
+      '65536': 65_536,
+      '1024': 1024,
+      '1KiB': 1024,
+      '16MiB': 16_777_216,
+      '4MB': 4_000_000,
+      '1GiB': 1_073_741_824,
+      '0.5MiB': 524_288,
+      '2048B': 2048,
+      '1023': undefined,
+      '1.1GiB': undefined,
+      '4mb': undefined,
+      '4 TB': undefined,
+      constructor: undefined,
+    },
+  ],
+  [
+    'whole numbers have ends',
+    integer(1, 10),
+    { '1': 1, '10': 10, '0': undefined, '11': undefined, '1.5': undefined, '-1': undefined, ten: undefined },
+  ],
+  [
+    'numbers keep 0',
+    decimal(0, 2),
+    {
+      '0': 0,
+      '0.7': 0.7,
+      '.5': 0.5,
+      '2': 2,
+      '2e-1': 0.2,
+      '2.1': undefined,
+      '-0.1': undefined,
+      NaN: undefined,
+      '0x1': undefined,
+    },
+  ],
+  ['an open number is finite', decimal(0), { '1e300': 1e300, '1e999': undefined, Infinity: undefined }],
+  ['a weight is above 0', positive, { '0': undefined, '0.1': 0.1 }],
+  [
+    'flags are read in any case',
+    flag,
+    {
+      true: true,
+      TRUE: true,
+      yes: true,
+      on: true,
+      '1': true,
+      false: false,
+      No: false,
+      off: false,
+      '0': false,
+      maybe: undefined,
+      constructor: undefined,
+    },
+  ],
+  ['a word is one of the list', oneOf(['debug', 'info']), { INFO: 'info', debug: 'debug', loud: undefined }],
+  ['a text is one line', text, { 'a b': 'a b', '': undefined, 'a\nb': undefined, 'a\u0000': undefined }],
+  [
+    'a model id cannot leave its place in a URL',
+    modelId,
+    {
+      'ai/gemma3-qat': 'ai/gemma3-qat',
+      'llama3:8b': 'llama3:8b',
+      'a..b': 'a..b',
+      '../b': undefined,
+      'a/../b': undefined,
+      '/a': undefined,
+      'a?b': undefined,
+      'a#b': undefined,
+      'a%2f': undefined,
+      'a b': undefined,
+      'a\\b': undefined,
+    },
+  ],
+  ['names are separated by commas or spaces', names, { 'b,a': ['b', 'a'], ' B , a b ': ['b', 'a'], ',': [] }],
+  [
+    'addresses',
+    listenAddress,
+    {
+      '127.0.0.1:50051': { host: '127.0.0.1', port: 50_051 },
+      '[::1]:0': { host: '::1', port: 0 },
+      'gateway.internal:65535': { host: 'gateway.internal', port: 65_535 },
+      ':8080': { host: undefined, port: 8080 },
+      '8080': { host: undefined, port: 8080 },
+      'host:65536': undefined,
+      '::1:50051': undefined,
+      '[127.0.0.1]:1': undefined,
+      '256.0.0.1:1': undefined,
+      '10.0.0:1': undefined,
+      'a/b:1': undefined,
+      'host:': undefined,
+      host: undefined,
+    },
+  ],
+  [
+    'an origin has no path',
+    origin,
+    {
+      'https://app.test': 'https://app.test',
+      'http://localhost:3000': 'http://localhost:3000',
+      '*': '*',
+      'https://app.test/': undefined,
+      'https://app.test:443': undefined,
+      'app.test': undefined,
+    },
+  ],
+  [
+    'a collector is given by its base URL or in full',
+    otlpEndpoint,
+    {
+      'http://otel:4318': 'http://otel:4318/v1/traces',
+      'https://otel/base/': 'https://otel/base/v1/traces',
+      'http://otel/v1/traces': 'http://otel/v1/traces',
+      'grpc://otel:4317': undefined,
+      'otel:4317': undefined,
+    },
+  ],
+  [
+    'a proxy may lack its scheme',
+    proxyUrl,
+    {
+      'proxy:3128': 'http://proxy:3128/',
+      'https://user:secret@proxy': 'https://user:secret@proxy/',
+      'socks5://proxy:1080': undefined,
+    },
+  ],
+]
+
+describe.each(table)('%s', (_, reader, cases) => {
+  it.each(Object.entries(cases))('%j', (input, output) => {
+    expect(reader.read(input)).toEqual(output)
+  })
+})
+
+it('a model id has at most 256 characters', () => {
+  expect(modelId.read('m'.repeat(256))).toBe('m'.repeat(256))
+  expect(modelId.read('m'.repeat(257))).toBeUndefined()
+})

@@ -1,0 +1,120 @@
+import { findProvider } from '@pydantic/genai-prices'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { systemClock } from '../../src/domain/clock.ts'
+import { Capability } from '../../src/domain/types.ts'
+import { Connection, createHttpProvider } from '../../src/providers/http-provider.ts'
+import { kindNamed, kinds } from '../../src/providers/index.ts'
+import { createUpstream } from '../../src/providers/upstream.ts'
+import { contextOf, encodeChat, wireOf } from '../support/encode.ts'
+import { startVendor, type VendorServer } from '../support/vendor-server.ts'
+
+describe('every kind', () => {
+  it('has a name of its own', () => {
+    expect(new Set(kinds.map(({ kind }) => kind)).size).toBe(kinds.length)
+  })
+
+  const priced = kinds.filter(({ prices }) => prices !== undefined)
+  it.each(priced)('is found in the price tables: $kind', ({ prices }) => {
+    expect(findProvider({ providerId: prices ?? '' })?.id).toBe(prices)
+  })
+
+  it.each(kinds.filter(({ wire }) => wire))(
+    'says that it embeds only if its wire does: $kind',
+    ({ capabilities, wire }) => {
+      expect(capabilities.includes(Capability.EMBED)).toBe(wire?.embed !== undefined)
+    },
+  )
+
+  it.each(kinds.filter(({ baseUrl }) => baseUrl !== undefined))(
+    'has an address without a slash at its end: $kind',
+    ({ baseUrl }) => {
+      expect(baseUrl).toMatch(/^https?:\/\/[^/]+(\/[^/]+)*$/)
+    },
+  )
+})
+
+it.each([
+  ['openai', 'OPENAI_API_KEY'],
+  ['azure', 'AZURE_OPENAI_API_KEY'],
+  ['groq', 'GROQ_API_KEY'],
+  ['xai', 'XAI_API_KEY'],
+])('%s takes its key from %s', (kind, variable) => {
+  expect(kindNamed(kind)?.environment.keys).toContain(variable)
+})
+
+it.each([
+  ['azure', 'AZURE_OPENAI_ENDPOINT'],
+  ['docker-model-runner', 'DMR_BASE_URL'],
+  ['local', 'LLM_GATEWAY_LOCAL_BASE_URL'],
+])('%s takes its address from %s and has none of its own', (kind, variable) => {
+  expect(kindNamed(kind)).toMatchObject({ environment: { baseUrl: [variable] } })
+  expect(kindNamed(kind)).not.toHaveProperty('baseUrl')
+})
+
+describe('azure', () => {
+  const options = { api_version: '2025-04-01-preview', deployments: { 'gpt-4o': 'our gpt/4o' } }
+
+  it('asks the deployment of a model, each part of the path encoded', () => {
+    expect(encodeChat('azure', {}, { model: 'gpt-4o', options }).path).toBe(
+      '/openai/deployments/our%20gpt%2F4o/chat/completions?api-version=2025-04-01-preview',
+    )
+    const embed = wireOf('azure').embed?.encode(Object.create(null), ['a'], contextOf({ model: 'ada', options }))
+    expect(embed?.path).toBe('/openai/deployments/ada/embeddings?api-version=2025-04-01-preview')
+  })
+
+  it.each(['../x?y#z', 'constructor', '__proto__'])('takes a model without one for a deployment: %s', (model) => {
+    const { path } = encodeChat('azure', {}, { model, options })
+    expect(path).toBe(
+      `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=2025-04-01-preview`,
+    )
+  })
+
+  it('has a version of the API without being told', () => {
+    const parsed = z.object(kindNamed('azure')?.options ?? {}).parse({})
+    expect(wireOf('azure').models.request(parsed).path).toBe('/openai/models?api-version=2024-10-21')
+  })
+})
+
+describe('over HTTP', () => {
+  let vendor: VendorServer
+  beforeAll(async () => {
+    vendor = await startVendor()
+  })
+  afterAll(() => vendor.close())
+
+  const settings = (kind: string, options: Readonly<Record<string, unknown>>) => {
+    const found = kindNamed(kind)
+    if (!found?.wire) throw new Error(`no wire for ${kind}`)
+    const upstream = createUpstream({ clock: systemClock, connectTimeout: 3000, proxy: {} })
+    const provider = {
+      name: kind,
+      kind: found,
+      baseUrl: `${vendor.url}/base`,
+      keys: ['secret'],
+      headers: { 'x-extra': 'v' },
+      timeout: { connect: 3000, firstToken: 5000, idle: 5000, total: 5000 },
+      streamUnary: false,
+      options,
+    }
+    return createHttpProvider(
+      new Connection(provider, found.wire, upstream, systemClock, { facts: () => ({}), ids: () => [] }),
+    )
+  }
+
+  it.each([
+    ['openai', {}, '/base/models', { authorization: 'Bearer secret' }],
+    ['azure', { api_version: '2024-10-21' }, '/base/openai/models?api-version=2024-10-21', { 'api-key': 'secret' }],
+  ])('%s lists its models with its key', async (kind, options, path, headers) => {
+    vendor.answer({ pieces: ['{"data":[{"id":"a"}]}'] })
+    const provider = settings(kind, options)
+    expect(await provider.listModels(5000)).toEqual(['a'])
+    await provider.close()
+    expect(vendor.requests.at(-1)).toMatchObject({ method: 'GET', path, headers: { ...headers, 'x-extra': 'v' } })
+  })
+
+  it('sends the organization to OpenAI', () => {
+    const { headers } = encodeChat('openai', {}, { options: { organization: 'org-1' } })
+    expect(headers).toEqual({ 'openai-organization': 'org-1' })
+  })
+})

@@ -1,0 +1,128 @@
+import http2 from 'node:http2'
+import { afterEach, describe, expect, it } from 'vitest'
+import { LlmGateway } from '../../src/domain/types.ts'
+import { GrpcDoor } from '../../src/rpc/grpc.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { chatResponse, doorOptions, eventually, TestClient, TestStream } from './door-world.ts'
+
+const { streamChat } = LlmGateway.method
+const TEXT = 'x'.repeat(10_000)
+const closing: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+/** A stream that is produced as fast as its reader lets it, to a reader that took one message and then stands still. */
+async function stalled(stallTimeout: number) {
+  const clock = new FakeClock()
+  let stream: TestStream | undefined
+  const { options } = doorOptions(
+    {
+      streamChat: async (_request, context) => {
+        stream = new TestStream(context).say(TEXT)
+        return stream.events
+      },
+    },
+    { clock, stallTimeout },
+  )
+  const door = new GrpcDoor(options)
+  const client = new TestClient(await door.listen())
+  closing.push(async () => {
+    const drained = door.drain(0)
+    await clock.advance(1000)
+    await drained
+  })
+  closing.push(() => client.close())
+  const reader = client.stream(streamChat, {})
+  await reader.first()
+  if (!stream) throw new Error('the call did not begin')
+  let said = 1
+  const fill = async () => {
+    // One message in each turn, as a vendor's chunks come; the socket's buffers take some hundred KB.
+    for (let quiet = 0; quiet < 20; quiet = stream?.paused ? quiet + 1 : 0) {
+      if (!stream?.paused) {
+        stream?.say(TEXT)
+        said++
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await fill()
+  return { clock, door, reader, stream, fill, said: () => said }
+}
+
+describe('a reader that stands still', () => {
+  it('stops the vendor, and has all of the stream when it goes on', async () => {
+    const { reader, stream, said } = await stalled(60_000)
+    expect(stream.paused).toBe(true)
+    expect(said()).toBeLessThan(100)
+    reader.call.resume()
+    await eventually(() => !stream.paused)
+    stream.finish()
+    expect((await reader.ending).code).toBe(0)
+    expect(reader.messages).toHaveLength(said() + 1)
+  })
+
+  it('is cut off after a minute in which it took nothing', async () => {
+    const { clock, door, reader, stream } = await stalled(60_000)
+    await clock.advance(59_999)
+    expect(stream.cancelledWith).toBeUndefined()
+    await clock.advance(1)
+    expect(stream.cancelledWith).toMatchObject({
+      reason: 'CANCELLED',
+      message: 'The caller took nothing of the stream for 60 s.',
+    })
+    reader.call.resume()
+    expect((await reader.ending).code).toBe(8)
+    await eventually(() => door.openCalls === 0)
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('lives on when it takes a little each time', async () => {
+    const { clock, reader, stream, fill } = await stalled(60_000)
+    for (let round = 0; round < 4; round++) {
+      await clock.advance(50_000)
+      const before = reader.messages.length
+      reader.call.resume()
+      await eventually(() => reader.messages.length >= before + 10)
+      reader.call.pause()
+      await fill()
+      expect(stream.cancelledWith).toBeUndefined()
+    }
+    reader.call.resume()
+    await eventually(() => !stream.paused)
+    stream.finish()
+    expect((await reader.ending).code).toBe(0)
+  })
+
+  it('is closed at the deadline, because no status can reach it', async () => {
+    const { clock, door, reader, stream } = await stalled(3_600_000)
+    await clock.advance(600_000)
+    expect(stream.cancelledWith).toMatchObject({ reason: 'GATEWAY_MAX_DURATION' })
+    await clock.advance(110)
+    reader.call.resume()
+    expect((await reader.ending).code).toBe(1)
+    await eventually(() => door.openCalls === 0)
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('of a unary answer is closed at the deadline too', async () => {
+    const clock = new FakeClock()
+    const { options } = doorOptions({ chat: async () => chatResponse(TEXT) }, { clock })
+    const door = new GrpcDoor(options)
+    const session = http2.connect(`http://127.0.0.1:${await door.listen()}`, { settings: { initialWindowSize: 0 } })
+    closing.push(() => door.drain(0))
+    closing.push(() => session.destroy())
+    const path = '/llmgateway.v1.LlmGateway/Chat'
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' })
+    stream.end(Buffer.alloc(5))
+    const closed = new Promise((resolve) => stream.on('close', () => resolve(stream.rstCode)))
+    stream.on('error', () => {})
+    await new Promise((resolve) => stream.on('response', resolve))
+    await clock.advance(600_090)
+    expect(await closed).toBe(http2.constants.NGHTTP2_CANCEL)
+    await eventually(() => door.openCalls === 0)
+    expect(clock.waiting).toBe(0)
+  })
+})

@@ -1,0 +1,188 @@
+import { type CallContext, createCall, type Observed, type Operation, type Target } from '../../src/domain/call.ts'
+import { Cancellation } from '../../src/domain/cancellation.ts'
+import type { Clock } from '../../src/domain/clock.ts'
+import { GatewayError } from '../../src/domain/error.ts'
+import { EventStream } from '../../src/domain/event-stream.ts'
+import { finishEvent, startEvent, textEvent } from '../../src/domain/events.ts'
+import { costOf } from '../../src/domain/money.ts'
+import { Trail } from '../../src/domain/trail.ts'
+import { AttemptOutcome, type ChatEvent, type ChatRequest, FinishReason, type Usage } from '../../src/domain/types.ts'
+import { callProvider } from '../../src/policies/call-provider.ts'
+import { observe } from '../../src/policies/observe.ts'
+import { createLog, type Level } from '../../src/telemetry/log.ts'
+import { createTelemetry, type TelemetryOptions } from '../../src/telemetry/telemetry.ts'
+
+/** Time that only moves when it is told to. */
+export class ManualClock implements Clock {
+  #now = 1000
+  now = () => this.#now
+  wall = () => Date.UTC(2026, 0, 1) + this.#now
+  after = () => () => {}
+  advance(ms: number): void {
+    this.#now += ms
+  }
+}
+
+export function usage(input: number | undefined, output: number | undefined): Usage {
+  return {
+    $typeName: 'llmgateway.v1.Usage',
+    ...(input !== undefined && { input }),
+    ...(output !== undefined && { output }),
+    estimated: false,
+  }
+}
+
+/** What one attempt does. Times in ms. */
+export interface Script {
+  readonly target: string
+  readonly skipped?: boolean
+  /** Fails after `firstEvent`. */
+  readonly error?: GatewayError
+  readonly firstEvent?: number
+  /** From the first event to the last. */
+  readonly rest?: number
+  readonly usage?: Usage
+  readonly usd?: number
+}
+
+export interface Scene {
+  readonly operation?: Operation
+  readonly request?: Partial<ChatRequest>
+  readonly headers?: Readonly<Record<string, string>>
+  /** In front of the first attempt and between any two. */
+  readonly overhead?: number
+  /** Before any attempt. */
+  readonly refusal?: GatewayError
+  /** Between the first event and the last. */
+  readonly cancelled?: boolean
+  readonly attempts?: readonly Script[]
+}
+
+export function world(options: Partial<TelemetryOptions> & { readonly level?: Level } = {}) {
+  const clock = new ManualClock()
+  const lines: string[] = []
+  const log = createLog({
+    clock,
+    level: options.level ?? 'info',
+    destination: { write: (line) => void lines.push(line) },
+  })
+  const telemetry = createTelemetry({
+    clock,
+    random: () => 0.5,
+    log,
+    providers: [provider('one'), provider('two')],
+    summary: { primaryProvider: 'one', fallbackProviders: ['two'], cacheEnabled: false },
+    ...options,
+  })
+  const traceparents: (string | undefined)[] = []
+
+  async function run(scene: Scene): Promise<void> {
+    const trail = new Trail(clock)
+    trail.caller = 'web'
+    const cancellation = new Cancellation()
+    const context: CallContext = {
+      requestId: 'req-1',
+      credential: 'Bearer canary-credential',
+      deadline: 1e9,
+      cancellation,
+      peer: '10.0.0.9:4242',
+      trail,
+      header: (name) => scene.headers?.[name],
+    }
+    const call = createCall(scene.operation ?? 'chat', chatRequest(scene.request), context)
+    let carryOn: (() => void) | undefined
+
+    function ask(script: Script): Promise<EventStream<ChatEvent>> {
+      clock.advance(script.firstEvent ?? 0)
+      if (script.error) return Promise.reject(script.error)
+      const attempt = trail.attempts.at(-1)
+      if (!attempt) throw new Error('no attempt has begun')
+      attempt.status = 200
+      const stream = new EventStream<ChatEvent>(cancellation, { pause() {}, resume() {}, cancel() {} })
+      stream.push(startEvent('req-1', trail.route(attempt, 'up-1', '')))
+      stream.push(textEvent('canary-answer'))
+      carryOn = () => {
+        clock.advance(script.rest ?? 0)
+        if (scene.cancelled) {
+          if (script.usage) trail.usage = script.usage
+          cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+          return
+        }
+        trail.succeed(attempt)
+        const cost =
+          script.usd === undefined ? undefined : costOf({ input: 0, output: Math.round(script.usd * 1e9) }, false)
+        const finish = {
+          finishReason: FinishReason.STOP,
+          rawFinishReason: 'stop',
+          usage: script.usage,
+          cost,
+          route: trail.route(attempt, 'up-1', `${attempt.model}-2026`),
+        }
+        stream.push(finishEvent(finish))
+        stream.end()
+      }
+      return Promise.resolve(stream)
+    }
+
+    type ObservedCall = typeof call & Observed
+    function attempt(observed: ObservedCall, script: Script): Promise<EventStream<ChatEvent>> {
+      const slash = script.target.indexOf('/')
+      const name = script.target.slice(0, slash)
+      const model = script.target.slice(slash + 1)
+      if (script.skipped) {
+        trail.fail(trail.begin(name, model), AttemptOutcome.SKIPPED, 'UNSUPPORTED')
+        throw new GatewayError('UNSUPPORTED', 'Not with this model.')
+      }
+      const target = { provider: { name }, model, defaults: {} } as unknown as Target // only these are read
+      const attempted = callProvider<ChatRequest, ChatEvent>(async (_, question) => {
+        traceparents.push(question.traceparent)
+        return ask(script)
+      })
+      return attempted({ ...observed, target, firstEventBy: Number.POSITIVE_INFINITY })
+    }
+
+    const handler = observe(telemetry)<typeof call, ChatEvent>(async (observed) => {
+      clock.advance(scene.overhead ?? 0)
+      let failure = scene.refusal ?? new GatewayError('NO_PROVIDERS', 'None.')
+      for (const [index, script] of (scene.attempts ?? []).entries()) {
+        trail.fallbackUsed = index > 0
+        try {
+          return await attempt(observed, script)
+        } catch (error) {
+          failure = GatewayError.from(error)
+          clock.advance(scene.overhead ?? 0)
+        }
+      }
+      throw failure
+    })
+    let events: EventStream<ChatEvent>
+    try {
+      events = await handler(call)
+    } catch {
+      return
+    }
+    await new Promise<void>((resolve) => {
+      events.read({ event: () => true, end: () => resolve() })
+      carryOn?.()
+    })
+  }
+
+  return { clock, lines, log, telemetry, traceparents, run, stats: () => telemetry.stats.snapshot() }
+}
+
+export function provider(name: string) {
+  return { name, baseUrl: `https://${name}.example.com/v1`, defaultModel: 'small', catalogue: () => ['small', 'large'] }
+}
+
+function chatRequest(fields: Partial<ChatRequest> = {}): ChatRequest {
+  const message = { $typeName: 'llmgateway.v1.Message', role: 3, content: 'canary-prompt' }
+  return {
+    $typeName: 'llmgateway.v1.ChatRequest',
+    model: '',
+    messages: [message],
+    labels: {},
+    userId: '',
+    sessionId: '',
+    ...fields,
+  } as unknown as ChatRequest // the fields that telemetry could read, and one that it must not
+}
