@@ -90,7 +90,7 @@ class Planner {
     const alias = this.#aliases.get(model)
     if (alias) return alias
     const target = this.#addressed(model) ?? this.#bareIds.get(model)
-    if (!target) throw notFound('model', model, [...this.#aliases.keys(), ...this.#addresses()])
+    if (!target) throw notFound('model', model, this.#namesLike(model))
     return [target]
   }
 
@@ -140,6 +140,11 @@ class Planner {
       for (const id of own) if (!ids.has(id)) ids.set(id, this.#target(provider, id))
     }
     return ids
+  }
+
+  /** What may have been meant: names without a provider are compared with such names. */
+  #namesLike(model: string): string[] {
+    return [...this.#aliases.keys(), ...(model.includes('/') ? this.#addresses() : this.#bareIds.keys())]
   }
 
   #addresses(): string[] {
