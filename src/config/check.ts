@@ -28,12 +28,14 @@ export function checkReport(loaded: Loaded): CheckReport {
 export function summary(config: Config): readonly string[] {
   const { server, auth, providers, models, priority } = config
   const tls = server.tls ? ' (TLS)' : ''
+  const [grpc, http, metrics] = [server.grpc, server.http, server.metrics].map(addressText)
+  const hasDefault = models.some(({ name }) => name === 'default')
   return [
-    `gRPC on ${addressText(server.grpc)}${tls}, HTTP on ${addressText(server.http)}${tls}, metrics on ${addressText(server.metrics)}`,
+    `gRPC on ${grpc}${tls}, HTTP on ${http}${tls}, metrics on ${metrics}`,
     `callers: ${authText(auth)}`,
     ...providers.map(providerText),
     ...models.map(({ name, targets }) => `alias ${name}: ${targets.map(({ target }) => target).join(', ')}`),
-    `a call that names nothing: ${models.some(({ name }) => name === 'default') ? 'alias default' : priority.join(', ') || 'no provider'}`,
+    `a call that names nothing: ${hasDefault ? 'alias default' : priority.join(', ') || 'no provider'}`,
   ]
 }
 

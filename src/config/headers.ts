@@ -27,7 +27,8 @@ export function readHeaders(
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(written)) {
     const lower = name.toLowerCase()
-    const fault = headerFault(lower, value, keyHeader) ?? (Object.hasOwn(headers, lower) ? 'is written twice' : undefined)
+    const fault =
+      headerFault(lower, value, keyHeader) ?? (Object.hasOwn(headers, lower) ? 'is written twice' : undefined)
     if (fault !== undefined) findings.problem(pathText([...path, name]), fault)
     else headers[lower] = value
   }

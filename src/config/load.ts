@@ -1,8 +1,7 @@
 import { resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
-import { kinds as allKinds } from '../providers/index.ts'
-import { upcoming } from '../providers/upcoming.ts'
+import { kinds as allKinds, upcoming } from '../providers/index.ts'
 import { authOf } from './auth.ts'
 import type { Config, ProxyConfig, TelemetryConfig } from './config.ts'
 import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env.ts'
@@ -83,14 +82,19 @@ function isBlock(node: unknown): node is Record<string, unknown> {
   return typeof node === 'object' && node !== null && !Array.isArray(node)
 }
 
-/** The tree of a YAML 1.2 file. What is wrong with its syntax is told by line, without the text around it. */
+/**
+ * The tree of a YAML 1.2 file. Of a broken one the place is told and the sort of the fault, not the parser's message: it
+ * quotes the file, with whatever secret somebody wrote there.
+ */
 function parseYaml(text: string, findings: Findings): unknown {
   const document = parseDocument(text)
-  for (const { message, linePos } of document.errors) {
-    const [line = '', column = ''] = linePos ? [linePos[0].line, linePos[0].col] : []
-    findings.problem(`line ${line}, column ${column}`, message.split(/ at line \d/)[0] ?? message)
+  const [error] = document.errors
+  if (error) {
+    const [start] = error.linePos ?? []
+    const place = start ? `line ${start.line}, column ${start.col}` : 'the file'
+    findings.problem(place, `is not valid YAML: ${error.code.toLowerCase().replaceAll('_', ' ')}`)
+    return undefined
   }
-  if (document.errors.length > 0) return undefined
   try {
     return document.toJS()
   } catch {

@@ -33,7 +33,9 @@ export function optionsOf(
 }
 
 function gather(kind: ProviderKind, entry: ProviderEntry, variables: Variables): Gathered {
-  const written = Object.entries(entry).filter(([key, value]) => !Object.hasOwn(providerShape, key) && value !== undefined)
+  const written = Object.entries(entry).filter(
+    ([key, value]) => !Object.hasOwn(providerShape, key) && value !== undefined,
+  )
   const values = new Map<string, unknown>(written)
   const sources = new Map<string, string>()
   for (const [option, names] of Object.entries(kind.environment.options ?? {})) {

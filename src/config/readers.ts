@@ -13,8 +13,9 @@ const millisecondsIn: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60
 
 /** Milliseconds from `500ms`, `3s`, `10m` or `1h`; a bare number is seconds. */
 export function duration(least = 1): Reader<number> {
+  const range = least > 0 ? ' above 0 and' : ''
   return {
-    expects: `a duration${least > 0 ? ' above 0 and' : ''} up to 24h, such as 500ms, 3s, 10m or 1h; a bare number is seconds`,
+    expects: `a duration${range} up to 24h, such as 500ms, 3s, 10m or 1h; a bare number is seconds`,
     read(text) {
       const ms = scaled(text, /^(\d+(?:\.\d+)?) ?(ms|s|m|h)?$/, millisecondsIn, 's')
       return ms !== undefined && ms >= least && ms <= DAY ? Math.round(ms) : undefined

@@ -1,4 +1,4 @@
-import { upcoming } from '../providers/upcoming.ts'
+import { upcoming } from '../providers/index.ts'
 import { type Findings, withHint } from './findings.ts'
 import { ownVariables } from './providers.ts'
 import { flag } from './readers.ts'

@@ -10,3 +10,5 @@ export const kinds: readonly ProviderKind[] = [openai, azure, ...presets, ...sel
 export function kindNamed(kind: string): ProviderKind | undefined {
   return kinds.find((candidate) => candidate.kind === kind)
 }
+
+export { upcoming } from './upcoming.ts'

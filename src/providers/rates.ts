@@ -54,7 +54,7 @@ function rateOf(price: number | TieredPrices | undefined): Rate | undefined {
 
 function at({ base, tiers }: Rate, input: number): number {
   let price = base
-  for (const tier of tiers) if (input >= tier.start) price = tier.price
+  for (const tier of tiers) if (input > tier.start) price = tier.price
   return price
 }
 

@@ -29,6 +29,8 @@ import { Watchdog } from './watchdog.ts'
 
 const MODELS = ['echo', 'tool', 'slow', 'cut', 'embed', 'error-429', 'error-500', 'error-503']
 const VECTOR_LENGTH = 768
+const LONGEST_VECTOR = 8_192
+const MOST_NUMBERS = 4_000_000
 const FREE: ModelFacts = { price: { bill: () => ({ input: 0, output: 0 }), list: { input: 0, output: 0 } } }
 
 const options = z.object({
@@ -257,6 +259,10 @@ function embed(settings: ProviderSettings, clock: Clock, ask: Ask<EmbedRequest>)
   refuseIfToldTo(settings, clock, ask)
   const { request, context, attempt } = ask
   const length = request.dimensions ?? VECTOR_LENGTH
+  if (length > LONGEST_VECTOR || length * request.inputs.length > MOST_NUMBERS) {
+    const limits = `at most ${LONGEST_VECTOR} in a vector, and ${MOST_NUMBERS} in all of a call`
+    throw unsupported('dimensions', `the simulator makes ${limits}.`)
+  }
   const embeddings: Embedding[] = request.inputs.map((input, index) => ({
     $typeName: 'llmgateway.v1.Embedding',
     index,

@@ -3,7 +3,7 @@ import { type ConnectError, createContextKey, type HandlerContext } from '@conne
 import { GatewayError } from '../domain/error.ts'
 import { AsyncEvents, type Follower } from './async-events.ts'
 import { DoorContext } from './context.ts'
-import { type DoorOptions, defaults, type LiveCall, type LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
+import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
 import type { Endpoint, StreamEndpoint, UnaryEndpoint } from './endpoints.ts'
 import { errorReply, toConnectError } from './errors.ts'
 
@@ -28,7 +28,7 @@ class ConnectCall implements LiveCall, Follower {
   /** Answers for the call when it was cancelled and does not end by itself. */
   giveUp: ((reason: GatewayError) => void) | undefined
   readonly #exchange: Exchange
-  readonly #options: DoorOptions
+  readonly #settings: DoorSettings
   readonly #live: LiveCalls
   #settled = false
   #over = false
@@ -36,14 +36,14 @@ class ConnectCall implements LiveCall, Follower {
   #stopPatience: (() => void) | undefined
   #stopStallTimer: (() => void) | undefined
 
-  constructor(handler: HandlerContext, { endless }: Endpoint, options: DoorOptions, live: LiveCalls) {
+  constructor({ endpoint, settings, live }: Mount<Endpoint>, handler: HandlerContext) {
     const exchange = handler.values.get(exchangeKey)
     if (!exchange) throw new Error('the door gave no exchange')
-    this.endless = endless
+    this.endless = endpoint.endless
     this.#exchange = exchange
-    this.#options = options
+    this.#settings = settings
     this.#live = live
-    this.context = contextOf(handler, exchange, endless, options)
+    this.context = contextOf(handler, exchange, endpoint.endless, settings)
     live.add(this)
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
     exchange.onClose(() => this.#end())
@@ -55,7 +55,7 @@ class ConnectCall implements LiveCall, Follower {
   }
 
   gave(): void {
-    const { clock, stallTimeout = defaults.stallTimeout } = this.#options
+    const { clock, stallTimeout } = this.#settings
     this.#stopStallTimer = clock.after(stallTimeout, () => {
       this.context.cancel(
         new GatewayError('CANCELLED', `The caller took nothing of the stream for ${stallTimeout / 1000} s.`),
@@ -66,7 +66,7 @@ class ConnectCall implements LiveCall, Follower {
 
   ended(error: GatewayError | undefined): ConnectError | undefined {
     this.#settled = true
-    if (error?.reason === 'INTERNAL') this.#options.report(error, this.context)
+    if (error?.reason === 'INTERNAL') this.#settings.report(error, this.context)
     return error && toConnectError(errorReply(error, this.context.trail))
   }
 
@@ -89,7 +89,7 @@ class ConnectCall implements LiveCall, Follower {
   /** Connect enforces no deadline, and waits for a reader that stands still. */
   #hurry(reason: GatewayError): void {
     if (this.#over) return
-    const { clock } = this.#options
+    const { clock } = this.#settings
     this.#stopPatience = clock.after(TIME_TO_END, () => {
       this.giveUp?.(reason)
       if (!this.#over) this.#stopPatience = clock.after(TIME_TO_LEAVE, () => this.#exchange.destroy())
@@ -98,19 +98,17 @@ class ConnectCall implements LiveCall, Follower {
 }
 
 export async function answerUnary(
-  endpoint: UnaryEndpoint,
-  options: DoorOptions,
-  live: LiveCalls,
+  mount: Mount<UnaryEndpoint>,
   request: Message,
   handler: HandlerContext,
 ): Promise<Message> {
-  const call = new ConnectCall(handler, endpoint, options, live)
+  const call = new ConnectCall(mount, handler)
   const overdue = new Promise<never>((_, reject) => {
     call.giveUp = reject
   })
   try {
     call.context.cancellation.throwIfCancelled()
-    const response = await Promise.race([endpoint.call(request, call.context), overdue])
+    const response = await Promise.race([mount.endpoint.call(request, call.context), overdue])
     call.ended(undefined)
     return response
   } catch (error) {
@@ -119,19 +117,17 @@ export async function answerUnary(
 }
 
 export function answerStream(
-  endpoint: StreamEndpoint,
-  options: DoorOptions,
-  live: LiveCalls,
+  mount: Mount<StreamEndpoint>,
   request: Message,
   handler: HandlerContext,
 ): AsyncIterable<Message> {
-  const call = new ConnectCall(handler, endpoint, options, live)
+  const call = new ConnectCall(mount, handler)
   const events = new AsyncEvents<Message>(call)
   call.giveUp = (reason) => events.end(reason)
   const open = async () => {
     try {
       call.context.cancellation.throwIfCancelled()
-      events.open(await endpoint.call(request, call.context))
+      events.open(await mount.endpoint.call(request, call.context))
     } catch (error) {
       events.end(GatewayError.from(error))
     }
@@ -140,8 +136,8 @@ export function answerStream(
   return events
 }
 
-function contextOf(handler: HandlerContext, exchange: Exchange, endless: boolean, options: DoorOptions): DoorContext {
-  const { clock, report, maxDuration = defaults.maxDuration } = options
+function contextOf(handler: HandlerContext, exchange: Exchange, endless: boolean, settings: DoorSettings): DoorContext {
+  const { clock, report, maxDuration } = settings
   const header = (name: string) => handler.requestHeader.get(name) ?? undefined
   return new DoorContext(
     clock,

@@ -1,7 +1,7 @@
 import type { ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { DescMethodServerStreaming, DescMethodUnary } from '@bufbuild/protobuf'
-import { type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect'
+import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler } from '@connectrpc/connect/protocol'
 import {
   compressionGzip,
@@ -10,8 +10,7 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
 import { answerStream, answerUnary, type Exchange, exchangeKey } from './connect-call.ts'
-import { type DoorOptions, defaults, LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
-import type { Endpoint } from './endpoints.ts'
+import { type DoorOptions, type DoorSettings, LiveCalls, TIME_TO_END, TIME_TO_LEAVE, withDefaults } from './door.ts'
 import {
   type HttpRequest,
   type HttpResponse,
@@ -47,7 +46,7 @@ export class HttpDoor {
 
   constructor(options: HttpDoorOptions) {
     this.#options = options
-    this.#handlers = route(options, this.#live)
+    this.#handlers = route(withDefaults(options), this.#live)
     this.#server = createHttpServer(options.tls, (request, response) => this.#serve(request, response))
     this.#server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket)
@@ -128,26 +127,26 @@ export class HttpDoor {
   }
 }
 
-function route(options: DoorOptions, live: LiveCalls): ReadonlyMap<string, UniversalHandler> {
+function route(settings: DoorSettings, live: LiveCalls): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
     grpc: false, // has a door of its own
-    readMaxBytes: options.maxReceiveBytes ?? defaults.maxReceiveBytes,
-    writeMaxBytes: options.maxSendBytes ?? defaults.maxSendBytes,
+    readMaxBytes: settings.maxReceiveBytes,
+    writeMaxBytes: settings.maxSendBytes,
     acceptCompression: [compressionGzip],
   })
-  for (const endpoint of options.endpoints) mount(router, endpoint, options, live)
-  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
-}
-
-function mount(router: ConnectRouter, endpoint: Endpoint, options: DoorOptions, live: LiveCalls): void {
-  // The kind of an endpoint is the kind of its method.
-  if (endpoint.kind === 'unary') {
-    const method = endpoint.method as DescMethodUnary
-    router.rpc(method, (request, handler) => answerUnary(endpoint, options, live, request, handler))
-  } else {
-    const method = endpoint.method as DescMethodServerStreaming
-    router.rpc(method, (request, handler) => answerStream(endpoint, options, live, request, handler))
+  for (const endpoint of settings.endpoints) {
+    // The kind of an endpoint is the kind of its method.
+    if (endpoint.kind === 'unary') {
+      const mount = { endpoint, settings, live }
+      const method = endpoint.method as DescMethodUnary
+      router.rpc(method, (request, handler) => answerUnary(mount, request, handler))
+    } else {
+      const mount = { endpoint, settings, live }
+      const method = endpoint.method as DescMethodServerStreaming
+      router.rpc(method, (request, handler) => answerStream(mount, request, handler))
+    }
   }
+  return new Map(router.handlers.map((handler) => [handler.requestPath, handler]))
 }
 
 /** Never rejects. */

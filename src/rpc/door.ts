@@ -95,6 +95,13 @@ export class LiveCalls {
   }
 }
 
+/** What every call at a door is made with. */
+export interface Mount<E extends Endpoint> {
+  readonly endpoint: E
+  readonly settings: DoorSettings
+  readonly live: LiveCalls
+}
+
 /** Throws RESPONSE_TOO_LARGE. */
 export function checkSize(bytes: number, maxSendBytes: number): void {
   if (bytes <= maxSendBytes) return

@@ -1,8 +1,16 @@
 import * as grpc from '@grpc/grpc-js'
-import { type DoorOptions, type DoorTls, defaults, LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
-import { encoderFor } from './encode.ts'
+import {
+  type DoorOptions,
+  type DoorSettings,
+  type DoorTls,
+  LiveCalls,
+  TIME_TO_END,
+  TIME_TO_LEAVE,
+  withDefaults,
+} from './door.ts'
 import type { Endpoint } from './endpoints.ts'
-import { serveStream, serveUnary } from './grpc-call.ts'
+import { streamHandler } from './grpc-stream.ts'
+import { unaryHandler } from './grpc-unary.ts'
 import { addReflection } from './reflection.ts'
 
 /**
@@ -15,15 +23,15 @@ const MAX_CONNECTION_AGE = 30 * 60_000
 
 /** The door for services: gRPC over HTTP/2. */
 export class GrpcDoor {
-  readonly #options: DoorOptions
+  readonly #settings: DoorSettings
   readonly #server: grpc.Server
   readonly #live = new LiveCalls()
 
   constructor(options: DoorOptions) {
     // It prints metadata that it rejects, bearer tokens included.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE)
-    this.#options = options
-    this.#server = new grpc.Server(serverOptions(options))
+    this.#settings = withDefaults(options)
+    this.#server = new grpc.Server(serverOptions(this.#settings))
     const methods = new Map<string, Endpoint[]>()
     for (const endpoint of options.endpoints) {
       const service = endpoint.method.parent.typeName
@@ -41,7 +49,7 @@ export class GrpcDoor {
   /** Returns the port. Rejects when the address cannot be bound. */
   listen(): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#server.bindAsync(this.#options.address, credentials(this.#options.tls), (error, port) => {
+      this.#server.bindAsync(this.#settings.address, credentials(this.#settings.tls), (error, port) => {
         if (error) reject(error)
         else resolve(port)
       })
@@ -53,7 +61,7 @@ export class GrpcDoor {
    * with UNAVAILABLE. Calls that arrive on old connections are dropped unprocessed, and clients send them anew.
    */
   drain(grace: number): Promise<void> {
-    const { clock } = this.#options
+    const { clock } = this.#settings
     return new Promise((resolve) => {
       let stopTimer = clock.after(grace, () => {
         this.#live.drainAll()
@@ -79,17 +87,8 @@ export class GrpcDoor {
   }
 
   #handlerOf(endpoint: Endpoint): grpc.UntypedHandleCall {
-    const options = this.#options
-    const live = this.#live
-    const encode = encoderFor(endpoint.method.output)
-    if (endpoint.kind === 'unary') {
-      const handle: grpc.handleUnaryCall<Buffer, Buffer> = (surface, callback) =>
-        void serveUnary(endpoint, encode, options, live, surface, callback)
-      return handle
-    }
-    const handle: grpc.handleServerStreamingCall<Buffer, Buffer> = (surface) =>
-      void serveStream(endpoint, encode, options, live, surface)
-    return handle
+    const common = { settings: this.#settings, live: this.#live }
+    return endpoint.kind === 'unary' ? unaryHandler({ endpoint, ...common }) : streamHandler({ endpoint, ...common })
   }
 }
 

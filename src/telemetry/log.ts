@@ -20,7 +20,7 @@ export interface Log {
   line(level: Level, members: string): void
   /** Lines that were lost because nobody took them in time. */
   dropped(): number
-  /** Settles when everything was handed to the system. Never rejects. */
+  /** Settles when everything was handed to the system, or after a second when nobody takes it. Never rejects. */
   flush(): Promise<void>
   /** The same at once, for the moment before the process dies. */
   flushSync(): void
@@ -38,6 +38,8 @@ export interface LogOptions {
 const gathered = 8192
 /** ... or for this long, in ms. */
 const patience = 200
+/** The most time for a flush, in ms. */
+const longestFlush = 1000
 /** Beyond this many bytes that nobody takes, lines are dropped: a stalled reader must not fill the memory. */
 const mostWaiting = 16 * 1024 * 1024
 
@@ -95,7 +97,11 @@ function gathering(clock: Clock): Output {
   stream.on('error', () => {})
   const flush = () =>
     new Promise<void>((resolve) => {
-      stream.flush(() => resolve())
+      const stop = clock.after(longestFlush, resolve)
+      stream.flush(() => {
+        stop()
+        resolve()
+      })
     })
   return {
     write(line) {

@@ -57,7 +57,13 @@ describe('check', () => {
     ])
     expect(report({ LLM_GATEWAY_ALLOW_UNENFORCED: 'true' })).toMatchObject({
       exitCode: 0,
-      lines: [warning, expect.stringContaining('gRPC on'), 'callers: not checked, as written', expect.anything(), 'a call that names nothing: acme'],
+      lines: [
+        warning,
+        expect.stringContaining('gRPC on'),
+        'callers: not checked, as written',
+        expect.anything(),
+        'a call that names nothing: acme',
+      ],
     })
     expect(report({ LLM_GATEWAY_ALLOW_UNENFORCED: 'false' }).exitCode).toBe(1)
   })
@@ -70,7 +76,10 @@ describe('a working directory', () => {
     mkdirSync(join(directory, 'etc'))
     writeFileSync(join(directory, '.env'), 'GROQ_API_KEY=from-dotenv\nLLM_GATEWAY_CONFIG=etc/b.yaml\n')
     writeFileSync(join(directory, 'etc', 'key'), 'key-from-file\n')
-    writeFileSync(join(directory, 'etc', 'a.yaml'), 'providers: { groq: { keys: [{ file: key }] } }\nserver: { drain: 1 }')
+    writeFileSync(
+      join(directory, 'etc', 'a.yaml'),
+      'providers: { groq: { keys: [{ file: key }] } }\nserver: { drain: 1 }',
+    )
     writeFileSync(join(directory, 'etc', 'b.yaml'), 'server: { drain: 2 }')
   })
   afterEach(() => rmSync(directory, { recursive: true }))
@@ -80,7 +89,10 @@ describe('a working directory', () => {
   it('gives .env, and the file that a flag, a variable or .env names', () => {
     expect(read({ config: 'etc/a.yaml' }, { LLM_GATEWAY_CONFIG: 'etc/b.yaml' }).config?.server.drain).toBe(1000)
     expect(read({}, { LLM_GATEWAY_CONFIG: join(directory, 'etc/a.yaml') }).config?.server.drain).toBe(1000)
-    expect(read().config).toMatchObject({ server: { drain: 2000 }, providers: [{ name: 'groq', keys: ['from-dotenv'] }] })
+    expect(read().config).toMatchObject({
+      server: { drain: 2000 },
+      providers: [{ name: 'groq', keys: ['from-dotenv'] }],
+    })
   })
 
   it('is not where the files start that a configuration names: its own folder is', () => {
@@ -108,7 +120,11 @@ describe('the command line', () => {
   it.each([
     [['serve', '--config', 'a.yaml'], ['serve'], { config: 'a.yaml' }],
     [['--grpc=:0', 'health', 'localhost:1'], ['health', 'localhost:1'], { grpc: ':0' }],
-    [['--http', ':1', '--metrics', ':2', '--log-level', 'debug'], [], { http: ':1', metrics: ':2', 'log-level': 'debug' }],
+    [
+      ['--http', ':1', '--metrics', ':2', '--log-level', 'debug'],
+      [],
+      { http: ':1', metrics: ':2', 'log-level': 'debug' },
+    ],
   ])('%j', (args, words, flags) => {
     expect(readCommandLine(args)).toEqual({ words, flags })
   })
@@ -123,7 +139,11 @@ describe('the command line', () => {
   })
 
   it('moves the doors', () => {
-    const { config } = load({ env, flags: { grpc: ':0', http: '127.0.0.1:1', metrics: '[::1]:2' }, file: 'server: { grpc: ":5" }' })
+    const { config } = load({
+      env,
+      flags: { grpc: ':0', http: '127.0.0.1:1', metrics: '[::1]:2' },
+      file: 'server: { grpc: ":5" }',
+    })
     expect(config?.server).toMatchObject({
       grpc: { host: '127.0.0.1', port: 0 },
       http: { host: '127.0.0.1', port: 1 },

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
 import { flagReaders } from '../../src/config/flags.ts'
-import { knownVariables } from '../../src/config/load.ts'
+import { knownVariables, loadConfig } from '../../src/config/load.ts'
 import { ownVariables } from '../../src/config/providers.ts'
 import { fileSchema, oldProviderShape, providerShape } from '../../src/config/schema.ts'
 import { unenforcedVariables, unusedVariables } from '../../src/config/unused.ts'
@@ -32,7 +32,16 @@ const fileKeys = [
 
 it('the keys of the file are found', () => {
   expect(fileKeys).toEqual(
-    expect.arrayContaining(['server', 'client_ca', 'sha256', 'weight', 'max_tokens', 'cached_input', 'first_token', 'primary_provider']),
+    expect.arrayContaining([
+      'server',
+      'client_ca',
+      'sha256',
+      'weight',
+      'max_tokens',
+      'cached_input',
+      'first_token',
+      'primary_provider',
+    ]),
   )
 })
 
@@ -60,4 +69,12 @@ it.each(Object.keys(flagReaders))('the page names the flag --%s', (name) => {
 
 it.each(kinds.map(({ kind }) => kind))('the page names the kind %s', (kind) => {
   expect(named).toContain(kind)
+})
+
+it('the file on the page is one that a gateway starts with', () => {
+  const [, example = ''] = /All of it.*\n\n((?: {4}.*\n)+)/.exec(page) ?? []
+  const env = { WEB_KEY: 'w'.repeat(16), JWT_SECRET: 's'.repeat(32), OPENAI_API_KEY: 'o' }
+  const { config, problems } = loadConfig({ file: example, env, readFile: () => '-----BEGIN CERTIFICATE-----' })
+  expect(problems).toEqual([])
+  expect(config?.providers.map(({ name }) => name)).toEqual(['openai', 'workstation'])
 })

@@ -130,9 +130,10 @@ describe('a file', () => {
   })
 
   it.each([
-    ['a: [1\nb: 2', /^line 2, column 1: /],
-    ['a: 1\na: 2', /^line 2, column 1: Map keys must be unique$/],
-    ['a: 1\n---\nb: 2', /^line 2, column 1: /],
+    ['a: [1\nb: 2', /^line 2, column 1: is not valid YAML: bad indent$/],
+    ['a: 1\na: 2', /^line 2, column 1: is not valid YAML: duplicate key$/],
+    ['a: 1\n---\nb: 2', /^line 2, column 1: is not valid YAML: multiple docs$/],
+    ['a: "b', /^line 1, column 6: is not valid YAML: missing char$/],
     ['server: &me { grpc: *me }', /^server: is nested too deeply$/],
     ['- 1', /^the file: must be a block of keys$/],
     ['text', /^the file: must be a block of keys$/],
@@ -218,5 +219,19 @@ describe('a secret', () => {
     })
     expect(told.problems.length).toBeGreaterThan(5)
     expect(JSON.stringify(told)).not.toContain(secret)
+  })
+
+  it.each([
+    'a: |x\n canary',
+    'a: b\n canary: c\ncanary',
+    '@canary',
+    'a: !canary b',
+    'a: *canary',
+    '"\\canary"',
+    '%canary\n---\n|canary',
+  ])('is not told of a file that is broken, such as %j', (file) => {
+    const told = load({ file })
+    expect(told.problems).toHaveLength(1)
+    expect(JSON.stringify(told)).not.toContain('canary')
   })
 })

@@ -117,6 +117,12 @@ test('a key inside a message is cut out', () => {
   ])
 })
 
+test('a unary call has no time to its first token', async () => {
+  const { run, lines } = world()
+  await run({ operation: 'chat', attempts: [{ target: 'one/small', firstEvent: 5 }] })
+  expect(parsed(lines)[0]).not.toHaveProperty('ttft_ms')
+})
+
 test('lines below the level are not written', async () => {
   const { run, lines, log } = world({ level: 'warn' })
   await run({ attempts: [{ target: 'one/small' }] })

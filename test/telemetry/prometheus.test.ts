@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../src/domain/error.ts'
 import { serveMetrics } from '../../src/telemetry/prometheus.ts'
 import { samples, scrape } from './scrape.ts'
-import { usage, world } from './world.ts'
+import { provider, usage, world } from './world.ts'
 
 const timeout = new GatewayError('UPSTREAM_TIMEOUT', 'Too slow.')
 
@@ -76,6 +76,49 @@ describe('the Prometheus page', () => {
     ]) {
       expect(page.split('\n')).toContain(sample)
     }
+  })
+
+  test('counts a target that was passed over once, wherever that was found out, and not as a request', async () => {
+    const { telemetry, run, stats } = world()
+    const unsupported = new GatewayError('UNSUPPORTED', 'Not with this model.')
+    await run({ attempts: [{ target: 'one/small', skipped: true }] })
+    await run({ attempts: [{ target: 'one/large', error: unsupported }] })
+    expect(samples(await scrape(telemetry.metrics), 'llm_gateway_attempts_total')).toEqual([
+      'llm_gateway_attempts_total{provider="one",model="small",outcome="skipped",reason="UNSUPPORTED"} 1',
+      'llm_gateway_attempts_total{provider="one",model="large",outcome="skipped",reason="UNSUPPORTED"} 1',
+    ])
+    expect(stats().providers['one']?.requests).toBe(0n)
+  })
+
+  test('has the own time of a unary call to its end, and no time to a first token', async () => {
+    const { telemetry, run } = world()
+    await run({ overhead: 3, attempts: [{ target: 'one/small', firstEvent: 40, rest: 60, usage: usage(1, 9) }] })
+    const page = await scrape(telemetry.metrics)
+    expect(page).toContain('llm_gateway_overhead_seconds_sum{operation="chat"} 0.003')
+    expect(samples(page, 'gen_ai_server_time')).toEqual([])
+  })
+
+  test('shows calls that are under way', async () => {
+    const { telemetry, run } = world()
+    let meanwhile = ''
+    const look = async () => {
+      meanwhile = await scrape(telemetry.metrics)
+    }
+    await run({ operation: 'embed', during: look, attempts: [{ target: 'one/small' }] })
+    for (const name of ['active_connections', 'llm_gateway_active_calls{operation="embed"}']) {
+      expect(samples(meanwhile, `${name} `)).toEqual([`${name} 1`])
+      expect(samples(await scrape(telemetry.metrics), `${name} `)).toEqual([`${name} 0`])
+    }
+  })
+
+  test('counts a value at a boundary below it', async () => {
+    const { telemetry, run } = world()
+    await run({ attempts: [{ target: 'one/small', usage: usage(16, undefined) }] })
+    const page = await scrape(telemetry.metrics)
+    const bucket = (le: string) =>
+      samples(page, 'gen_ai_client_token_usage_bucket').find((line) => line.includes(`le="${le}"`))
+    expect(bucket('4')).toMatch(/ 0$/)
+    expect(bucket('16')).toMatch(/ 1$/)
   })
 
   test('has the buckets of the GenAI conventions', async () => {
@@ -155,6 +198,23 @@ describe('labels', () => {
     expect(stats().models['other']?.requests).toBe(99_000n)
     expect(stats().providers['one']?.requests).toBe(100_000n)
   }, 30_000)
+
+  test('name configured targets even when these have never answered', async () => {
+    const { telemetry, run } = world({ targets: ['two/renamed/model'] })
+    await run({ attempts: [{ target: 'two/renamed/model', error: timeout }] })
+    const page = await scrape(telemetry.metrics)
+    expect(page).toContain('llm_gateway_requests_total{provider="two",model="renamed/model"} 1')
+  })
+
+  test('of the GenAI conventions use the vendor’s name there, one series for all its providers', async () => {
+    const providers = ['one', 'two'].map((name) => ({ ...provider(name), genAiName: 'gcp.gemini' }))
+    const { telemetry, run } = world({ providers })
+    await run({ attempts: [{ target: 'one/small' }] })
+    await run({ operation: 'stream_chat', attempts: [{ target: 'two/small' }] })
+    expect(samples(await scrape(telemetry.metrics), 'gen_ai_server_request_duration_count')).toEqual([
+      'gen_ai_server_request_duration_count{gen_ai_operation_name="chat",gen_ai_provider_name="gcp.gemini",gen_ai_request_model="small"} 2',
+    ])
+  })
 
   test('never name a provider that is not configured, nor a caller', async () => {
     const { telemetry, run } = world()

@@ -68,6 +68,14 @@ test('what a vendor reported before the caller left is counted once', async () =
   expect(stats().providers['two']).toMatchObject({ inputTokens: 0n, outputTokens: 0n })
 })
 
+test('what a vendor reported before it failed is not charged to the next one', async () => {
+  const { run, stats } = world()
+  const cut = { target: 'one/small', error: timeout, usage: usage(9, 1) }
+  await run({ attempts: [cut, { target: 'two/small', error: timeout }] })
+  expect(stats().providers['one']).toMatchObject({ inputTokens: 9n, outputTokens: 1n })
+  expect(stats().providers['two']).toMatchObject({ inputTokens: 0n, outputTokens: 0n })
+})
+
 test('tokens that were not reported are not counted, nor their time', async () => {
   const { run, stats } = world()
   await run({ operation: 'embed', attempts: [{ target: 'one/small', firstEvent: 500, usage: usage(7, undefined) }] })

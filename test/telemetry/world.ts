@@ -51,6 +51,8 @@ export interface Scene {
   readonly headers?: Readonly<Record<string, string>>
   /** In front of the first attempt and between any two. */
   readonly overhead?: number
+  /** While the call is under way, before any attempt. */
+  readonly during?: () => Promise<void>
   /** Before any attempt. */
   readonly refusal?: GatewayError
   /** Between the first event and the last. */
@@ -94,7 +96,10 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
 
     function ask(script: Script): Promise<EventStream<ChatEvent>> {
       clock.advance(script.firstEvent ?? 0)
-      if (script.error) return Promise.reject(script.error)
+      if (script.error) {
+        if (script.usage) trail.usage = script.usage
+        return Promise.reject(script.error)
+      }
       const attempt = trail.attempts.at(-1)
       if (!attempt) throw new Error('no attempt has begun')
       attempt.status = 200
@@ -143,6 +148,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
 
     const handler = observe(telemetry)<typeof call, ChatEvent>(async (observed) => {
       clock.advance(scene.overhead ?? 0)
+      await scene.during?.()
       let failure = scene.refusal ?? new GatewayError('NO_PROVIDERS', 'None.')
       for (const [index, script] of (scene.attempts ?? []).entries()) {
         trail.fallbackUsed = index > 0
