@@ -37,13 +37,20 @@ export interface DoorTls {
   readonly clientCa?: Buffer | undefined
 }
 
-export const defaults = {
+const defaults = {
   maxDuration: 600_000,
   maxReceiveBytes: 16 * MiB,
   maxSendBytes: 16 * MiB,
   maxStreams: 1000,
   stallTimeout: 60_000,
-} as const
+}
+
+/** The options of a door with their defaults. */
+export type DoorSettings = DoorOptions & typeof defaults
+
+export function withDefaults(options: DoorOptions): DoorSettings {
+  return { ...defaults, ...options }
+}
 
 /** How long a cancelled call may take to end by itself, before the door answers for it, in ms. */
 export const TIME_TO_END = 10

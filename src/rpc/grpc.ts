@@ -106,8 +106,7 @@ function definitionOf({ path, kind }: Endpoint): grpc.MethodDefinition<Buffer, B
   }
 }
 
-function serverOptions(options: DoorOptions): grpc.ServerOptions {
-  const { maxDuration, maxReceiveBytes, maxStreams } = { ...defaults, ...options }
+function serverOptions({ maxDuration, maxReceiveBytes, maxStreams }: DoorSettings): grpc.ServerOptions {
   return {
     'grpc.max_concurrent_streams': maxStreams,
     'grpc.keepalive_time_ms': KEEPALIVE,

@@ -1,5 +1,5 @@
 import type { Tracer } from '@opentelemetry/api'
-import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-node'
+import type { tracing } from '@opentelemetry/sdk-node'
 import type { Clock } from '../domain/clock.ts'
 
 /** Where spans go. */
@@ -26,19 +26,21 @@ const longestQueue = 2048
 const longestValue = 256
 
 /**
- * Sends spans to a collector in batches. Nothing global is touched, so that two gateways fit in one process. Every span
- * that is started is sent: who starts one has decided to.
+ * Sends spans to a collector in batches. Every span that is started is sent: who starts one has decided to.
+ *
+ * It takes the parts of the SDK and not its `NodeSDK`, which registers itself for the whole process: two gateways must
+ * fit in one.
  *
  * The SDK is loaded here because most gateways run without it and its memory.
  */
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const { endpoint, version, clock, shutdownTimeout = 3000 } = options
-  const [{ AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor }, { OTLPTraceExporter }, { gatewayResource }] =
-    await Promise.all([
-      import('@opentelemetry/sdk-trace-node'),
-      import('@opentelemetry/exporter-trace-otlp-proto'),
-      import('./resource.ts'),
-    ])
+  const [{ tracing }, { OTLPTraceExporter }, { gatewayResource }] = await Promise.all([
+    import('@opentelemetry/sdk-node'),
+    import('@opentelemetry/exporter-trace-otlp-proto'),
+    import('./resource.ts'),
+  ])
+  const { AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor } = tracing
   const exporter = new CountingExporter(new OTLPTraceExporter({ url: endpoint, timeoutMillis: shutdownTimeout }))
   const batches = new BatchSpanProcessor(exporter, {
     // Twice what may wait: the queue before it is the one that drops, because it counts.
@@ -61,16 +63,16 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
 }
 
 /** Counts what the collector did not take. */
-class CountingExporter implements SpanExporter {
-  readonly #exporter: SpanExporter
+class CountingExporter implements tracing.SpanExporter {
+  readonly #exporter: tracing.SpanExporter
   taken = 0
   dropped = 0
 
-  constructor(exporter: SpanExporter) {
+  constructor(exporter: tracing.SpanExporter) {
     this.#exporter = exporter
   }
 
-  export(...[spans, done]: Parameters<SpanExporter['export']>): void {
+  export(...[spans, done]: Parameters<tracing.SpanExporter['export']>): void {
     this.taken += spans.length
     this.#exporter.export(spans, (result) => {
       if (result.error) this.dropped += spans.length
@@ -84,20 +86,20 @@ class CountingExporter implements SpanExporter {
 }
 
 /** Drops spans when too many wait, and counts them. */
-class BoundedProcessor implements SpanProcessor {
-  readonly #next: SpanProcessor
+class BoundedProcessor implements tracing.SpanProcessor {
+  readonly #next: tracing.SpanProcessor
   readonly #exporter: CountingExporter
   #given = 0
   dropped = 0
 
-  constructor(next: SpanProcessor, exporter: CountingExporter) {
+  constructor(next: tracing.SpanProcessor, exporter: CountingExporter) {
     this.#next = next
     this.#exporter = exporter
   }
 
   onStart(): void {}
 
-  onEnd(span: ReadableSpan): void {
+  onEnd(span: tracing.ReadableSpan): void {
     if (this.#given - this.#exporter.taken >= longestQueue) {
       this.dropped++
       return

@@ -195,6 +195,13 @@ describe('a token', () => {
     expect(await identify(`Bearer ${genuine}`)).toEqual({ name: 'ann', admin: false })
   })
 
+  it.each(['HS384', 'HS512'])('signed with the secret, but with the other algorithm %s, is refused', async (alg) => {
+    const long = secret.repeat(2)
+    const { identify, sign } = withJwt({ secret: long })
+    expect(await identify(`Bearer ${await sign({}, long)}`)).toEqual({ name: 'ann', admin: false })
+    await expect(identify(`Bearer ${await sign({}, long, alg)}`)).rejects.toMatchObject(refusal)
+  })
+
   it('of more than 8192 characters is refused, whatever it holds', async () => {
     const { identify, sign } = world()
     const fits = await sign({ filler: 'x'.repeat(5900) })
