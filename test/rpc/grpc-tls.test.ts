@@ -26,7 +26,7 @@ async function open(clientCa?: Buffer) {
 }
 
 async function chat(port: number, credentials: grpc.ChannelCredentials) {
-  const client = new TestClient(port, credentials)
+  const client = new TestClient(port, credentials, { 'grpc.ssl_target_name_override': 'localhost' })
   closing.push(() => client.close())
   return client.unary(LlmGateway.method.chat, {}).answer
 }
@@ -47,7 +47,7 @@ describe('the gRPC door under TLS', () => {
 
   it('can be probed', async () => {
     const port = await open(files.ca)
-    expect(await probe(`127.0.0.1:${port}`, { tls: files })).toBe(true)
-    expect(await probe(`127.0.0.1:${port}`)).toBe(false)
+    expect(await probe(`localhost:${port}`, { tls: files })).toBe(true)
+    expect(await probe(`localhost:${port}`)).toBe(false)
   })
 })

@@ -62,10 +62,10 @@ export async function startVendor(): Promise<VendorServer> {
 
 async function send(
   response: ServerResponse,
-  { status = 200, headers, contentType, pieces }: VendorReply,
+  { status = 200, headers, contentType = 'application/json', pieces }: VendorReply,
 ): Promise<void> {
   response.socket?.setNoDelay(true)
-  response.writeHead(status, { ...headers, 'content-type': contentType ?? 'application/json' })
+  response.writeHead(status, { ...headers, 'content-type': contentType })
   for (const piece of pieces) {
     if (response.destroyed) return
     await new Promise((resolve) => response.write(piece, resolve))

@@ -1,0 +1,90 @@
+import { create } from '@bufbuild/protobuf'
+import { Cancellation } from '../../src/domain/cancellation.ts'
+import { EventStream } from '../../src/domain/event-stream.ts'
+import { foldChat } from '../../src/domain/fold.ts'
+import {
+  type ChatEvent,
+  ChatRequestSchema,
+  type ChatResponse,
+  EmbedRequestSchema,
+  Role,
+} from '../../src/domain/types.ts'
+import type { Case } from './cases.ts'
+import type { ConformanceClient, RpcError, StreamResult } from './client.ts'
+
+/** What the gateway made of a recorded reply. */
+export interface Outcome {
+  /** Complete, or as far as it came before the error. */
+  readonly chat?: ChatResponse
+  readonly vectors?: readonly (readonly number[])[]
+  readonly models?: readonly string[]
+  readonly usage?: ChatResponse['usage']
+  readonly responseModel?: string
+  readonly error?: RpcError
+}
+
+type Ask = (client: ConformanceClient, provider: string, recorded: Case) => Promise<Outcome>
+
+/** The call that a case was recorded from; undefined where the gateway has none like it. */
+export function askFor({ api, request, reply, expected }: Case): Ask | undefined {
+  if (expected.result === 'models') return listModels
+  if (expected.result === 'count_tokens') return undefined
+  if (api === 'embeddings') return embed
+  return reply.streamed || request['stream'] === true ? streamChat : chat
+}
+
+async function chat(client: ConformanceClient, provider: string, recorded: Case): Promise<Outcome> {
+  const result = await client.chat(questionFor(provider, recorded))
+  return 'error' in result ? result : answered(result.value)
+}
+
+async function streamChat(client: ConformanceClient, provider: string, recorded: Case): Promise<Outcome> {
+  const result = await client.streamChat(questionFor(provider, recorded))
+  if (!result.error && result.events.at(-1)?.event.case !== 'finish')
+    throw new Error('status OK without a finish event')
+  const response = await fold(result)
+  return { ...answered(response), ...(result.error && { error: result.error }) }
+}
+
+async function embed(client: ConformanceClient, provider: string, recorded: Case): Promise<Outcome> {
+  const inputs = Array.from({ length: recorded.expected.embeddings?.count ?? 1 }, (_, index) => `input ${index}`)
+  const request = create(EmbedRequestSchema, { provider, model: modelOf(recorded), inputs })
+  const result = await client.embed(request)
+  if ('error' in result) return result
+  const { embeddings, usage, route } = result.value
+  const outOfOrder = embeddings.findIndex((embedding, index) => embedding.index !== index)
+  if (outOfOrder >= 0) throw new Error(`vector ${outOfOrder} is not at its place`)
+  return { vectors: embeddings.map(({ values }) => values), usage, responseModel: route?.responseModel ?? '' }
+}
+
+async function listModels(client: ConformanceClient, provider: string): Promise<Outcome> {
+  const result = await client.listModels(provider)
+  if ('error' in result) return result
+  const { models, unavailable } = result.value
+  if (unavailable.length > 0) throw new Error(`the list is not available: ${unavailable[0]?.message}`)
+  return { models: models.map(({ model }) => model) }
+}
+
+/** A small question, with the tools that the recorded answer calls. */
+function questionFor(provider: string, recorded: Case) {
+  const names = new Set(recorded.expected.tool_calls?.map(({ name }) => name))
+  const tools = [...names].map((name) => ({ name, parameters: '{"type":"object"}' }))
+  const messages = [{ role: Role.USER, content: 'What was recorded?' }]
+  return create(ChatRequestSchema, { provider, model: modelOf(recorded), messages, tools })
+}
+
+function modelOf({ request, expected }: Case): string {
+  return typeof request['model'] === 'string' ? request['model'] : (expected.model ?? 'model')
+}
+
+function answered(response: ChatResponse): Outcome {
+  return { chat: response, usage: response.usage, responseModel: response.route?.responseModel ?? '' }
+}
+
+/** Joins the events as any client would, those before an error too. */
+function fold({ events }: StreamResult): Promise<ChatResponse> {
+  const stream = new EventStream<ChatEvent>(new Cancellation(), { pause() {}, resume() {}, cancel() {} })
+  for (const event of events) stream.push(event)
+  stream.end()
+  return foldChat(stream)
+}
