@@ -24,8 +24,13 @@ function deploymentOf(model: string, { deployments }: Options): string {
   return String(configured.find(([name]) => name === model)?.[1] ?? model)
 }
 
-function versionQuery({ api_version: version }: Options): string {
-  return `api-version=${encodeURIComponent(typeof version === 'string' ? version : DEFAULT_API_VERSION)}`
+function versionQuery(options: Options): string {
+  return `api-version=${encodeURIComponent(versionOf(options))}`
+}
+
+/** A date, as in `2024-10-21` or `2025-04-01-preview`. */
+function versionOf({ api_version: version }: Options): string {
+  return typeof version === 'string' ? version : DEFAULT_API_VERSION
 }
 
 export const azure = openAiKind({
@@ -43,5 +48,10 @@ export const azure = openAiKind({
     api_version: z.string().min(1).default(DEFAULT_API_VERSION),
     deployments: z.record(z.string(), z.string().min(1)).optional(),
   },
-  dialect: { ...openAiDialect, paths },
+  dialect: {
+    ...openAiDialect,
+    paths,
+    // Older versions refuse to be asked, and report no usage in streams.
+    streamUsage: (options) => versionOf(options) >= '2024-09',
+  },
 })

@@ -52,7 +52,7 @@ export interface OpenAiDialect {
   readonly thinking: 'reasoning_effort' | 'reasoning'
   readonly efforts: Efforts
   /** Whether usage in a stream has to be asked for. Not where it comes anyway, or where asking is refused. */
-  readonly streamUsage: boolean
+  streamUsage(options: Options): boolean
   /** What its single models do otherwise. */
   quirks(model: string): ModelQuirks
   /** Undefined where there are no embeddings. */

@@ -32,7 +32,7 @@ export const openAiDialect: OpenAiDialect = {
   formats: ['json_object', 'json_schema'],
   thinking: 'reasoning_effort',
   efforts: NONE_TO_HIGH,
-  streamUsage: true,
+  streamUsage: () => true,
   quirks: openAiQuirks,
   embed: { batch: 2048, base64: true, dimensions: 'dimensions' },
   paths: { chat: () => '/chat/completions', embed: () => '/embeddings', models: () => '/models' },

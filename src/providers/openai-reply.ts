@@ -37,7 +37,7 @@ export class OpenAiDecoder implements ChatDecoder {
     if (isFailure(body)) this.#sink.failWith(readError(body) ?? {})
     else if (!choice) this.#sink.fail(malformed('The upstream answered without a choice.'))
     else {
-      this.#head(reply)
+      this.#head(reply, choice)
       this.#message(fieldsOf(choice['message']), true)
       this.#choiceEnd(choice)
       if (!this.#sink.ended) this.#finish()
@@ -68,8 +68,8 @@ export class OpenAiDecoder implements ChatDecoder {
 
   #chunk(chunk: unknown): void {
     const fields = fieldsOf(chunk)
-    this.#head(fields)
     const choice = firstChoice(fields)
+    this.#head(fields, choice)
     if (choice) {
       this.#message(fieldsOf(choice['delta'] ?? choice['message']), false)
       this.#choiceEnd(choice)
@@ -79,10 +79,11 @@ export class OpenAiDecoder implements ChatDecoder {
   }
 
   /** What stands beside the choices. */
-  #head(reply: JsonFields): void {
+  #head(reply: JsonFields, choice: JsonFields | undefined): void {
     this.#sink.identify(reply['id'], reply['model'])
     // Groq has told usage in a field of its own, Moonshot in the choice.
-    const usage = readUsage(reply['usage'] ?? fieldsOf(reply['x_groq'])['usage'] ?? firstChoice(reply)?.['usage'])
+    const reported = reply['usage'] ?? fieldsOf(reply['x_groq'])['usage'] ?? choice?.['usage']
+    const usage = isObject(reported) ? readUsage(reported) : undefined
     if (usage) this.#sink.usage(usage)
     this.#sources(reply)
   }
@@ -98,9 +99,11 @@ export class OpenAiDecoder implements ChatDecoder {
   }
 
   #thoughts(message: JsonFields): void {
-    const details = listOf(message['reasoning_details'])
-    this.#reasoning.details(details)
-    if (tellText(details)) return
+    const { reasoning_details: details } = message
+    if (Array.isArray(details)) {
+      this.#reasoning.details(details)
+      if (tellText(details)) return
+    }
     this.#reasoning.plain(textOf(message['reasoning_content']) || textOf(message['reasoning']))
   }
 
@@ -183,10 +186,9 @@ function isFailure(reply: unknown): boolean {
 }
 
 /** Answers beside the first are not asked for, and not read. */
-function firstChoice(reply: JsonFields): JsonFields | undefined {
-  return listOf(reply['choices'])
-    .filter(isObject)
-    .find((choice) => !choice['index'])
+function firstChoice({ choices }: JsonFields): JsonFields | undefined {
+  for (const choice of listOf(choices)) if (isObject(choice) && !choice['index']) return choice
+  return undefined
 }
 
 /** https://learn.microsoft.com/en-us/azure/ai-services/openai/concepts/content-filter */

@@ -27,7 +27,7 @@ export function encodeChat(request: ChatRequest, context: Context, dialect: Open
   const fields: Fields = { model, messages: encodeMessages(request.messages, dialect, leaveOut) }
   if (stream) {
     fields['stream'] = true
-    if (dialect.streamUsage) fields['stream_options'] = { include_usage: true }
+    if (dialect.streamUsage(options)) fields['stream_options'] = { include_usage: true }
   }
   addTuning(fields, request, context, dialect, quirks)
   addThinking(fields, request.reasoning, context, dialect, quirks)

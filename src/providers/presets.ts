@@ -88,7 +88,7 @@ const mistral = openAiKind({
     toolCallId: /^[A-Za-z0-9]{9}$/,
     toolRequired: 'any',
     efforts: {},
-    streamUsage: false,
+    streamUsage: () => false,
     quirks: (model) => (/^mistral-(small-(latest|2603)|medium-3)/.test(model) ? { efforts: mistralEfforts } : {}),
     embed: { batch: 512, base64: false, dimensions: 'output_dimension' },
   },
@@ -193,7 +193,7 @@ const perplexity = openAiKind({
     tools: false,
     formats: ['json_schema'],
     efforts: { ...LOW_TO_HIGH, [MINIMAL]: 'minimal' },
-    streamUsage: false,
+    streamUsage: () => false,
     paths: { ...familyDialect.paths, models: () => '/v1/models' },
   },
 })

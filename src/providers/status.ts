@@ -33,6 +33,8 @@ interface Row {
   readonly retry?: true
   /** Ask the next target. */
   readonly fallback?: true
+  /** How long to wait where the vendor does not say, in ms. */
+  readonly wait?: number
   /** What the operator or the caller can do. */
   readonly advice: string
 }
@@ -40,6 +42,9 @@ interface Row {
 const CLIENT_ERROR = [400, 413, 422]
 const KEY_ADVICE = 'Check the key of this provider.'
 const RATE_ADVICE = 'Wait, or add keys or fallback targets.'
+/** In ms. */
+const OVERLOAD_WAIT = 1_000
+const UNREACHABLE_WAIT = 5_000
 
 const table: readonly Row[] = [
   {
@@ -138,6 +143,7 @@ const table: readonly Row[] = [
     code: /slow_down|overloaded/,
     retry: true,
     fallback: true,
+    wait: OVERLOAD_WAIT,
     advice: 'The vendor is overloaded. Try again later.',
   },
   {
@@ -146,6 +152,7 @@ const table: readonly Row[] = [
     local: true,
     retry: true,
     fallback: true,
+    wait: OVERLOAD_WAIT,
     advice: "The local server's queue is full. Try again later.",
   },
   { reason: 'UPSTREAM_RATE_LIMITED', status: [429], retry: true, fallback: true, advice: RATE_ADVICE },
@@ -154,6 +161,7 @@ const table: readonly Row[] = [
     status: [498, 503, 529],
     retry: true,
     fallback: true,
+    wait: OVERLOAD_WAIT,
     advice: 'The vendor is overloaded. Try again later.',
   },
   { reason: 'UPSTREAM_ERROR', status: [499], fallback: true, advice: 'The vendor gave up the request.' },
@@ -196,7 +204,7 @@ const MALFORMED: Row = {
 export function failedReply(reply: FailedReply): GatewayError {
   const row = rowFor(reply)
   const { provider, model, status, error } = reply
-  const wait = row.retry ? (retryAfter(reply.headers, reply.now) ?? error?.retryAfter) : undefined
+  const wait = row.retry ? (retryAfter(reply.headers, reply.now) ?? error?.retryAfter ?? row.wait) : undefined
   const requestId = header(reply.headers, 'x-request-id') ?? header(reply.headers, 'request-id')
   const facts: ErrorFacts = {
     fallback: row.fallback ?? false,
@@ -267,7 +275,8 @@ export function networkError(provider: string, model: string, cause: Error, rece
   const facts = { provider, model, cause, fallback: true }
   const code = codeOf(cause)
   if (/^(ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(code)) {
-    return new GatewayError('UPSTREAM_UNREACHABLE', `${name} cannot be reached (${code}). Check base_url.`, facts)
+    const message = `${name} cannot be reached (${code}). Check base_url.`
+    return new GatewayError('UPSTREAM_UNREACHABLE', message, { ...facts, retryAfter: UNREACHABLE_WAIT })
   }
   if (/^(CERT_|ERR_TLS|ERR_SSL|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/.test(code)) {
     return new GatewayError('UPSTREAM_TLS', `${name}: its certificate or TLS was refused (${code}).`, facts)

@@ -35,10 +35,6 @@ export abstract class GrpcCall implements LiveCall {
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
   }
 
-  get settled(): boolean {
-    return this.#settled
-  }
-
   /** The first ending counts. */
   succeed(send: () => void): void {
     if (this.#settled) return

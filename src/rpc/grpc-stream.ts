@@ -29,7 +29,6 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   }
 
   event(message: Message): boolean {
-    if (this.settled) return true
     const bytes = this.#encode(message)
     checkSize(bytes.length, this.settings.maxSendBytes)
     const hasRoom = this.#surface.write(bytes, this.#onWritten)

@@ -26,7 +26,7 @@ describe('every kind', () => {
     },
   )
 
-  it.each(kinds.filter(({ baseUrl }) => baseUrl !== undefined))(
+  it.each(kinds.filter(({ wire, baseUrl }) => wire && baseUrl !== undefined))(
     'has an address without a slash at its end: $kind',
     ({ baseUrl }) => {
       expect(baseUrl).toMatch(/^https?:\/\/[^/]+(\/[^/]+)*$/)
@@ -68,6 +68,15 @@ describe('azure', () => {
     expect(path).toBe(
       `/openai/deployments/${encodeURIComponent(model)}/chat/completions?api-version=2025-04-01-preview`,
     )
+  })
+
+  it.each([
+    ['2024-06-01', undefined],
+    ['2024-09-01-preview', { include_usage: true }],
+    ['2024-10-21', { include_usage: true }],
+  ])('is asked for usage in a stream from the version on that tells it: %s', (api_version, sent) => {
+    const { json } = encodeChat('azure', {}, { stream: true, options: { api_version } })
+    expect(json['stream_options']).toEqual(sent)
   })
 
   it('has a version of the API without being told', () => {

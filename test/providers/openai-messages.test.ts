@@ -161,6 +161,7 @@ describe('earlier answers', () => {
   })
 
   it('replace ids of tool calls that Mistral refuses, in the call and its result alike', () => {
+    // The shape that the first test of this group shows.
     const [assistant, tool] = encodeChat('mistral', { messages: turn }).json['messages'] as [
       { tool_calls: [{ id: string }] },
       { tool_call_id: string },

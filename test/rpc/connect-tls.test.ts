@@ -102,7 +102,14 @@ describe('the HTTP door under TLS', () => {
     expect((await get(port, '/healthz')).status).toBe(200)
   })
 
-  it('drains connections of both versions', async () => {
+  it('lets idle connections go when it drains', async () => {
+    const { baseUrl, door, port } = await open({ chat: async () => chatResponse('') })
+    await clientOf(baseUrl).chat({})
+    await get(port, '/healthz')
+    await door.drain(3_600_000)
+  })
+
+  it('ends what is left after the grace with UNAVAILABLE', async () => {
     const { baseUrl, door } = await open({ chat: () => new Promise(() => {}) })
     const answer = clientOf(baseUrl).chat({})
     const failed = expect(answer).rejects.toMatchObject({ code: 14 })

@@ -228,22 +228,28 @@ describe('curl', () => {
     expect((await post(url, 'Chat', body, headers)).status).toBe(status)
   })
 
-  it.each([{ 'connect-timeout-ms': '9999999999' }, { 'connect-timeout-ms': '2147483648' }])(
-    'may give a timeout of weeks: %o',
-    async (headers) => {
-      let deadline = 0
-      const { url } = await open({
-        chat: async (_request, context) => {
-          deadline = context.deadline - context.trail.arrivedAt
-          await new Promise((resolve) => setImmediate(resolve))
-          context.cancellation.throwIfCancelled()
-          return chatResponse('')
-        },
-      })
-      expect((await post(url, 'Chat', {}, headers)).status).toBe(200)
-      expect(deadline).toBe(600_000)
-    },
-  )
+  it.each([
+    { 'connect-timeout-ms': '9999999999' },
+    { 'connect-timeout-ms': '2147483648' },
+    { 'content-type': 'application/grpc-web', 'grpc-timeout': '99999999H' },
+    { 'content-type': 'application/grpc-web', 'grpc-timeout': '3600000S' },
+  ])('may give a timeout of weeks: %o', async (headers) => {
+    const warnings: Error[] = []
+    const listen = (warning: Error) => warnings.push(warning)
+    process.on('warning', listen)
+    closing.push(() => process.off('warning', listen))
+    let deadline = 0
+    const { url } = await open({
+      chat: async (_request, context) => {
+        deadline = context.deadline - context.trail.arrivedAt
+        return chatResponse('')
+      },
+    })
+    const body = 'content-type' in headers ? '\0\0\0\0\0' : '{}'
+    expect((await post(url, 'Chat', body, headers)).status).toBe(200)
+    expect(deadline).toBe(600_000)
+    expect(warnings).toEqual([])
+  })
 })
 
 describe('the HTTP door itself', () => {

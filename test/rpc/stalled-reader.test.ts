@@ -54,11 +54,13 @@ async function stalled(stallTimeout: number) {
 
 describe('a reader that stands still', () => {
   it('stops the vendor, and has all of the stream when it goes on', async () => {
-    const { reader, stream, said } = await stalled(60_000)
+    const { clock, reader, stream, said } = await stalled(60_000)
     expect(stream.paused).toBe(true)
     expect(said()).toBeLessThan(100)
     reader.call.resume()
     await eventually(() => !stream.paused)
+    await clock.advance(300_000)
+    expect(stream.cancelledWith).toBeUndefined()
     stream.finish()
     expect((await reader.ending).code).toBe(0)
     expect(reader.messages).toHaveLength(said() + 1)
@@ -79,21 +81,32 @@ describe('a reader that stands still', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  it('lives on when it takes a little each time', async () => {
-    const { clock, reader, stream, fill } = await stalled(60_000)
+  it('lives on when it takes a little each time, long before it has room again', async () => {
+    const clock = new FakeClock()
+    let stream: TestStream | undefined
+    const { options } = doorOptions(
+      {
+        streamChat: async (_request, context) => {
+          stream = new TestStream(context)
+          return stream.events
+        },
+      },
+      { clock },
+    )
+    const door = new GrpcDoor(options)
+    const { session, http2Stream } = rawStream(await door.listen(), 'StreamChat')
+    closing.push(() => door.drain(0))
+    closing.push(() => session.destroy())
+    await eventually(() => stream !== undefined)
+    while (!stream?.paused) stream?.say('x'.repeat(30_000))
     for (let round = 0; round < 4; round++) {
       await clock.advance(50_000)
-      const before = reader.messages.length
-      reader.call.resume()
-      await eventually(() => reader.messages.length >= before + 10)
-      reader.call.pause()
-      await fill()
+      await take(http2Stream, 60_000) // two of the sixteen messages that wait: no drain yet
+      expect(stream.paused).toBe(true)
       expect(stream.cancelledWith).toBeUndefined()
     }
-    reader.call.resume()
-    await eventually(() => !stream.paused)
-    stream.finish()
-    expect((await reader.ending).code).toBe(0)
+    while (!stream.cancelledWith) await clock.advance(60_000)
+    expect(stream.cancelledWith).toMatchObject({ reason: 'CANCELLED' })
   })
 
   it('is closed at the deadline, because no status can reach it', async () => {
@@ -111,12 +124,10 @@ describe('a reader that stands still', () => {
     const clock = new FakeClock()
     const { options } = doorOptions({ chat: async () => chatResponse(TEXT) }, { clock })
     const door = new GrpcDoor(options)
-    const session = http2.connect(`http://127.0.0.1:${await door.listen()}`, { settings: { initialWindowSize: 0 } })
+    const port = await door.listen()
+    const { session, http2Stream: stream } = rawStream(port, 'Chat', { initialWindowSize: 0 })
     closing.push(() => door.drain(0))
     closing.push(() => session.destroy())
-    const path = '/llmgateway.v1.LlmGateway/Chat'
-    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' })
-    stream.end(Buffer.alloc(5))
     const closed = new Promise((resolve) => stream.on('close', () => resolve(stream.rstCode)))
     stream.on('error', () => {})
     await new Promise((resolve) => stream.on('response', resolve))
@@ -126,3 +137,22 @@ describe('a reader that stands still', () => {
     expect(clock.waiting).toBe(0)
   })
 })
+
+/** A call in HTTP/2 frames of our own, of which nothing is read unless it is asked for. */
+function rawStream(port: number, method: string, settings: http2.Settings = {}) {
+  const session = http2.connect(`http://127.0.0.1:${port}`, { settings })
+  const path = `/llmgateway.v1.LlmGateway/${method}`
+  const http2Stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' })
+  http2Stream.on('error', () => {})
+  http2Stream.end(Buffer.alloc(5))
+  return { session, http2Stream }
+}
+
+/** Reads so many bytes and no more than a chunk beyond. */
+async function take(stream: http2.ClientHttp2Stream, bytes: number): Promise<void> {
+  for (let taken = 0; taken < bytes; ) {
+    const chunk: Buffer | null = stream.read()
+    if (chunk) taken += chunk.length
+    else await new Promise((resolve) => stream.once('readable', resolve))
+  }
+}

@@ -5,7 +5,7 @@ import type { GatewayError } from '../../src/domain/error.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import { foldChat } from '../../src/domain/fold.ts'
 import { Trail } from '../../src/domain/trail.ts'
-import { type ChatEvent, type ChatRequest, ChatRequestSchema, type ChatResponse } from '../../src/domain/types.ts'
+import { type ChatEvent, ChatRequestSchema, type ChatResponse } from '../../src/domain/types.ts'
 import { Answer } from '../../src/providers/answer.ts'
 import type { ChatDecoder, Wire } from '../../src/providers/define.ts'
 import { framingFor } from '../../src/providers/frames.ts'
@@ -51,7 +51,7 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
   let stream: EventStream<ChatEvent> | undefined
   const answer = new Answer({
     ask: {
-      request: create(ChatRequestSchema) as ChatRequest,
+      request: create(ChatRequestSchema),
       model: 'model',
       defaults: {},
       context: {

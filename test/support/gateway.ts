@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export interface GatewayOptions {
+  /** The configuration file; without it there is none. Its `server` block need not name addresses. */
+  readonly yaml?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** One line of the log. */
+export type LogLine = Readonly<Record<string, unknown>>
+
+/** A gateway as its operators run it: a process of its own, on free ports. */
+export interface RunningGateway {
+  /** `host:port` of its gRPC door. */
+  readonly grpc: string
+  /** `http://host:port` of its HTTP door. */
+  readonly http: string
+  /** The URL of its metrics. */
+  readonly metrics: string
+  /** All that it has written so far. */
+  output(): string
+  /** Settles with the first line of the log that fits, past ones included. Rejects when the process ends without one. */
+  logged(fits: (line: LogLine) => boolean): Promise<LogLine>
+  signal(name: 'SIGTERM' | 'SIGKILL'): void
+  /** Its exit code; null when a signal ended it. */
+  readonly exited: Promise<number | null>
+  /** Ends the process at once. */
+  close(): Promise<void>
+}
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const LOADER = createRequire(import.meta.url).resolve('tsx')
+
+export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
+  const started = start('serve', options)
+  try {
+    const ready = await started.logged((line) => line['message'] === 'ready')
+    return {
+      ...started,
+      grpc: String(ready['grpc']),
+      http: `http://${ready['http']}`,
+      metrics: `http://${ready['metrics']}/metrics`,
+    }
+  } catch (error) {
+    await started.close()
+    throw error
+  }
+}
+
+/** Runs a command that ends by itself. */
+export async function runGateway(
+  command: 'serve' | 'check',
+  options: GatewayOptions,
+): Promise<{ readonly exitCode: number | null; readonly output: string }> {
+  const started = start(command, options)
+  const exitCode = await started.exited
+  await started.close()
+  return { exitCode, output: started.output() }
+}
+
+function start(command: 'serve' | 'check', { yaml, env = {} }: GatewayOptions) {
+  const folder = mkdtempSync(join(tmpdir(), 'llm-gateway-'))
+  const file = join(folder, 'gateway.yaml')
+  if (yaml !== undefined) writeFileSync(file, yaml)
+  const free = '127.0.0.1:0'
+  const addresses = ['--grpc', free, '--http', free, '--metrics', free]
+  const config = yaml === undefined ? [] : ['--config', file]
+  const child = spawn(process.execPath, ['--import', LOADER, MAIN, command, ...addresses, ...config], {
+    cwd: folder,
+    // No key of the machine's may bring in another vendor.
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const exited = once(child, 'close').then(() => child.exitCode)
+  return {
+    ...readOutput(child),
+    exited,
+    signal: (name: 'SIGTERM' | 'SIGKILL') => void child.kill(name),
+    async close() {
+      child.kill('SIGKILL')
+      await exited
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function readOutput(child: ChildProcess): Pick<RunningGateway, 'output' | 'logged'> {
+  const lines: string[] = []
+  const waiting = new Set<(line: string) => void>()
+  const read = (line: string) => {
+    lines.push(line)
+    for (const tell of waiting) tell(line)
+  }
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) createInterface({ input: stream }).on('line', read)
+  }
+  return {
+    output: () => lines.join('\n'),
+    logged: (fits) =>
+      new Promise((resolve, reject) => {
+        const tell = (text: string) => {
+          const line = parsed(text)
+          if (!line || !fits(line)) return
+          waiting.delete(tell)
+          resolve(line)
+        }
+        waiting.add(tell)
+        for (const text of lines) tell(text)
+        child.once('close', () => reject(new Error(`the gateway ended without saying it:\n${lines.join('\n')}`)))
+      }),
+  }
+}
+
+function parsed(text: string): LogLine | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as LogLine) : undefined // an object of unknown members
+  } catch {
+    return undefined
+  }
+}
