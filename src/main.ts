@@ -189,7 +189,7 @@ function endWith(stop: () => Promise<void>, log: Log): void {
     }
     ending = true
     log.info('shutting down', { signal })
-    stop()
+    void stop()
       .then(() => log.flush())
       .then(() => process.exit(0))
   }

@@ -138,7 +138,9 @@ function settingsOf(
   const own = providerVariables(kind)
   const baseUrl = addressOf(kind, entry, path, sources)
   const keys = keysOf(kind, entry, path, sources)
-  const model = entry.default_model ?? variables.read({ names: own.defaultModel, reader: modelId }, findings)?.value
+  const stated = entry.default_model ?? variables.read({ names: own.defaultModel, reader: modelId }, findings)?.value
+  const model = stated ?? kind.defaultModel
+  const embedModel = entry.default_embed_model ?? kind.defaultEmbedModel
   const headers = readHeaders(entry.headers ?? {}, [...path, 'headers'], kind.key?.name, findings)
   const options = optionsOf(kind, entry, path, sources)
   if (findings.problems.length > before || baseUrl === undefined) return undefined
@@ -148,6 +150,7 @@ function settingsOf(
     baseUrl,
     keys,
     ...(model !== undefined && { defaultModel: model }),
+    ...(embedModel !== undefined && { defaultEmbedModel: embedModel }),
     headers,
     timeout: {
       connect: entry.timeout?.connect ?? defaultTimeouts.connect,

@@ -117,6 +117,7 @@ export const providerShape = {
   base_url: field(text).optional(),
   keys: z.array(z.string()).optional(),
   default_model: field(modelId).optional(),
+  default_embed_model: field(modelId).optional(),
   headers: z.record(z.string(), field(text)).optional(),
   timeout: timeoutBlock.optional(),
   stream_unary: field(flag).optional(),

@@ -55,6 +55,13 @@ export class GatewayError extends Error {
     return codeOf(this.reason)
   }
 
+  /** The same error with the target that it is about, unless it names one. */
+  at(provider: string, model: string): GatewayError {
+    if (this.facts.provider !== undefined) return this
+    const message = `${provider}/${model}: ${this.message}`
+    return new GatewayError(this.reason, message, { ...this.facts, provider, model, cause: this.facts.cause ?? this })
+  }
+
   /** A failure of this program, unless it is a GatewayError already. */
   static from(error: unknown): GatewayError {
     if (error instanceof GatewayError) return error

@@ -26,7 +26,12 @@ export interface Provider {
   readonly name: string
   readonly kind: string
   readonly baseUrl: string
+  /** Its vendor's name in OpenTelemetry's conventions. */
+  readonly genAiName: string
+  /** The model of chats that name only the provider. */
   readonly defaultModel: string | undefined
+  /** The same for embeddings. */
+  readonly defaultEmbedModel: string | undefined
   readonly capabilities: readonly Capability[]
   readonly keyIds: readonly string[]
   /** Settles when the first meaningful event is in hand; the last event of a complete answer is `finish`. */

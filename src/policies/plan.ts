@@ -1,4 +1,4 @@
-import type { AnyRequest, Call, Defaults, Planned, Target } from '../domain/call.ts'
+import type { AnyRequest, Call, Defaults, Operation, Planned, Target } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import { didYouMean } from '../domain/closest.ts'
 import { GatewayError } from '../domain/error.ts'
@@ -30,7 +30,7 @@ const DEFAULT_ALIAS = 'default'
 /** Decides which targets a call may go to, and in which order. Asks nobody. */
 export function plan(directory: Directory): Policy<Call, Planned> {
   const planner = new Planner(directory)
-  return (next) => async (call) => next({ ...call, targets: planner.targetsFor(call.request) })
+  return (next) => async (call) => next({ ...call, targets: planner.targetsFor(call) })
 }
 
 /** Vectors of different models do not compare: leaves only the targets that offer the first one's model. */
@@ -42,7 +42,7 @@ export function keepModel(): Policy<Call & Planned> {
   }
 }
 
-type Question = Pick<AnyRequest, 'model' | 'provider'> & {
+type Question = AnyRequest & {
   readonly taskType?: string
   readonly fallbackModels?: readonly string[]
   readonly disableFallback?: boolean
@@ -52,34 +52,37 @@ class Planner {
   readonly #directory: Directory
   readonly #providers: ReadonlyMap<string, Provider>
   readonly #aliases: ReadonlyMap<string, readonly Target[]>
+  readonly #tasks: ReadonlyMap<string, string>
   /** Bare model ids, each by the first provider in priority order that has it. */
   readonly #bareIds: Map<string, Target>
 
   constructor(directory: Directory) {
     this.#directory = directory
     this.#providers = new Map(directory.providers.map((provider) => [provider.name, provider]))
+    this.#tasks = new Map(Object.entries(directory.tasks))
     this.#bareIds = this.#collectBareIds()
     this.#aliases = new Map(directory.aliases.map((alias) => [alias.name, this.#targetsOf(alias)]))
   }
 
-  targetsFor(question: Question): readonly Target[] {
+  targetsFor({ operation, request }: Call): readonly Target[] {
+    const question: Question = request
     if (this.#providers.size === 0) {
       const message = 'No provider is configured: set a key such as OPENAI_API_KEY, or write a gateway.yaml.'
       throw new GatewayError('NO_PROVIDERS', message)
     }
-    const targets = question.provider ? [this.#pinned(question.provider, question.model)] : this.#named(question)
+    const targets = question.provider ? [this.#pinned(question, operation)] : this.#named(question, operation)
     const all = withoutRepeats([...targets, ...this.#fallbacks(question)])
     return question.disableFallback ? all.slice(0, 1) : all
   }
 
-  #named({ model, taskType }: Question): readonly Target[] {
+  #named({ model, taskType }: Question, operation: Operation): readonly Target[] {
     if (model) return this.#resolve(model)
     if (taskType) {
-      const route = this.#directory.tasks[taskType]
-      if (route === undefined) throw notFound('task_type', taskType, Object.keys(this.#directory.tasks))
+      const route = this.#tasks.get(taskType)
+      if (route === undefined) throw notFound('task_type', taskType, [...this.#tasks.keys()])
       return this.#resolve(route)
     }
-    return this.#aliases.get(DEFAULT_ALIAS) ?? this.#byPriority()
+    return this.#aliases.get(DEFAULT_ALIAS) ?? this.#byPriority(operation)
   }
 
   #fallbacks({ fallbackModels = [] }: Question): readonly Target[] {
@@ -102,23 +105,24 @@ class Planner {
     return provider && id ? this.#target(provider, id) : undefined
   }
 
-  #pinned(name: string, model: string): Target {
+  #pinned({ provider: name, model }: Question, operation: Operation): Target {
     const provider = this.#providers.get(name)
     if (!provider) {
       const hint = didYouMean(name, this.#providers.keys())
       throw new GatewayError('PROVIDER_NOT_FOUND', `provider: there is no provider ${quoted(name)}.${hint}`)
     }
-    const id = (model.startsWith(`${name}/`) ? model.slice(name.length + 1) : model) || provider.defaultModel
+    const id = model ? ownId(provider, model) : defaultModel(provider, operation)
     if (id) return this.#target(provider, id)
     const message = `model: ${name} has no default model; name one, or set providers.${name}.default_model.`
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #byPriority(): readonly Target[] {
+  #byPriority(operation: Operation): readonly Target[] {
     const names = this.#directory.priority.length > 0 ? this.#directory.priority : [...this.#providers.keys()]
     const targets = names.flatMap((name) => {
       const provider = this.#providers.get(name)
-      return provider?.defaultModel ? [this.#target(provider, provider.defaultModel)] : []
+      const model = provider && defaultModel(provider, operation)
+      return provider && model ? [this.#target(provider, model)] : []
     })
     if (targets.length > 0) return targets
     const message = 'model: no provider has a default model; name a model, or configure the alias "default".'
@@ -136,8 +140,9 @@ class Planner {
   #collectBareIds(): Map<string, Target> {
     const ids = new Map<string, Target>()
     for (const provider of this.#directory.providers) {
-      const own = provider.defaultModel ? [provider.defaultModel, ...provider.catalogue()] : provider.catalogue()
-      for (const id of own) if (!ids.has(id)) ids.set(id, this.#target(provider, id))
+      for (const id of [provider.defaultModel, provider.defaultEmbedModel, ...provider.catalogue()]) {
+        if (id && !ids.has(id)) ids.set(id, this.#target(provider, id))
+      }
     }
     return ids
   }
@@ -154,6 +159,16 @@ class Planner {
   #target(provider: Provider, model: string): Target {
     return { provider, model, defaults: this.#directory.defaults }
   }
+}
+
+function defaultModel(provider: Provider, operation: Operation): string | undefined {
+  return operation === 'embed' ? (provider.defaultEmbedModel ?? provider.defaultModel) : provider.defaultModel
+}
+
+/** The provider may be named twice, as `provider: azure, model: azure/gpt-4o`. */
+function ownId(provider: Provider, model: string): string {
+  const isTwice = model.startsWith(`${provider.name}/`) && !provider.catalogue().includes(model)
+  return isTwice ? model.slice(provider.name.length + 1) : model
 }
 
 function withoutRepeats(targets: readonly Target[]): readonly Target[] {

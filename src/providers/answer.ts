@@ -155,13 +155,19 @@ export class Answer implements ChatSink {
     if (this.#ended) return
     this.#ended = true
     const events = this.#events
-    if (events) this.#options.ask.context.trail.usage = this.#finalUsage()
-    this.#options.failed(error, events !== undefined)
-    events?.end(error)
+    const { context, attempt } = this.#options.ask
+    if (events) context.trail.usage = this.#finalUsage()
+    // Decoders do not know whose reply they read.
+    const named = error.at(attempt.provider, attempt.model)
+    this.#options.failed(named, events !== undefined)
+    events?.end(named)
   }
 
   failWith(error: VendorError): void {
-    this.fail(this.#options.readError(error))
+    const told = this.#options.readError(error)
+    // Once the answer has begun, it no longer matters which failure of the vendor's own cut it.
+    const cut = this.#events !== undefined && told.code === 'UNAVAILABLE'
+    this.fail(cut ? new GatewayError('UPSTREAM_STREAM_ERROR', told.message, { ...told.facts, cause: told }) : told)
   }
 
   #push(event: ChatEvent): void {

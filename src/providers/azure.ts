@@ -42,6 +42,7 @@ export const azure = openAiKind({
     defaultModel: ['AZURE_OPENAI_DEPLOYMENT_NAME'],
     options: { api_version: ['AZURE_OPENAI_API_VERSION'] },
   },
+  genAiName: 'azure.ai.openai',
   prices: 'azure',
   capabilities: openai.capabilities,
   options: {

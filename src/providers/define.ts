@@ -40,8 +40,12 @@ export interface ProviderKind {
   readonly capabilities: readonly Capability[]
   /** Options of its own in the configuration, beside those of every provider. */
   readonly options?: z.ZodRawShape
-  /** Departures from the wire, for the wire to read. */
-  readonly dialect?: Readonly<Record<string, unknown>>
+  /** The model of calls that name only the provider, where nobody has configured another. */
+  readonly defaultModel?: string
+  /** The same for embeddings. */
+  readonly defaultEmbedModel?: string
+  /** Its name in OpenTelemetry's conventions. Default: the kind. */
+  readonly genAiName?: string
 }
 
 /** The request header that carries a key: `<name>: <prefix><key>`. */
@@ -64,7 +68,6 @@ export interface WireContext {
   readonly model: string
   /** The options of the kind's own, as configured. */
   readonly options: Readonly<Record<string, unknown>>
-  readonly dialect: Readonly<Record<string, unknown>>
   /** The fields of `provider_options` for this provider, checked; to be merged into the body last. */
   readonly extra: Readonly<Record<string, unknown>>
   /** A tuning field cannot be sent: it is left out, and the caller is told; throws when the caller was strict. */
@@ -182,6 +185,7 @@ export interface ProviderSettings {
   readonly baseUrl: string
   readonly keys: readonly string[]
   readonly defaultModel?: string | undefined
+  readonly defaultEmbedModel?: string | undefined
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Timeouts

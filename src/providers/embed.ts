@@ -70,11 +70,21 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
       cancellation,
       attempt,
     })
-    const told = connection.wire.readError(body)
-    if (told) throw connection.told(model, told, headers)
-    const reply = wire.decode(body)
+    const reply = decoded(wire, body, (malformed) => {
+      const told = connection.wire.readError(body)
+      return told ? connection.told(model, told, headers) : malformed.at(attempt.provider, model)
+    })
     if (reply.vectors.length !== inputs.length) throw connection.malformed(model)
     return reply
+  }
+}
+
+/** What holds no vectors may tell a failure. */
+function decoded(wire: EmbedWire, body: unknown, meaning: (malformed: GatewayError) => GatewayError): EmbedReply {
+  try {
+    return wire.decode(body)
+  } catch (thrown) {
+    throw meaning(GatewayError.from(thrown))
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
-import { GatewayError } from '../domain/error.ts'
+import { type ErrorFacts, GatewayError } from '../domain/error.ts'
 import type { Source } from '../domain/event-stream.ts'
+import type { Reason } from '../domain/reasons.ts'
 import type { Timeouts } from './define.ts'
 import { networkError } from './status.ts'
 import type { HttpExchange, HttpHeaders, HttpReplyHandler, HttpRequest, Upstream } from './upstream.ts'
@@ -143,9 +144,14 @@ export class Exchange implements Source, HttpReplyHandler {
   }
 
   fail(cause: Error): void {
+    const { provider, model } = this.#options
     const received = this.#phase !== 'before reply'
     this.#close()
-    this.#reader.fail(networkError(this.#options.provider, this.#options.model, cause, received))
+    this.#reader.fail(
+      this.#committed
+        ? this.#error('UPSTREAM_STREAM_TRUNCATED', 'broke off its answer', { cause })
+        : networkError(provider, model, cause, received),
+    )
   }
 
   #read(chunk: Buffer): void {
@@ -202,20 +208,16 @@ export class Exchange implements Source, HttpReplyHandler {
 
   #expiry(): GatewayError {
     const { clock, timeouts } = this.#options
+    if (!this.#committed) return this.#error('UPSTREAM_TIMEOUT', 'did not answer in time')
     if (clock.now() - this.#startedAt >= timeouts.total - 1) {
-      return this.#error('GATEWAY_MAX_DURATION', `took longer than ${timeouts.total / 1000} s`, false)
+      return this.#error('GATEWAY_MAX_DURATION', `took longer than ${timeouts.total / 1000} s`)
     }
-    return this.#committed
-      ? this.#error('UPSTREAM_IDLE_TIMEOUT', `sent nothing for ${timeouts.idle / 1000} s`)
-      : this.#error('UPSTREAM_TIMEOUT', 'did not begin to answer in time')
+    return this.#error('UPSTREAM_IDLE_TIMEOUT', `sent nothing for ${timeouts.idle / 1000} s`)
   }
 
-  #error(
-    reason: 'UPSTREAM_LIMIT' | 'UPSTREAM_TIMEOUT' | 'UPSTREAM_IDLE_TIMEOUT' | 'GATEWAY_MAX_DURATION',
-    what: string,
-    fallback = true,
-  ): GatewayError {
+  /** Once part of the answer is in the caller's hands nobody falls back, whatever the error allows. */
+  #error(reason: Reason, what: string, facts: ErrorFacts = {}): GatewayError {
     const { provider, model } = this.#options
-    return new GatewayError(reason, `${provider}/${model} ${what}.`, { provider, model, fallback })
+    return new GatewayError(reason, `${provider}/${model} ${what}.`, { ...facts, provider, model, fallback: true })
   }
 }

@@ -72,7 +72,6 @@ export class Connection {
     return {
       model: ask.model,
       options: settings.options,
-      dialect: settings.kind.dialect ?? {},
       extra: providerOptions[settings.name] ?? providerOptions[settings.kind.kind] ?? {},
       leaveOut(field, why) {
         if ('strict' in ask.request && ask.request.strict) throw unsupported(field, why)
@@ -111,7 +110,9 @@ export function createHttpProvider(connection: Connection): Provider {
     name: settings.name,
     kind: settings.kind.kind,
     baseUrl: settings.baseUrl,
+    genAiName: settings.kind.genAiName ?? settings.kind.kind,
     defaultModel: settings.defaultModel,
+    defaultEmbedModel: settings.defaultEmbedModel,
     capabilities: settings.kind.capabilities,
     keyIds: connection.keyIds,
     chat: async (ask) => askChat(connection, ask),

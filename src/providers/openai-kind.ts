@@ -70,6 +70,9 @@ export interface OpenAiRow {
   readonly prices?: string
   readonly capabilities: readonly Capability[]
   readonly options?: z.ZodRawShape
+  readonly defaultModel?: string
+  readonly defaultEmbedModel?: string
+  readonly genAiName?: string
 }
 
 export function openAiKind({ dialect, ...row }: OpenAiRow): ProviderKind {

@@ -281,8 +281,9 @@ export function networkError(provider: string, model: string, cause: Error, rece
   if (/^(CERT_|ERR_TLS|ERR_SSL|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/.test(code)) {
     return new GatewayError('UPSTREAM_TLS', `${name}: its certificate or TLS was refused (${code}).`, facts)
   }
-  if (code.startsWith('HPE_')) {
-    return new GatewayError('UPSTREAM_MALFORMED', `${name} does not speak HTTP (${code}). Check base_url.`, facts)
+  // undici 7.30 has lost the code of this error.
+  if (cause.name === 'HTTPParserError') {
+    return new GatewayError('UPSTREAM_MALFORMED', `${name} does not speak HTTP as it should. Check base_url.`, facts)
   }
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new GatewayError('UPSTREAM_LIMIT', `${name} sent too large headers.`, facts)

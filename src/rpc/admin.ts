@@ -45,6 +45,7 @@ function toInfo(provider: Provider): ProviderInfo {
     kind: provider.kind,
     baseUrl: provider.baseUrl,
     defaultModel: provider.defaultModel ?? '',
+    defaultEmbedModel: provider.defaultEmbedModel ?? '',
     keyIds: [...provider.keyIds],
     capabilities: [...provider.capabilities],
   }

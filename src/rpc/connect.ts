@@ -133,6 +133,8 @@ function route(settings: DoorSettings, live: LiveCalls): ReadonlyMap<string, Uni
     readMaxBytes: settings.maxReceiveBytes,
     writeMaxBytes: settings.maxSendBytes,
     acceptCompression: [compressionGzip],
+    // A misspelt field must not be lost in silence.
+    jsonOptions: { ignoreUnknownFields: false },
   })
   for (const endpoint of settings.endpoints) {
     // The kind of an endpoint is the kind of its method.

@@ -67,7 +67,7 @@ interface ModelList {
 /** The default model is one of them even where the vendor does not list it. */
 function toModels(provider: Provider, ids: readonly string[]): Model[] {
   const all = new Set(ids)
-  if (provider.defaultModel !== undefined) all.add(provider.defaultModel)
+  for (const model of [provider.defaultModel, provider.defaultEmbedModel]) if (model !== undefined) all.add(model)
   return [...all].sort().map((model) => toModel(provider, model))
 }
 

@@ -178,7 +178,7 @@ class CallRecorder implements CallTelemetry, AttemptParent {
   }
 }
 
-function serverOf({ name, genAiName = name, baseUrl }: ObservedProvider): Server {
+function serverOf({ genAiName, baseUrl }: ObservedProvider): Server {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
   const port = url?.port ? Number(url.port) : url?.protocol === 'http:' ? 80 : 443
   return { genAiName, address: url?.hostname ?? '', port }

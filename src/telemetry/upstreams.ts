@@ -4,10 +4,10 @@ import { genAiOperations, instruments } from './instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics.ts'
 
 /** What telemetry must know of a configured provider. */
-export interface ObservedProvider extends Pick<Provider, 'name' | 'baseUrl' | 'defaultModel' | 'catalogue'> {
-  /** Its vendor's `gen_ai.provider.name` in the semantic conventions. Default: its own name. */
-  readonly genAiName?: string | undefined
-}
+export type ObservedProvider = Pick<
+  Provider,
+  'name' | 'genAiName' | 'baseUrl' | 'defaultModel' | 'defaultEmbedModel' | 'catalogue'
+>
 
 /** In place of a name that may not become a label. */
 export const other = 'other'
@@ -177,9 +177,9 @@ export class Upstreams {
     }
     this.none = new Upstream(metrics, none, none, none)
     for (const provider of providers) {
-      const { name, genAiName = name, defaultModel } = provider
+      const { name, genAiName, defaultModel, defaultEmbedModel } = provider
       const known = new Set(provider.catalogue())
-      if (defaultModel !== undefined) known.add(defaultModel)
+      for (const model of [defaultModel, defaultEmbedModel]) if (model !== undefined) known.add(model)
       for (const target of targets) if (target.startsWith(`${name}/`)) known.add(target.slice(name.length + 1))
       this.#providers.set(name, { name, genAiName, models: new Map(), rest: undefined, known, last: undefined })
     }

@@ -103,7 +103,7 @@ test('a failure after the beginning tells what was used until then', () => {
   const { answer, log, trail } = setUp()
   answer.text('12345678')
   answer.failWith({})
-  expect(log).toEqual(['begun', 'failed UPSTREAM_ERROR after its beginning', 'ended UPSTREAM_ERROR'])
+  expect(log).toEqual(['begun', 'failed UPSTREAM_STREAM_ERROR after its beginning', 'ended UPSTREAM_STREAM_ERROR'])
   expect(trail.usage).toMatchObject({ input: 10, output: 2, total: 12, estimated: true })
 })
 

@@ -9,7 +9,7 @@ import {
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import * as grpc from '@grpc/grpc-js'
 import type { CallContext } from '../../src/domain/call.ts'
-import { type Clock, systemClock } from '../../src/domain/clock.ts'
+import { systemClock } from '../../src/domain/clock.ts'
 import { GatewayError } from '../../src/domain/error.ts'
 import { EventStream, type Source } from '../../src/domain/event-stream.ts'
 import { emptyMessage, finishEvent, textEvent } from '../../src/domain/events.ts'
@@ -254,5 +254,3 @@ function bytesOf<M extends DescMethod>(method: M, message: MessageInitShape<M['i
 export async function eventually(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve))
 }
-
-export type { Clock }

@@ -22,6 +22,8 @@ export function simulated(name: string, facts: Partial<Provider> = {}): Provider
       kind,
       baseUrl: 'simulator:',
       keys: [],
+      defaultModel: simulator.defaultModel,
+      defaultEmbedModel: simulator.defaultEmbedModel,
       headers: {},
       timeout: { connect: 3_000, firstToken: 120_000, idle: 60_000, total: 600_000 },
       streamUnary: false,

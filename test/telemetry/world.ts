@@ -177,7 +177,14 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
 }
 
 export function provider(name: string) {
-  return { name, baseUrl: `https://${name}.example.com/v1`, defaultModel: 'small', catalogue: () => ['small', 'large'] }
+  return {
+    name,
+    genAiName: name,
+    baseUrl: `https://${name}.example.com/v1`,
+    defaultModel: 'small',
+    defaultEmbedModel: undefined,
+    catalogue: () => ['small', 'large'],
+  }
 }
 
 function chatRequest(fields: Partial<ChatRequest> = {}): ChatRequest {

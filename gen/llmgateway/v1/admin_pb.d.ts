@@ -87,6 +87,13 @@ export declare type ProviderInfo = Message<"llmgateway.v1.ProviderInfo"> & {
    * @generated from field: repeated llmgateway.v1.Capability capabilities = 6;
    */
   capabilities: Capability[];
+
+  /**
+   * The model of embedding calls that name only the provider; empty when it is default_model.
+   *
+   * @generated from field: string default_embed_model = 7;
+   */
+  defaultEmbedModel: string;
 };
 
 /**
