@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { Options, Paths } from './openai-dialect.ts'
-import { openAiDialect, openAiKind } from './openai-kind.ts'
+import type { Options, Paths } from './openai/dialect.ts'
+import { openAiDialect, openAiKind } from './openai/kind.ts'
 import { openai } from './presets.ts'
 
 const DEFAULT_API_VERSION = '2024-10-21'

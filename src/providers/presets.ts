@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { Capability, ReasoningEffort } from '../domain/types.ts'
 import type { ProviderKind } from './define.ts'
-import type { Efforts, ModelQuirks } from './openai-dialect.ts'
-import { familyDialect, LOW_TO_HIGH, NONE_TO_HIGH, openAiDialect, openAiKind, taking } from './openai-kind.ts'
+import type { Efforts, ModelQuirks } from './openai/dialect.ts'
+import { familyDialect, LOW_TO_HIGH, NONE_TO_HIGH, openAiDialect, openAiKind, taking } from './openai/kind.ts'
 
 /** Vendors that speak OpenAI's API, a row each: what each takes, renames, leaves out or cannot carry. */
 

@@ -1,7 +1,7 @@
 import { Capability } from '../domain/types.ts'
 import type { ProviderKind } from './define.ts'
-import type { OpenAiDialect } from './openai-dialect.ts'
-import { familyDialect, type OpenAiRow, openAiKind, taking } from './openai-kind.ts'
+import type { OpenAiDialect } from './openai/dialect.ts'
+import { familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
 
 /** Servers on the operator's own machines that speak OpenAI's API, a row each. */
 

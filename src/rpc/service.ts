@@ -6,11 +6,11 @@ import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
 import type { Callers, Provider, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
-import { createTestProvider, listProviders } from './admin.ts'
-import { createCheckHealth } from './check-health.ts'
-import { type AliasTargets, createListModels } from './list-models.ts'
 import type { Methods } from './methods.ts'
-import { createWatchStats } from './watch-stats.ts'
+import { createTestProvider, listProviders } from './views/admin.ts'
+import { createCheckHealth } from './views/check-health.ts'
+import { type AliasTargets, createListModels } from './views/list-models.ts'
+import { createWatchStats } from './views/watch-stats.ts'
 
 export interface ServiceDeps {
   /** The road of a chat, streamed or not. It checks the credential and the request itself. */

@@ -1,9 +1,9 @@
 import type { ChatRequest, EmbedRequest } from '../domain/types.ts'
-import { checkId, LONGEST_ID } from './validate-id.ts'
-import { checkMessages } from './validate-message.ts'
-import { checkProviderOptions, isDangerousKey } from './validate-options.ts'
-import { checkReasoning, checkResponseFormat, checkToolChoice, checkTools } from './validate-tools.ts'
-import { entry, longerThan, Violations } from './violations.ts'
+import { checkId, LONGEST_ID } from './validate/id.ts'
+import { checkMessages } from './validate/message.ts'
+import { checkProviderOptions, isDangerousKey } from './validate/options.ts'
+import { checkReasoning, checkResponseFormat, checkToolChoice, checkTools } from './validate/tools.ts'
+import { entry, longerThan, Violations } from './validate/violations.ts'
 
 const MOST_STOPS = 16
 const MOST_FALLBACKS = 16

@@ -18,7 +18,7 @@ import {
   WatchStatsRequestSchema,
 } from '../../src/domain/types.ts'
 import type { Methods } from '../../src/rpc/methods.ts'
-import { contextOf, serviceOver, simulated } from './service-world.ts'
+import { contextOf, serviceOver, simulated } from './views/service-world.ts'
 
 const service = serviceOver(simulated('sim'))
 

@@ -70,6 +70,8 @@ export async function startUpstreamWith({ tls }: UpstreamOptions, ...first: read
   server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
     connections.push(socket)
     socket.setNoDelay(true)
+    // Every request of a connection listens for its end.
+    socket.setMaxListeners(0)
     // A gateway that hangs up is what many tests are about.
     socket.on('error', () => {})
   })

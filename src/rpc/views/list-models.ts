@@ -1,0 +1,102 @@
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError } from '../../domain/error.ts'
+import type { ModelPrice } from '../../domain/money.ts'
+import type { Provider } from '../../domain/ports.ts'
+import type { Alias, ListModelsRequest, ListModelsResponse, Model, Price, UnavailableList } from '../../domain/types.ts'
+import type { UnaryMethod } from '../methods.ts'
+import { findProvider } from './find-provider.ts'
+import { orCancelled } from './or-cancelled.ts'
+import { Remembered } from './remembered.ts'
+
+/** The most time for a provider to list its models, in ms. */
+const TIMEOUT = 3_000
+/** How long a list holds, and how long a failure, in ms. */
+const KEEP = { answer: 300_000, failure: 30_000 }
+
+/** A configured name for one or more targets. */
+export interface AliasTargets {
+  readonly name: string
+  /** `provider/model`, in the order in which they are asked. */
+  readonly targets: readonly string[]
+}
+
+/**
+ * What can be asked for: each provider's own list, asked of all at once, with what is known of its models. A provider
+ * that does not answer takes nothing from the others. Providers by priority, their models and the aliases by name.
+ */
+export function createListModels(
+  providers: readonly Provider[],
+  aliases: readonly AliasTargets[],
+  clock: Clock,
+): UnaryMethod<ListModelsRequest, ListModelsResponse> {
+  const lists = new Map<Provider, Remembered<readonly string[]>>()
+  for (const provider of providers) {
+    lists.set(provider, new Remembered(clock, () => provider.listModels(TIMEOUT), KEEP))
+  }
+
+  async function modelsOf(provider: Provider): Promise<ModelList> {
+    try {
+      const ids = (await lists.get(provider)?.get()) ?? []
+      return { models: toModels(provider, ids), unavailable: undefined }
+    } catch (thrown) {
+      const { reason, message } = GatewayError.from(thrown)
+      return {
+        models: toModels(provider, []),
+        unavailable: { $typeName: 'llmgateway.v1.UnavailableList', provider: provider.name, reason, message },
+      }
+    }
+  }
+
+  return async (request, context) => {
+    const asked = request.provider === '' ? providers : [findProvider(providers, request.provider)]
+    const found = await orCancelled(Promise.all(asked.map(modelsOf)), context.cancellation)
+    return {
+      $typeName: 'llmgateway.v1.ListModelsResponse',
+      aliases: request.provider === '' ? toAliases(aliases) : [],
+      models: found.flatMap(({ models }) => models),
+      unavailable: found.flatMap(({ unavailable }) => unavailable ?? []),
+    }
+  }
+}
+
+interface ModelList {
+  readonly models: Model[]
+  readonly unavailable: UnavailableList | undefined
+}
+
+/** The default model is one of them even where the vendor does not list it. */
+function toModels(provider: Provider, ids: readonly string[]): Model[] {
+  const all = new Set(ids)
+  for (const model of [provider.defaultModel, provider.defaultEmbedModel]) if (model !== undefined) all.add(model)
+  return [...all].sort().map((model) => toModel(provider, model))
+}
+
+function toModel(provider: Provider, model: string): Model {
+  const { price, contextWindow } = provider.describe(model)
+  return {
+    $typeName: 'llmgateway.v1.Model',
+    id: `${provider.name}/${model}`,
+    provider: provider.name,
+    model,
+    ...(contextWindow !== undefined && { contextWindow }),
+    ...(price && { price: toPrice(price) }),
+    capabilities: [...provider.capabilities],
+    defaultModel: model === provider.defaultModel,
+  }
+}
+
+function toPrice({ list }: ModelPrice): Price {
+  return {
+    $typeName: 'llmgateway.v1.Price',
+    inputUsd: list.input,
+    outputUsd: list.output,
+    ...(list.cachedInput !== undefined && { cachedInputUsd: list.cachedInput }),
+    ...(list.cacheWrite !== undefined && { cacheWriteUsd: list.cacheWrite }),
+  }
+}
+
+function toAliases(aliases: readonly AliasTargets[]): Alias[] {
+  return aliases
+    .map(({ name, targets }): Alias => ({ $typeName: 'llmgateway.v1.Alias', name, targets: [...targets] }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
