@@ -1,5 +1,5 @@
-import type { Target } from '../domain/call.ts'
 import { type FieldViolation, GatewayError } from '../domain/error.ts'
+import type { Target } from '../domain/facts.ts'
 import type { Code } from '../domain/reasons.ts'
 
 /** A target that was asked, or could not be, and why it gave no answer. */
@@ -17,7 +17,7 @@ export function allFailed(failures: readonly Failure[]): GatewayError {
   if (!first) return new GatewayError('INTERNAL', 'No target was asked.')
   if (others.length === 0) return first.error
   const verdict = pick(failures).error
-  const wait = shortestWait(failures)
+  const wait = canPass(verdict) ? shortestWait(failures) : undefined
   return new GatewayError(verdict.reason, describe(failures), {
     ...(wait !== undefined && { retryAfter: wait }),
     ...(verdict.code === 'INVALID_ARGUMENT' && { fields: fieldsOf(failures) }),
@@ -35,10 +35,17 @@ function pick(failures: readonly Failure[]): Failure {
   const allLimited = asked.length > 0 && asked.every(({ error }) => error.code === 'RESOURCE_EXHAUSTED')
   const order: Code[] = [...(allLimited ? (['RESOURCE_EXHAUSTED'] as const) : []), 'UNAVAILABLE', 'FAILED_PRECONDITION']
   for (const code of order) {
-    const found = asked.find(({ error }) => error.code === code)
-    if (found) return found
+    const found = asked.filter(({ error }) => error.code === code)
+    // Of several the one that says how long to wait: a spent quota does not.
+    const [best] = [...found.filter(({ error }) => error.facts.retryAfter !== undefined), ...found]
+    if (best) return best
   }
   return asked[0] ?? (failures[0] as Failure) // allFailed has at least two
+}
+
+/** Whether trying again later can help, with nothing changed. */
+function canPass({ code }: GatewayError): boolean {
+  return code === 'UNAVAILABLE' || code === 'RESOURCE_EXHAUSTED'
 }
 
 function shortestWait(failures: readonly Failure[]): number | undefined {

@@ -1,5 +1,6 @@
-import type { Authenticated, Call } from '../domain/call.ts'
+import type { Call } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
+import type { Authenticated } from '../domain/facts.ts'
 import type { Callers } from '../domain/ports.ts'
 
 /** Lets in whoever is known. */

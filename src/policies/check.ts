@@ -1,5 +1,6 @@
-import type { AnyRequest, Authenticated, Call } from '../domain/call.ts'
+import type { AnyRequest, Call } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
+import type { Authenticated } from '../domain/facts.ts'
 
 /**
  * Refuses what no vendor could answer. After authentication: a stranger learns nothing, not even what is wrong with

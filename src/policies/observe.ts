@@ -1,5 +1,6 @@
-import type { Call, Observed } from '../domain/call.ts'
+import type { Call } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
+import type { Observed } from '../domain/facts.ts'
 import { follow } from '../domain/follow.ts'
 import type { Telemetry } from '../domain/ports.ts'
 

@@ -1,7 +1,8 @@
-import type { AnyRequest, Call, Defaults, Operation, Planned, Target } from '../domain/call.ts'
+import type { AnyRequest, Call, Defaults, Operation } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import { didYouMean } from '../domain/closest.ts'
 import { GatewayError } from '../domain/error.ts'
+import type { Planned, Target } from '../domain/facts.ts'
 import type { Provider } from '../domain/ports.ts'
 
 /** The names that calls may go by. */

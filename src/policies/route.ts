@@ -1,10 +1,13 @@
-import type { Call, Planned, Routed, Target } from '../domain/call.ts'
+import type { Call } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
+import type { Planned, Routed, Target } from '../domain/facts.ts'
 import type { Handler } from '../domain/follow.ts'
+import type { Trail } from '../domain/trail.ts'
+import { AttemptOutcome } from '../domain/types.ts'
 import { allFailed, type Failure } from './all-failed.ts'
 
 /** The least share of the deadline that an attempt of several gets for its first event, in ms. */
@@ -25,7 +28,10 @@ async function firstToAnswer<C extends Call & Planned, E extends AnyEvent>(
   const { targets, context } = call
   const failures: Failure[] = []
   for (const [index, target] of targets.entries()) {
-    if (!worthAsking(target, failures)) continue
+    if (!worthAsking(target, failures)) {
+      passOver(target, context.trail)
+      continue
+    }
     if (index > 0 && context.deadline - clock.now() < LEAST_TIME) break
     context.trail.fallbackUsed = index > 0
     context.trail.warnings = []
@@ -40,6 +46,10 @@ async function firstToAnswer<C extends Call & Planned, E extends AnyEvent>(
   }
   context.cancellation.throwIfCancelled()
   throw allFailed(failures)
+}
+
+function passOver({ provider, model }: Target, trail: Trail): void {
+  trail.fail(trail.begin(provider.name, model), AttemptOutcome.SKIPPED, 'CONTEXT_LENGTH_EXCEEDED')
 }
 
 /** A conversation that was too long for one model goes only to those that are known to take a longer one. */

@@ -1,12 +1,10 @@
-import type { GatewayError } from '../domain/error.ts'
 import { EventStream } from '../domain/event-stream.ts'
 import type { Ask } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest } from '../domain/types.ts'
 import { Answer } from './answer.ts'
-import type { ChatDecoder } from './define.ts'
-import { type BodyReader, Exchange } from './exchange.ts'
-import { framingFor } from './frames.ts'
-import type { Connection } from './http-provider.ts'
+import { bodyReader } from './body-reader.ts'
+import type { Connection } from './connection.ts'
+import { Exchange } from './exchange.ts'
 import type { HttpHeaders } from './upstream.ts'
 
 /** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. */
@@ -72,49 +70,4 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
     })
     exchange.send()
   })
-}
-
-/** Feeds a decoder as the reply's content type says. */
-function bodyReader(
-  decoder: ChatDecoder,
-  headers: HttpHeaders,
-  streamed: boolean,
-  malformed: () => GatewayError,
-  answer: Answer,
-): BodyReader {
-  const contentType = String(headers['content-type'] ?? '')
-  const framing = framingFor(contentType, streamed, (data, event) => {
-    if (!answer.ended) decoder.frame(data, event)
-  })
-  if (framing) {
-    return {
-      write: (chunk) => framing.write(chunk),
-      end() {
-        framing.end()
-        decoder.end()
-      },
-    }
-  }
-  return wholeBody((body) => decoder.whole(body), malformed)
-}
-
-/** Reads one JSON value. Its end throws what `malformed` makes when it is none. */
-export function wholeBody(read: (body: unknown) => void, malformed: () => GatewayError): BodyReader {
-  const chunks: Buffer[] = []
-  return {
-    write(chunk) {
-      chunks.push(chunk)
-    },
-    end() {
-      const [first] = chunks
-      const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)
-      let body: unknown
-      try {
-        body = JSON.parse(bytes.toString('utf8'))
-      } catch {
-        throw malformed()
-      }
-      read(body)
-    },
-  }
 }

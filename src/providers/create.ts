@@ -1,7 +1,8 @@
 import type { Clock } from '../domain/clock.ts'
 import type { Provider } from '../domain/ports.ts'
+import { Connection } from './connection.ts'
 import type { ProviderSettings } from './define.ts'
-import { Connection, createHttpProvider } from './http-provider.ts'
+import { createHttpProvider } from './http-provider.ts'
 import type { PriceTable } from './prices.ts'
 import { createUpstream, type ProxySettings } from './upstream.ts'
 

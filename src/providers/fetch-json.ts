@@ -1,8 +1,8 @@
 import type { Cancellation } from '../domain/cancellation.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
-import { wholeBody } from './chat.ts'
+import { wholeBody } from './body-reader.ts'
+import type { Connection } from './connection.ts'
 import { Exchange } from './exchange.ts'
-import type { Connection } from './http-provider.ts'
 import type { HttpHeaders, HttpRequest } from './upstream.ts'
 
 export interface FetchOptions {

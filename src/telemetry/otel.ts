@@ -1,4 +1,5 @@
 import type { Tracer } from '@opentelemetry/api'
+// biome-ignore lint/suspicious/noDeprecatedImports: the package that replaces it is not part of this SDK yet
 import type { tracing } from '@opentelemetry/sdk-node'
 import type { Clock } from '../domain/clock.ts'
 

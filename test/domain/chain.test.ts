@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
-import { type Call, createCall } from '../../src/domain/call.ts'
+import type { Call } from '../../src/domain/call.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import { Chain, type Policy } from '../../src/domain/chain.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import type { EmbedEvent } from '../../src/domain/events.ts'
+import { createCall } from '../../src/domain/facts.ts'
 import type { Handler } from '../../src/domain/follow.ts'
 import type { ChatEvent, EmbedRequest } from '../../src/domain/types.ts'
 

@@ -28,10 +28,10 @@ export class ConnectClient implements Door {
   async unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
-    { signal, deadline = DEFAULT_DEADLINE, metadata }: CallOptions = {},
+    { signal, deadline, metadata }: CallOptions = {},
   ): Promise<Outcome<MessageShape<O>>> {
     try {
-      const { message } = await this.#transport.unary(method, signal, deadline, metadata, request)
+      const { message } = await this.#transport.unary(method, signal, timeoutOf(deadline), metadata, request)
       return { value: message, error: undefined }
     } catch (error) {
       return { value: undefined, error: readError(error) }
@@ -41,11 +41,11 @@ export class ConnectClient implements Door {
   async stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
-    { signal, deadline = DEFAULT_DEADLINE, metadata, onMessage }: CallOptions = {},
+    { signal, deadline, metadata, onMessage }: CallOptions = {},
   ): Promise<StreamOutcome<MessageShape<O>>> {
     const messages: MessageShape<O>[] = []
     try {
-      const reply = await this.#transport.stream(method, signal, deadline, metadata, once(request))
+      const reply = await this.#transport.stream(method, signal, timeoutOf(deadline), metadata, once(request))
       for await (const message of reply.message) {
         messages.push(message)
         onMessage?.(message)
@@ -57,6 +57,11 @@ export class ConnectClient implements Door {
   }
 
   close(): void {}
+}
+
+/** Connect's way to say that there is none is to say nothing. */
+function timeoutOf(deadline = DEFAULT_DEADLINE): number | undefined {
+  return deadline === Number.POSITIVE_INFINITY ? undefined : deadline
 }
 
 async function* once<T>(value: T): AsyncIterable<T> {

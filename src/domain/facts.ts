@@ -1,0 +1,49 @@
+import type { AnyRequest, Call, CallContext, Caller, Defaults, Operation } from './call.ts'
+import type { CallTelemetry, Provider } from './ports.ts'
+
+/*
+ * What policies find out about a call, for those after them.
+ */
+
+/** Where a call may go. */
+export interface Target {
+  readonly provider: Provider
+  readonly model: string
+  readonly defaults: Defaults
+  /** The most time for an attempt at it, in ms. */
+  readonly attemptTimeout?: number | undefined
+}
+
+export interface Observed {
+  readonly telemetry: CallTelemetry
+}
+
+export interface Authenticated {
+  readonly caller: Caller
+}
+
+export interface Planned {
+  /** In the order in which they are asked; at least one. */
+  readonly targets: readonly Target[]
+}
+
+export interface Routed {
+  readonly target: Target
+  /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
+  readonly firstEventBy: number
+}
+
+/** A call with a place for every fact that a policy will add: filling a place is cheap, growing an object is not. */
+export function createCall<R extends AnyRequest>(operation: Operation, request: R, context: CallContext): Call<R> {
+  const call: Call<R> & { [Fact in keyof (Observed & Authenticated & Planned & Routed)]: undefined } = {
+    operation,
+    request,
+    context,
+    telemetry: undefined,
+    caller: undefined,
+    targets: undefined,
+    target: undefined,
+    firstEventBy: undefined,
+  }
+  return call
+}

@@ -1,0 +1,51 @@
+import type { GatewayError } from '../domain/error.ts'
+import type { Answer } from './answer.ts'
+import type { ChatDecoder } from './define.ts'
+import type { BodyReader } from './exchange.ts'
+import { framingFor } from './frames.ts'
+import type { HttpHeaders } from './upstream.ts'
+
+/** Feeds a decoder as the reply's content type says. */
+export function bodyReader(
+  decoder: ChatDecoder,
+  headers: HttpHeaders,
+  streamed: boolean,
+  malformed: () => GatewayError,
+  answer: Answer,
+): BodyReader {
+  const contentType = String(headers['content-type'] ?? '')
+  const framing = framingFor(contentType, streamed, (data, event) => {
+    if (!answer.ended) decoder.frame(data, event)
+  })
+  if (framing) {
+    return {
+      write: (chunk) => framing.write(chunk),
+      end() {
+        framing.end()
+        decoder.end()
+      },
+    }
+  }
+  return wholeBody((body) => decoder.whole(body), malformed)
+}
+
+/** Reads one JSON value. Its end throws what `malformed` makes when it is none. */
+export function wholeBody(read: (body: unknown) => void, malformed: () => GatewayError): BodyReader {
+  const chunks: Buffer[] = []
+  return {
+    write(chunk) {
+      chunks.push(chunk)
+    },
+    end() {
+      const [first] = chunks
+      const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)
+      let body: unknown
+      try {
+        body = JSON.parse(bytes.toString('utf8'))
+      } catch {
+        throw malformed()
+      }
+      read(body)
+    },
+  }
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto'
+import type { AnyRequest } from '../domain/call.ts'
+import type { Clock } from '../domain/clock.ts'
+import { GatewayError, unsupported } from '../domain/error.ts'
+import type { Ask, ModelFacts } from '../domain/ports.ts'
+import type { AttemptRecord } from '../domain/trail.ts'
+import type { ProviderSettings, UpstreamRequest, VendorError, Wire, WireContext } from './define.ts'
+import { failedReply, toldError } from './status.ts'
+import type { HttpHeaders, HttpRequest, Upstream } from './upstream.ts'
+
+/** What is known of models without asking a vendor. */
+export interface ModelCatalogue {
+  facts(model: string): ModelFacts
+  ids(): readonly string[]
+}
+
+/** A configured provider that is reached over HTTP: what its calls share. */
+export class Connection {
+  readonly settings: ProviderSettings
+  readonly wire: Wire
+  readonly upstream: Upstream
+  readonly clock: Clock
+  readonly catalogue: ModelCatalogue
+  readonly #origin: string
+  readonly #basePath: string
+  readonly #keys: readonly { readonly id: string; readonly header: Readonly<Record<string, string>> }[]
+  #nextKey = 0
+
+  constructor(settings: ProviderSettings, wire: Wire, upstream: Upstream, clock: Clock, catalogue: ModelCatalogue) {
+    this.settings = settings
+    this.wire = wire
+    this.upstream = upstream
+    this.clock = clock
+    this.catalogue = catalogue
+    const base = new URL(settings.baseUrl)
+    this.#origin = base.origin
+    this.#basePath = base.pathname.replace(/\/+$/, '')
+    this.#keys = settings.keys.map((key) => ({ id: keyId(key), header: keyHeader(settings, key) }))
+  }
+
+  get keyIds(): readonly string[] {
+    return this.#keys.map((key) => key.id)
+  }
+
+  /** The HTTP request, with the next key. */
+  request(
+    method: 'GET' | 'POST',
+    request: Partial<UpstreamRequest> & { path: string },
+    attempt?: AttemptRecord,
+    traceparent?: string,
+  ): HttpRequest {
+    const key = this.#keys[this.#nextKey++ % this.#keys.length]
+    if (attempt && key) attempt.keyId = key.id
+    const headers: Record<string, string> = {
+      accept: 'application/json, text/event-stream',
+      'accept-encoding': 'identity',
+    }
+    if (request.body !== undefined) headers['content-type'] = 'application/json'
+    if (traceparent) headers['traceparent'] = traceparent
+    Object.assign(headers, request.headers, this.settings.headers, key?.header)
+    return { method, origin: this.#origin, path: this.#basePath + request.path, headers, body: request.body }
+  }
+
+  /** What the wire may know of a call. */
+  wireContext(ask: Ask<AnyRequest>): WireContext {
+    const { settings } = this
+    const { providerOptions } = ask.request
+    return {
+      model: ask.model,
+      options: settings.options,
+      extra: providerOptions[settings.name] ?? providerOptions[settings.kind.kind] ?? {},
+      leaveOut(field, why) {
+        if ('strict' in ask.request && ask.request.strict) throw unsupported(field, why)
+        ask.context.trail.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)
+      },
+    }
+  }
+
+  /** The error that a failed reply means. */
+  refusal(model: string, status: number, headers: HttpHeaders, body: string): GatewayError {
+    return failedReply({ ...this.#failure(model, headers, this.wire.readError(parsed(body))), status })
+  }
+
+  /** The error that a vendor tells inside a reply that began well. */
+  told(model: string, error: VendorError, headers: HttpHeaders): GatewayError {
+    return toldError(this.#failure(model, headers, error))
+  }
+
+  malformed(model: string): GatewayError {
+    const { name } = this.settings
+    const message = `${name}/${model} sent a reply that is not what its API says. Check base_url and kind.`
+    return new GatewayError('UPSTREAM_MALFORMED', message, { provider: name, model, fallback: true })
+  }
+
+  #failure(model: string, headers: HttpHeaders, error: VendorError | undefined) {
+    const { name, kind } = this.settings
+    const { local = false } = kind
+    return { provider: name, kind: kind.kind, model, local, headers, error, now: this.clock.wall() }
+  }
+}
+
+/** The first 8 hex digits of a key's SHA-256: enough to tell keys apart, nothing to guess them by. */
+function keyId(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 8)
+}
+
+function keyHeader(settings: ProviderSettings, key: string): Record<string, string> {
+  const { key: header } = settings.kind
+  return header ? { [header.name]: header.prefix + key } : {}
+}
+
+/** An error body is JSON, or whatever a proxy on the way wrote. */
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return body
+  }
+}
