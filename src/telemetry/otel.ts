@@ -1,5 +1,5 @@
 import type { Tracer } from '@opentelemetry/api'
-// biome-ignore lint/suspicious/noDeprecatedImports: the package that replaces it is not part of this SDK yet
+// biome-ignore lint/suspicious/noDeprecatedImports: the package that replaces it needs Node 22
 import type { tracing } from '@opentelemetry/sdk-node'
 import type { Clock } from '../domain/clock.ts'
 
