@@ -205,7 +205,7 @@ export function failedReply(reply: FailedReply): GatewayError {
   const row = rowFor(reply)
   const { provider, model, status, error } = reply
   const wait = row.retry ? (retryAfter(reply.headers, reply.now) ?? error?.retryAfter ?? row.wait) : undefined
-  const requestId = header(reply.headers, 'x-request-id') ?? header(reply.headers, 'request-id')
+  const requestId = shortId(header(reply.headers, 'x-request-id') ?? header(reply.headers, 'request-id'))
   const facts: ErrorFacts = {
     fallback: row.fallback ?? false,
     retry: row.retry ?? false,
@@ -303,6 +303,11 @@ function header(headers: HttpHeaders, name: string): string | undefined {
 /** A vendor's code is shown to callers: only if it looks like one. */
 function shortCode(code: string): string {
   return /^[\w.:-]{1,64}$/.test(code) ? code : 'other'
+}
+
+/** What is no id may be anything: a proxy may echo the request. */
+function shortId(id: string | undefined): string | undefined {
+  return id && /^[\w.:/+=-]{1,128}$/.test(id) ? id : undefined
 }
 
 function fieldViolation(param: string) {

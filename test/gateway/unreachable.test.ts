@@ -62,7 +62,7 @@ beforeAll(async () => {
     env: { NODE_EXTRA_CA_CERTS: trusted },
   })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()

@@ -49,6 +49,8 @@ export interface CallError {
   /** The fields that BadRequest names. */
   readonly fields: readonly string[]
   readonly detail: ErrorDetail | undefined
+  /** The size of `grpc-status-details-bin`, at the gRPC door. */
+  readonly statusBytes?: number
 }
 
 /** Either an answer or an error. */

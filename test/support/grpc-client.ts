@@ -105,11 +105,12 @@ function readError({ code, details, metadata }: grpc.ServiceError): CallError {
   const [bytes] = metadata.get('grpc-status-details-bin')
   const packed = bytes instanceof Buffer ? fromBinary(RpcStatusSchema, bytes).details : []
   const pushback = metadata.get('grpc-retry-pushback-ms')[0]?.toString()
-  return callError(grpc.status[code], details, pushback, (schema) => {
+  const error = callError(grpc.status[code], details, pushback, (schema) => {
     for (const any of packed) {
       const found = anyUnpack(any, schema)
       if (found) return found
     }
     return undefined
   })
+  return { ...error, ...(bytes instanceof Buffer && { statusBytes: bytes.length }) }
 }

@@ -8,7 +8,7 @@ export interface Hit {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: string
-  /** The body, parsed. */
+  /** The body, parsed; empty when it is no JSON object. */
   readonly json: Readonly<Record<string, unknown>>
   /** Which of the connections it came by, counted from 1. */
   readonly connection: number
@@ -101,10 +101,19 @@ function hitOf(request: IncomingMessage, response: ServerResponse, bytes: Buffer
     path: request.url ?? '',
     headers: request.headers,
     body,
-    json: body === '' ? {} : JSON.parse(body),
+    json: parsed(body),
     connection,
     closed: new Promise((resolve) => request.socket.once('close', () => resolve(performance.now()))),
     answered: new Promise((resolve) => response.once('finish', resolve)),
+  }
+}
+
+function parsed(body: string): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch {
+    return {}
   }
 }
 

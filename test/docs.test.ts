@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { expect, it } from 'vitest'
+import { loadConfig } from '../src/config/load.ts'
+import { reasons } from '../src/domain/reasons.ts'
+import { startGateway } from './support/gateway.ts'
+
+const ROOT = new URL('../', import.meta.url)
+const PAGES = ['README.md', 'docs/architecture.md', 'docs/configuration.md', 'docs/errors.md']
+
+/** A file of the repository. */
+function read(path: string): string {
+  return readFileSync(new URL(path, ROOT), 'utf8')
+}
+
+const readme = read('README.md')
+
+it.each(PAGES)('what %s links to is there', (page) => {
+  const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
+    ([, link = '']) => new URL(link, new URL(page, ROOT)),
+  )
+  expect(links.filter((link) => !existsSync(link))).toEqual([])
+})
+
+it.each(PAGES)('the scripts that %s runs are there', (page) => {
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'))
+  const run = [...read(page).matchAll(/npm (?:run )?(start|test|(?<=run )[\w:-]+)/g)].map(([, script = '']) => script)
+  expect(run.filter((script) => !(script in scripts))).toEqual([])
+})
+
+it('the configuration in the README is one that a gateway starts with', () => {
+  const [, file] = /```yaml\n(auth:[^`]+)```/.exec(readme) ?? []
+  const env = { WEB_KEY: 'w'.repeat(16), OPERATORS_KEY: 'o'.repeat(16), OPENAI_API_KEY: 'a', GROQ_API_KEY: 'b' }
+  const { config, problems } = loadConfig({ file, env })
+  expect(problems).toEqual([])
+  expect(config?.providers.map(({ name }) => name)).toEqual(['openai', 'groq', 'workstation'])
+})
+
+it.each(['client.ts', 'client.py'])('the README shows docs/examples/%s as it is', (name) => {
+  expect(readme).toContain(`\n${read(`docs/examples/${name}`)}\`\`\``)
+})
+
+it('the TypeScript example prints what the README says', async () => {
+  const gateway = await startGateway({ yaml: read('docs/examples/simulator.yaml') })
+  try {
+    const args = ['--import', 'tsx', 'docs/examples/client.ts', gateway.grpc]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: fileURLToPath(ROOT) })
+    expect(stdout).toContain('UPSTREAM_RATE_LIMITED')
+    expect(readme).toContain(`Both print:\n\n${stdout.replace(/^(?=.)/gm, '    ')}\n`)
+  } finally {
+    await gateway.close()
+  }
+})
+
+it('docs/errors.md names every reason once, with its status and origin, and says what to do', () => {
+  const rows = read('docs/errors.md').matchAll(/^\| `([A-Z_]+)` \| ([A-Z_]+) \| (\w+) \| [^|]+ \| [^|]+ \|$/gm)
+  const documented = [...rows].map(([, reason, status, origin]) => `${reason} ${status} ${origin}`)
+  const known = Object.entries(reasons).map(([reason, [status, origin]]) => `${reason} ${status} ${origin}`)
+  expect(documented.toSorted()).toEqual(known.toSorted())
+})

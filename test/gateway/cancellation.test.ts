@@ -1,0 +1,125 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AttemptOutcome } from '../../src/domain/types.ts'
+import { chat, type Door, embed, streamChat } from '../support/client.ts'
+import { ConnectClient } from '../support/connect-client.ts'
+import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { GrpcClient } from '../support/grpc-client.ts'
+import { begin, delta, failure, silence, startUpstream, type UpstreamServer } from '../support/upstream-server.ts'
+
+/* Callers that leave, and callers whose time is up, at both doors. */
+
+let gateway: RunningGateway
+let upstream: UpstreamServer
+let doors: Record<'gRPC' | 'HTTP', Door>
+
+beforeAll(async () => {
+  upstream = await startUpstream(silence)
+  gateway = await startGateway({
+    yaml: `
+      server: { max_deadline: 1200ms }
+      providers: { house: { kind: local, base_url: "${upstream.url}" } }
+      models: { twice: { targets: [house/m, house/other] } }
+    `,
+  })
+  doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+  // The first failure of a process is slow: its code is compiled, its connection made.
+  upstream.answer(failure(500))
+  for (const door of Object.values(doors)) {
+    await chat(door, { model: 'twice' })
+    await streamChat(door, { model: 'twice' })
+  }
+})
+
+afterAll(async () => {
+  for (const door of Object.values(doors)) door.close()
+  await gateway.close()
+  await upstream.close()
+})
+
+/** How long after the caller's leave an upstream may still be called, in ms. */
+const AT_ONCE = 100
+
+describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
+  test.each([
+    ['a unary call', (signal: AbortSignal) => chat(doors[name], { model: 'house/m' }, { signal })],
+    ['a stream that has not begun', (signal: AbortSignal) => streamChat(doors[name], { model: 'house/m' }, { signal })],
+    ['an embedding call', (signal: AbortSignal) => embed(doors[name], { model: 'house/m' }, { signal })],
+  ])('%s that is cancelled lets go of its upstream at once, and no other target is asked', async (_, call) => {
+    upstream.answer(silence)
+    upstream.hits.length = 0
+    const leaving = new AbortController()
+    const [hit, pending] = [upstream.nextHit(), call(leaving.signal)]
+    const { closed } = await hit
+    const left = performance.now()
+    leaving.abort()
+    expect((await closed) - left).toBeLessThan(AT_ONCE)
+    expect((await pending).error?.code).toBe('CANCELLED')
+    expect(upstream.hits).toHaveLength(1)
+  })
+
+  test('a stream that is cancelled in its middle lets go of its upstream at once', async () => {
+    upstream.answer(begin(delta('one '), delta('two ')))
+    const leaving = new AbortController()
+    const hit = upstream.nextHit()
+    let left = 0
+    const pending = streamChat(
+      doors[name],
+      { model: 'house/m' },
+      {
+        signal: leaving.signal,
+        onMessage() {
+          left ||= performance.now()
+          leaving.abort()
+        },
+      },
+    )
+    const { closed } = await hit
+    expect((await closed) - left).toBeLessThan(AT_ONCE)
+    expect((await pending).error?.code).toBe('CANCELLED')
+  })
+
+  // The gateway ends a call 20 ms before its deadline, which a busy machine can use up on the way.
+  const busy = { retry: 2 }
+
+  test.each([
+    ['a unary call', () => chat(doors[name], { model: 'twice' }, { deadline: 1000 })],
+    ['a stream', () => streamChat(doors[name], { model: 'twice' }, { deadline: 1000 })],
+  ])('%s to a silent upstream ends shortly before its deadline, and is told of the attempt', busy, async (_, call) => {
+    upstream.answer(silence)
+    upstream.hits.length = 0
+    const begun = performance.now()
+    const [{ closed }, { error }] = await Promise.all([upstream.nextHit(), call()])
+    const took = performance.now() - begun
+    // An ending by the client's own clock would bring no details.
+    expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED' })
+    expect(error?.message).toMatch(/^The deadline of \d+ ms passed while waiting for house\/m\.$/)
+    expect(error?.detail?.attempts).toMatchObject([
+      { provider: 'house', outcome: AttemptOutcome.CANCELLED, reason: 'DEADLINE_EXCEEDED' },
+    ])
+    expect(took).toBeGreaterThan(900)
+    await closed
+    expect(upstream.hits).toHaveLength(1)
+  })
+
+  test('a call without a deadline, or with a far one, ends at the longest that a call may take', async () => {
+    upstream.answer(silence)
+    const deadlines = [Number.POSITIVE_INFINITY, 3_600_000]
+    const ends = await Promise.all(deadlines.map((deadline) => chat(doors[name], { model: 'house/m' }, { deadline })))
+    for (const { error } of ends) {
+      expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'GATEWAY_MAX_DURATION' })
+    }
+  })
+
+  test('a stream that is cut by its deadline keeps what came, and says how much was used', busy, async () => {
+    upstream.answer(begin(delta('one '), delta('two ')))
+    const { text, cases, error } = await streamChat(doors[name], { model: 'house/m' }, { deadline: 500 })
+    expect(text).toBe('one two ')
+    expect(cases).not.toContain('finish')
+    expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', metadata: { committed: 'true' } })
+  })
+})
+
+test('after all of this no call is active', async () => {
+  const page = await (await fetch(gateway.metrics)).text()
+  expect(page).toMatch(/^active_connections(\{[^}]*\})? 0$/m)
+})

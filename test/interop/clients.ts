@@ -1,0 +1,82 @@
+import { cpSync, readdirSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { mustExecute } from './execute.ts'
+import { curl, goToolsOf, grpcurl, pythonWith } from './tools.ts'
+
+/** A program that calls a gateway. */
+export interface Client {
+  readonly name: string
+  /** Gets what it is made with. Rejects when that cannot be had. */
+  install(): Promise<Build>
+}
+
+/** Makes the program, in an empty folder that it may fill, from the contract as it stands. Rejects when that fails. */
+export type Build = (folder: string) => Promise<Program>
+
+export interface Program {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const HERE = fileURLToPath(new URL('clients/', import.meta.url))
+const CONTRACT = join(ROOT, 'proto')
+/** The one folder that clients generate code from. */
+const PACKAGE = 'llmgateway/v1'
+const BUF = join(ROOT, 'node_modules/.bin/buf')
+const BUILD_TIME = 240_000
+
+/** The clients in the order in which they are run. */
+export const clients: readonly Client[] = [
+  { name: 'grpcurl', install: async () => typescript('grpcurl.ts', { GRPCURL: await grpcurl() }) },
+  {
+    name: 'python',
+    async install() {
+      const python = await pythonWith(join(HERE, 'python/requirements.txt'))
+      return (folder) => buildPython(python, folder)
+    },
+  },
+  {
+    name: 'go',
+    async install() {
+      const tools = await goToolsOf(join(HERE, 'go'))
+      return (folder) => buildGo(tools, folder)
+    },
+  },
+  { name: 'grpc-js', install: async () => typescript('grpc-js.ts') },
+  { name: 'connect', install: async () => typescript('connect.ts') },
+  {
+    name: 'curl',
+    async install() {
+      await curl()
+      return typescript('curl.ts')
+    },
+  },
+  { name: 'buf-curl', install: async () => typescript('buf-curl.ts', { BUF, CONTRACT }) },
+]
+
+function typescript(file: string, env: Readonly<Record<string, string>> = {}): Build {
+  return async () => ({ command: process.execPath, args: ['--import', 'tsx', join(HERE, file)], env })
+}
+
+/** With nothing of ours but the code that is generated from the one public folder. */
+async function buildPython(python: string, folder: string): Promise<Program> {
+  const out = [`--python_out=${folder}`, `--grpc_python_out=${folder}`]
+  const files = readdirSync(join(CONTRACT, PACKAGE)).map((name) => join(PACKAGE, name))
+  const args = ['-m', 'grpc_tools.protoc', `-I${CONTRACT}`, ...out, ...files]
+  await mustExecute({ command: python, args, timeout: BUILD_TIME })
+  return { command: python, args: [join(HERE, 'python/client.py')], env: { PYTHONPATH: folder } }
+}
+
+async function buildGo(tools: string, folder: string): Promise<Program> {
+  const plugins = ['protoc-gen-go', 'protoc-gen-go-grpc'].map((local) => ({ local, out: '.' }))
+  const template = JSON.stringify({ version: 'v2', plugins })
+  const args = ['generate', ROOT, '--path', join(CONTRACT, PACKAGE), '--template', template, '-o', folder]
+  const path = `${tools}${delimiter}${process.env['PATH']}`
+  cpSync(join(HERE, 'go'), folder, { recursive: true })
+  await mustExecute({ command: BUF, args, env: { PATH: path }, timeout: BUILD_TIME })
+  await mustExecute({ command: 'go', args: ['build', '-o', 'client', '.'], cwd: folder, timeout: BUILD_TIME })
+  return { command: join(folder, 'client'), args: [] }
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { mustExecute } from './execute.ts'
+
+/*
+ * What the outside clients are made with. It is kept between runs in a folder of its own, outside the repository. Each
+ * function rejects with the reason when a tool cannot be had.
+ */
+
+/** Enough for a download and a build on a slow machine, in ms. */
+const LONG = 240_000
+const SHORT = 20_000
+
+/** Where grpcurl is. */
+export async function grpcurl(): Promise<string> {
+  if (await isThere('grpcurl', '-version')) return 'grpcurl'
+  const folder = cacheFolder('bin')
+  const path = join(folder, 'grpcurl')
+  if (!existsSync(path)) {
+    const args = ['install', 'github.com/fullstorydev/grpcurl/cmd/grpcurl@latest']
+    await mustExecute({ command: 'go', args, env: { GOBIN: folder }, timeout: LONG })
+  }
+  return path
+}
+
+/** Where curl is. */
+export async function curl(): Promise<string> {
+  await mustExecute({ command: 'curl', args: ['--version'], timeout: SHORT })
+  return 'curl'
+}
+
+/** Where a Python is that has the packages of a requirements file. */
+export async function pythonWith(requirements: string): Promise<string> {
+  const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
+  const folder = cacheFolder(`python-${version}`)
+  const python = join(folder, 'bin', 'python')
+  const packages = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]
+  if (!existsSync(python)) await mustExecute({ command: 'python3', args: ['-m', 'venv', folder], timeout: LONG })
+  await mustExecute({ command: python, args: packages, timeout: LONG })
+  return python
+}
+
+/** Where the code generators are that a Go module names as its tools, and its packages are downloaded. */
+export async function goToolsOf(module: string): Promise<string> {
+  const folder = cacheFolder('bin')
+  const go = { command: 'go', cwd: module, env: { GOBIN: folder }, timeout: LONG }
+  await mustExecute({ ...go, args: ['mod', 'download'] })
+  await mustExecute({ ...go, args: ['install', 'tool'] })
+  return folder
+}
+
+async function isThere(command: string, ...args: readonly string[]): Promise<boolean> {
+  try {
+    await mustExecute({ command, args, timeout: SHORT })
+    return true
+  } catch {
+    return false
+  }
+}
+
+function cacheFolder(name: string): string {
+  const base = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
+  const folder = join(base, 'llm-gateway-ci', name)
+  mkdirSync(folder, { recursive: true })
+  return folder
+}

@@ -1,0 +1,10 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Many tests start processes of their own: on a busy machine that takes seconds.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+})
