@@ -3,6 +3,7 @@ import type {
   Citation,
   Cost,
   Embedding,
+  FinishEvent,
   FinishReason,
   Message,
   Part,
@@ -88,8 +89,12 @@ export interface ChatFinish extends EmbedFinish {
   readonly rawFinishReason: string
 }
 
-export function finishEvent(finish: ChatFinish): ChatEvent {
-  return chatEvent({ case: 'finish', value: { $typeName: 'llmgateway.v1.FinishEvent', ...finish } })
+export function finishEvent({ finishReason, rawFinishReason, usage, cost, route }: ChatFinish): ChatEvent {
+  const value: FinishEvent = { $typeName: 'llmgateway.v1.FinishEvent', finishReason, rawFinishReason }
+  if (usage) value.usage = usage
+  if (cost) value.cost = cost
+  if (route) value.route = route
+  return chatEvent({ case: 'finish', value })
 }
 
 function chatEvent(event: ChatEvent['event']): ChatEvent {

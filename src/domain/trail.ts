@@ -31,16 +31,17 @@ export class AttemptRecord {
   }
 
   toMessage(): Attempt {
-    return {
+    const attempt: Attempt = {
       $typeName: 'llmgateway.v1.Attempt',
       provider: this.provider,
       model: this.model,
       keyId: this.keyId,
       outcome: this.outcome,
       reason: this.reason,
-      ...(this.status !== undefined && { status: this.status }),
       latency: duration(this.latency),
     }
+    if (this.status !== undefined) attempt.status = this.status
+    return attempt
   }
 }
 

@@ -142,7 +142,7 @@ export class Answer implements ChatSink {
         finishReason: this.#finishReason(),
         rawFinishReason: this.#rawReason,
         usage,
-        ...(cost && { cost }),
+        cost,
         route: context.trail.route(attempt, this.#id, this.#model),
       }),
     )
@@ -161,6 +161,13 @@ export class Answer implements ChatSink {
     const named = error.at(attempt.provider, attempt.model)
     this.#options.failed(named, events !== undefined)
     events?.end(named)
+  }
+
+  /** Nobody waits for the rest: tells what was used until now. */
+  abandon(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#options.ask.context.trail.usage = this.#finalUsage()
   }
 
   failWith(error: VendorError): void {

@@ -1,4 +1,4 @@
-import { EventStream } from '../domain/event-stream.ts'
+import { EventStream, type Source } from '../domain/event-stream.ts'
 import type { Ask } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest } from '../domain/types.ts'
 import { Answer } from './answer.ts'
@@ -12,11 +12,7 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
   const { settings, wire } = connection
   const { attempt, context, model } = ask
   const streamed = ask.stream || settings.streamUnary
-  const encoded = wire.chat.encode(ask.request, {
-    ...connection.wireContext(ask),
-    stream: streamed,
-    defaults: ask.defaults,
-  })
+  const encoded = wire.chat.encode(ask.request, connection.wireContext(ask, streamed))
   context.cancellation.throwIfCancelled()
 
   return new Promise((resolve, reject) => {
@@ -27,7 +23,7 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
       begin() {
         stopListening()
         exchange.commit()
-        const events = new EventStream<ChatEvent>(context.cancellation, exchange)
+        const events = new EventStream<ChatEvent>(context.cancellation, source)
         resolve(events)
         return events
       },
@@ -64,6 +60,14 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
         fail: (error) => answer.fail(error),
       },
     )
+    const source: Source = {
+      pause: () => exchange.pause(),
+      resume: () => exchange.resume(),
+      cancel() {
+        exchange.cancel()
+        answer.abandon()
+      },
+    }
     const stopListening = context.cancellation.onCancel((reason) => {
       exchange.cancel()
       reject(reason)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { AnyRequest } from '../domain/call.ts'
+import type { AnyRequest, Defaults } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError, unsupported } from '../domain/error.ts'
 import type { Ask, ModelFacts } from '../domain/ports.ts'
@@ -14,6 +14,12 @@ export interface ModelCatalogue {
   ids(): readonly string[]
 }
 
+/** A key, and the headers of every request with it. */
+interface Key {
+  readonly id: string
+  readonly headers: Readonly<Record<HttpRequest['method'], Readonly<Record<string, string>>>>
+}
+
 /** A configured provider that is reached over HTTP: what its calls share. */
 export class Connection {
   readonly settings: ProviderSettings
@@ -23,7 +29,8 @@ export class Connection {
   readonly catalogue: ModelCatalogue
   readonly #origin: string
   readonly #basePath: string
-  readonly #keys: readonly { readonly id: string; readonly header: Readonly<Record<string, string>> }[]
+  readonly #keys: readonly Key[]
+  readonly #withoutKey: Key
   #nextKey = 0
 
   constructor(settings: ProviderSettings, wire: Wire, upstream: Upstream, clock: Clock, catalogue: ModelCatalogue) {
@@ -35,7 +42,8 @@ export class Connection {
     const base = new URL(settings.baseUrl)
     this.#origin = base.origin
     this.#basePath = base.pathname.replace(/\/+$/, '')
-    this.#keys = settings.keys.map((key) => ({ id: keyId(key), header: keyHeader(settings, key) }))
+    this.#keys = settings.keys.map((key) => ({ id: keyId(key), headers: headersWith(settings, key) }))
+    this.#withoutKey = { id: '', headers: headersWith(settings, undefined) }
   }
 
   get keyIds(): readonly string[] {
@@ -49,24 +57,26 @@ export class Connection {
     attempt?: AttemptRecord,
     traceparent?: string,
   ): HttpRequest {
-    const key = this.#keys[this.#nextKey++ % this.#keys.length]
-    if (attempt && key) attempt.keyId = key.id
-    const headers: Record<string, string> = {
-      accept: 'application/json, text/event-stream',
-      'accept-encoding': 'identity',
-    }
-    if (request.body !== undefined) headers['content-type'] = 'application/json'
-    if (traceparent) headers['traceparent'] = traceparent
-    Object.assign(headers, request.headers, this.settings.headers, key?.header)
+    const key = this.#keys[this.#nextKey++ % this.#keys.length] ?? this.#withoutKey
+    if (attempt) attempt.keyId = key.id
+    // Most calls add none of their own, and share one object.
+    let headers = key.headers[method]
+    if (hasAny(request.headers)) headers = { ...request.headers, ...headers }
+    if (traceparent) headers = { traceparent, ...headers }
     return { method, origin: this.#origin, path: this.#basePath + request.path, headers, body: request.body }
   }
 
-  /** What the wire may know of a call. */
-  wireContext(ask: Ask<AnyRequest>): WireContext {
+  /** What the wire may know of a call. One literal holds all of it: to copy it into a larger one would cost more. */
+  wireContext(
+    ask: Ask<AnyRequest>,
+    stream = false,
+  ): WireContext & { readonly stream: boolean; readonly defaults: Defaults } {
     const { settings } = this
     const { providerOptions } = ask.request
     return {
       model: ask.model,
+      stream,
+      defaults: ask.defaults,
       options: settings.options,
       extra: providerOptions[settings.name] ?? providerOptions[settings.kind.kind] ?? {},
       leaveOut(field, why) {
@@ -104,9 +114,15 @@ function keyId(key: string): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 8)
 }
 
-function keyHeader(settings: ProviderSettings, key: string): Record<string, string> {
-  const { key: header } = settings.kind
-  return header ? { [header.name]: header.prefix + key } : {}
+function headersWith({ kind, headers }: ProviderSettings, key: string | undefined): Key['headers'] {
+  const accept = { accept: 'application/json, text/event-stream', 'accept-encoding': 'identity' }
+  const own = { ...headers, ...(kind.key && key !== undefined && { [kind.key.name]: kind.key.prefix + key }) }
+  return { GET: { ...accept, ...own }, POST: { ...accept, 'content-type': 'application/json', ...own } }
+}
+
+function hasAny(headers: Readonly<Record<string, string>> | undefined): boolean {
+  for (const _name in headers) return true
+  return false
 }
 
 /** An error body is JSON, or whatever a proxy on the way wrote. */

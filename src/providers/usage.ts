@@ -12,6 +12,7 @@ export interface ReportedUsage {
   readonly total?: unknown
 }
 
+const COUNTS = ['input', 'output', 'cachedInput', 'cacheWrite', 'reasoning', 'total'] as const
 const MAX_COUNT = 2 ** 32
 
 /**
@@ -19,19 +20,16 @@ const MAX_COUNT = 2 ** 32
  * cannot be one (negative, a fraction, a text) marks the usage as one to be estimated.
  */
 export function usageFrom(reported: ReportedUsage): Usage | undefined {
-  const counts: Partial<Record<keyof ReportedUsage, number>> = {}
+  const usage: Usage = { $typeName: 'llmgateway.v1.Usage', estimated: false }
   let some = false
-  let nonsense = false
-  for (const [name, value] of Object.entries(reported)) {
+  for (const name of COUNTS) {
+    const value = reported[name]
     if (value === undefined || value === null) continue
     some = true
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < MAX_COUNT) {
-      counts[name as keyof ReportedUsage] = value // the names are those of ReportedUsage
-    } else {
-      nonsense = true
-    }
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < MAX_COUNT) usage[name] = value
+    else usage.estimated = true
   }
-  return some ? { $typeName: 'llmgateway.v1.Usage', ...counts, estimated: nonsense } : undefined
+  return some ? usage : undefined
 }
 
 /** `total` alone may be computed. */

@@ -2,11 +2,11 @@ import type { GatewayError } from '../domain/error.ts'
 import type { EventStream, Reader } from '../domain/event-stream.ts'
 
 /** Whoever follows what becomes of the events. */
-export interface Follower {
+export interface Follower<in E> {
   /** The reader asks for the next event. */
   asked(): void
-  /** It was given one, and has to take it. */
-  gave(): void
+  /** It is given one, and has to take it. What this throws ends the stream instead. */
+  gave(event: E): void
   /** Told once. Returns what the reader is to be told of an error. */
   ended(error: GatewayError | undefined): Error | undefined
   /** The reader went before the end. */
@@ -20,13 +20,13 @@ interface Waiting<E> {
 
 /** A stream of events as connect-node reads it: each `next` takes one, and only one `next` is open at a time. */
 export class AsyncEvents<E> implements AsyncIterableIterator<E, undefined>, Reader<E> {
-  readonly #follower: Follower
+  readonly #follower: Follower<E>
   #events: EventStream<E> | undefined
   #reading = false
   #waiting: Waiting<E> | undefined
   #ending: { readonly error: Error | undefined } | undefined
 
-  constructor(follower: Follower) {
+  constructor(follower: Follower<E>) {
     this.#follower = follower
   }
 
@@ -56,9 +56,9 @@ export class AsyncEvents<E> implements AsyncIterableIterator<E, undefined>, Read
 
   /** Comes only while it is waited for, because the stream is read and resumed by `next` alone. */
   event(event: E): boolean {
+    this.#follower.gave(event)
     const waiting = this.#waiting
     this.#waiting = undefined
-    this.#follower.gave()
     waiting?.resolve({ done: false, value: event })
     return false
   }

@@ -3,7 +3,16 @@ import { type ConnectError, createContextKey, type HandlerContext } from '@conne
 import { GatewayError } from '../domain/error.ts'
 import { AsyncEvents, type Follower } from './async-events.ts'
 import { DoorContext } from './context.ts'
-import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
+import {
+  checkSize,
+  type DoorSettings,
+  type LiveCall,
+  type LiveCalls,
+  type Mount,
+  TIME_TO_END,
+  TIME_TO_LEAVE,
+} from './door.ts'
+import { type Encode, encoderFor } from './encode.ts'
 import type { Endpoint, StreamEndpoint, UnaryEndpoint } from './endpoints.ts'
 import { errorReply, toConnectError } from './errors.ts'
 
@@ -21,7 +30,7 @@ export interface Exchange {
 export const exchangeKey = createContextKey<Exchange | undefined>(undefined, { description: 'exchange' })
 
 /** One call at the HTTP door, from its arrival until its last byte has left. */
-class ConnectCall implements LiveCall, Follower {
+class ConnectCall implements LiveCall, Follower<Message> {
   slot = -1
   readonly endless: boolean
   readonly context: DoorContext
@@ -29,6 +38,7 @@ class ConnectCall implements LiveCall, Follower {
   giveUp: ((reason: GatewayError) => void) | undefined
   readonly #exchange: Exchange
   readonly #settings: DoorSettings
+  readonly #encode: Encode
   readonly #live: LiveCalls
   #settled = false
   #over = false
@@ -42,6 +52,7 @@ class ConnectCall implements LiveCall, Follower {
     this.endless = endpoint.endless
     this.#exchange = exchange
     this.#settings = settings
+    this.#encode = encoderFor(endpoint.method.output)
     this.#live = live
     this.context = contextOf(handler, exchange, endpoint.endless, settings)
     live.add(this)
@@ -54,7 +65,8 @@ class ConnectCall implements LiveCall, Follower {
     this.#stopStallTimer?.()
   }
 
-  gave(): void {
+  gave(message: Message): void {
+    this.checkSize(message)
     const { clock, stallTimeout } = this.#settings
     this.#stopStallTimer = clock.after(stallTimeout, () => {
       this.context.cancel(
@@ -62,6 +74,11 @@ class ConnectCall implements LiveCall, Follower {
       )
       this.#exchange.destroy()
     })
+  }
+
+  /** Connect's own limit knows no reason and no advice. Throws RESPONSE_TOO_LARGE. */
+  checkSize(message: Message): void {
+    checkSize(this.#encode(message).length, this.#settings.maxSendBytes)
   }
 
   ended(error: GatewayError | undefined): ConnectError | undefined {
@@ -109,6 +126,7 @@ export async function answerUnary(
   try {
     call.context.cancellation.throwIfCancelled()
     const response = await Promise.race([mount.endpoint.call(request, call.context), overdue])
+    call.checkSize(response)
     call.ended(undefined)
     return response
   } catch (error) {

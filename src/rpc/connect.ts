@@ -131,7 +131,8 @@ function route(settings: DoorSettings, live: LiveCalls): ReadonlyMap<string, Uni
   const router = createConnectRouter({
     grpc: false, // has a door of its own
     readMaxBytes: settings.maxReceiveBytes,
-    writeMaxBytes: settings.maxSendBytes,
+    // Each call checks its own answer; JSON is longer than what is counted there.
+    writeMaxBytes: 8 * settings.maxSendBytes,
     acceptCompression: [compressionGzip],
     // A misspelt field must not be lost in silence.
     jsonOptions: { ignoreUnknownFields: false },

@@ -83,7 +83,7 @@ export class DoorContext implements CallContext {
       const given = Math.max(0, Math.round(timeout))
       return new GatewayError('DEADLINE_EXCEEDED', `The deadline of ${given} ms passed ${whatWasGoingOn(this.trail)}.`)
     }
-    const most = Math.round(maxDuration / 1000)
+    const most = maxDuration / 1000
     const message = `No call may take longer than ${most} s. That time passed ${whatWasGoingOn(this.trail)}.`
     return new GatewayError('GATEWAY_MAX_DURATION', message)
   }

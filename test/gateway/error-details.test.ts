@@ -28,7 +28,7 @@ beforeAll(async () => {
     yaml: `
       server: { max_send_bytes: 64KiB, max_receive_bytes: 128KiB }
       providers:
-        house: { kind: openai, base_url: "${upstream.url}", keys: ["$\{KEY}"], timeout: { first_token: 300ms, idle: 200ms } }
+        house: { kind: openai, base_url: "${upstream.url}", keys: ["$\{KEY}"] }
         small-batches: { kind: local, base_url: "${upstream.url}" }
       models: { twice: { targets: [house/m, house/other] } }
     `,

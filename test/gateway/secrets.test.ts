@@ -51,7 +51,6 @@ beforeAll(async () => {
           base_url: "${upstream.url}/v1"
           keys: ["$\{PROVIDER_KEY}"]
           headers: { X-Token: "$\{PROVIDER_HEADER}" }
-          timeout: { first_token: 200ms, idle: 200ms }
       models: { twice: { targets: [house/m, house/other] } }
     `,
     env: {
@@ -117,6 +116,10 @@ test('calls of every sort reach the vendor with its key and the prompt', async (
   expect(JSON.stringify(upstream.hits)).not.toContain(CANARIES.callerKey)
 })
 
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, inner) => (typeof inner === 'bigint' ? `${inner}` : inner)) ?? ''
+}
+
 function expectNoCanary(text: string): void {
   for (const [name, canary] of Object.entries(CANARIES)) {
     expect(text.includes(canary), `${name} in ${text.slice(0, 2000)}`).toBe(false)
@@ -125,20 +128,27 @@ function expectNoCanary(text: string): void {
 
 test('no error tells a secret, the prompt or the words of the vendor', () => {
   expect(errors.length).toBeGreaterThan(100)
-  for (const error of errors) {
-    const text = JSON.stringify(error, (_, value) => (typeof value === 'bigint' ? `${value}` : value))
-    expectNoCanary(text)
+  for (const error of errors) expectNoCanary(textOf(error))
+})
+
+test('no metric, no statistic and no state of health tells them', async () => {
+  const page = await (await fetch(gateway.metrics)).text()
+  expect(page).toContain('provider="house"')
+  expectNoCanary(page)
+  const metadata = { authorization: `Bearer ${CANARIES.callerKey}` }
+  for (const door of doors) {
+    const stats = await door.unary(LlmGateway.method.stats, {}, { metadata })
+    const health = await door.unary(LlmGateway.method.health, {})
+    expect(health.value?.providers[0]?.message).toMatch(/./)
+    expectNoCanary(textOf(stats) + textOf(health))
   }
 })
 
-test('no metric and no statistic tells them', async () => {
-  expectNoCanary(await (await fetch(gateway.metrics)).text())
-})
-
 test('no span tells them', async () => {
-  const spans = collector.hits.map(({ body }) => body).join('')
-  if (spans === '') await collector.nextHit()
-  expectNoCanary(collector.hits.map(({ body, headers }) => body + JSON.stringify(headers)).join(''))
+  if (collector.hits.length === 0) await collector.nextHit()
+  const spans = textOf(collector.hits)
+  expect(spans).toContain('gen_ai.request.model')
+  expectNoCanary(spans)
 })
 
 test('the log tells none of them, and a prompt forges no line of it', async () => {

@@ -1,0 +1,146 @@
+import { load } from './load.ts'
+import { probe } from './probe.ts'
+import type { Row } from './rows.ts'
+import { TEXT_EVENTS } from './servers/replies.ts'
+import type { Subject, Upstream } from './world.ts'
+
+/** How many rounds each comparison takes, and which part of a row's calls each of them. */
+export interface Effort {
+  readonly rounds: number
+  readonly share: number
+  /** Rounds of all of a row's calls before it is measured. */
+  readonly warmUps: number
+  /** Calls one after another, for latencies. */
+  readonly singles: number
+}
+
+export interface Cost {
+  /** In microseconds for a call or event: medians. */
+  readonly floor: number
+  readonly gateway: number
+  /** Of the rounds, each pair on its own. */
+  readonly ratios: readonly number[]
+}
+
+export interface Garbage {
+  /** Pauses of the collector in microseconds for a call or event. */
+  readonly pause: number
+  /** Bytes that outlived the young generation, for a call or event. */
+  readonly survived: number
+}
+
+/** In ms, with one call in flight. */
+export interface Latency {
+  readonly p50: number
+  readonly p99: number
+}
+
+/** Compares two servers under one row's load. Throws when a call is not answered as it should be. */
+export class Comparison {
+  readonly #row: Row
+  readonly #floor: Subject
+  readonly #gateway: Subject
+  readonly #upstream: Upstream
+  readonly #effort: Effort
+  readonly #folder: string
+  readonly #replyBytes = new Map<Subject, number>()
+
+  constructor(row: Row, floor: Subject, gateway: Subject, upstream: Upstream, effort: Effort, folder: string) {
+    this.#row = row
+    this.#floor = floor
+    this.#gateway = gateway
+    this.#upstream = upstream
+    this.#effort = effort
+    this.#folder = folder
+  }
+
+  /** Makes both ready: code that was run too seldom is not compiled yet. */
+  async warmUp(): Promise<void> {
+    for (const subject of [this.#floor, this.#gateway]) {
+      this.#replyBytes.set(subject, await probe(subject.port, this.#row.method, this.#row.request))
+      for (let round = 0; round < this.#effort.warmUps; round++) await this.#load(subject, 1)
+    }
+  }
+
+  async cost(): Promise<Cost> {
+    const floor: number[] = []
+    const gateway: number[] = []
+    for (let round = 0; round < this.#effort.rounds; round++) {
+      floor.push(await this.#cpu(this.#floor))
+      gateway.push(await this.#cpu(this.#gateway))
+    }
+    const ratios = gateway.map((cost, round) => cost / (floor[round] ?? Number.NaN))
+    return { floor: median(floor), gateway: median(gateway), ratios }
+  }
+
+  /** In a round of its own, because looking costs time. */
+  async garbage(): Promise<{ floor: Garbage; gateway: Garbage }> {
+    return { floor: await this.#garbage(this.#floor), gateway: await this.#garbage(this.#gateway) }
+  }
+
+  async latency(): Promise<{ floor: Latency; gateway: Latency }> {
+    return { floor: await this.#latency(this.#floor), gateway: await this.#latency(this.#gateway) }
+  }
+
+  async #cpu(subject: Subject): Promise<number> {
+    const { cpu, units } = await this.#load(subject)
+    return cpu / units
+  }
+
+  async #garbage(subject: Subject): Promise<Garbage> {
+    await subject.server.ask('start')
+    const { units } = await this.#load(subject)
+    const { pause, survived } = await subject.server.ask<Garbage>('stop')
+    return { pause: pause / units, survived: survived / units }
+  }
+
+  async #latency({ port }: Subject): Promise<Latency> {
+    const { method, request } = this.#row
+    const { singles: calls } = this.#effort
+    const one = { port, method, request, connections: 1, streams: 1, folder: this.#folder }
+    const { latencies } = await load({ ...one, calls })
+    return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }
+  }
+
+  /** One round: the CPU time that it took, in microseconds, and the calls or events that were answered. */
+  async #load(subject: Subject, share = this.#effort.share): Promise<{ cpu: number; units: number }> {
+    const { method, request, connections, streams, unit, upstream } = this.#row
+    const inFlight = connections * streams
+    const calls = Math.max(inFlight, Math.round((this.#row.calls * share) / inFlight) * inFlight)
+    const counts = async () => ({ answered: await subject.answered(), served: await this.#upstream.served() })
+    const before = await counts()
+    const cpuBefore = subject.server.cpu
+    const order = { port: subject.port, method, request, calls, connections, streams, folder: this.#folder }
+    const { bytes } = await load(order)
+    const cpu = subject.server.cpu - cpuBefore
+    const after = await counts()
+    if (before.answered !== undefined && after.answered !== before.answered + calls) {
+      throw new Error(
+        `${subject.name}: of ${calls} calls ${(after.answered ?? 0) - before.answered} were answered well`,
+      )
+    }
+    if (upstream && after.served !== before.served + calls) {
+      throw new Error(`${subject.name}: of ${calls} calls ${after.served - before.served} reached the upstream`)
+    }
+    this.#checkBytes(subject, bytes / calls)
+    return { cpu, units: unit === 'call' ? calls : calls * TEXT_EVENTS }
+  }
+
+  /** h2load does not read gRPC statuses; but an error has no message, so that its reply is shorter than a good one. */
+  #checkBytes(subject: Subject, bytes: number): void {
+    const expected = this.#replyBytes.get(subject)
+    if (expected === undefined || Math.abs(bytes / expected - 1) < 0.03) return
+    throw new Error(`${subject.name}: replies have ${bytes.toFixed(0)} bytes, a good one ${expected}`)
+  }
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(
+    [...values].sort((a, b) => a - b),
+    0.5,
+  )
+}
+
+function quantile(sorted: readonly number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN
+}

@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+
+/** Of the clock in /proc/PID/stat, in microseconds: USER_HZ is 100 on every Linux. */
+const TICK = 10_000
+
+export interface StartOptions {
+  readonly script: string
+  readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** Loaded before the script. */
+  readonly preload?: string
+  /** Where it works, and keeps what it prints in `<name>.log`. */
+  readonly folder: string
+  readonly name: string
+}
+
+/** A program that is measured, or helps to measure. */
+export class Server {
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+  }
+
+  static start({ script, args = [], env = {}, preload, folder, name }: StartOptions): Server {
+    const output = openSync(`${folder}/${name}.log`, 'a')
+    const imports = preload === undefined ? [] : ['--import', preload]
+    const child = spawn(process.execPath, [...imports, script, ...args], {
+      cwd: folder,
+      // Nothing else of the environment: a proxy or a key of a vendor would change what is measured.
+      env: { PATH: '/usr/bin:/bin', ...env },
+      stdio: ['ignore', output, output, 'ipc'],
+    })
+    child.once('exit', (code) => {
+      if (code) console.error(`${name} ended with ${code}: see ${folder}/${name}.log`)
+    })
+    return new Server(child)
+  }
+
+  /** Asks it over the channel that it shares with its parent; without a question, waits for what it says first. */
+  async ask<T>(question?: string): Promise<T> {
+    const answer = once(this.#child, 'message')
+    if (question !== undefined) this.#child.send(question)
+    const [message] = await answer
+    return message as T // each server's own protocol
+  }
+
+  /** CPU time of all its threads so far, in microseconds. */
+  get cpu(): number {
+    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8')
+    // The second field, the name, may hold spaces.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) * TICK
+  }
+
+  /** Resident memory in bytes. */
+  get rss(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+  }
+
+  /** Settles as soon as it listens on the port. Rejects when it ends before, or after 10 s. */
+  async listens(port: number): Promise<void> {
+    const giveUp = performance.now() + 10_000
+    while (!(await connects(port))) {
+      if (this.#child.exitCode !== null || performance.now() > giveUp) throw new Error(`nobody listens on port ${port}`)
+      await pause(5)
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null) return
+    const ended = once(this.#child, 'exit')
+    this.#child.kill('SIGKILL')
+    await ended
+  }
+}
+
+/**
+ * Ports that nobody uses, below those that the system gives away by itself: another program would get them before they
+ * are used.
+ */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    if (!(await connects(port))) ports.add(port)
+  }
+  return [...ports]
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function connects(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}

@@ -1,0 +1,136 @@
+import { cpus } from 'node:os'
+import { type Cost, type Garbage, type Latency, median } from './measure.ts'
+import type { Row } from './rows.ts'
+
+export interface RowResult {
+  readonly row: Row
+  readonly cost: Cost
+  readonly garbage: { readonly floor: Garbage; readonly gateway: Garbage }
+}
+
+export interface LatencyResult {
+  readonly row: Row
+  readonly floor: Latency
+  readonly gateway: Latency
+}
+
+export interface Results {
+  readonly rows: readonly RowResult[]
+  readonly latencies: readonly LatencyResult[]
+  /** From the start of the process until it listens, in ms: median. */
+  readonly start: number
+  /** Resident memory two seconds later, in bytes: median. */
+  readonly idle: number
+  readonly rounds: number
+  readonly h2load: string
+}
+
+/** The most that starting may take, in ms, and the most memory of an idle gateway, in bytes. */
+const START_BAR = 1000
+const IDLE_BAR = 160e6
+
+/** The figures as Markdown, which a terminal shows well too. */
+export function tables({ rows, latencies, start, idle }: Results): string {
+  return [
+    table(
+      ['call', 'floor, us', 'gateway, us', 'ratio', 'lowest to highest', 'bar'],
+      rows.map(({ row, cost }) => costLine(row, cost)),
+    ),
+    table(
+      ['call', 'collector, us: floor', 'gateway', 'survivors, bytes: floor', 'gateway'],
+      rows.map(({ row, garbage: { floor, gateway } }) => [
+        nameOf(row),
+        floor.pause.toFixed(1),
+        gateway.pause.toFixed(1),
+        floor.survived.toFixed(0),
+        gateway.survived.toFixed(0),
+      ]),
+    ),
+    table(
+      ['one call in flight', 'floor p50, ms', 'p99', 'gateway p50, ms', 'p99'],
+      latencies.map(({ row, floor, gateway }) => [
+        row.name,
+        ...[floor.p50, floor.p99, gateway.p50, gateway.p99].map((ms) => ms.toFixed(2)),
+      ]),
+    ),
+    table(
+      ['process', 'measured', 'bar'],
+      [
+        ['start to ready', `${start.toFixed(0)} ms`, verdict(start, START_BAR, `${START_BAR} ms`)],
+        ['idle memory', `${(idle / 1e6).toFixed(0)} MB`, verdict(idle, IDLE_BAR, `${IDLE_BAR / 1e6} MB`)],
+      ],
+    ),
+  ].join('\n')
+}
+
+/** docs/performance.md. */
+export function page(results: Results): string {
+  const [cpu] = cpus()
+  return `# Performance
+
+What the gateway costs, as a multiple of the least that a program could cost which does the same work. \`npm run bench\`
+measures it anew, \`npm run bench -- --quick\` in about a minute, \`npm run bench -- --write\` writes this page. Only ratios
+of one run can be compared: the microseconds are those of one machine on one day.
+
+Measured with Node ${process.versions.node} on ${cpus().length} cores of ${cpu?.model.trim() ?? 'an unknown processor'}, Linux, without TLS, on one machine.
+
+${tables(results)}
+## What is compared
+
+The **floor** is a bare handler on the same gRPC library: it forwards the call to the upstream with the same HTTP client,
+reads the JSON body, or splits the lines of a stream as they come, parses and answers. It checks no key, counts nothing,
+limits nothing, watches no deadline, tells no error apart and waits for no slow reader. Where no upstream is asked, it
+answers by itself. It is \`bench/servers/floor.ts\`.
+
+The **gateway** is what \`npm run build\` makes, with API keys required and checked, metrics counted, the log level
+\`warn\` and no traces, unless the row says otherwise. The row without an upstream asks the built-in simulator.
+
+The **upstream** is an HTTP server that answers with ready bytes as OpenAI's API sends them. Floor, gateway, upstream and
+client are processes of their own on the same machine.
+
+## How
+
+- Cost is the CPU time of the server's process, all its threads, from \`/proc\`: divided by the calls of a round, or by
+  the ${'`text`'} events of its streams. The load is h2load (${results.h2load}) with 32 calls in flight on 4 connections,
+  if the row does not say otherwise; every call brings a key and a deadline.
+- Rounds alternate: floor, gateway, floor, gateway. A ratio is that of two neighbours; the table shows the median of
+  ${results.rounds} pairs, and the lowest and the highest one.
+- Before each row a real gRPC client checks the reply of both. After each round the upstream must have served each call
+  once, the gateway must have counted each call as OK, and the replies must be as long as a good one: a measurement
+  with errors fails.
+- The collector's row is a round of its own: its pauses, and the bytes that it moved from the young generation to the
+  old one, for each call or event. Garbage that survives is the dearest, and profiles by function do not show it.
+- Latencies are those that h2load sees with one call in flight.
+- A process is ready when its gRPC port takes connections; its idle memory is the resident set two seconds later, with
+  the price list loaded.
+`
+}
+
+function costLine(row: Row, { floor, gateway, ratios }: Cost): string[] {
+  const ratio = median(ratios)
+  const digits = row.unit === 'event' ? 1 : 0
+  return [
+    nameOf(row),
+    floor.toFixed(digits),
+    gateway.toFixed(digits),
+    ratio.toFixed(2),
+    `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
+    row.bar === undefined ? '' : verdict(ratio, row.bar, row.bar.toFixed(1)),
+  ]
+}
+
+function nameOf({ name, unit }: Row): string {
+  return unit === 'event' ? `${name}; per event` : name
+}
+
+function verdict(value: number, bar: number, text: string): string {
+  return value <= bar ? `${text}, met` : `${text}, **missed**`
+}
+
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const all = [head, ...lines]
+  const widths = head.map((_, column) => Math.max(...all.map((line) => line[column]?.length ?? 0)))
+  const show = (line: readonly string[]) => `| ${line.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(' | ')} |`
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`
+  return `${[show(head), rule, ...lines.map(show)].join('\n')}\n`
+}

@@ -1,0 +1,93 @@
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { ChatRequestSchema } from '../gen/llmgateway/v1/chat_pb.js'
+import { EmbedRequestSchema } from '../gen/llmgateway/v1/embed_pb.js'
+import { Role } from '../gen/llmgateway/v1/message_pb.js'
+import type { Method } from './probe.ts'
+import { TEXT_EVENTS, VECTORS } from './servers/replies.ts'
+import type { VariantName } from './world.ts'
+
+/** One comparison with the floor. */
+export interface Row {
+  readonly name: string
+  readonly method: Method
+  readonly request: Uint8Array
+  readonly gateway: VariantName
+  /** Whether each call asks the upstream. */
+  readonly upstream: boolean
+  /** What the cost is told for: a call, or one of its events. */
+  readonly unit: 'call' | 'event'
+  /** The most that the gateway may cost, as a multiple of the floor. */
+  readonly bar?: number
+  /** In a round. */
+  readonly calls: number
+  readonly connections: number
+  /** Calls in flight on each connection. */
+  readonly streams: number
+}
+
+const question = 'What is the capital of France, and since when has it been that? Answer in one sentence.'
+const saturated = { connections: 4, streams: 8 }
+
+const upstreamChat = { method: 'Chat', request: chat('upstream/gpt-4o-mini', question), upstream: true } as const
+const manyCalls = { ...saturated, unit: 'call', calls: 12_000 } as const
+
+export const rows: readonly Row[] = [
+  {
+    ...manyCalls,
+    name: 'Chat, no upstream',
+    method: 'Chat',
+    request: chat('sim/echo', 'Hello'),
+    gateway: 'usual',
+    upstream: false,
+  },
+  { ...manyCalls, ...upstreamChat, name: 'Chat', gateway: 'usual', bar: 1.2 },
+  { ...manyCalls, ...upstreamChat, name: 'Chat, 1 % of traces', gateway: 'traced', bar: 1.2 },
+  { ...manyCalls, ...upstreamChat, name: 'Chat, log level info', gateway: 'logging' },
+  {
+    ...saturated,
+    name: `StreamChat, ${TEXT_EVENTS} events at once`,
+    method: 'StreamChat',
+    request: chat('upstream/gpt-4o-mini', question),
+    gateway: 'usual',
+    upstream: true,
+    unit: 'event',
+    bar: 1.1,
+    calls: 1600,
+  },
+  {
+    name: `StreamChat, ${TEXT_EVENTS} events, one every 20 ms, 200 streams`,
+    method: 'StreamChat',
+    request: chat('paced/gpt-4o-mini', question),
+    gateway: 'usual',
+    upstream: true,
+    unit: 'event',
+    bar: 1.1,
+    calls: 600,
+    connections: 4,
+    streams: 50,
+  },
+  { ...embedRow('base64'), name: 'Embed, 100 vectors of 768, base64' },
+  { ...embedRow('float'), name: 'Embed, 100 vectors of 768, numbers' },
+]
+
+function embedRow(provider: string): Omit<Row, 'name'> {
+  const inputs = Array.from({ length: VECTORS }, (_, index) => `A passage of a document, number ${index}.`)
+  return {
+    method: 'Embed',
+    request: toBinary(
+      EmbedRequestSchema,
+      create(EmbedRequestSchema, { model: `${provider}/text-embedding-3-small`, inputs }),
+    ),
+    gateway: 'usual',
+    upstream: true,
+    unit: 'call',
+    calls: 200,
+    connections: 4,
+    streams: 2,
+  }
+}
+
+function chat(model: string, content: string): Uint8Array {
+  const request: MessageInitShape<typeof ChatRequestSchema> = { model, messages: [{ role: Role.USER, content }] }
+  return toBinary(ChatRequestSchema, create(ChatRequestSchema, request))
+}

@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { h2loadVersion } from './load.ts'
+import { Comparison, type Effort, median } from './measure.ts'
+import { pause } from './process.ts'
+import { type LatencyResult, page, type RowResult, tables } from './report.ts'
+import { rows } from './rows.ts'
+import { type Subject, startFloor, startGateway, Upstream, type VariantName, variants } from './world.ts'
+
+/*
+ * npm run bench [-- --quick] [--write] [--only PATTERN]
+ *
+ * Builds the gateway, measures it against the floor and prints tables. `--only` takes the rows whose name matches
+ * PATTERN. Exits with 1 when a bar is missed or a call fails.
+ */
+
+const { values: flags } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
+  },
+})
+// Many short rounds rather than few long ones: what disturbs a machine should meet both of a pair.
+const effort: Effort = flags.quick
+  ? { warmUps: 1, rounds: 3, share: 0.25, singles: 300 }
+  : { warmUps: 4, rounds: 15, share: 0.4, singles: 3000 }
+const only = new RegExp(flags.only)
+const STARTS = flags.quick ? 3 : 5
+const IDLE_MS = 2000
+
+const h2load = await h2loadVersion()
+if (h2load === undefined) {
+  console.error('NOTHING WAS MEASURED: h2load is missing. Debian has it in the package nghttp2-client.')
+  process.exit(2)
+}
+build('src')
+build('bench/servers')
+const folder = await mkdtemp(join(tmpdir(), 'llm-gateway-bench-'))
+const running: { stop(): Promise<void> }[] = []
+try {
+  const report = await measure(h2load)
+  console.log(`\n${tables(report)}`)
+  if (flags.write) await writeFile(new URL('../docs/performance.md', import.meta.url), page(report))
+  const missed = report.rows.filter(({ row, cost }) => row.bar !== undefined && median(cost.ratios) > row.bar)
+  process.exitCode = missed.length > 0 ? 1 : 0
+} finally {
+  await Promise.all(running.map((server) => server.stop()))
+  await rm(folder, { recursive: true })
+}
+
+async function measure(version: string) {
+  const upstream = await Upstream.start(folder)
+  running.push(upstream.server)
+  const { start, idle } = await startUps(upstream)
+  const floor = await startFloor(folder, upstream)
+  running.push(floor.server)
+  const gateways = new Map<VariantName, Subject>()
+  const results: RowResult[] = []
+  const latencies: LatencyResult[] = []
+  for (const row of rows.filter(({ name }) => only.test(name))) {
+    let gateway = gateways.get(row.gateway)
+    if (!gateway) {
+      gateway = await startGateway(folder, upstream, variants[row.gateway])
+      gateways.set(row.gateway, gateway)
+      running.push(gateway.server)
+    }
+    console.error(`measuring ${row.name}`)
+    const comparison = new Comparison(row, floor, gateway, upstream, effort, folder)
+    await comparison.warmUp()
+    results.push({ row, cost: await comparison.cost(), garbage: await comparison.garbage() })
+    if (row.method === 'Chat' && row.gateway === 'usual') latencies.push({ row, ...(await comparison.latency()) })
+  }
+  return { rows: results, latencies, start, idle, rounds: effort.rounds, h2load: version }
+}
+
+/** How long a gateway takes to start, in ms, and the memory that it then takes, in bytes. */
+async function startUps(upstream: Upstream) {
+  const times: number[] = []
+  const sizes: number[] = []
+  for (let start = 0; start < STARTS; start++) {
+    const before = performance.now()
+    const gateway = await startGateway(folder, upstream, variants.usual, true)
+    times.push(performance.now() - before)
+    await pause(IDLE_MS)
+    sizes.push(gateway.server.rss)
+    await gateway.server.stop()
+  }
+  return { start: median(times), idle: median(sizes) }
+}
+
+/** What is measured is what is shipped: no loader that compiles as it goes. */
+function build(project: string): void {
+  const root = fileURLToPath(new URL('..', import.meta.url))
+  const compiler = join(root, 'node_modules/typescript/bin/tsc')
+  execFileSync(process.execPath, [compiler, '-p', project], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] })
+}

@@ -1,0 +1,105 @@
+import { writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { CALLER_KEY } from './load.ts'
+import { freePorts, Server } from './process.ts'
+
+const builtGateway = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+const builtFloor = fileURLToPath(new URL('dist/floor.js', import.meta.url))
+const builtUpstream = fileURLToPath(new URL('dist/upstream.js', import.meta.url))
+const builtGarbage = new URL('dist/garbage.js', import.meta.url).href
+
+/** A server under load, and how to tell that it answered. */
+export interface Subject {
+  readonly name: string
+  readonly server: Server
+  readonly port: number
+  /** How many calls it says it answered well; undefined where it does not count. */
+  answered(): Promise<number | undefined>
+}
+
+/** How a gateway departs from the usual: no traces, and no log line for a call that ended well. */
+export interface Variant {
+  readonly name: string
+  readonly logLevel: 'warn' | 'info'
+  readonly traces: boolean
+}
+
+export const variants = {
+  usual: { name: 'gateway', logLevel: 'warn', traces: false },
+  traced: { name: 'gateway-traced', logLevel: 'warn', traces: true },
+  logging: { name: 'gateway-logging', logLevel: 'info', traces: false },
+} as const satisfies Record<string, Variant>
+export type VariantName = keyof typeof variants
+
+/** The vendor that everybody asks. */
+export class Upstream {
+  readonly server: Server
+  readonly port: number
+
+  private constructor(server: Server, port: number) {
+    this.server = server
+    this.port = port
+  }
+
+  static async start(folder: string): Promise<Upstream> {
+    const server = Server.start({ script: builtUpstream, folder, name: 'upstream' })
+    const { port } = await server.ask<{ port: number }>()
+    return new Upstream(server, port)
+  }
+
+  async served(): Promise<number> {
+    return (await this.server.ask<{ served: number }>('served')).served
+  }
+}
+
+export async function startFloor(folder: string, upstream: Upstream): Promise<Subject> {
+  const [port = 0] = await freePorts(1)
+  const args = [String(port), `http://127.0.0.1:${upstream.port}`]
+  const server = Server.start({ script: builtFloor, args, preload: builtGarbage, folder, name: 'floor' })
+  await server.listens(port)
+  return { name: 'floor', server, port, answered: async () => undefined }
+}
+
+/** `bare` leaves out what is loaded only to look into it. */
+export async function startGateway(
+  folder: string,
+  upstream: Upstream,
+  variant: Variant,
+  bare = false,
+): Promise<Subject> {
+  const [grpc = 0, http = 0, metrics = 0] = await freePorts(3)
+  const config = `${folder}/${variant.name}.yaml`
+  await writeFile(config, gatewayYaml({ grpc, http, metrics }, upstream.port, variant))
+  const server = Server.start({
+    script: builtGateway,
+    args: ['serve', '--config', config],
+    env: { CALLER_KEY, VENDOR_KEY: 'bench-vendor-key' },
+    ...(!bare && { preload: builtGarbage }),
+    folder,
+    name: variant.name,
+  })
+  await server.listens(grpc)
+  return { name: 'gateway', server, port: grpc, answered: () => answeredOk(metrics) }
+}
+
+function gatewayYaml(ports: Record<'grpc' | 'http' | 'metrics', number>, upstream: number, variant: Variant): string {
+  const vendor = (name: string) =>
+    `  ${name}: { kind: openai, base_url: "http://127.0.0.1:${upstream}/${name}/v1", keys: ["\${VENDOR_KEY}"] }`
+  const collector = variant.traces ? `otlp_endpoint: "http://127.0.0.1:${upstream}", sample_ratio: 0.01, ` : ''
+  return `server:
+  grpc: 127.0.0.1:${ports.grpc}
+  http: 127.0.0.1:${ports.http}
+  metrics: 127.0.0.1:${ports.metrics}
+auth: { keys: [{ name: bench, key: "\${CALLER_KEY}" }] }
+providers:
+  sim: { kind: simulator }
+${['upstream', 'paced', 'base64', 'float'].map(vendor).join('\n')}
+telemetry: { ${collector}log_level: ${variant.logLevel} }
+`
+}
+
+async function answeredOk(metricsPort: number): Promise<number> {
+  const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
+  const good = page.matchAll(/^llm_requests_total\{[^}]*status="OK"[^}]*\} (\d+)/gm)
+  return Array.from(good, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0)
+}
