@@ -68,7 +68,7 @@ it('passes what agrees, names what differs in each slicing, and says what it can
 
   expect(code).toBe(1)
   expect(lines.filter((line) => line.includes('text'))).toEqual(
-    ['whole', 'bytes', 'random'].map((slicing) => `FAIL groq/wrong (${slicing}): text: expected "Bye.", got "Hello."`),
+    ['bytes', 'random', 'whole'].map((slicing) => `FAIL groq/wrong (${slicing}): text: expected "Bye.", got "Hello."`),
   )
   expect(lines).toContain('FAIL groq/wrong (whole): usage output: expected 9, got 2')
   expect(lines.slice(-2)).toEqual([

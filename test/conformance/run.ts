@@ -39,7 +39,7 @@ async function run([folder, filter = '']: readonly string[]): Promise<number> {
   }
   const played = cases.filter((recorded) => !skipped.has(recorded))
   const differences = await playAll(played.flatMap(playsOf))
-  for (const difference of differences.values()) for (const line of difference) console.log(`FAIL ${line}`)
+  for (const difference of differences.values()) for (const line of difference.sort()) console.log(`FAIL ${line}`)
   for (const why of new Set(skipped.values())) {
     const names = [...skipped.keys()].filter((recorded) => skipped.get(recorded) === why).map(({ name }) => name)
     console.log(`SKIP ${names.length}: ${why}: ${names.join(', ')}`)
