@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
@@ -147,7 +147,9 @@ test('a name that was not found is not looked up again for 5 s', async () => {
 
 test('certificates are checked, and NODE_EXTRA_CA_CERTS adds to those who may sign them', async () => {
   const files = makeTlsFiles()
-  const caPath = join(mkdtempSync(join(tmpdir(), 'ca-')), 'ca.pem')
+  const folder = mkdtempSync(join(tmpdir(), 'ca-'))
+  closing.push(() => rmSync(folder, { recursive: true }))
+  const caPath = join(folder, 'ca.pem')
   writeFileSync(caPath, files.ca)
   const { port } = await listening(
     createTlsServer({ cert: files.cert, key: files.key }, (_, response) => response.end()),
