@@ -9,6 +9,7 @@ import type {
   Part,
   Reasoning,
   Route,
+  StartEvent,
   ToolCall,
   Usage,
 } from './types.ts'
@@ -38,8 +39,10 @@ export function finishOf(event: AnyEvent): EmbedFinish | undefined {
  * Literals, because `create()` costs several times as much and these are made for every token.
  */
 
-export function startEvent(id: string, route: Route): ChatEvent {
-  return chatEvent({ case: 'start', value: { $typeName: 'llmgateway.v1.StartEvent', id, route } })
+export function startEvent(id: string, route: Route | undefined): ChatEvent {
+  const value: StartEvent = { $typeName: 'llmgateway.v1.StartEvent', id }
+  if (route) value.route = route
+  return chatEvent({ case: 'start', value })
 }
 
 export function textEvent(text: string): ChatEvent {

@@ -183,7 +183,9 @@ export class Answer implements ChatSink {
       const { context, attempt, stream } = this.#options.ask
       this.#events = this.#options.begin()
       context.trail.committed = stream
-      this.#events.push(startEvent(context.requestId, context.trail.route(attempt, this.#id, this.#model)))
+      // Who waits for the whole answer reads the route at its end.
+      const route = stream ? context.trail.route(attempt, this.#id, this.#model) : undefined
+      this.#events.push(startEvent(context.requestId, route))
     }
     this.#events.push(event)
   }
