@@ -63,6 +63,12 @@ export function tables({ rows, latencies, start, idle }: Results): string {
   ].join('\n')
 }
 
+export function missesABar({ rows, start, idle }: Results): boolean {
+  return (
+    start > START_BAR || idle > IDLE_BAR || rows.some(({ row, cost }) => median(cost.ratios) > (row.bar ?? Infinity))
+  )
+}
+
 /** docs/performance.md. */
 export function page(results: Results): string {
   const [cpu] = cpus()

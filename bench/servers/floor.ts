@@ -141,7 +141,7 @@ function chatResponse(id: string, content: string, usage: Usage | undefined): Ch
 }
 
 function textEvent(text: string): ChatEvent {
-  const event = { case: 'text', value: { $typeName: 'llmgateway.v1.TextEvent', text } } as const
+  const event = { case: 'text', value: { $typeName: 'llmgateway.v1.TextEvent', text, signature: '' } } as const
   return { $typeName: 'llmgateway.v1.ChatEvent', event }
 }
 

@@ -45,8 +45,8 @@ export function startEvent(id: string, route: Route | undefined): ChatEvent {
   return chatEvent({ case: 'start', value })
 }
 
-export function textEvent(text: string): ChatEvent {
-  return chatEvent({ case: 'text', value: { $typeName: 'llmgateway.v1.TextEvent', text } })
+export function textEvent(text: string, signature = ''): ChatEvent {
+  return chatEvent({ case: 'text', value: { $typeName: 'llmgateway.v1.TextEvent', text, signature } })
 }
 
 export function reasoningEvent(index: number, { text, signature, redacted }: ReasoningPiece): ChatEvent {

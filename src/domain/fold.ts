@@ -26,6 +26,7 @@ function addToResponse(response: ChatResponse, message: Message, { event }: Chat
       break
     case 'finish': {
       const { finishReason, rawFinishReason, usage, cost, route } = event.value
+      if (message.parts.length > 0) addTextPart(message)
       response.finishReason = finishReason
       response.rawFinishReason = rawFinishReason
       if (usage) response.usage = usage
@@ -42,6 +43,7 @@ function addToMessage(message: Message, event: ChatEvent['event']): void {
   switch (event.case) {
     case 'text':
       message.content += event.value.text
+      if (event.value.signature) addTextPart(message, event.value.signature)
       break
     case 'reasoning': {
       const { index, text, signature, redacted } = event.value
@@ -64,12 +66,22 @@ function addToMessage(message: Message, event: ChatEvent['event']): void {
       message.refusal += event.value.text
       break
     case 'part':
+      addTextPart(message)
       if (event.value.part) message.parts.push(event.value.part)
       break
     case 'citation':
       if (event.value.citation) message.citations.push(event.value.citation)
       break
   }
+}
+
+/** Once an answer is more than plain text, its text stands among its parts too, in its place. */
+function addTextPart(message: Message, signature = ''): void {
+  let told = 0
+  for (const { content } of message.parts) told += content.case === 'text' ? content.value.length : 0
+  const text = message.content.slice(told)
+  if (text === '' && signature === '') return
+  message.parts.push({ $typeName: 'llmgateway.v1.Part', content: { case: 'text', value: text }, signature })
 }
 
 /** Joins the batches of an embedding call, in the order of the inputs. */

@@ -24,6 +24,8 @@ export interface Ask<R extends AnyRequest> {
 /** A configured provider. */
 export interface Provider {
   readonly name: string
+  /** Other names that calls may give it; another provider's own name goes first. */
+  readonly alsoKnownAs?: readonly string[]
   readonly kind: string
   readonly baseUrl: string
   /** Its vendor's name in OpenTelemetry's conventions. */
@@ -37,6 +39,10 @@ export interface Provider {
   /** Settles when the first meaningful event is in hand; the last event of a complete answer is `finish`. */
   chat(ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>>
   embed(ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>>
+  /** Whether it runs on the operator's own machines: then it has the models that it lists and no others. */
+  readonly local?: boolean
+  /** Whether nobody has asked for it: it is expected at its usual address, and may not be there. */
+  readonly assumed?: boolean
   /** The vendor's model ids. Costs nothing. Fails after `timeout` ms. */
   listModels(timeout: number): Promise<readonly string[]>
   /** Model ids that are known without asking. */

@@ -73,10 +73,10 @@ export class Answer implements ChatSink {
     if (this.#model === '' && typeof model === 'string') this.#model = model
   }
 
-  text(text: string): void {
-    if (text === '') return
+  text(text: string, signature = ''): void {
+    if (text === '' && signature === '') return
     this.#said += text.length
-    this.#push(textEvent(text))
+    this.#push(textEvent(text, signature))
   }
 
   reasoning(index: number, piece: ReasoningPiece): void {

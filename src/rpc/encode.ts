@@ -35,7 +35,7 @@ const TEXT = 0x0a
  * are those of `toBinary`. Undefined for what it does not know.
  */
 function encodeText({ event, $unknown }: ChatEvent): Buffer | undefined {
-  if (event.case !== 'text' || $unknown || event.value.$unknown) return undefined
+  if (event.case !== 'text' || $unknown || event.value.$unknown || event.value.signature) return undefined
   const { text } = event.value
   if (text === '') return Buffer.from([EVENT_TEXT, 0])
   const length = Buffer.byteLength(text)

@@ -364,6 +364,13 @@ export declare type TextEvent = Message<"llmgateway.v1.TextEvent"> & {
    * @generated from field: string text = 1;
    */
   text: string;
+
+  /**
+   * The vendor's proof of the text since the last signature, this piece included.
+   *
+   * @generated from field: string signature = 2;
+   */
+  signature: string;
 };
 
 /**

@@ -4,6 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message as Message$1 } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file llmgateway/v1/message.proto.
@@ -32,7 +33,8 @@ export declare type Message = Message$1<"llmgateway.v1.Message"> & {
   content: string;
 
   /**
-   * Content that is more than one text: on input in the order given, on output what the model made beside text.
+   * Content that is more than one text, in its order. An answer has parts only where it holds more than plain text, and
+   * then its text is among them.
    *
    * @generated from field: repeated llmgateway.v1.Part parts = 3;
    */
@@ -121,6 +123,21 @@ export declare type Part = Message$1<"llmgateway.v1.Part"> & {
     value: Media;
     case: "file";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * The vendor's proof of this piece of an answer; goes back unchanged.
+   *
+   * @generated from field: string signature = 5;
+   */
+  signature: string;
+
+  /**
+   * Marks the end of a prefix of the conversation that the vendor is to cache, and for how long: 5 minutes or an hour,
+   * the longer one where it is above 5 minutes. Vendors that cache by themselves, or not at all, pass it over.
+   *
+   * @generated from field: google.protobuf.Duration cache_ttl = 6;
+   */
+  cacheTtl?: Duration | undefined;
 };
 
 /**
