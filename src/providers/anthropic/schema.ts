@@ -1,0 +1,98 @@
+import { isObject, type JsonFields, parseJson } from '../json.ts'
+
+/**
+ * The vendor binds a model to part of JSON Schema only, and refuses schemas that use more.
+ * https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
+ */
+const KEYWORDS: ReadonlySet<string> = new Set([
+  ...['$ref', '$defs', 'definitions', 'type', 'enum', 'const', 'default', 'title', 'description'],
+  ...['anyOf', 'allOf', 'properties', 'required', 'additionalProperties', 'items', 'format', 'minItems'],
+])
+const FORMATS: ReadonlySet<string> = new Set(
+  'date-time time date duration email hostname uri ipv4 ipv6 uuid'.split(' '),
+)
+/** They say nothing of the answer. */
+const SILENT: ReadonlySet<string> = new Set(['$schema', '$id', '$comment', 'examples', 'deprecated'])
+
+/**
+ * The schema, as JSON text, such that the vendor takes it; whatever follows it follows the one that was given, but for
+ * bounds: they are told to the model in words, as the vendor's own libraries do. Undefined where objects with free names
+ * are wanted, which the vendor cannot bind a model to. A schema that fits already stays as it is, to the letter.
+ */
+export function boundSchema(text: string): string | undefined {
+  const given = parseJson(text)
+  const adapted = adapt(given)
+  if (adapted === undefined) return undefined
+  return adapted === given ? text : JSON.stringify(adapted)
+}
+
+/** The same object where nothing had to change; undefined where it cannot be. */
+function adapt(schema: unknown): unknown {
+  if (!isObject(schema)) return schema
+  if (isFree(schema)) return undefined
+  const adapted: Record<string, unknown> = {}
+  const told: string[] = []
+  for (const [keyword, value] of Object.entries(schema)) {
+    if (keyword === 'oneOf' && schema['anyOf'] === undefined) adapted['anyOf'] = adaptAll(value)
+    else if (isTaken(keyword, value)) adapted[keyword] = adaptKeyword(keyword, value)
+    else if (!SILENT.has(keyword)) told.push(`${keyword}: ${JSON.stringify(value)}`)
+  }
+  if (Object.values(adapted).includes(undefined)) return undefined
+  if (isObjectType(schema)) adapted['additionalProperties'] = false
+  if (told.length > 0) {
+    const description = [adapted['description'], `{${told.join(', ')}}`].filter((words) => typeof words === 'string')
+    adapted['description'] = description.join('\n\n')
+  }
+  return isSame(adapted, schema) ? schema : adapted
+}
+
+/** An object whose names are not told: bound to none it would always be empty. */
+function isFree(schema: JsonFields): boolean {
+  if (!isObjectType(schema) || isObject(schema['properties'])) return false
+  return schema['additionalProperties'] !== false && !['$ref', 'anyOf', 'oneOf', 'allOf'].some((key) => key in schema)
+}
+
+function isObjectType({ type, properties }: JsonFields): boolean {
+  return type === 'object' || (Array.isArray(type) && type.includes('object')) || isObject(properties)
+}
+
+function isTaken(keyword: string, value: unknown): boolean {
+  if (keyword === 'format') return typeof value === 'string' && FORMATS.has(value)
+  if (keyword === 'minItems') return value === 0 || value === 1
+  return KEYWORDS.has(keyword)
+}
+
+function adaptKeyword(keyword: string, value: unknown): unknown {
+  switch (keyword) {
+    case 'properties':
+    case '$defs':
+    case 'definitions':
+      return adaptNamed(value)
+    case 'anyOf':
+    case 'allOf':
+      return adaptAll(value)
+    case 'items':
+      return adapt(value)
+    default:
+      return value
+  }
+}
+
+function adaptNamed(schemas: unknown): unknown {
+  if (!isObject(schemas)) return schemas
+  const adapted = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, adapt(schema)]))
+  if (Object.values(adapted).includes(undefined)) return undefined
+  return isSame(adapted, schemas) ? schemas : adapted
+}
+
+function adaptAll(schemas: unknown): unknown {
+  if (!Array.isArray(schemas)) return schemas
+  const adapted = schemas.map(adapt)
+  if (adapted.includes(undefined)) return undefined
+  return adapted.every((schema, index) => schema === schemas[index]) ? schemas : adapted
+}
+
+function isSame(adapted: JsonFields, given: JsonFields): boolean {
+  const names = Object.keys(adapted)
+  return names.length === Object.keys(given).length && names.every((name) => adapted[name] === given[name])
+}
