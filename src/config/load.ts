@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
-import { kinds as allKinds, upcoming } from '../providers/index.ts'
+import { kinds as allKinds, kindNamed, namesOf, otherNames, upcoming } from '../providers/index.ts'
 import { authOf } from './auth.ts'
 import type { Config, ProxyConfig, TelemetryConfig } from './config.ts'
 import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env.ts'
@@ -11,9 +11,19 @@ import { report } from './issues.ts'
 import { discoveredProviders, type ProviderSources, providerVariables, writtenProviders } from './providers.ts'
 import { unique } from './readers.ts'
 import { expand } from './references.ts'
-import { aliasesOf, defaultsOf, type Preference, preferenceOf, pricesOf, priorityOf, tasksOf } from './routes.ts'
+import {
+  aliasesOf,
+  asConfigured,
+  defaultsOf,
+  type Preference,
+  preferenceOf,
+  pricesOf,
+  priorityOf,
+  tasksOf,
+} from './routes.ts'
 import { type FileSettings, fileSchema, type OldProviderEntry } from './schema.ts'
 import { serverOf } from './server.ts'
+import { tellProviders } from './tell-providers.ts'
 import { tellUnused } from './unused.ts'
 import { type Environment, Variables } from './variables.ts'
 
@@ -67,7 +77,7 @@ function readSettings(sources: Sources, variables: Variables, findings: Findings
   if (findings.problems.length > before) return undefined
   const expanded = expand(tree, { variables, readFile: fileReader(sources) }, findings)
   const { kinds = allKinds } = sources
-  const oldKinds = unique([...kinds, ...upcoming].map(({ kind }) => kind))
+  const oldKinds = unique([...kinds.flatMap(namesOf), ...upcoming.map(({ kind }) => kind)])
   const settings = fileSchema(oldKinds).safeParse(expanded ?? {})
   if (!settings.success) report(settings.error.issues, [], findings)
   if (findings.problems.length === before) return settings.data
@@ -127,17 +137,18 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
   const preference = preferenceOf(file, env)
   const found = providersOf(file, preference, { kinds, variables, findings })
   const names = file.providers ? Object.keys(file.providers) : found.map(({ name }) => name)
-  const priority = priorityOf(preference, names, findings)
-  const models = aliasesOf(file.models, names, findings)
+  const callable = unique([...names, ...found.flatMap(({ name, kind }) => otherNames(name, kind))])
+  const priority = priorityOf(asConfigured(preference, found), askedUnnamed(found, names), findings)
+  const models = aliasesOf(file.models, callable, findings)
   if (auth.kind === 'none' && !auth.stated) tellClosed(findings)
-  if (names.length === 0) tellNoProviders(kinds, findings)
+  if (!file.providers || names.length === 0) tellProviders(found, kinds, findings)
   tellUnused(variables, new Set(knownVariables(kinds)), findings)
   return {
     server,
     auth,
     providers: inOrder(found, priority),
     models,
-    tasks: tasksOf(file.tasks, models, names, findings),
+    tasks: tasksOf(file.tasks, models, callable, findings),
     priority,
     defaults: {
       ...(env.temperature && { temperature: env.temperature.value }),
@@ -176,10 +187,17 @@ function oldProviders(file: FileSettings, { kinds, findings }: ProviderSources):
   // Every other key of the block holds the settings of one provider.
   for (const [kind, entry] of Object.entries(providers) as [string, OldProviderEntry | undefined][]) {
     if (entry === undefined) continue
-    if (kinds.some((candidate) => candidate.kind === kind)) known[kind] = entry
+    const found = kindNamed(kind, kinds)
+    if (found) known[found.kind] = entry
     else findings.notice(`llm_gateway.${kind}: not used yet, this version has no provider ${kind}.`)
   }
   return known
+}
+
+/** A call that names nothing must not end at a server that nobody has asked for, unless there is no other. */
+function askedUnnamed(found: readonly ProviderSettings[], names: readonly string[]): readonly string[] {
+  const assumed = found.filter((provider) => provider.assumed).map(({ name }) => name)
+  return assumed.length < names.length ? names.filter((name) => !assumed.includes(name)) : names
 }
 
 function inOrder(providers: readonly ProviderSettings[], priority: readonly string[]): readonly ProviderSettings[] {
@@ -217,13 +235,6 @@ function tellClosed(findings: Findings): void {
   findings.notice(
     'No authentication is configured: only this machine can call. Set auth.keys or JWT_SECRET, or write "auth: none".',
   )
-}
-
-function tellNoProviders(kinds: readonly ProviderKind[], findings: Findings): void {
-  const variables = kinds.flatMap((kind) => (kind.key && !kind.keyOptional ? [kind.environment.keys?.[0] ?? ''] : []))
-  const examples = variables.filter((name) => name !== '').slice(0, 3)
-  const hint = examples.length > 0 ? `, or set the key of one, such as ${examples.join(' or ')}` : ''
-  findings.notice(`No provider is configured, so every call will fail: write providers in the file${hint}.`)
 }
 
 /** Every variable that has an effect, numbered keys by their common name. */

@@ -1,4 +1,5 @@
 import type { ProviderKind, ProviderSettings, Timeouts } from '../providers/define.ts'
+import { goesBy, kindNamed, namesOf } from '../providers/index.ts'
 import { baseUrlFault, normalBaseUrl } from './base-url.ts'
 import { type Findings, pathText, withHint } from './findings.ts'
 import { readHeaders } from './headers.ts'
@@ -18,17 +19,18 @@ export interface ProviderVariables {
   readonly options: Readonly<Record<string, readonly string[]>>
 }
 
-export function providerVariables({ kind, environment }: ProviderKind): ProviderVariables {
-  const own = ownVariables(kind)
+export function providerVariables(kind: ProviderKind): ProviderVariables {
+  const { environment } = kind
+  const own = namesOf(kind).map(ownVariables)
   return {
-    keys: unique([own.key, ...(environment.keys ?? [])]),
-    baseUrl: unique([own.baseUrl, ...(environment.baseUrl ?? [])]),
-    defaultModel: unique([own.model, ...(environment.defaultModel ?? [])]),
+    keys: unique([...own.map(({ key }) => key), ...(environment.keys ?? [])]),
+    baseUrl: unique([...own.map(({ baseUrl }) => baseUrl), ...(environment.baseUrl ?? [])]),
+    defaultModel: unique([...own.map(({ model }) => model), ...(environment.defaultModel ?? [])]),
     options: environment.options ?? {},
   }
 }
 
-/** The variables that every kind has. */
+/** The variables that every kind has, for each of its names. */
 export function ownVariables(kind: string) {
   const prefix = `LLM_GATEWAY_${kind.toUpperCase().replaceAll('-', '_')}`
   return { key: `${prefix}_API_KEY`, baseUrl: `${prefix}_BASE_URL`, model: `${prefix}_MODEL` }
@@ -56,7 +58,7 @@ function writtenProvider(name: string, written: unknown, sources: ProviderSource
   const { kinds, findings } = sources
   const path = ['providers', name]
   const kindName = kindOf(written) ?? name
-  const kind = kinds.find((candidate) => candidate.kind === kindName)
+  const kind = kindNamed(kindName, kinds)
   if (!kind) {
     const known = kinds.map((candidate) => candidate.kind)
     const reason = withHint(`"${kindName}" is not a kind of provider; known: ${known.join(', ')}`, kindName, known)
@@ -85,20 +87,24 @@ export interface Wanted {
 /**
  * The providers of a gateway whose file names none, in the order of the list: each kind whose key is set, each one that
  * needs no key and whose address is set or, when it is wanted, known; the primary and those of the older block always,
- * so that what they lack is told.
+ * so that what they lack is told. Where nothing says which ones are wanted, those too that are assumed.
  */
 export function discoveredProviders(
   old: Readonly<Record<string, OldProviderEntry | undefined>>,
   wanted: Wanted,
   sources: ProviderSources,
 ): readonly ProviderSettings[] {
+  const anyWanted = wanted.primary !== undefined || wanted.others.length > 0 || Object.keys(old).length > 0
   return sources.kinds.flatMap((kind) => {
     const written = old[kind.kind]
-    const demanded = written !== undefined || wanted.primary === kind.kind
-    if (!demanded && !isUsable(kind, wanted.others.includes(kind.kind), sources)) return []
+    const isNamed = (name: string) => goesBy(kind, name)
+    const demanded = written !== undefined || (wanted.primary !== undefined && isNamed(wanted.primary))
+    const chosen = demanded || isUsable(kind, wanted.others.some(isNamed), sources)
+    const assumed = !chosen && !anyWanted && kind.assumed === true
+    if (!chosen && !assumed) return []
     const path = [written ? 'llm_gateway' : 'providers', kind.kind]
     const provider = settingsOf(kind.kind, kind, fromOld(written), path, sources)
-    return provider ? [provider] : []
+    return provider ? [assumed ? { ...provider, assumed } : provider] : []
   })
 }
 
@@ -171,7 +177,7 @@ function addressOf(
 ): string | undefined {
   const names = providerVariables(kind).baseUrl
   const written = pathText([...path, 'base_url'])
-  const found = entry.base_url === undefined ? variables.first(names) : { from: written, value: entry.base_url }
+  const found = entry.base_url === undefined ? addressIn(variables, kind) : { from: written, value: entry.base_url }
   if (found) {
     const fault = baseUrlFault(found.value)
     if (fault === undefined) return normalBaseUrl(found.value)
@@ -180,6 +186,11 @@ function addressOf(
     findings.problem(written, missing(names))
   }
   return found ? undefined : kind.baseUrl
+}
+
+function addressIn(variables: Variables, kind: ProviderKind) {
+  const found = variables.first(providerVariables(kind).baseUrl)
+  return found && kind.readAddress ? { ...found, value: kind.readAddress(found.value) } : found
 }
 
 function keysOf(

@@ -1,4 +1,6 @@
 import type { Defaults } from '../domain/call.ts'
+import type { ProviderSettings } from '../providers/define.ts'
+import { otherNames } from '../providers/index.ts'
 import type { AliasConfig, PriceConfig } from './config.ts'
 import type { EnvironmentSettings } from './env.ts'
 import { type Findings, pathText, withHint } from './findings.ts'
@@ -130,6 +132,21 @@ export function preferenceOf(file: FileSettings, env: EnvironmentSettings): Pref
       }
     : env.fallbacks
   return { primary, others: fallbacks ?? env.order, isOrder: !fallbacks, strict: false }
+}
+
+/** The wanted providers by the names that they have here: one may be wanted by another name of its kind. */
+export function asConfigured(preference: Preference, found: readonly ProviderSettings[]): Preference {
+  const { primary, others } = preference
+  const names = found.map(({ name }) => name)
+  const here = (wanted: string) =>
+    names.includes(wanted)
+      ? wanted
+      : (found.find(({ name, kind }) => otherNames(name, kind).includes(wanted))?.name ?? wanted)
+  return {
+    ...preference,
+    primary: primary && { ...primary, value: here(primary.value) },
+    others: others && { ...others, value: others.value.map(here) },
+  }
 }
 
 /** The providers of a call that names nothing: as preferred, else all in their order. */

@@ -4,6 +4,7 @@ import { didYouMean } from '../domain/closest.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { Planned, Target } from '../domain/facts.ts'
 import type { Provider } from '../domain/ports.ts'
+import { providerNamed } from '../domain/provider-named.ts'
 
 /** The names that calls may go by. */
 export interface Directory {
@@ -101,13 +102,13 @@ class Planner {
   /** `provider/model`: further slashes belong to the model. */
   #addressed(model: string): Target | undefined {
     const slash = model.indexOf('/')
-    const provider = slash > 0 ? this.#providers.get(model.slice(0, slash)) : undefined
+    const provider = slash > 0 ? this.#provider(model.slice(0, slash)) : undefined
     const id = model.slice(slash + 1)
     return provider && id ? this.#target(provider, id) : undefined
   }
 
   #pinned({ provider: name, model }: Question, operation: Operation): Target {
-    const provider = this.#providers.get(name)
+    const provider = this.#provider(name)
     if (!provider) {
       const hint = didYouMean(name, this.#providers.keys())
       throw new GatewayError('PROVIDER_NOT_FOUND', `provider: there is no provider ${quoted(name)}.${hint}`)
@@ -116,6 +117,10 @@ class Planner {
     if (id) return this.#target(provider, id)
     const message = `model: ${name} has no default model; name one, or set providers.${name}.default_model.`
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
+  }
+
+  #provider(name: string): Provider | undefined {
+    return this.#providers.get(name) ?? providerNamed(this.#directory.providers, name)
   }
 
   #byPriority(operation: Operation): readonly Target[] {
@@ -168,8 +173,9 @@ function defaultModel(provider: Provider, operation: Operation): string | undefi
 
 /** The provider may be named twice, as `provider: azure, model: azure/gpt-4o`. */
 function ownId(provider: Provider, model: string): string {
-  const isTwice = model.startsWith(`${provider.name}/`) && !provider.catalogue().includes(model)
-  return isTwice ? model.slice(provider.name.length + 1) : model
+  const names = [provider.name, ...(provider.alsoKnownAs ?? [])]
+  const twice = names.find((name) => model.startsWith(`${name}/`))
+  return twice !== undefined && !provider.catalogue().includes(model) ? model.slice(twice.length + 1) : model
 }
 
 function withoutRepeats(targets: readonly Target[]): readonly Target[] {

@@ -1,22 +1,24 @@
 import type { GatewayError } from '../domain/error.ts'
 import type { Answer } from './answer.ts'
-import type { ChatDecoder } from './define.ts'
+import type { ChatWire } from './define.ts'
 import type { BodyReader } from './exchange.ts'
 import { framingFor } from './frames.ts'
 import type { HttpHeaders } from './upstream.ts'
 
-/** Feeds a decoder as the reply's content type says. */
+/** Feeds the wire's decoder as the reply's content type says. */
 export function bodyReader(
-  decoder: ChatDecoder,
+  wire: ChatWire,
   headers: HttpHeaders,
   streamed: boolean,
   malformed: () => GatewayError,
   answer: Answer,
 ): BodyReader {
+  const decoder = wire.decoder(answer)
   const contentType = String(headers['content-type'] ?? '')
-  const framing = framingFor(contentType, streamed, (data, event) => {
+  const onFrame = (data: string, event: string) => {
     if (!answer.ended) decoder.frame(data, event)
-  })
+  }
+  const framing = framingFor(contentType, streamed, onFrame, wire.streamFraming)
   if (framing) {
     return {
       write: (chunk) => framing.write(chunk),

@@ -42,6 +42,7 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
         request: connection.request('POST', encoded, attempt, ask.traceparent),
         clock: connection.clock,
         provider: settings.name,
+        assumed: settings.assumed ?? false,
         model,
         streamed,
         timeouts: settings.timeout,
@@ -51,7 +52,7 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
         accept(headers) {
           attempt.status = 200
           replyHeaders = headers
-          return bodyReader(wire.chat.decoder(answer), headers, streamed, () => connection.malformed(model), answer)
+          return bodyReader(wire.chat, headers, streamed, () => connection.malformed(model), answer)
         },
         refuse(status, headers, body) {
           attempt.status = status

@@ -5,6 +5,7 @@ import { GatewayError, unsupported } from '../domain/error.ts'
 import type { Ask, ModelFacts } from '../domain/ports.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
 import type { ProviderSettings, UpstreamRequest, VendorError, Wire, WireContext } from './define.ts'
+import { namesOf } from './names.ts'
 import { failedReply, toldError } from './status.ts'
 import type { HttpHeaders, HttpRequest, Upstream } from './upstream.ts'
 
@@ -73,12 +74,13 @@ export class Connection {
   ): WireContext & { readonly stream: boolean; readonly defaults: Defaults } {
     const { settings } = this
     const { providerOptions } = ask.request
+    const named = [settings.name, ...namesOf(settings.kind)].find((name) => Object.hasOwn(providerOptions, name))
     return {
       model: ask.model,
       stream,
       defaults: ask.defaults,
       options: settings.options,
-      extra: providerOptions[settings.name] ?? providerOptions[settings.kind.kind] ?? {},
+      extra: (named !== undefined && providerOptions[named]) || {},
       leaveOut(field, why) {
         if ('strict' in ask.request && ask.request.strict) throw unsupported(field, why)
         ask.context.trail.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)

@@ -15,12 +15,16 @@ import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Par
 export interface ProviderKind {
   /** As in the configuration's `kind`. */
   readonly kind: string
+  /** Other names that mean the same, wherever a kind or a provider is named. */
+  readonly alsoKnownAs?: readonly string[]
   /** How it is spoken to over HTTP; undefined for a kind that makes its provider itself. */
   readonly wire?: Wire
   /** Makes a provider that needs no wire. */
   create?(settings: ProviderSettings, clock: Clock): Provider
   /** Where the vendor is reached; undefined when it has no fixed address and must be told. */
   readonly baseUrl?: string
+  /** Makes a base URL of what the variables of the address hold, where that need not be one. */
+  readAddress?(value: string): string
   /** How a key is sent; undefined for servers that ask for none. */
   readonly key?: KeyHeader
   /** Whether it can only be used with a key. Default: yes, where `key` is given. */
@@ -35,6 +39,8 @@ export interface ProviderKind {
   }
   /** Whether it runs on the operator's own machines: a missing model is to be pulled, calls cost nothing. */
   readonly local?: boolean
+  /** Whether it is expected at its `baseUrl` where nothing says which providers to use. */
+  readonly assumed?: boolean
   /** The vendor's id in the price tables; undefined when they do not hold it. */
   readonly prices?: string
   readonly capabilities: readonly Capability[]
@@ -81,6 +87,8 @@ export interface ChatWire {
     context: WireContext & { readonly stream: boolean; readonly defaults: Defaults },
   ): UpstreamRequest
   decoder(sink: ChatSink): ChatDecoder
+  /** How a stream is cut into frames where its content type does not say. Default: server-sent events. */
+  readonly streamFraming?: 'sse' | 'ndjson'
 }
 
 export interface EmbedWire {
@@ -92,7 +100,7 @@ export interface EmbedWire {
 }
 
 export interface ModelsWire {
-  request(options: Readonly<Record<string, unknown>>): { readonly path: string }
+  request(options: Readonly<Record<string, unknown>>): Pick<UpstreamRequest, 'path' | 'headers'>
   /** Model ids. Throws UPSTREAM_MALFORMED. */
   decode(body: unknown): readonly string[]
 }
@@ -122,8 +130,8 @@ export interface ChatDecoder {
 export interface ChatSink {
   /** The vendor's id of the answer and the model that it says it used. What is not a text, or empty, is ignored. */
   identify(id: unknown, model: unknown): void
-  /** Empty texts are ignored. */
-  text(text: string): void
+  /** Empty texts are ignored, unless they are signed: `signature` proves the text since the last one. */
+  text(text: string, signature?: string): void
   /** `index` counts the blocks of reasoning from 0 without a gap. */
   reasoning(index: number, piece: ReasoningPiece): void
   /** `index` counts the calls from 0 without a gap. A call that gets no id from the vendor gets one here. */
@@ -191,6 +199,8 @@ export interface ProviderSettings {
   readonly timeout: Timeouts
   /** Whether Chat, too, is streamed by the vendor. */
   readonly streamUnary: boolean
+  /** Whether nobody has asked for it: it is expected at its usual address. */
+  readonly assumed?: boolean
   /** Fields of the kind's own. */
   readonly options: Readonly<Record<string, unknown>>
 }

@@ -74,9 +74,14 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
       const told = connection.wire.readError(body)
       return told ? connection.told(model, told, headers) : malformed.at(attempt.provider, model)
     })
-    if (reply.vectors.length !== inputs.length) throw connection.malformed(model)
+    if (reply.vectors.length !== inputs.length || isOfOtherLength(reply, request)) throw connection.malformed(model)
     return reply
   }
+}
+
+/** Some servers pass over a field that they do not know. */
+function isOfOtherLength({ vectors }: EmbedReply, { dimensions }: EmbedRequest): boolean {
+  return dimensions !== undefined && vectors.some((vector) => vector.length !== dimensions)
 }
 
 /** What holds no vectors may tell a failure. */

@@ -21,6 +21,8 @@ export interface ExchangeOptions {
   /** For messages. */
   readonly provider: string
   readonly model: string
+  /** Whether nobody has configured the provider. For messages, too. */
+  readonly assumed: boolean
   /** Whether the reply is asked for as a stream: then first token and idle time are limited. */
   readonly streamed: boolean
   readonly timeouts: Timeouts
@@ -144,13 +146,13 @@ export class Exchange implements Source, HttpReplyHandler {
   }
 
   fail(cause: Error): void {
-    const { provider, model } = this.#options
+    const { provider, model, assumed } = this.#options
     const received = this.#phase !== 'before reply'
     this.#close()
     this.#reader.fail(
       this.#committed
         ? this.#error('UPSTREAM_STREAM_TRUNCATED', 'broke off its answer', { cause })
-        : networkError(provider, model, cause, received),
+        : networkError({ provider, model, assumed }, cause, received),
     )
   }
 

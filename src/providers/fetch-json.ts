@@ -28,6 +28,7 @@ export function fetchJson(
         request,
         clock,
         provider: settings.name,
+        assumed: settings.assumed ?? false,
         model,
         streamed: false,
         timeouts: settings.timeout,

@@ -72,7 +72,8 @@ function tooLong(): GatewayError {
 }
 
 /**
- * Server-sent events. `id`, `retry` and comments are passed over.
+ * Server-sent events. `id`, `retry` and comments are passed over. A JSON object that stands bare in
+ * the stream is told as a last frame: so Google ends a stream that fails.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export class SseFraming implements Framing {
@@ -81,6 +82,8 @@ export class SseFraming implements Framing {
   #first = true
   #data: string | undefined
   #event = ''
+  /** What stands outside of the format, from its first brace on. */
+  #stray = ''
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame
@@ -95,6 +98,7 @@ export class SseFraming implements Framing {
     if (rest) this.#line(rest)
     // Some servers leave out the last blank line. What a break cut in half is dropped: it must not pass for an event.
     if (this.#data !== undefined && isWhole(this.#data)) this.#dispatch()
+    if (this.#stray !== '' && isWhole(this.#stray)) this.#onFrame(this.#stray, '')
   }
 
   #line(raw: string): void {
@@ -106,7 +110,14 @@ export class SseFraming implements Framing {
       this.#append(value(line, 5))
     } else if (line.startsWith('event:')) {
       this.#event = value(line, 6)
+    } else if (line.startsWith('{') || this.#stray !== '') {
+      this.#keepStray(line)
     }
+  }
+
+  #keepStray(line: string): void {
+    if (this.#stray.length + line.length > MAX_LINE) throw tooLong()
+    this.#stray += `${line}\n`
   }
 
   #append(data: string): void {
@@ -161,10 +172,19 @@ export class NdjsonFraming implements Framing {
   }
 }
 
-/** How a streamed reply is cut, by its content type; undefined for a reply that is one JSON body. */
-export function framingFor(contentType: string, streamed: boolean, onFrame: OnFrame): Framing | undefined {
+/**
+ * How a streamed reply is cut, by its content type; undefined for a reply that is one JSON body. `usual` is how this
+ * vendor's streams are cut: Ollama's cloud calls its lines of JSON `application/json`.
+ */
+export function framingFor(
+  contentType: string,
+  streamed: boolean,
+  onFrame: OnFrame,
+  usual: 'sse' | 'ndjson' = 'sse',
+): Framing | undefined {
   if (contentType.includes('event-stream')) return new SseFraming(onFrame)
   if (contentType.includes('ndjson') || contentType.includes('jsonl')) return new NdjsonFraming(onFrame)
+  if (streamed && usual === 'ndjson' && !contentType.includes('html')) return new NdjsonFraming(onFrame)
   const told = contentType.includes('json') || contentType.includes('html')
   return streamed && !told ? new SseFraming(onFrame) : undefined
 }

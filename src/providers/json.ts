@@ -46,3 +46,10 @@ export function jsonOf(value: unknown): string {
     return ''
   }
 }
+
+/** The JSON text of an object some of whose fields, `texts`, are JSON texts already. They stay as they are. */
+export function objectJson(fields: JsonFields, texts: Readonly<Record<string, string>>): string {
+  const written = JSON.stringify(fields).slice(1, -1)
+  const given = Object.entries(texts).map(([name, text]) => `${JSON.stringify(name)}:${text}`)
+  return `{${[written, ...given].filter((members) => members !== '').join(',')}}`
+}

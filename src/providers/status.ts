@@ -41,6 +41,8 @@ interface Row {
 
 const CLIENT_ERROR = [400, 413, 422]
 const KEY_ADVICE = 'Check the key of this provider.'
+const ASSUMED_ADVICE =
+  'It is assumed, not configured: start it, set a key such as OPENAI_API_KEY, or write providers in a gateway.yaml.'
 const RATE_ADVICE = 'Wait, or add keys or fallback targets.'
 /** In ms. */
 const OVERLOAD_WAIT = 1_000
@@ -58,7 +60,7 @@ const table: readonly Row[] = [
     reason: 'CONTEXT_LENGTH_EXCEEDED',
     status: CLIENT_ERROR,
     message:
-      /(maximum|exceed\w*|larger than|available|model's|longer than)[^.]{0,60}\b(context|prompt) (length|window|size)|maximum context|context (length|window|size) (is|of|exceeded)|prompt is too long|(input|prompt) token count[^.]{0,40}exceed|too many (input )?tokens|reduce the length of the (messages|input|prompt)/i,
+      /(maximum|exceed\w*|larger than|available|model's|longer than)[^.]{0,60}\b(context|prompt) (length|window|size)|maximum context|context (length|window|size) (is|of|exceeded)|exceed context limit|prompt is too long|(input|prompt) token count[^.]{0,40}exceed|too many (input )?tokens|reduce the length of the (messages|input|prompt)/i,
     fallback: true,
     advice: 'Shorten the conversation or ask a model with a larger context.',
   },
@@ -69,6 +71,12 @@ const table: readonly Row[] = [
     advice: "The vendor's content filter refused the request.",
   },
   {
+    reason: 'CONTENT_FILTERED',
+    status: [400],
+    message: /blocked by content filtering policy/i,
+    advice: "The vendor's content filter blocked the answer.",
+  },
+  {
     reason: 'UPSTREAM_QUOTA_EXHAUSTED',
     status: [400, 402, 403, 429],
     code: /insufficient_quota|credit_balance_exhausted|billing_hard_limit|exceeded_current_quota|quota_exceeded/,
@@ -76,10 +84,19 @@ const table: readonly Row[] = [
     advice: "The account's quota is spent: check its plan and billing.",
   },
   {
+    // Google speaks of a spent quota where a limit by the minute was reached.
+    reason: 'UPSTREAM_RATE_LIMITED',
+    status: [429],
+    code: /RESOURCE_EXHAUSTED/,
+    retry: true,
+    fallback: true,
+    advice: RATE_ADVICE,
+  },
+  {
     reason: 'UPSTREAM_QUOTA_EXHAUSTED',
     status: [400, 403, 429],
     message:
-      /credit balance is too low|insufficient (credits|balance|quota)|exceeded your current quota, please check your plan/i,
+      /credit balance is too low|insufficient (credits|balance|quota)|exceeded your current quota, please check your plan|reached your specified (\w+ )?API usage limits/i,
     fallback: true,
     advice: "The account's quota is spent: check its plan and billing.",
   },
@@ -98,7 +115,28 @@ const table: readonly Row[] = [
     fallback: true,
     advice: KEY_ADVICE,
   },
+  {
+    reason: 'UPSTREAM_CREDENTIALS',
+    status: [403],
+    message: /unregistered callers|api key was reported as leaked/i,
+    fallback: true,
+    advice: KEY_ADVICE,
+  },
+  {
+    reason: 'UPSTREAM_BILLING',
+    status: [400],
+    code: /FAILED_PRECONDITION/,
+    fallback: true,
+    advice: 'The vendor does not serve this account from here: check its billing and region.',
+  },
   { reason: 'UPSTREAM_BILLING', status: [402], fallback: true, advice: "Check the account's billing." },
+  {
+    reason: 'UPSTREAM_FORBIDDEN',
+    status: [400],
+    message: /organization has been disabled/i,
+    fallback: true,
+    advice: 'The vendor has disabled the account.',
+  },
   {
     reason: 'UPSTREAM_FORBIDDEN',
     status: [403],
@@ -124,6 +162,24 @@ const table: readonly Row[] = [
     status: [404, 410],
     fallback: true,
     advice: 'The vendor does not know this model or deployment: check its id and base_url.',
+  },
+  {
+    // Which models can do what is known to the server alone.
+    reason: 'UNSUPPORTED',
+    status: [400],
+    kind: 'ollama',
+    message: /does not support/,
+    fallback: true,
+    advice: 'This model cannot do what the call asks of it: tools, images, thinking or embeddings.',
+  },
+  {
+    reason: 'UPSTREAM_INVALID_REQUEST',
+    status: [400],
+    kind: 'anthropic',
+    message: /invalid `?signature`? in `?thinking`? block/i,
+    fallback: true,
+    advice:
+      'It refuses the reasoning of an earlier answer: it is of another vendor, or the conversation before it has changed. Leave it out.',
   },
   { reason: 'UPSTREAM_TRANSIENT', status: [408, 409], retry: true, fallback: true, advice: 'Try again.' },
   { reason: 'REQUEST_TOO_LARGE', status: [413], advice: 'Send less: the vendor refuses requests of this size.' },
@@ -254,6 +310,7 @@ const statusByType: readonly (readonly [RegExp, number])[] = [
   [/billing/, 402],
   [/permission/, 403],
   [/not_found/, 404],
+  [/request_too_large/, 413],
   [/rate_limit|quota|resource_exhausted/i, 429],
   [/overloaded|unavailable|capacity/i, 503],
   [/invalid_request|bad_request|content_filter|context_length|tool_use_failed/, 400],
@@ -269,13 +326,22 @@ function statusOf(error: VendorError): number | undefined {
   return statusByType.find(([type]) => type.test(words))?.[1]
 }
 
+/** Whom a connection was to. */
+interface Peer {
+  readonly provider: string
+  readonly model: string
+  /** Whether nobody has configured it. */
+  readonly assumed: boolean
+}
+
 /** The error that a broken connection means. `received`: whether any byte of a reply had come. */
-export function networkError(provider: string, model: string, cause: Error, received: boolean): GatewayError {
+export function networkError({ provider, model, assumed }: Peer, cause: Error, received: boolean): GatewayError {
   const name = `${provider}/${model}`
   const facts = { provider, model, cause, fallback: true }
   const code = codeOf(cause)
   if (/^(ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(code)) {
-    const message = `${name} cannot be reached (${code}). Check base_url.`
+    const advice = assumed ? ASSUMED_ADVICE : 'Check base_url.'
+    const message = `${name} cannot be reached (${code}). ${advice}`
     return new GatewayError('UPSTREAM_UNREACHABLE', message, { ...facts, retryAfter: UNREACHABLE_WAIT })
   }
   if (/^(CERT_|ERR_TLS|ERR_SSL|UNABLE_TO_|DEPTH_ZERO|SELF_SIGNED|HOSTNAME_MISMATCH|EPROTO)/.test(code)) {

@@ -91,7 +91,10 @@ describe('a working directory', () => {
     expect(read({}, { LLM_GATEWAY_CONFIG: join(directory, 'etc/a.yaml') }).config?.server.drain).toBe(1000)
     expect(read().config).toMatchObject({
       server: { drain: 2000 },
-      providers: [{ name: 'groq', keys: ['from-dotenv'] }],
+      providers: [
+        { name: 'groq', keys: ['from-dotenv'] },
+        { name: 'ollama', assumed: true },
+      ],
     })
   })
 
@@ -110,9 +113,9 @@ describe('a working directory', () => {
 
   it('without .env, or with a folder of that name, is fine', () => {
     rmSync(join(directory, '.env'))
-    expect(read().config?.providers).toEqual([])
+    expect(read().config?.providers).toMatchObject([{ name: 'ollama', keys: [] }])
     mkdirSync(join(directory, '.env'))
-    expect(read().config?.providers).toEqual([])
+    expect(read().config?.providers).toMatchObject([{ name: 'ollama', keys: [] }])
   })
 })
 

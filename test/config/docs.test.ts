@@ -6,7 +6,7 @@ import { knownVariables, loadConfig } from '../../src/config/load.ts'
 import { ownVariables } from '../../src/config/providers.ts'
 import { fileSchema, oldProviderShape, providerShape } from '../../src/config/schema.ts'
 import { unenforcedVariables, unusedVariables } from '../../src/config/unused.ts'
-import { kinds } from '../../src/providers/index.ts'
+import { kinds, namesOf } from '../../src/providers/index.ts'
 
 const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
 /** What the page writes as code. */
@@ -49,7 +49,7 @@ it.each([...new Set(fileKeys)])('the page names the key %s', (key) => {
   expect(named).toContain(key)
 })
 
-const general = new Set(kinds.flatMap(({ kind }) => Object.values(ownVariables(kind))))
+const general = new Set(kinds.flatMap(namesOf).flatMap((name) => Object.values(ownVariables(name))))
 const variables = [
   ...knownVariables(kinds).filter((name) => !general.has(name)),
   ...[...unusedVariables, ...unenforcedVariables].flatMap(({ names }) => names),
@@ -67,7 +67,7 @@ it.each(Object.keys(flagReaders))('the page names the flag --%s', (name) => {
   expect(named).toContain(`--${name}`)
 })
 
-it.each(kinds.map(({ kind }) => kind))('the page names the kind %s', (kind) => {
+it.each(kinds.flatMap(namesOf))('the page names the kind %s', (kind) => {
   expect(named).toContain(kind)
 })
 

@@ -256,6 +256,8 @@ describe('with the real providers', () => {
   const base = {
     OPENAI_API_KEY: 'o',
     GROQ_API_KEY: 'g',
+    ANTHROPIC_API_KEY: 'a',
+    GOOGLE_API_KEY: 'g',
     AZURE_OPENAI_API_KEY: 'a',
     AZURE_OPENAI_ENDPOINT: 'https://x',
     DMR_BASE_URL: 'http://d',

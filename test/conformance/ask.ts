@@ -9,7 +9,7 @@ import {
   EmbedRequestSchema,
   Role,
 } from '../../src/domain/types.ts'
-import type { Case } from './cases.ts'
+import { type Case, modelIds } from './cases.ts'
 import type { ConformanceClient, RpcError, StreamResult } from './client.ts'
 
 /** What the gateway made of a recorded reply. */
@@ -57,12 +57,18 @@ async function embed(client: ConformanceClient, provider: string, recorded: Case
   return { vectors: embeddings.map(({ values }) => values), usage, responseModel: route?.responseModel ?? '' }
 }
 
-async function listModels(client: ConformanceClient, provider: string): Promise<Outcome> {
+/** The gateway adds the provider's default model where the vendor does not list it. */
+async function listModels(client: ConformanceClient, provider: string, { expected }: Case): Promise<Outcome> {
   const result = await client.listModels(provider)
   if ('error' in result) return result
   const { models, unavailable } = result.value
   if (unavailable.length > 0) throw new Error(`the list is not available: ${unavailable[0]?.message}`)
-  return { models: models.map(({ model }) => model) }
+  const listed = modelIds(expected)
+  return {
+    models: models
+      .filter(({ model, defaultModel }) => !defaultModel || listed.includes(model))
+      .map(({ model }) => model),
+  }
 }
 
 /** A small question, with the tools that the recorded answer calls. */

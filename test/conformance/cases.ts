@@ -30,6 +30,8 @@ export interface Expected {
   readonly refusal?: string
   readonly tool_calls?: readonly ExpectedCall[]
   readonly finish_reason?: { readonly raw: string | null; readonly mapped: string | null }
+  /** Why the vendor did not answer the question at all. */
+  readonly prompt_block_reason?: string
   readonly usage?: Readonly<Record<UsageField, number | null>> | null
   readonly id?: string | null
   readonly model?: string | null
@@ -55,6 +57,11 @@ export interface ExpectedCall {
 }
 
 export type UsageField = 'input' | 'output' | 'cached_input' | 'cache_write' | 'reasoning' | 'total'
+
+/** The ids of a list of models, sorted. Gemini's have a prefix, which the gateway takes off. */
+export function modelIds({ models = [] }: Expected): readonly string[] {
+  return models.map((id) => id.replace(/^models\//, '')).sort()
+}
 
 /** Every case of a corpus, in the order of their names: each folder with a `meta.json`, two levels down. */
 export function readCases(corpus: string): Case[] {

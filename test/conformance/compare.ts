@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { FinishReason, type ToolCall, type Usage } from '../../src/domain/types.ts'
 import type { Outcome } from './ask.ts'
-import type { Case, Expected, ExpectedCall } from './cases.ts'
+import { type Case, type Expected, type ExpectedCall, modelIds } from './cases.ts'
 import { reasonsFor } from './reasons.ts'
 
 /** What differs between what a case expects and what the gateway made of it. */
@@ -16,7 +16,7 @@ export function compare(recorded: Case, outcome: Outcome, local: boolean): strin
   if (result === 'chat') compareFinish(recorded.expected, outcome, differences)
   if (result === 'chat' || result === 'embeddings') compareUsage(recorded.expected, outcome.usage, differences)
   if (result === 'embeddings') compareVectors(recorded.expected, outcome, differences)
-  if (result === 'models') differences.check('models', recorded.expected.models ?? [], outcome.models)
+  if (result === 'models') differences.check('models', modelIds(recorded.expected), outcome.models)
   return differences.found
 }
 
@@ -64,7 +64,7 @@ function compareAnswer({ api, expected }: Case, { chat }: Outcome, differences: 
   differences.check('text', expected.text ?? '', message?.content ?? '')
   differences.check('reasoning', expected.reasoning ?? '', reasoning.map(({ text }) => text).join(''))
   differences.check('refusal', expected.refusal ?? '', message?.refusal ?? '')
-  const signed = [...reasoning, ...calls].filter(({ signature }) => signature !== '').length
+  const signed = [...reasoning, ...calls, ...(message?.parts ?? [])].filter(({ signature }) => signature !== '').length
   if (expected.reasoning_signatures !== undefined)
     differences.check('signatures', expected.reasoning_signatures, signed)
   const redacted = reasoning.filter((block) => block.redacted !== '').length
@@ -97,11 +97,11 @@ function sameArguments(expected: ExpectedCall, got: string, api: string): boolea
 }
 
 function compareFinish(
-  { finish_reason: reason, id, model }: Expected,
+  { finish_reason: reason, prompt_block_reason: blocked, id, model }: Expected,
   { chat }: Outcome,
   differences: Differences,
 ): void {
-  differences.check('raw finish reason', reason?.raw ?? '', chat?.rawFinishReason)
+  differences.check('raw finish reason', reason?.raw ?? blocked ?? '', chat?.rawFinishReason)
   const promoted = reason?.mapped === 'stop' && (chat?.message?.toolCalls.length ?? 0) > 0
   const mapped = promoted ? 'tool_calls' : (reason?.mapped ?? 'other')
   differences.check('finish reason', mapped, FinishReason[chat?.finishReason ?? 0]?.toLowerCase())

@@ -137,7 +137,7 @@ describe('SIGTERM', () => {
 })
 
 test('without providers the gateway starts, takes no calls, and says what to set', async () => {
-  const gateway = await startGateway({})
+  const gateway = await startGateway({ yaml: 'providers: {}' })
   const client = new GrpcClient(gateway.grpc)
   const check = (service: string) => client.unary(HealthCheckService.method.check, { service })
   expect((await check('')).value?.status).toBe(ServingStatus.NOT_SERVING)

@@ -141,3 +141,28 @@ describe('a call is refused, with what to do,', () => {
     await expect(targetsOf({}, empty)).rejects.toMatchObject({ reason: 'NO_PROVIDERS' })
   })
 })
+
+describe('a provider with another name', () => {
+  const gemini = { ...provider('gemini', 'flash', ['pro']), alsoKnownAs: ['google'] }
+  const directory: Directory = {
+    ...DIRECTORY,
+    providers: [gemini],
+    aliases: [{ name: 'smart', targets: [{ target: 'google/pro' }] }],
+    priority: ['gemini'],
+  }
+
+  test.each([
+    [{ provider: 'google' }, ['gemini/flash']],
+    [{ provider: 'google', model: 'google/pro' }, ['gemini/pro']],
+    [{ provider: 'gemini', model: 'google/pro' }, ['gemini/pro']],
+    [{ model: 'google/other' }, ['gemini/other']],
+    [{ model: 'smart' }, ['gemini/pro']],
+  ])('is found by it: %j', async (request, targets) => {
+    expect(await addresses(request, directory)).toEqual(targets)
+  })
+
+  test('leaves it to the provider whose own name it is', async () => {
+    const both = { ...directory, providers: [gemini, provider('google', 'mine')] }
+    expect(await addresses({ provider: 'google' }, both)).toEqual(['google/mine'])
+  })
+})

@@ -98,6 +98,25 @@ test.each([
   )
 })
 
+describe('an object that stands bare in a stream of events', () => {
+  const bare = '{\n  "error": {\n    "code": 503\n  }\n}'
+
+  test.each([
+    ['at its end', `data: a\n\n${bare}`],
+    ['with a line after it', `data: a\r\n\r\n${bare.replaceAll('\n', '\r\n')}\r\n`],
+    ['right after an event', `data: a\n\n${bare}\n\n`],
+  ])('is its last frame: %s', (_, body) => {
+    const [first, last, ...more] = sse(body)
+    expect([first, more]).toEqual([['a', ''], []])
+    expect(JSON.parse(last?.[0] ?? '')).toEqual({ error: { code: 503 } })
+  })
+
+  test('is dropped where a break cut it, like anything else outside of the format', () => {
+    expect(sse(`data: a\n\n${bare.slice(0, -1)}`)).toEqual([['a', '']])
+    expect(sse('data: a\n\nnonsense\n')).toEqual([['a', '']])
+  })
+})
+
 describe('limits', () => {
   const longest = Buffer.alloc(MAX_LINE - 6, 'x')
 
@@ -122,6 +141,21 @@ describe('limits', () => {
     expect(() => framesOf((onFrame) => new SseFraming(onFrame), lines)).toThrow(/1 MiB/)
   })
 })
+
+test.each([
+  ['application/json', true, NdjsonFraming],
+  ['', true, NdjsonFraming],
+  ['application/json', false, undefined],
+  ['text/html', true, undefined],
+  ['text/event-stream', true, SseFraming],
+])(
+  'of a vendor whose streams are lines of JSON, a reply of type %j to a call that was streamed: %s',
+  (contentType, streamed, expected) => {
+    const framing = framingFor(contentType, streamed, () => {}, 'ndjson')
+    if (expected) expect(framing).toBeInstanceOf(expected)
+    else expect(framing).toBeUndefined()
+  },
+)
 
 test.each([
   ['text/event-stream; charset=utf-8', false, SseFraming],

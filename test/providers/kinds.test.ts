@@ -5,14 +5,15 @@ import { systemClock } from '../../src/domain/clock.ts'
 import { Capability } from '../../src/domain/types.ts'
 import { Connection } from '../../src/providers/connection.ts'
 import { createHttpProvider } from '../../src/providers/http-provider.ts'
-import { kindNamed, kinds } from '../../src/providers/index.ts'
+import { kindNamed, kinds, namesOf } from '../../src/providers/index.ts'
 import { createUpstream } from '../../src/providers/upstream.ts'
 import { contextOf, encodeChat, wireOf } from '../support/encode.ts'
 import { startVendor, type VendorServer } from '../support/vendor-server.ts'
 
 describe('every kind', () => {
-  it('has a name of its own', () => {
-    expect(new Set(kinds.map(({ kind }) => kind)).size).toBe(kinds.length)
+  it('has names of its own', () => {
+    const names = kinds.flatMap(namesOf)
+    expect(new Set(names).size).toBe(names.length)
   })
 
   const priced = kinds.filter(({ prices }) => prices !== undefined)
@@ -40,6 +41,8 @@ it.each([
   ['azure', 'AZURE_OPENAI_API_KEY'],
   ['groq', 'GROQ_API_KEY'],
   ['xai', 'XAI_API_KEY'],
+  ['gemini', 'GEMINI_API_KEY'],
+  ['google', 'GOOGLE_API_KEY'],
 ])('%s takes its key from %s', (kind, variable) => {
   expect(kindNamed(kind)?.environment.keys).toContain(variable)
 })

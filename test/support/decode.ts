@@ -5,7 +5,7 @@ import type { GatewayError } from '../../src/domain/error.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import { foldChat } from '../../src/domain/fold.ts'
 import { Trail } from '../../src/domain/trail.ts'
-import { type ChatEvent, ChatRequestSchema, type ChatResponse } from '../../src/domain/types.ts'
+import { type ChatEvent, ChatRequestSchema, type ChatResponse, type Usage } from '../../src/domain/types.ts'
 import { Answer } from '../../src/providers/answer.ts'
 import type { ChatDecoder, Wire } from '../../src/providers/define.ts'
 import { framingFor } from '../../src/providers/frames.ts'
@@ -19,6 +19,8 @@ export interface Decoded {
   readonly response: ChatResponse | undefined
   readonly error: GatewayError | undefined
   readonly warnings: readonly string[]
+  /** What is known of it in the end, whatever the ending. */
+  readonly usage: Usage | undefined
 }
 
 /** Decodes a reply that is one JSON body. */
@@ -29,7 +31,8 @@ export function decodeWhole(wire: Wire, body: unknown): Promise<Decoded> {
 /** Decodes a streamed reply, in the chunks in which it arrives, to the end of its connection. */
 export function decodeStream(wire: Wire, chunks: readonly Buffer[]): Promise<Decoded> {
   return decode(wire, (decoder) => {
-    const framing = framingFor('text/event-stream', true, (data, event) => decoder.frame(data, event))
+    const onFrame = (data: string, event: string) => decoder.frame(data, event)
+    const framing = framingFor('', true, onFrame, wire.chat.streamFraming)
     for (const chunk of chunks) framing?.write(chunk)
     framing?.end()
     decoder.end()
@@ -41,6 +44,11 @@ export function sse(...chunks: readonly unknown[]): Buffer {
   return Buffer.from(
     chunks.map((chunk) => `data: ${typeof chunk === 'string' ? chunk : JSON.stringify(chunk)}\n\n`).join(''),
   )
+}
+
+/** The bytes of a stream with these lines, each given as JSON or as the text itself. */
+export function ndjson(...lines: readonly unknown[]): Buffer {
+  return Buffer.from(lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
 }
 
 async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise<Decoded> {
@@ -83,5 +91,5 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
   })
   feed(wire.chat.decoder(answer))
   const response = stream && !ending ? await foldChat(stream) : undefined
-  return { events, response, error: ending, warnings: trail.warnings }
+  return { events, response, error: ending, warnings: trail.warnings, usage: trail.usage }
 }

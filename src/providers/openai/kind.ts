@@ -27,6 +27,8 @@ export const openAiDialect: OpenAiDialect = {
   contentSpelling: 'openai',
   imagesBack: false,
   thoughtSignatures: false,
+  // It refuses longer ones, and some servers make them.
+  toolCallId: /^[\s\S]{1,40}$/,
   tools: true,
   toolRequired: 'required',
   formats: ['json_object', 'json_schema'],
@@ -44,14 +46,26 @@ function openAiQuirks(model: string): ModelQuirks {
   const oSeries = /(^|[:/])o[1-9]/.test(model)
   const reasons = oSeries || /(^|[:/])gpt-([5-9]|1\d)(?!\d)(?!.*-chat)/.test(model)
   if (!reasons) return { efforts: {} }
-  return { maxTokens: 'max_completion_tokens', refused: oSeries ? [...sampling, 'parallel_tool_calls'] : sampling }
+  return {
+    maxTokens: 'max_completion_tokens',
+    refused: oSeries ? [...sampling, 'parallel_tool_calls'] : sampling,
+    efforts: openAiEfforts(model),
+  }
 }
 
-const { embed: _ownEmbeddings, ...withoutEmbeddings } = openAiDialect
+/** `none` came with gpt-5.1, and `minimal` was gpt-5's alone. https://platform.openai.com/docs/guides/reasoning */
+function openAiEfforts(model: string): Efforts {
+  const [, version, variant = ''] = /gpt-(\d+(?:\.\d+)?)(?:-(pro|codex))?/.exec(model) ?? []
+  if (version === undefined || variant === 'codex') return { ...LOW_TO_HIGH, [MINIMAL]: 'low' }
+  if (version !== '5') return { ...LOW_TO_HIGH, [MINIMAL]: 'low', [NONE]: 'none' }
+  return variant === 'pro' ? { [HIGH]: 'high' } : { ...LOW_TO_HIGH, [MINIMAL]: 'minimal' }
+}
+
+const { embed: _ownEmbeddings, toolCallId: _ownIds, ...shared } = openAiDialect
 
 /** What the rest of the family has in common: no embeddings, and nothing that only OpenAI knows. */
 export const familyDialect: OpenAiDialect = {
-  ...withoutEmbeddings,
+  ...shared,
   developerRole: false,
   refusals: false,
   content: ['image'],

@@ -10,7 +10,7 @@ export function imagePart(image: unknown): Part | undefined {
   const media = data
     ? mediaOf({ case: 'data', value: Buffer.from(url.slice(data[0].length), 'base64') }, data[1] ?? '')
     : mediaOf({ case: 'url', value: url }, '')
-  return { $typeName: 'llmgateway.v1.Part', content: { case: 'image', value: media } }
+  return { $typeName: 'llmgateway.v1.Part', signature: '', content: { case: 'image', value: media } }
 }
 
 /** A sound that the model made, joined from its pieces. https://platform.openai.com/docs/guides/audio */
@@ -32,7 +32,7 @@ export class Sound {
     const media = mediaOf({ case: 'data', value: bytes }, soundType(bytes), this.#transcript)
     this.#pieces = []
     this.#transcript = ''
-    return { $typeName: 'llmgateway.v1.Part', content: { case: 'audio', value: media } }
+    return { $typeName: 'llmgateway.v1.Part', signature: '', content: { case: 'audio', value: media } }
   }
 }
 

@@ -15,6 +15,7 @@ export function encodeMessages(
   return messages.map((message, index) => {
     const at = `messages[${index}]`
     const fields = encodeMessage(message, at, dialect)
+    leaveOutForeign(message.reasoning, at, dialect, leaveOut)
     if (message.name !== '' && message.role !== Role.TOOL) {
       if (dialect.names) fields['name'] = message.name
       else leaveOut(`${at}.name`, 'the vendor has no names of participants')
@@ -52,6 +53,10 @@ function plainText(message: Message, at: string): string {
 
 function isText(part: Part): boolean {
   return part.content.case === 'text'
+}
+
+function isImage(part: Part): boolean {
+  return part.content.case === 'image'
 }
 
 /** `content` beside parts is their text joined, or the text of an answer that is sent back. */
@@ -130,7 +135,10 @@ function encodeAssistant(message: Message, at: string, dialect: OpenAiDialect): 
   return fields
 }
 
-/** Null where there is nothing to say, as the API itself answers then. Of a sound that the model made, what it said. */
+/**
+ * Null beside calls, images or a refusal where there is nothing else to say, as the API itself answers then; elsewhere it
+ * refuses null. Of a sound that the model made, what it said.
+ */
 function assistantText(message: Message, at: string, dialect: OpenAiDialect): string | null {
   let text = textOf(message)
   if (message.refusal !== '' && !dialect.refusals) text += message.refusal
@@ -140,7 +148,9 @@ function assistantText(message: Message, at: string, dialect: OpenAiDialect): st
       throw unsupported(`${at}.parts[${index}]`, 'the target takes only text in an earlier answer')
     }
   }
-  return text === '' ? null : text
+  const isSilent =
+    message.toolCalls.length > 0 || message.parts.some(isImage) || (message.refusal !== '' && dialect.refusals)
+  return text === '' && isSilent ? null : text
 }
 
 function encodeCall(call: ToolCall, dialect: OpenAiDialect): Fields {
@@ -186,6 +196,21 @@ function replayReasoning(fields: Fields, blocks: readonly Reasoning[], dialect: 
       break
     default:
       dialect.replay satisfies never
+  }
+}
+
+/** Tells what another vendor wrote for itself. */
+function leaveOutForeign(
+  blocks: readonly Reasoning[],
+  at: string,
+  { replay }: OpenAiDialect,
+  leaveOut: (field: string, why: string) => void,
+): void {
+  if (replay === 'reasoning_details') return
+  for (const [index, { signature, redacted }] of blocks.entries()) {
+    const field = `${at}.reasoning[${index}]`
+    if (redacted !== '') leaveOut(field, 'only the vendor that encrypted it can read it')
+    else if (signature !== '' && replay === undefined) leaveOut(field, 'the vendor takes no reasoning back')
   }
 }
 

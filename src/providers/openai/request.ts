@@ -10,11 +10,13 @@ import {
   ToolChoiceMode,
 } from '../../domain/types.ts'
 import type { UpstreamRequest, WireContext } from '../define.ts'
-import type { ModelQuirks, OpenAiDialect, TuningField } from './dialect.ts'
+import type { Efforts, ModelQuirks, OpenAiDialect, TuningField } from './dialect.ts'
 import { encodeMessages } from './messages.ts'
 
 type Context = WireContext & { readonly stream: boolean; readonly defaults: Defaults }
 type Fields = Record<string, unknown>
+
+const { MINIMAL, LOW } = ReasoningEffort
 
 /**
  * The request for one answer. Throws UNSUPPORTED for content, tools and formats that the vendor cannot carry.
@@ -111,10 +113,20 @@ function addThinking(
   }
   if (amount?.case === undefined) return
   const effort = amount.case === 'effort' ? amount.value : ReasoningEffort.NONE
-  const word = (quirks.efforts ?? dialect.efforts)[effort]
-  if (word === undefined) leaveOut('reasoning', 'the model does not take this amount')
-  else if (dialect.thinking === 'reasoning') fields['reasoning'] = { effort: word }
+  const word = wordFor(effort, quirks.efforts ?? dialect.efforts, leaveOut)
+  if (word === undefined) return
+  if (dialect.thinking === 'reasoning') fields['reasoning'] = { effort: word }
   else fields['reasoning_effort'] = word
+}
+
+/** The vendor's word for an amount of thinking; undefined where it cannot be told. */
+function wordFor(effort: ReasoningEffort, efforts: Efforts, leaveOut: WireContext['leaveOut']): string | undefined {
+  const word = efforts[effort]
+  if (word !== undefined) return word
+  const least = effort === ReasoningEffort.NONE ? (efforts[MINIMAL] ?? efforts[LOW]) : undefined
+  if (least === undefined) leaveOut('reasoning', 'the model does not take this amount')
+  else leaveOut('reasoning', 'the model always thinks; it is asked to think as little as it can')
+  return least
 }
 
 function encodeTools(fields: Fields, request: ChatRequest, dialect: OpenAiDialect): Record<string, string> {

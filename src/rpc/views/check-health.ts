@@ -38,9 +38,11 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
 
   return async (_request, context) => {
     const health = await orCancelled(Promise.all(providers.map(healthOf)), context.cancellation)
+    // What nobody has asked for is not missed.
+    const expected = health.filter(({ healthy }, index) => healthy || !providers[index]?.assumed)
     return {
       $typeName: 'llmgateway.v1.HealthResponse',
-      status: isDraining() ? HealthStatus.UNHEALTHY : overall(health),
+      status: isDraining() ? HealthStatus.UNHEALTHY : overall(expected),
       providers: health,
     }
   }

@@ -37,11 +37,12 @@ export function createListModels(
   async function modelsOf(provider: Provider): Promise<ModelList> {
     try {
       const ids = (await lists.get(provider)?.get()) ?? []
-      return { models: toModels(provider, ids), unavailable: undefined }
+      const models = toModels(provider, provider.local ? ids : withDefaults(provider, ids))
+      return { models, unavailable: undefined }
     } catch (thrown) {
       const { reason, message } = GatewayError.from(thrown)
       return {
-        models: toModels(provider, []),
+        models: toModels(provider, withDefaults(provider, [])),
         unavailable: { $typeName: 'llmgateway.v1.UnavailableList', provider: provider.name, reason, message },
       }
     }
@@ -64,11 +65,13 @@ interface ModelList {
   readonly unavailable: UnavailableList | undefined
 }
 
-/** The default model is one of them even where the vendor does not list it. */
+/** The default models are there even where the vendor does not list them. */
+function withDefaults({ defaultModel, defaultEmbedModel }: Provider, ids: readonly string[]): readonly string[] {
+  return [...ids, ...[defaultModel, defaultEmbedModel].filter((model) => model !== undefined)]
+}
+
 function toModels(provider: Provider, ids: readonly string[]): Model[] {
-  const all = new Set(ids)
-  for (const model of [provider.defaultModel, provider.defaultEmbedModel]) if (model !== undefined) all.add(model)
-  return [...all].sort().map((model) => toModel(provider, model))
+  return [...new Set(ids)].sort().map((model) => toModel(provider, model))
 }
 
 function toModel(provider: Provider, model: string): Model {

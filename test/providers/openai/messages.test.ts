@@ -186,6 +186,33 @@ describe('earlier answers', () => {
     ])
   })
 
+  it('say an empty text where there is nothing else, since OpenAI refuses null there', () => {
+    expect(messages('openai', [{ role: Role.ASSISTANT }])).toEqual([{ role: 'assistant', content: '' }])
+  })
+
+  it('shorten ids of tool calls that are too long for OpenAI, in the call and its result alike', () => {
+    const id = `chatcmpl-tool-${'a'.repeat(32)}`
+    const toolCalls = [{ id, name: 'now', arguments: '{}' }]
+    const long = [
+      { role: Role.ASSISTANT, toolCalls },
+      { role: Role.TOOL, content: 'Noon.', toolCallId: id },
+    ]
+    const [assistant, tool] = messages('azure', long) as [{ tool_calls: [{ id: string }] }, { tool_call_id: string }]
+    expect(assistant.tool_calls[0].id).toMatch(/^[a-z0-9]{9}$/)
+    expect(tool.tool_call_id).toBe(assistant.tool_calls[0].id)
+    expect(messages('vllm', long)).toMatchObject([{ tool_calls: [{ id }] }, { tool_call_id: id }])
+  })
+
+  it.each([
+    ['openai', ['messages[0].reasoning[0]', 'messages[0].reasoning[1]']],
+    ['groq', ['messages[0].reasoning[1]']],
+    ['openrouter', []],
+  ])('name the thoughts that %s cannot take back', (kind, leftOut) => {
+    const reasoning = [{ text: 'Hm.', signature: 'proof' }, { redacted: 'secret' }, { text: 'Unsigned.' }]
+    const turn = [{ role: Role.ASSISTANT, content: 'Yes.', reasoning }]
+    expect(encodeChat(kind, { messages: turn }).leftOut).toEqual(leftOut)
+  })
+
   it("give Google's signatures back where such a server may stand behind the address", () => {
     const toolCalls = [{ id: 'c', name: 'now', arguments: '{}', signature: 'proof' }]
     const sent = { tool_calls: [{ extra_content: { google: { thought_signature: 'proof' } } }] }

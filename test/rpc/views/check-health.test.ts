@@ -29,10 +29,14 @@ const failing = (reason: 'UPSTREAM_CREDENTIALS' | 'UPSTREAM_UNREACHABLE', messag
 
 describe('overall', () => {
   const up = providerNamed('up')
-  const down = providerNamed('down', { listModels: failing('UPSTREAM_UNREACHABLE', 'Is it running?') })
+  const unreachable = { listModels: failing('UPSTREAM_UNREACHABLE', 'Is it running?') }
+  const down = providerNamed('down', unreachable)
+  const assumed = providerNamed('assumed', { ...unreachable, assumed: true })
   test.each([
     ['HEALTHY when every provider is', [up], false, HealthStatus.HEALTHY],
     ['DEGRADED when some are', [up, down], false, HealthStatus.DEGRADED],
+    ['HEALTHY when only one is missing that nobody has asked for', [up, assumed], false, HealthStatus.HEALTHY],
+    ['UNHEALTHY when there is none but that one', [assumed], false, HealthStatus.UNHEALTHY],
     ['UNHEALTHY when none is', [down], false, HealthStatus.UNHEALTHY],
     ['UNHEALTHY when none is configured', [], false, HealthStatus.UNHEALTHY],
     ['UNHEALTHY while the gateway shuts down', [up], true, HealthStatus.UNHEALTHY],

@@ -44,6 +44,14 @@ test('joins the vendor’s list with what is known of each model', async () => {
   ])
 })
 
+test('a default model is listed that its vendor leaves out, but not one that a local server does not have', async () => {
+  const clock = new FakeClock()
+  const facts = { defaultModel: 'own', defaultEmbedModel: 'vectors' }
+  const providers = [providerNamed('vendor', facts), providerNamed('here', { ...facts, local: true })]
+  const { models } = await createListModels(providers, [], clock)(all, contextFor(clock))
+  expect(models.map((model) => model.id)).toEqual(['vendor/m1', 'vendor/own', 'vendor/vectors', 'here/m1'])
+})
+
 test('a provider without a list is named, with its default model only; the others are whole', async () => {
   const clock = new FakeClock()
   const down = providerNamed('down', {

@@ -1,0 +1,26 @@
+import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
+import type { Findings } from './findings.ts'
+
+/** Tells of providers that nobody has configured, and where there are none. `found`: those of the gateway. */
+export function tellProviders(
+  found: readonly ProviderSettings[],
+  kinds: readonly ProviderKind[],
+  findings: Findings,
+): void {
+  const assumed = found.filter((provider) => provider.assumed)
+  const names = assumed.map(({ name, baseUrl }) => `${name} at ${baseUrl}`).join(' and ')
+  if (found.length === 0) {
+    findings.notice(`No provider is configured, so every call will fail: ${whatToDo(kinds)}.`)
+  } else if (assumed.length === found.length) {
+    findings.notice(`No provider is configured, so ${names} is assumed: start it, ${whatToDo(kinds)}.`)
+  } else if (assumed.length > 0) {
+    findings.notice(`${names} is assumed, for calls that name it: LLM_PRIORITY_ORDER says which providers to use.`)
+  }
+}
+
+function whatToDo(kinds: readonly ProviderKind[]): string {
+  const variables = kinds.flatMap((kind) => (kind.key && !kind.keyOptional ? [kind.environment.keys?.[0] ?? ''] : []))
+  const examples = variables.filter((name) => name !== '').slice(0, 3)
+  const hint = examples.length > 0 ? `, or set the key of one, such as ${examples.join(' or ')}` : ''
+  return `write providers in the file${hint}`
+}
