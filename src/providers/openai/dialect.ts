@@ -75,6 +75,8 @@ export interface ModelQuirks {
   readonly refused?: readonly TuningField[]
   readonly maxTokens?: 'max_completion_tokens'
   readonly efforts?: Efforts
+  /** Whether it cannot be kept from thinking: then it is asked for the least. */
+  readonly alwaysThinks?: boolean
   /** Fields that each of its chats needs. */
   readonly fields?: Readonly<Record<string, unknown>>
 }

@@ -46,10 +46,12 @@ function openAiQuirks(model: string): ModelQuirks {
   const oSeries = /(^|[:/])o[1-9]/.test(model)
   const reasons = oSeries || /(^|[:/])gpt-([5-9]|1\d)(?!\d)(?!.*-chat)/.test(model)
   if (!reasons) return { efforts: {} }
+  const efforts = openAiEfforts(model)
   return {
     maxTokens: 'max_completion_tokens',
     refused: oSeries ? [...sampling, 'parallel_tool_calls'] : sampling,
-    efforts: openAiEfforts(model),
+    efforts,
+    alwaysThinks: efforts[NONE] === undefined,
   }
 }
 

@@ -113,17 +113,22 @@ function addThinking(
   }
   if (amount?.case === undefined) return
   const effort = amount.case === 'effort' ? amount.value : ReasoningEffort.NONE
-  const word = wordFor(effort, quirks.efforts ?? dialect.efforts, leaveOut)
+  const word = wordFor(effort, quirks.efforts ?? dialect.efforts, quirks.alwaysThinks ?? false, leaveOut)
   if (word === undefined) return
   if (dialect.thinking === 'reasoning') fields['reasoning'] = { effort: word }
   else fields['reasoning_effort'] = word
 }
 
 /** The vendor's word for an amount of thinking; undefined where it cannot be told. */
-function wordFor(effort: ReasoningEffort, efforts: Efforts, leaveOut: WireContext['leaveOut']): string | undefined {
+function wordFor(
+  effort: ReasoningEffort,
+  efforts: Efforts,
+  alwaysThinks: boolean,
+  leaveOut: WireContext['leaveOut'],
+): string | undefined {
   const word = efforts[effort]
   if (word !== undefined) return word
-  const least = effort === ReasoningEffort.NONE ? (efforts[MINIMAL] ?? efforts[LOW]) : undefined
+  const least = alwaysThinks && effort === ReasoningEffort.NONE ? (efforts[MINIMAL] ?? efforts[LOW]) : undefined
   if (least === undefined) leaveOut('reasoning', 'the model does not take this amount')
   else leaveOut('reasoning', 'the model always thinks; it is asked to think as little as it can')
   return least

@@ -1,0 +1,57 @@
+import { kinds } from '../../src/providers/index.ts'
+import { cellOf } from './parameter-cell.ts'
+import { type Section, sections } from './parameter-sections.ts'
+
+/** What becomes of each field of a request at each vendor, found out by asking its encoder. As Markdown. */
+export function parametersPage(): string {
+  return [INTRODUCTION, ...sections.map(sectionOf)].join('\n\n').concat('\n')
+}
+
+const INTRODUCTION = `# What each vendor takes
+
+Made by \`npx vitest run test/requests/parameters.test.ts --update\` from the code itself; the same test fails when the two part.
+
+| in a cell | means |
+|---|---|
+| a name | the vendor's field that it is sent in |
+| yes | it is sent among the messages |
+| warns | it is left out and named in \`route.warnings\`; with \`strict\` the target is skipped |
+| (warns) | it is sent as near as the vendor can have it, and named in \`route.warnings\` |
+| no | the target is skipped; without another one the call fails with INVALID_ARGUMENT, which names the part |
+| – | nothing is sent, because the vendor does it anyway or has no use for it |
+| as … | it is sent so |
+
+What the gateway does not know can be sent in \`provider_options\`. Models that are not
+listed go with their family, by their names.`
+
+/** Models that stand for their vendor's families. Other vendors treat all models alike. */
+const families: Readonly<Record<string, readonly string[]>> = {
+  openai: ['gpt-4o-mini', 'gpt-5-mini', 'gpt-5.1', 'gpt-5-pro', 'o4-mini'],
+  azure: ['gpt-4o', 'gpt-5-mini'],
+  anthropic: ['claude-haiku-4-5', 'claude-sonnet-4-6', 'claude-opus-4-7', 'claude-opus-5-5'],
+  gemini: ['gemini-2.5-flash', 'gemini-2.5-pro', 'gemini-3-pro-preview', 'gemini-3.8-flash'],
+  groq: ['llama-3.3-70b-versatile', 'openai/gpt-oss-20b', 'qwen/qwen3-32b'],
+  xai: ['grok-4', 'grok-3-mini', 'grok-4-fast-non-reasoning'],
+  mistral: ['mistral-large-latest', 'mistral-small-latest'],
+}
+
+function sectionOf(section: Section): string {
+  const names = Object.keys(section.fields)
+  const rows = targets().map(({ kind, model }) => {
+    const cells = Object.values(section.fields).map((field) => cellOf(kind, model, field, section.values ?? false))
+    return line([model === ANY ? `\`${kind}\`` : `\`${kind}/${model}\``, ...cells])
+  })
+  return [`## ${section.title}`, '', line(['', ...names]), line(['', ...names].map(() => '---')), ...rows].join('\n')
+}
+
+/** A model's name that says nothing. */
+const ANY = 'model'
+
+function targets(): { kind: string; model: string }[] {
+  const spoken = kinds.filter(({ wire }) => wire)
+  return spoken.flatMap(({ kind }) => (families[kind] ?? [ANY]).map((model) => ({ kind, model })))
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`
+}
