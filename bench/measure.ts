@@ -20,6 +20,8 @@ export interface Cost {
   readonly gateway: number
   /** Of the rounds, each pair on its own. */
   readonly ratios: readonly number[]
+  /** Of the least that each took: whatever disturbs a machine only adds. */
+  readonly leastRatio: number
 }
 
 export interface Garbage {
@@ -70,7 +72,8 @@ export class Comparison {
       gateway.push(await this.#cpu(this.#gateway))
     }
     const ratios = gateway.map((cost, round) => cost / (floor[round] ?? Number.NaN))
-    return { floor: median(floor), gateway: median(gateway), ratios }
+    const leastRatio = Math.min(...gateway) / Math.min(...floor)
+    return { floor: median(floor), gateway: median(gateway), ratios, leastRatio }
   }
 
   /** In a round of its own, because looking costs time. */
