@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { h2loadVersion } from './load.ts'
-import { Comparison, type Effort, median } from './measure.ts'
+import { Comparison, type Cost, type Effort, median } from './measure.ts'
 import { pause } from './process.ts'
 import { type LatencyResult, missesABar, page, type RowResult, tables } from './report.ts'
-import { rows } from './rows.ts'
+import { type Row, rows } from './rows.ts'
 import { type Subject, startFloor, startGateway, Upstream, type VariantName, variants } from './world.ts'
 
 /*
@@ -59,7 +59,7 @@ async function measure(version: string) {
   const floor = await startFloor(folder, upstream)
   running.push(floor.server)
   const gateways = new Map<VariantName, Subject>()
-  const results: RowResult[] = []
+  const compared: { row: Row; comparison: Comparison; cost: Cost }[] = []
   const latencies: LatencyResult[] = []
   for (const row of rows.filter(({ name }) => only.test(name))) {
     let gateway = gateways.get(row.gateway)
@@ -71,10 +71,13 @@ async function measure(version: string) {
     const comparison = new Comparison(row, floor, gateway, upstream, effort, folder)
     await comparison.warmUp()
     const cost = await comparison.cost()
+    compared.push({ row, comparison, cost })
     console.error(`${row.name}: ${median(cost.ratios).toFixed(2)} x the floor`)
-    results.push({ row, cost, garbage: await comparison.garbage() })
     if (row.method === 'Chat' && row.gateway === 'usual') latencies.push({ row, ...(await comparison.latency()) })
   }
+  const results: RowResult[] = []
+  // At last, so that it cannot disturb what it looks into.
+  for (const { row, comparison, cost } of compared) results.push({ row, cost, garbage: await comparison.garbage() })
   return { rows: results, latencies, start, idle, rounds: effort.rounds, h2load: version }
 }
 
