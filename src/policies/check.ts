@@ -7,7 +7,7 @@ import type { Authenticated } from '../domain/facts.ts'
  * the request. `validate` throws INVALID_REQUEST.
  */
 export function check<R extends AnyRequest>(validate: (request: R) => void): Policy<Call<R> & Authenticated> {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     validate(call.request)
     return next(call)
   }

@@ -32,12 +32,12 @@ const DEFAULT_ALIAS = 'default'
 /** Decides which targets a call may go to, and in which order. Asks nobody. */
 export function plan(directory: Directory): Policy<Call, Planned> {
   const planner = new Planner(directory)
-  return (next) => async (call) => next({ ...call, targets: planner.targetsFor(call) })
+  return (next) => (call) => next({ ...call, targets: planner.targetsFor(call) })
 }
 
 /** Vectors of different models do not compare: leaves only the targets that offer the first one's model. */
 export function keepModel(): Policy<Call & Planned> {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const [first, ...others] = call.targets
     if (!first || others.length === 0) return next(call)
     return next({ ...call, targets: [first, ...others.filter(({ model }) => model === first.model)] })

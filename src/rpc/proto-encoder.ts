@@ -1,0 +1,167 @@
+import { type DescField, type DescMessage, type Message, ScalarType } from '@bufbuild/protobuf'
+import { type ScalarValue, scalarZeroValue } from '@bufbuild/protobuf/reflect'
+import { FeatureSet_FieldPresence, isWrapperDesc } from '@bufbuild/protobuf/wkt'
+import { ProtoWriter } from './proto-writer.ts'
+
+/*
+ * Messages as bytes, from what their descriptors say. The bytes are those of `toBinary`, which takes several times as
+ * long, because each of its calls grows an array outside the heap.
+ */
+
+/** A message, by the names of its fields. */
+type Fields = Readonly<Record<string, unknown>> & Pick<Message, '$unknown'>
+type WriteMessage = (to: ProtoWriter, message: Fields) => void
+type WriteField = (to: ProtoWriter, message: Fields) => void
+type WriteValue = (to: ProtoWriter, value: unknown) => void
+
+const writer = new ProtoWriter()
+
+/** Undefined for messages that hold what it does not know: maps, wrappers, and numbers that the contract does not use. */
+export function protoEncoder(desc: DescMessage): ((message: Message) => Buffer) | undefined {
+  if (!isKnown(desc)) return undefined
+  const write = compile(desc)
+  return (message) => {
+    try {
+      write(writer, message as Message & Fields) // its fields are those of the descriptor
+      return writer.take()
+    } catch (error) {
+      writer.clear()
+      throw error
+    }
+  }
+}
+
+interface Kind {
+  readonly wireType: number
+  readonly write: WriteValue
+}
+
+const LENGTH_DELIMITED = 2
+
+/** The values of a field have the type that its descriptor says. */
+const kinds: Partial<Record<ScalarType, Kind>> = {
+  [ScalarType.BOOL]: { wireType: 0, write: (to, value) => to.varint(value ? 1 : 0) },
+  [ScalarType.INT32]: { wireType: 0, write: (to, value) => to.varint64(value as number) },
+  [ScalarType.UINT32]: { wireType: 0, write: (to, value) => to.varint(value as number) },
+  [ScalarType.INT64]: { wireType: 0, write: (to, value) => to.varint64(value as bigint) },
+  [ScalarType.UINT64]: { wireType: 0, write: (to, value) => to.varint64(value as bigint) },
+  [ScalarType.DOUBLE]: { wireType: 1, write: (to, value) => to.double(value as number) },
+  [ScalarType.FLOAT]: { wireType: 5, write: (to, value) => to.float(value as number) },
+  [ScalarType.STRING]: { wireType: LENGTH_DELIMITED, write: (to, value) => to.text(value as string) },
+  [ScalarType.BYTES]: { wireType: LENGTH_DELIMITED, write: (to, value) => to.bytes(value as Uint8Array) },
+}
+
+/** `above`: the messages that this one is in. */
+function isKnown(desc: DescMessage, above: readonly DescMessage[] = []): boolean {
+  if (isWrapperDesc(desc)) return false
+  return desc.fields.every((field) => {
+    if (field.fieldKind === 'map') return false
+    if (!field.message) return kindOf(field) !== undefined
+    return above.includes(field.message) || isKnown(field.message, [...above, desc])
+  })
+}
+
+function kindOf(field: DescField): Kind | undefined {
+  if (field.enum) return kinds[ScalarType.INT32]
+  return field.scalar === undefined ? undefined : kinds[field.scalar]
+}
+
+const compiled = new WeakMap<DescMessage, WriteMessage>()
+
+function compile(desc: DescMessage): WriteMessage {
+  const known = compiled.get(desc)
+  if (known) return known
+  const fields: WriteField[] = []
+  const write: WriteMessage = (to, message) => {
+    if (message.$unknown) writeUnknown(to, message.$unknown)
+    for (const writeField of fields) writeField(to, message)
+  }
+  // Known before its fields are: a message may hold others of its kind.
+  compiled.set(desc, write)
+  fields.push(...[...desc.fields].sort((a, b) => b.number - a.number).map(compileField))
+  return write
+}
+
+/** Fields of a later version of the contract. */
+function writeUnknown(to: ProtoWriter, fields: NonNullable<Message['$unknown']>): void {
+  for (const { no, wireType, data } of fields.toReversed()) {
+    to.bytes(data)
+    to.varint(no * 8 + wireType)
+  }
+}
+
+function compileField(field: DescField): WriteField {
+  const name = field.localName
+  const write = compileValue(field)
+  if (field.fieldKind === 'list') {
+    const writeAll = field.packed ? packed(field.number, write) : each(write)
+    return (to, message) => writeAll(to, message[name] as readonly unknown[]) // a list is never absent
+  }
+  if (field.oneof) {
+    const oneof = field.oneof.localName
+    return (to, message) => {
+      const chosen = message[oneof] as { readonly case?: string; readonly value?: unknown } // as every oneof
+      if (chosen.case === name) write(to, chosen.value)
+    }
+  }
+  const zero = zeroOf(field)
+  return (to, message) => {
+    const value = message[name]
+    if (value === undefined || Object.is(value, zero)) return
+    write(to, value)
+  }
+}
+
+/** One value with its tag, which the values of a packed list do without. */
+function compileValue(field: DescField): WriteValue {
+  if (field.message) {
+    const write = compile(field.message)
+    const tag = field.number * 8 + LENGTH_DELIMITED
+    return (to, message) => {
+      const end = to.length
+      write(to, message as Fields) // as the descriptor says
+      to.varint(to.length - end)
+      to.varint(tag)
+    }
+  }
+  const { wireType, write } = kindOf(field) as Kind // every field was asked for
+  const tag = field.number * 8 + wireType
+  if (field.fieldKind === 'list' && field.packed) return write
+  if (wireType !== LENGTH_DELIMITED) {
+    return (to, value) => {
+      write(to, value)
+      to.varint(tag)
+    }
+  }
+  return (to, value) => {
+    const end = to.length
+    write(to, value)
+    to.varint(to.length - end)
+    to.varint(tag)
+  }
+}
+
+function each(write: WriteValue) {
+  return (to: ProtoWriter, values: readonly unknown[]) => {
+    for (let index = values.length - 1; index >= 0; index--) write(to, values[index])
+  }
+}
+
+function packed(number: number, write: WriteValue) {
+  const writeEach = each(write)
+  const tag = number * 8 + LENGTH_DELIMITED
+  return (to: ProtoWriter, values: readonly unknown[]) => {
+    if (values.length === 0) return
+    const end = to.length
+    writeEach(to, values)
+    to.varint(to.length - end)
+    to.varint(tag)
+  }
+}
+
+/** What a field without presence holds when it is not on the wire. */
+function zeroOf(field: DescField): ScalarValue | undefined {
+  if (field.presence !== FeatureSet_FieldPresence.IMPLICIT) return undefined
+  if (field.enum) return field.enum.values[0]?.number
+  return field.scalar && scalarZeroValue(field.scalar, false)
+}

@@ -1,0 +1,112 @@
+/** Large enough for nearly every message, and kept. */
+const USUAL_SIZE = 64 * 1024
+/** Up to here a loop over the characters is faster than the way into native code. */
+const SHORT_TEXT = 24
+
+/**
+ * Writes the protobuf wire format from its end to its beginning: the length of what is nested is known when it has to
+ * be written, so nothing is moved and nothing is measured beforehand.
+ * https://protobuf.dev/programming-guides/encoding/
+ */
+export class ProtoWriter {
+  #buffer = Buffer.allocUnsafeSlow(USUAL_SIZE)
+  /** Where the bytes written so far begin. */
+  #start = USUAL_SIZE
+
+  /** How many bytes were written since the last `take`. */
+  get length(): number {
+    return this.#buffer.length - this.#start
+  }
+
+  /** All bytes written, as a copy. The writer is empty again. */
+  take(): Buffer {
+    const bytes = Buffer.allocUnsafe(this.length)
+    this.#buffer.copy(bytes, 0, this.#start)
+    this.clear()
+    return bytes
+  }
+
+  /** Forgets what was written. */
+  clear(): void {
+    if (this.#buffer.length > 16 * USUAL_SIZE) this.#buffer = Buffer.allocUnsafeSlow(USUAL_SIZE)
+    this.#start = this.#buffer.length
+  }
+
+  /** An unsigned number of up to 53 bits. */
+  varint(value: number): void {
+    if (value < 0x80) {
+      this.#reserve(1)
+      this.#buffer[--this.#start] = value
+      return
+    }
+    let length = 1
+    for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++
+    this.#reserve(length)
+    this.#start -= length
+    let at = this.#start
+    let rest = value
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#buffer[at++] = (rest % 0x80) | 0x80
+    this.#buffer[at] = rest
+  }
+
+  /** A number of 64 bits; a negative one in two's complement. */
+  varint64(value: bigint | number): void {
+    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) {
+      this.varint(Number(value))
+      return
+    }
+    const bytes: number[] = []
+    let rest = BigInt.asUintN(64, BigInt(value))
+    for (; rest >= 0x80n; rest >>= 7n) bytes.push(Number(rest & 0x7fn) | 0x80)
+    bytes.push(Number(rest))
+    this.bytes(Uint8Array.from(bytes))
+  }
+
+  double(value: number): void {
+    this.#reserve(8)
+    this.#start -= 8
+    this.#buffer.writeDoubleLE(value, this.#start)
+  }
+
+  float(value: number): void {
+    this.#reserve(4)
+    this.#start -= 4
+    this.#buffer.writeFloatLE(value, this.#start)
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#reserve(value.length)
+    this.#start -= value.length
+    this.#buffer.set(value, this.#start)
+  }
+
+  text(value: string): void {
+    if (value.length <= SHORT_TEXT && this.#shortText(value)) return
+    const length = Buffer.byteLength(value)
+    this.#reserve(length)
+    this.#start -= length
+    this.#buffer.write(value, this.#start, length)
+  }
+
+  /** False, with nothing written, where it is not ASCII. */
+  #shortText(value: string): boolean {
+    this.#reserve(value.length)
+    const start = this.#start - value.length
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index)
+      if (code > 0x7f) return false
+      this.#buffer[start + index] = code
+    }
+    this.#start = start
+    return true
+  }
+
+  #reserve(length: number): void {
+    if (length <= this.#start) return
+    const written = this.length
+    const larger = Buffer.allocUnsafeSlow(2 * (this.#buffer.length + length))
+    this.#buffer.copy(larger, larger.length - written, this.#start)
+    this.#buffer = larger
+    this.#start = larger.length - written
+  }
+}

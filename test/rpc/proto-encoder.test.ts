@@ -1,0 +1,150 @@
+import {
+  create,
+  type DescField,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  ScalarType,
+  toBinary,
+} from '@bufbuild/protobuf'
+import { file_google_protobuf_struct } from '@bufbuild/protobuf/wkt'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { textEvent } from '../../src/domain/events.ts'
+import {
+  ChatEventSchema,
+  ChatResponseSchema,
+  EmbedResponseSchema,
+  HealthResponseSchema,
+  ListModelsResponseSchema,
+  ListProvidersResponseSchema,
+  StatsResponseSchema,
+} from '../../src/domain/types.ts'
+import { protoEncoder } from '../../src/rpc/proto-encoder.ts'
+
+/** Any message of a kind, made from its descriptor; nested a few levels deep. */
+function anyMessage(desc: DescMessage, depth = 4): fc.Arbitrary<Message> {
+  const fields = desc.fields.filter((field) => !field.oneof && (depth > 0 || !field.message))
+  const members = Object.fromEntries(
+    fields.map((field) => [field.localName, fc.option(anyField(field, depth), { nil: undefined })]),
+  )
+  const oneofs = desc.oneofs.map((oneof) =>
+    fc.oneof(
+      ...oneof.fields
+        .filter((field) => depth > 0 || !field.message)
+        .map((field) =>
+          anyField(field, depth).map((value) => ({ [oneof.localName]: { case: field.localName, value } })),
+        ),
+      fc.constant({}),
+    ),
+  )
+  return fc.tuple(fc.record(members), ...oneofs).map((parts) => {
+    const init = Object.assign({}, ...parts) as Record<string, unknown>
+    for (const key of Object.keys(init)) if (init[key] === undefined) delete init[key]
+    return create(desc, init)
+  })
+}
+
+function anyField(field: DescField, depth: number): fc.Arbitrary<unknown> {
+  if (field.fieldKind === 'list') return fc.array(anyValue(field, depth), { maxLength: 3 })
+  return anyValue(field, depth)
+}
+
+function anyValue(field: DescField, depth: number): fc.Arbitrary<unknown> {
+  if (field.message) return anyMessage(field.message, depth - 1)
+  if (field.enum) return fc.constantFrom(...field.enum.values.map(({ number }) => number), -1, 99)
+  switch (field.scalar) {
+    case ScalarType.STRING:
+      return fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.string({ unit: 'grapheme', maxLength: 200 }),
+        fc.string({ maxLength: 30 }),
+      )
+    case ScalarType.BYTES:
+      return fc.uint8Array({ maxLength: 300 })
+    case ScalarType.BOOL:
+      return fc.boolean()
+    case ScalarType.DOUBLE:
+      return fc.double()
+    case ScalarType.FLOAT:
+      return fc.float()
+    case ScalarType.INT32:
+      return fc.integer()
+    case ScalarType.UINT32:
+      return fc.integer({ min: 0, max: 0xffffffff })
+    case ScalarType.INT64:
+      return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
+    case ScalarType.UINT64:
+      return fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })
+    default:
+      throw new Error(`no values for ${field}`)
+  }
+}
+
+function encoderOf(desc: DescMessage): (message: Message) => Buffer {
+  const encode = protoEncoder(desc)
+  if (!encode) throw new Error(`${desc.typeName} is not known`)
+  return encode
+}
+
+describe('encoding from a descriptor', () => {
+  it.each([
+    ChatResponseSchema,
+    ChatEventSchema,
+    EmbedResponseSchema,
+    HealthResponseSchema,
+    ListModelsResponseSchema,
+    ListProvidersResponseSchema,
+  ] as DescMessage[])('gives the bytes of toBinary for any message: $typeName', (desc) => {
+    const encode = encoderOf(desc)
+    fc.assert(
+      fc.property(anyMessage(desc), (message) => {
+        expect(encode(message).toString('hex')).toBe(Buffer.from(toBinary(desc, message)).toString('hex'))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  it.each([0, 1, 23, 24, 25, 123, 124, 127, 128, 129, 16_378, 16_383, 16_384, 65_530, 65_536, 2_097_152])(
+    'gives the bytes of toBinary for a text of %i characters, where lengths and buffers grow',
+    (length) => {
+      for (const character of ['x', '\u00e9', '\ud83d']) {
+        const event = textEvent(character.repeat(length))
+        expect(encoderOf(ChatEventSchema)(event).equals(toBinary(ChatEventSchema, event))).toBe(true)
+      }
+    },
+  )
+
+  it('keeps fields of a later version of the contract', () => {
+    const bytes = Buffer.concat([
+      toBinary(ChatEventSchema, textEvent('hi')),
+      Buffer.from([0x98, 0x06, 0x01, 0xa2, 0x06, 0x01, 0x41]),
+    ])
+    const event = fromBinary(ChatEventSchema, bytes)
+    expect(event.$unknown).toHaveLength(2)
+    expect(encoderOf(ChatEventSchema)(event).equals(toBinary(ChatEventSchema, event))).toBe(true)
+  })
+
+  it('hands out bytes of their own each time', () => {
+    const encode = encoderOf(ChatEventSchema)
+    const first = encode(textEvent('one'))
+    const copy = Buffer.from(first)
+    encode(textEvent('another'))
+    expect(first.equals(copy)).toBe(true)
+  })
+
+  it('writes nothing of a message that failed into the next one', () => {
+    const encode = encoderOf(EmbedResponseSchema)
+    const broken = create(EmbedResponseSchema, { embeddings: [{ index: 1, values: [1] }] })
+    Object.assign(broken, { embeddings: [{ index: 1, values: [1] }, undefined] })
+    expect(() => encode(broken)).toThrow()
+    const good = create(EmbedResponseSchema, { embeddings: [{ index: 2, values: [2] }] })
+    expect(encode(good).equals(toBinary(EmbedResponseSchema, good))).toBe(true)
+  })
+
+  it('leaves to the library what it does not know', () => {
+    const struct = file_google_protobuf_struct.messages[0]
+    expect(struct && protoEncoder(struct)).toBeUndefined()
+    expect(protoEncoder(StatsResponseSchema)).toBeUndefined()
+  })
+})
