@@ -21,6 +21,8 @@ export interface CallContext {
   readonly peer: string
   /** What is known of the call's way; told in its answer or its error. */
   readonly trail: Trail
+  /** The request's bytes as they were received, or as they would be in binary where the door speaks JSON. */
+  readonly wire: Uint8Array
   /** A request header by its lower-case name. */
   header(name: string): string | undefined
 }

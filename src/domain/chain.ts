@@ -15,6 +15,13 @@ export type Policy<in Needs, out Adds = unknown, in Events extends AnyEvent = An
   next: Handler<C & Adds, E>,
 ) => Handler<C, E>
 
+/** A policy that makes events of its own. A chain of chats has exactly the events of chats, which types cannot say. */
+export function making<Needs, E extends AnyEvent, Adds = unknown>(
+  wrap: <C extends Needs>(next: Handler<C & Adds, E>) => Handler<C, E>,
+): Policy<Needs, Adds, E> {
+  return wrap as Policy<Needs, Adds, E>
+}
+
 /** Joins policies in the order in which a call travels. */
 export class Chain<In, E extends AnyEvent, C = In> {
   readonly #wrap: (last: Handler<C, E>) => Handler<In, E>

@@ -23,6 +23,8 @@ export interface Authenticated {
 }
 
 export interface Planned {
+  /** What was asked: an alias, or `provider/model`. */
+  readonly name: string
   /** In the order in which they are asked; at least one. */
   readonly targets: readonly Target[]
 }
@@ -41,6 +43,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
     context,
     telemetry: undefined,
     caller: undefined,
+    name: undefined,
     targets: undefined,
     target: undefined,
     firstEventBy: undefined,

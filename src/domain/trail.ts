@@ -50,7 +50,7 @@ export class Trail {
   readonly #clock: Clock
   /** When the call arrived, on the monotonic clock, in ms. */
   readonly arrivedAt: number
-  readonly attempts: AttemptRecord[] = []
+  attempts: AttemptRecord[] = []
   /** What was left out or changed for the target that is asked now. */
   warnings: string[] = []
   /** Whether the target that is asked now is another than the first planned one. */
@@ -82,6 +82,11 @@ export class Trail {
     attempt.end(outcome, reason, this.#clock.now())
   }
 
+  /** How long ago the call arrived, in ms. */
+  elapsed(): number {
+    return this.#clock.now() - this.arrivedAt
+  }
+
   /** The attempts that have ended, in order. */
   endedAttempts(): Attempt[] {
     const ended: Attempt[] = []
@@ -100,6 +105,8 @@ export class Trail {
       model: attempt.model,
       responseModel,
       upstreamId,
+      cached: false,
+      cacheId: '',
       fallbackUsed: this.fallbackUsed,
       attempts: this.endedAttempts(),
       warnings: this.warnings,

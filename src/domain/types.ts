@@ -10,6 +10,7 @@ export {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '../../gen/grpc/health/v1/health_pb.js'
 export * from '../../gen/llmgateway/v1/admin_pb.js'
+export * from '../../gen/llmgateway/v1/cache_pb.js'
 export * from '../../gen/llmgateway/v1/chat_pb.js'
 export * from '../../gen/llmgateway/v1/embed_pb.js'
 export * from '../../gen/llmgateway/v1/gateway_pb.js'

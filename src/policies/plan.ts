@@ -32,7 +32,10 @@ const DEFAULT_ALIAS = 'default'
 /** Decides which targets a call may go to, and in which order. Asks nobody. */
 export function plan(directory: Directory): Policy<Call, Planned> {
   const planner = new Planner(directory)
-  return (next) => (call) => next({ ...call, targets: planner.targetsFor(call) })
+  return (next) => (call) => {
+    const targets = planner.targetsFor(call)
+    return next({ ...call, name: planner.nameOf(call, targets), targets })
+  }
 }
 
 /** Vectors of different models do not compare: leaves only the targets that offer the first one's model. */
@@ -75,6 +78,14 @@ class Planner {
     const targets = question.provider ? [this.#pinned(question, operation)] : this.#named(question, operation)
     const all = withoutRepeats([...targets, ...this.#fallbacks(question)])
     return question.disableFallback ? all.slice(0, 1) : all
+  }
+
+  /** The alias that was asked, or the `provider/model` of the first target. */
+  nameOf({ request }: Call, [first]: readonly Target[]): string {
+    const { provider, model, taskType }: Question = request
+    const asked = model || (taskType && this.#tasks.get(taskType)) || DEFAULT_ALIAS
+    if (!provider && this.#aliases.has(asked)) return asked
+    return first ? `${first.provider.name}/${first.model}` : asked
   }
 
   #named({ model, taskType }: Question, operation: Operation): readonly Target[] {

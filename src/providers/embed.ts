@@ -3,11 +3,11 @@ import { GatewayError, unsupported } from '../domain/error.ts'
 import type { EventStream } from '../domain/event-stream.ts'
 import type { EmbedEvent } from '../domain/events.ts'
 import type { Ask } from '../domain/ports.ts'
+import { streamOf } from '../domain/stream-of.ts'
 import type { Embedding, EmbedRequest, Usage } from '../domain/types.ts'
 import type { Connection } from './connection.ts'
 import type { EmbedReply, EmbedWire } from './define.ts'
 import { fetchJson } from './fetch-json.ts'
-import { streamOf } from './stream-of.ts'
 import { costOfUsage, estimateOutput, withTotal } from './usage.ts'
 
 /** How many requests of one call are under way at once. */

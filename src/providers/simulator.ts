@@ -5,6 +5,7 @@ import { GatewayError, unsupported } from '../domain/error.ts'
 import { EventStream, type Source } from '../domain/event-stream.ts'
 import type { EmbedEvent } from '../domain/events.ts'
 import type { Ask, ModelFacts, Provider } from '../domain/ports.ts'
+import { streamOf } from '../domain/stream-of.ts'
 import {
   Capability,
   type ChatEvent,
@@ -18,7 +19,6 @@ import {
 import { Answer } from './answer.ts'
 import type { ProviderKind, ProviderSettings } from './define.ts'
 import { failedReply } from './status.ts'
-import { streamOf } from './stream-of.ts'
 import { costOfUsage, estimateOutput, estimatePrompt, usageFrom } from './usage.ts'
 import { Watchdog } from './watchdog.ts'
 

@@ -1,4 +1,4 @@
-import type { Message } from '@bufbuild/protobuf'
+import { type Message, toBinary } from '@bufbuild/protobuf'
 import { type ConnectError, createContextKey, type HandlerContext } from '@connectrpc/connect'
 import { GatewayError } from '../domain/error.ts'
 import { AsyncEvents, type Follower } from './async-events.ts'
@@ -46,7 +46,7 @@ class ConnectCall implements LiveCall, Follower<Message> {
   #stopPatience: (() => void) | undefined
   #stopStallTimer: (() => void) | undefined
 
-  constructor({ endpoint, settings, live }: Mount<Endpoint>, handler: HandlerContext) {
+  constructor({ endpoint, settings, live }: Mount<Endpoint>, request: Message, handler: HandlerContext) {
     const exchange = handler.values.get(exchangeKey)
     if (!exchange) throw new Error('the door gave no exchange')
     this.endless = endpoint.endless
@@ -54,7 +54,7 @@ class ConnectCall implements LiveCall, Follower<Message> {
     this.#settings = settings
     this.#encode = encoderFor(endpoint.method.output)
     this.#live = live
-    this.context = contextOf(handler, exchange, endpoint.endless, settings)
+    this.context = contextOf(handler, exchange, endpoint, request, settings)
     live.add(this)
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
     exchange.onClose(() => this.#end())
@@ -119,7 +119,7 @@ export async function answerUnary(
   request: Message,
   handler: HandlerContext,
 ): Promise<Message> {
-  const call = new ConnectCall(mount, handler)
+  const call = new ConnectCall(mount, request, handler)
   const overdue = new Promise<never>((_, reject) => {
     call.giveUp = reject
   })
@@ -139,7 +139,7 @@ export function answerStream(
   request: Message,
   handler: HandlerContext,
 ): AsyncIterable<Message> {
-  const call = new ConnectCall(mount, handler)
+  const call = new ConnectCall(mount, request, handler)
   const events = new AsyncEvents<Message>(call)
   call.giveUp = (reason) => events.end(reason)
   const open = async () => {
@@ -154,7 +154,13 @@ export function answerStream(
   return events
 }
 
-function contextOf(handler: HandlerContext, exchange: Exchange, endless: boolean, settings: DoorSettings): DoorContext {
+function contextOf(
+  handler: HandlerContext,
+  exchange: Exchange,
+  { endless, method }: Endpoint,
+  request: Message,
+  settings: DoorSettings,
+): DoorContext {
   const { clock, report, maxDuration } = settings
   const header = (name: string) => handler.requestHeader.get(name) ?? undefined
   return new DoorContext(
@@ -165,6 +171,9 @@ function contextOf(handler: HandlerContext, exchange: Exchange, endless: boolean
       peer: exchange.peer,
       timeout: handler.timeoutMs(),
       maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
+      get wire() {
+        return toBinary(method.input, request)
+      },
       header,
     },
     report,

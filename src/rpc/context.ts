@@ -17,6 +17,8 @@ export interface Arrival {
   readonly timeout: number | undefined
   /** The most that the call may take whatever the caller set, in ms; Infinity for streams that watch. */
   readonly maxDuration: number
+  /** As CallContext.wire. */
+  readonly wire: Uint8Array
   /** A request header by its lower-case name. */
   header(name: string): string | undefined
 }
@@ -56,6 +58,10 @@ export class DoorContext implements CallContext {
       const margin = Math.min(MARGIN, duration * MARGIN_PART)
       this.#stopTimer = clock.after(duration - margin, () => this.cancel(this.#timeIsUp()))
     }
+  }
+
+  get wire(): Uint8Array {
+    return this.#arrival.wire
   }
 
   header(name: string): string | undefined {

@@ -98,6 +98,7 @@ function contextOf(surface: Surface, endless: boolean, settings: DoorSettings): 
       // grpc-js counts it from Date.now().
       timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),
       maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
+      wire: surface.request,
       header: (name) => textOf(metadata, name),
     },
     report,

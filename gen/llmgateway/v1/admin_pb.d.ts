@@ -6,6 +6,8 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import type { Message } from "@bufbuild/protobuf";
 import type { Capability } from "./models_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { CacheStats } from "./cache_pb.js";
+import type { ChatRequest } from "./chat_pb.js";
 
 /**
  * Describes the file llmgateway/v1/admin.proto.
@@ -179,6 +181,135 @@ export declare type TestProviderResponse = Message<"llmgateway.v1.TestProviderRe
 export declare const TestProviderResponseSchema: GenMessage<TestProviderResponse>;
 
 /**
+ * @generated from message llmgateway.v1.GetCacheStatsRequest
+ */
+export declare type GetCacheStatsRequest = Message<"llmgateway.v1.GetCacheStatsRequest"> & {
+};
+
+/**
+ * Describes the message llmgateway.v1.GetCacheStatsRequest.
+ * Use `create(GetCacheStatsRequestSchema)` to create a new message.
+ */
+export declare const GetCacheStatsRequestSchema: GenMessage<GetCacheStatsRequest>;
+
+/**
+ * @generated from message llmgateway.v1.GetCacheStatsResponse
+ */
+export declare type GetCacheStatsResponse = Message<"llmgateway.v1.GetCacheStatsResponse"> & {
+  /**
+   * @generated from field: llmgateway.v1.CacheStats stats = 1;
+   */
+  stats?: CacheStats | undefined;
+};
+
+/**
+ * Describes the message llmgateway.v1.GetCacheStatsResponse.
+ * Use `create(GetCacheStatsResponseSchema)` to create a new message.
+ */
+export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsResponse>;
+
+/**
+ * @generated from message llmgateway.v1.ClearCacheRequest
+ */
+export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest"> & {
+  /**
+   * Which answers. Required.
+   *
+   * @generated from oneof llmgateway.v1.ClearCacheRequest.answers
+   */
+  answers: {
+    /**
+     * Every one, of every caller.
+     *
+     * @generated from field: bool all = 1;
+     */
+    value: boolean;
+    case: "all";
+  } | {
+    /**
+     * Those whose `<namespace>/<alias or model>` matches, where `*` stands for any characters and `?` for one. The
+     * namespace of answers without one is empty: `/gpt-4o`; `*\/gpt-4o` matches in every namespace. Up to 256 characters.
+     *
+     * @generated from field: string pattern = 2;
+     */
+    value: string;
+    case: "pattern";
+  } | {
+    /**
+     * The one with this Route.cache_id. NOT_FOUND when there is none.
+     *
+     * @generated from field: string cache_id = 3;
+     */
+    value: string;
+    case: "cacheId";
+  } | {
+    /**
+     * The one to this request.
+     *
+     * @generated from field: llmgateway.v1.ChatRequest request = 4;
+     */
+    value: ChatRequest;
+    case: "request";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Whose answers a pattern or a request means; the calling admin's own when empty. Answers in a namespace belong to
+   * nobody: every pattern and request reaches them.
+   *
+   * @generated from field: string caller = 5;
+   */
+  caller: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.ClearCacheRequest.
+ * Use `create(ClearCacheRequestSchema)` to create a new message.
+ */
+export declare const ClearCacheRequestSchema: GenMessage<ClearCacheRequest>;
+
+/**
+ * @generated from message llmgateway.v1.ClearCacheResponse
+ */
+export declare type ClearCacheResponse = Message<"llmgateway.v1.ClearCacheResponse"> & {
+  /**
+   * How many answers were forgotten.
+   *
+   * @generated from field: uint64 cleared = 1;
+   */
+  cleared: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.ClearCacheResponse.
+ * Use `create(ClearCacheResponseSchema)` to create a new message.
+ */
+export declare const ClearCacheResponseSchema: GenMessage<ClearCacheResponse>;
+
+/**
+ * @generated from message llmgateway.v1.ResetStatsRequest
+ */
+export declare type ResetStatsRequest = Message<"llmgateway.v1.ResetStatsRequest"> & {
+};
+
+/**
+ * Describes the message llmgateway.v1.ResetStatsRequest.
+ * Use `create(ResetStatsRequestSchema)` to create a new message.
+ */
+export declare const ResetStatsRequestSchema: GenMessage<ResetStatsRequest>;
+
+/**
+ * @generated from message llmgateway.v1.ResetStatsResponse
+ */
+export declare type ResetStatsResponse = Message<"llmgateway.v1.ResetStatsResponse"> & {
+};
+
+/**
+ * Describes the message llmgateway.v1.ResetStatsResponse.
+ * Use `create(ResetStatsResponseSchema)` to create a new message.
+ */
+export declare const ResetStatsResponseSchema: GenMessage<ResetStatsResponse>;
+
+/**
  * For operators: the credential must carry the admin flag, else PERMISSION_DENIED.
  *
  * @generated from service llmgateway.v1.LlmGatewayAdmin
@@ -204,6 +335,36 @@ export declare const LlmGatewayAdmin: GenService<{
     methodKind: "unary";
     input: typeof TestProviderRequestSchema;
     output: typeof TestProviderResponseSchema;
+  },
+  /**
+   * The cache's counters. FAILED_PRECONDITION when there is no cache.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.GetCacheStats
+   */
+  getCacheStats: {
+    methodKind: "unary";
+    input: typeof GetCacheStatsRequestSchema;
+    output: typeof GetCacheStatsResponseSchema;
+  },
+  /**
+   * Forgets answers. FAILED_PRECONDITION when there is no cache.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ClearCache
+   */
+  clearCache: {
+    methodKind: "unary";
+    input: typeof ClearCacheRequestSchema;
+    output: typeof ClearCacheResponseSchema;
+  },
+  /**
+   * Lets the counters of Stats and GetCacheStats begin anew. Metrics go on: they must never fall.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ResetStats
+   */
+  resetStats: {
+    methodKind: "unary";
+    input: typeof ResetStatsRequestSchema;
+    output: typeof ResetStatsResponseSchema;
   },
 }>;
 

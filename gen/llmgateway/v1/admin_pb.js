@@ -4,13 +4,15 @@
 
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import { file_llmgateway_v1_cache } from "./cache_pb.js";
+import { file_llmgateway_v1_chat } from "./chat_pb.js";
 import { file_llmgateway_v1_models } from "./models_pb.js";
 
 /**
  * Describes the file llmgateway/v1/admin.proto.
  */
 export const file_llmgateway_v1_admin = /*@__PURE__*/
-  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhYKFExpc3RQcm92aWRlcnNSZXF1ZXN0IkcKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIuCglwcm92aWRlcnMYASADKAsyGy5sbG1nYXRld2F5LnYxLlByb3ZpZGVySW5mbyKyAQoMUHJvdmlkZXJJbmZvEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIQCghiYXNlX3VybBgDIAEoCRIVCg1kZWZhdWx0X21vZGVsGAQgASgJEg8KB2tleV9pZHMYBSADKAkSLwoMY2FwYWJpbGl0aWVzGAYgAygOMhkubGxtZ2F0ZXdheS52MS5DYXBhYmlsaXR5EhsKE2RlZmF1bHRfZW1iZWRfbW9kZWwYByABKAkiNgoTVGVzdFByb3ZpZGVyUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCSKQAQoUVGVzdFByb3ZpZGVyUmVzcG9uc2USCgoCb2sYASABKAgSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSKgoHbGF0ZW5jeRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBSABKAkSDwoHbWVzc2FnZRgGIAEoCTLGAQoPTGxtR2F0ZXdheUFkbWluEloKDUxpc3RQcm92aWRlcnMSIy5sbG1nYXRld2F5LnYxLkxpc3RQcm92aWRlcnNSZXF1ZXN0GiQubGxtZ2F0ZXdheS52MS5MaXN0UHJvdmlkZXJzUmVzcG9uc2USVwoMVGVzdFByb3ZpZGVyEiIubGxtZ2F0ZXdheS52MS5UZXN0UHJvdmlkZXJSZXF1ZXN0GiMubGxtZ2F0ZXdheS52MS5UZXN0UHJvdmlkZXJSZXNwb25zZUJBChFjb20ubGxtZ2F0ZXdheS52MVABWhpsbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MaoCDUxsbUdhdGV3YXkuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_llmgateway_v1_models]);
+  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhYKFExpc3RQcm92aWRlcnNSZXF1ZXN0IkcKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIuCglwcm92aWRlcnMYASADKAsyGy5sbG1nYXRld2F5LnYxLlByb3ZpZGVySW5mbyKyAQoMUHJvdmlkZXJJbmZvEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIQCghiYXNlX3VybBgDIAEoCRIVCg1kZWZhdWx0X21vZGVsGAQgASgJEg8KB2tleV9pZHMYBSADKAkSLwoMY2FwYWJpbGl0aWVzGAYgAygOMhkubGxtZ2F0ZXdheS52MS5DYXBhYmlsaXR5EhsKE2RlZmF1bHRfZW1iZWRfbW9kZWwYByABKAkiNgoTVGVzdFByb3ZpZGVyUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCSKQAQoUVGVzdFByb3ZpZGVyUmVzcG9uc2USCgoCb2sYASABKAgSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSKgoHbGF0ZW5jeRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBSABKAkSDwoHbWVzc2FnZRgGIAEoCSIWChRHZXRDYWNoZVN0YXRzUmVxdWVzdCJBChVHZXRDYWNoZVN0YXRzUmVzcG9uc2USKAoFc3RhdHMYASABKAsyGS5sbG1nYXRld2F5LnYxLkNhY2hlU3RhdHMikwEKEUNsZWFyQ2FjaGVSZXF1ZXN0Eg0KA2FsbBgBIAEoCEgAEhEKB3BhdHRlcm4YAiABKAlIABISCghjYWNoZV9pZBgDIAEoCUgAEi0KB3JlcXVlc3QYBCABKAsyGi5sbG1nYXRld2F5LnYxLkNoYXRSZXF1ZXN0SAASDgoGY2FsbGVyGAUgASgJQgkKB2Fuc3dlcnMiJQoSQ2xlYXJDYWNoZVJlc3BvbnNlEg8KB2NsZWFyZWQYASABKAQiEwoRUmVzZXRTdGF0c1JlcXVlc3QiFAoSUmVzZXRTdGF0c1Jlc3BvbnNlMsgDCg9MbG1HYXRld2F5QWRtaW4SWgoNTGlzdFByb3ZpZGVycxIjLmxsbWdhdGV3YXkudjEuTGlzdFByb3ZpZGVyc1JlcXVlc3QaJC5sbG1nYXRld2F5LnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJXCgxUZXN0UHJvdmlkZXISIi5sbG1nYXRld2F5LnYxLlRlc3RQcm92aWRlclJlcXVlc3QaIy5sbG1nYXRld2F5LnYxLlRlc3RQcm92aWRlclJlc3BvbnNlEloKDUdldENhY2hlU3RhdHMSIy5sbG1nYXRld2F5LnYxLkdldENhY2hlU3RhdHNSZXF1ZXN0GiQubGxtZ2F0ZXdheS52MS5HZXRDYWNoZVN0YXRzUmVzcG9uc2USUQoKQ2xlYXJDYWNoZRIgLmxsbWdhdGV3YXkudjEuQ2xlYXJDYWNoZVJlcXVlc3QaIS5sbG1nYXRld2F5LnYxLkNsZWFyQ2FjaGVSZXNwb25zZRJRCgpSZXNldFN0YXRzEiAubGxtZ2F0ZXdheS52MS5SZXNldFN0YXRzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuUmVzZXRTdGF0c1Jlc3BvbnNlQkEKEWNvbS5sbG1nYXRld2F5LnYxUAFaGmxsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxqgINTGxtR2F0ZXdheS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_llmgateway_v1_cache, file_llmgateway_v1_chat, file_llmgateway_v1_models]);
 
 /**
  * Describes the message llmgateway.v1.ListProvidersRequest.
@@ -46,6 +48,48 @@ export const TestProviderRequestSchema = /*@__PURE__*/
  */
 export const TestProviderResponseSchema = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_admin, 4);
+
+/**
+ * Describes the message llmgateway.v1.GetCacheStatsRequest.
+ * Use `create(GetCacheStatsRequestSchema)` to create a new message.
+ */
+export const GetCacheStatsRequestSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 5);
+
+/**
+ * Describes the message llmgateway.v1.GetCacheStatsResponse.
+ * Use `create(GetCacheStatsResponseSchema)` to create a new message.
+ */
+export const GetCacheStatsResponseSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 6);
+
+/**
+ * Describes the message llmgateway.v1.ClearCacheRequest.
+ * Use `create(ClearCacheRequestSchema)` to create a new message.
+ */
+export const ClearCacheRequestSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 7);
+
+/**
+ * Describes the message llmgateway.v1.ClearCacheResponse.
+ * Use `create(ClearCacheResponseSchema)` to create a new message.
+ */
+export const ClearCacheResponseSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 8);
+
+/**
+ * Describes the message llmgateway.v1.ResetStatsRequest.
+ * Use `create(ResetStatsRequestSchema)` to create a new message.
+ */
+export const ResetStatsRequestSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 9);
+
+/**
+ * Describes the message llmgateway.v1.ResetStatsResponse.
+ * Use `create(ResetStatsResponseSchema)` to create a new message.
+ */
+export const ResetStatsResponseSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 10);
 
 /**
  * For operators: the credential must carry the admin flag, else PERMISSION_DENIED.

@@ -5,6 +5,7 @@
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
 import type { Citation, Message as Message$1, Part } from "./message_pb.js";
+import type { CacheControl } from "./cache_pb.js";
 import type { Cost, Route, Usage } from "./route_pb.js";
 
 /**
@@ -158,6 +159,13 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
    * @generated from field: string task_type = 19;
    */
   taskType: string;
+
+  /**
+   * How to use the gateway's cache.
+   *
+   * @generated from field: llmgateway.v1.CacheControl cache = 20;
+   */
+  cache?: CacheControl | undefined;
 
   /**
    * The end user on whose behalf the caller asks. For logs and traces; never changes the answer. At most 256 bytes.

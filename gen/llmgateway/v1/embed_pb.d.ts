@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
+import type { CacheControl } from "./cache_pb.js";
 import type { Cost, Route, Usage } from "./route_pb.js";
 
 /**
@@ -52,6 +53,13 @@ export declare type EmbedRequest = Message<"llmgateway.v1.EmbedRequest"> & {
    * @generated from field: map<string, google.protobuf.Struct> provider_options = 5;
    */
   providerOptions: { [key: string]: JsonObject };
+
+  /**
+   * How to use the gateway's cache.
+   *
+   * @generated from field: llmgateway.v1.CacheControl cache = 20;
+   */
+  cache?: CacheControl | undefined;
 
   /**
    * As ChatRequest.user_id.

@@ -15,6 +15,12 @@ export declare const file_llmgateway_v1_health: GenFile;
  * @generated from message llmgateway.v1.HealthRequest
  */
 export declare type HealthRequest = Message<"llmgateway.v1.HealthRequest"> & {
+  /**
+   * What is looked at. The status tells of that alone.
+   *
+   * @generated from field: llmgateway.v1.HealthView view = 1;
+   */
+  view: HealthView;
 };
 
 /**
@@ -36,6 +42,13 @@ export declare type HealthResponse = Message<"llmgateway.v1.HealthResponse"> & {
    * @generated from field: repeated llmgateway.v1.ProviderHealth providers = 2;
    */
   providers: ProviderHealth[];
+
+  /**
+   * What the gateway itself needs. Calls are answered without it too, but slower, dearer or less exactly limited.
+   *
+   * @generated from field: repeated llmgateway.v1.ComponentHealth components = 3;
+   */
+  components: ComponentHealth[];
 };
 
 /**
@@ -89,6 +102,65 @@ export declare type ProviderHealth = Message<"llmgateway.v1.ProviderHealth"> & {
 export declare const ProviderHealthSchema: GenMessage<ProviderHealth>;
 
 /**
+ * A part of the gateway, such as `cache`.
+ *
+ * @generated from message llmgateway.v1.ComponentHealth
+ */
+export declare type ComponentHealth = Message<"llmgateway.v1.ComponentHealth"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool healthy = 2;
+   */
+  healthy: boolean;
+
+  /**
+   * What is wrong and what to do; empty when it is healthy.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.ComponentHealth.
+ * Use `create(ComponentHealthSchema)` to create a new message.
+ */
+export declare const ComponentHealthSchema: GenMessage<ComponentHealth>;
+
+/**
+ * @generated from enum llmgateway.v1.HealthView
+ */
+export enum HealthView {
+  /**
+   * Everything.
+   *
+   * @generated from enum value: HEALTH_VIEW_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: HEALTH_VIEW_PROVIDERS = 1;
+   */
+  PROVIDERS = 1,
+
+  /**
+   * The cache and what it keeps its answers in.
+   *
+   * @generated from enum value: HEALTH_VIEW_CACHE = 2;
+   */
+  CACHE = 2,
+}
+
+/**
+ * Describes the enum llmgateway.v1.HealthView.
+ */
+export declare const HealthViewSchema: GenEnum<HealthView>;
+
+/**
  * @generated from enum llmgateway.v1.HealthStatus
  */
 export enum HealthStatus {
@@ -98,7 +170,7 @@ export enum HealthStatus {
   UNSPECIFIED = 0,
 
   /**
-   * Every provider is healthy.
+   * Every provider and component is healthy.
    *
    * @generated from enum value: HEALTH_STATUS_HEALTHY = 1;
    */
@@ -112,7 +184,7 @@ export enum HealthStatus {
   DEGRADED = 2,
 
   /**
-   * None is, none is configured, or the gateway is shutting down.
+   * No provider is, none is configured, or the gateway is shutting down.
    *
    * @generated from enum value: HEALTH_STATUS_UNHEALTHY = 3;
    */

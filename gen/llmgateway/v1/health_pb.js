@@ -9,7 +9,7 @@ import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
  * Describes the file llmgateway/v1/health.proto.
  */
 export const file_llmgateway_v1_health = /*@__PURE__*/
-  fileDesc("ChpsbG1nYXRld2F5L3YxL2hlYWx0aC5wcm90bxINbGxtZ2F0ZXdheS52MSIPCg1IZWFsdGhSZXF1ZXN0InUKDkhlYWx0aFJlc3BvbnNlEisKBnN0YXR1cxgBIAEoDjIbLmxsbWdhdGV3YXkudjEuSGVhbHRoU3RhdHVzEjAKCXByb3ZpZGVycxgCIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJIZWFsdGhKBAgDEAQigAEKDlByb3ZpZGVySGVhbHRoEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIPCgdoZWFsdGh5GAMgASgIEg8KB21lc3NhZ2UYBCABKAkSKgoHbGF0ZW5jeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkoECAYQByqBAQoMSGVhbHRoU3RhdHVzEh0KGUhFQUxUSF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVIRUFMVEhfU1RBVFVTX0hFQUxUSFkQARIaChZIRUFMVEhfU1RBVFVTX0RFR1JBREVEEAISGwoXSEVBTFRIX1NUQVRVU19VTkhFQUxUSFkQA0JBChFjb20ubGxtZ2F0ZXdheS52MVABWhpsbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MaoCDUxsbUdhdGV3YXkuVjFiBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("ChpsbG1nYXRld2F5L3YxL2hlYWx0aC5wcm90bxINbGxtZ2F0ZXdheS52MSI4Cg1IZWFsdGhSZXF1ZXN0EicKBHZpZXcYASABKA4yGS5sbG1nYXRld2F5LnYxLkhlYWx0aFZpZXciowEKDkhlYWx0aFJlc3BvbnNlEisKBnN0YXR1cxgBIAEoDjIbLmxsbWdhdGV3YXkudjEuSGVhbHRoU3RhdHVzEjAKCXByb3ZpZGVycxgCIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJIZWFsdGgSMgoKY29tcG9uZW50cxgDIAMoCzIeLmxsbWdhdGV3YXkudjEuQ29tcG9uZW50SGVhbHRoIoABCg5Qcm92aWRlckhlYWx0aBIMCgRuYW1lGAEgASgJEgwKBGtpbmQYAiABKAkSDwoHaGVhbHRoeRgDIAEoCBIPCgdtZXNzYWdlGAQgASgJEioKB2xhdGVuY3kYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25KBAgGEAciQQoPQ29tcG9uZW50SGVhbHRoEgwKBG5hbWUYASABKAkSDwoHaGVhbHRoeRgCIAEoCBIPCgdtZXNzYWdlGAMgASgJKlsKCkhlYWx0aFZpZXcSGwoXSEVBTFRIX1ZJRVdfVU5TUEVDSUZJRUQQABIZChVIRUFMVEhfVklFV19QUk9WSURFUlMQARIVChFIRUFMVEhfVklFV19DQUNIRRACKoEBCgxIZWFsdGhTdGF0dXMSHQoZSEVBTFRIX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFUhFQUxUSF9TVEFUVVNfSEVBTFRIWRABEhoKFkhFQUxUSF9TVEFUVVNfREVHUkFERUQQAhIbChdIRUFMVEhfU1RBVFVTX1VOSEVBTFRIWRADQkEKEWNvbS5sbG1nYXRld2F5LnYxUAFaGmxsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxqgINTGxtR2F0ZXdheS5WMWIGcHJvdG8z", [file_google_protobuf_duration]);
 
 /**
  * Describes the message llmgateway.v1.HealthRequest.
@@ -33,10 +33,29 @@ export const ProviderHealthSchema = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_health, 2);
 
 /**
+ * Describes the message llmgateway.v1.ComponentHealth.
+ * Use `create(ComponentHealthSchema)` to create a new message.
+ */
+export const ComponentHealthSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_health, 3);
+
+/**
+ * Describes the enum llmgateway.v1.HealthView.
+ */
+export const HealthViewSchema = /*@__PURE__*/
+  enumDesc(file_llmgateway_v1_health, 0);
+
+/**
+ * @generated from enum llmgateway.v1.HealthView
+ */
+export const HealthView = /*@__PURE__*/
+  tsEnum(HealthViewSchema);
+
+/**
  * Describes the enum llmgateway.v1.HealthStatus.
  */
 export const HealthStatusSchema = /*@__PURE__*/
-  enumDesc(file_llmgateway_v1_health, 0);
+  enumDesc(file_llmgateway_v1_health, 1);
 
 /**
  * @generated from enum llmgateway.v1.HealthStatus

@@ -104,6 +104,13 @@ export declare type Cost = Message<"llmgateway.v1.Cost"> & {
    * @generated from field: bool estimated = 4;
    */
   estimated: boolean;
+
+  /**
+   * What the answer would have cost had it not been known; absent when it was not.
+   *
+   * @generated from field: optional double saved_usd = 5;
+   */
+  savedUsd?: number | undefined;
 };
 
 /**
@@ -145,6 +152,21 @@ export declare type Route = Message<"llmgateway.v1.Route"> & {
    * @generated from field: string upstream_id = 4;
    */
   upstreamId: string;
+
+  /**
+   * Whether the answer was known, or came of another call's question that was asked at the same time. Then no provider
+   * was asked for this call, and provider, model, usage and warnings are those of the first.
+   *
+   * @generated from field: bool cached = 5;
+   */
+  cached: boolean;
+
+  /**
+   * Under which the answer is kept; empty when it is not. For ClearCache.
+   *
+   * @generated from field: string cache_id = 6;
+   */
+  cacheId: string;
 
   /**
    * Whether another target than the first planned one answered.

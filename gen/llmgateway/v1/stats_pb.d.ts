@@ -5,6 +5,7 @@
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
+import type { CacheStats } from "./cache_pb.js";
 
 /**
  * Describes the file llmgateway/v1/stats.proto.
@@ -42,7 +43,7 @@ export declare type WatchStatsRequest = Message<"llmgateway.v1.WatchStatsRequest
 export declare const WatchStatsRequestSchema: GenMessage<WatchStatsRequest>;
 
 /**
- * Counters since `since`. Errors leave out cancelled calls and the callers' own faults.
+ * Counters since `since`, which is the start or the last ResetStats. Errors leave out cancelled calls and the callers' own faults.
  *
  * @generated from message llmgateway.v1.StatsResponse
  */
@@ -86,6 +87,13 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
    * @generated from field: map<string, llmgateway.v1.UpstreamStats> models = 6;
    */
   models: { [key: string]: UpstreamStats };
+
+  /**
+   * Absent when there is no cache.
+   *
+   * @generated from field: llmgateway.v1.CacheStats cache = 7;
+   */
+  cache?: CacheStats | undefined;
 
   /**
    * @generated from field: llmgateway.v1.ConfigSummary config = 8;

@@ -1,5 +1,5 @@
-import type { Cancellation } from '../domain/cancellation.ts'
-import { EventStream, type Source } from '../domain/event-stream.ts'
+import type { Cancellation } from './cancellation.ts'
+import { EventStream, type Source } from './event-stream.ts'
 
 const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }
 

@@ -1,0 +1,67 @@
+import type { CacheAddress } from '../../domain/cache.ts'
+import type { CallContext } from '../../domain/call.ts'
+import { EventStream, type Source } from '../../domain/event-stream.ts'
+import { finishEvent, startEvent } from '../../domain/events.ts'
+import { duration } from '../../domain/trail.ts'
+import type { ChatEvent, Cost, FinishEvent, Route } from '../../domain/types.ts'
+
+const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }
+
+/** A known answer as the events of a call, its text in the pieces that it came in. */
+export function replay(
+  context: CallContext,
+  events: readonly ChatEvent[],
+  { id }: CacheAddress,
+): EventStream<ChatEvent> {
+  const stream = new EventStream<ChatEvent>(context.cancellation, nothingToStop)
+  const finish = finishIn(events)
+  stream.push(startEvent(context.requestId, finish && knownRoute(finish.route, context, id)))
+  for (const event of events)
+    stream.push(event.event.case === 'finish' ? knownFinish(event.event.value, context, id) : event)
+  stream.end()
+  return stream
+}
+
+/** The finish of an answer that nobody was asked for: what it saved in place of what it cost. */
+export function knownFinish(finish: FinishEvent, context: CallContext, cacheId: string): ChatEvent {
+  const { finishReason, rawFinishReason, usage, cost, route } = finish
+  return finishEvent({
+    finishReason,
+    rawFinishReason,
+    usage,
+    cost: savedCost(cost?.usd),
+    route: knownRoute(route, context, cacheId),
+  })
+}
+
+export function savedCost(usd: number | undefined): Cost {
+  const cost: Cost = { $typeName: 'llmgateway.v1.Cost', usd: 0, inputUsd: 0, outputUsd: 0, estimated: false }
+  if (usd !== undefined) cost.savedUsd = usd
+  return cost
+}
+
+export function knownRoute(
+  route: Pick<Route, 'provider' | 'model' | 'responseModel' | 'upstreamId' | 'warnings'> | undefined,
+  context: CallContext,
+  cacheId: string,
+): Route {
+  return {
+    $typeName: 'llmgateway.v1.Route',
+    provider: route?.provider ?? '',
+    model: route?.model ?? '',
+    responseModel: route?.responseModel ?? '',
+    upstreamId: route?.upstreamId ?? '',
+    cached: true,
+    cacheId,
+    fallbackUsed: false,
+    attempts: [],
+    warnings: route?.warnings ?? [],
+    latency: duration(context.trail.elapsed()),
+    keyId: '',
+  }
+}
+
+export function finishIn(events: readonly ChatEvent[]): FinishEvent | undefined {
+  const last = events.at(-1)?.event
+  return last?.case === 'finish' ? last.value : undefined
+}
