@@ -6,16 +6,21 @@ import type { Handler } from './domain/follow.ts'
 import type { Callers, Telemetry } from './domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from './domain/types.ts'
 import { authenticate } from './policies/authenticate.ts'
+import type { CacheParts } from './policies/cache/use.ts'
+import { cacheChats } from './policies/cache-chats.ts'
+import { cacheVectors } from './policies/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
 import { check } from './policies/check.ts'
 import { observe } from './policies/observe.ts'
-import { type Directory, keepModel, plan } from './policies/plan.ts'
+import { keepModel, type Planner, plan } from './policies/plan.ts'
 import { route } from './policies/route.ts'
 
 export interface GatewayParts {
   readonly telemetry: Telemetry
   readonly callers: Callers
-  readonly directory: Directory
+  readonly planner: Planner
+  /** Undefined when there is no cache. */
+  readonly cache: CacheParts | undefined
   readonly clock: Clock
   /** Throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
@@ -27,12 +32,13 @@ export interface Gateway {
 }
 
 /** The road of a call: each line one policy, in the order in which a call meets them. */
-export function createGateway({ telemetry, callers, directory, clock, validate }: GatewayParts): Gateway {
+export function createGateway({ telemetry, callers, planner, cache, clock, validate }: GatewayParts): Gateway {
   const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
     .use(observe(telemetry))
     .use(authenticate(callers))
     .use(check(validate.chat))
-    .use(plan(directory))
+    .use(plan(planner))
+    .use(cacheChats(cache))
     .use(route(clock))
     .to(callProvider((provider, question) => provider.chat(question)))
 
@@ -40,8 +46,9 @@ export function createGateway({ telemetry, callers, directory, clock, validate }
     .use(observe(telemetry))
     .use(authenticate(callers))
     .use(check(validate.embed))
-    .use(plan(directory))
+    .use(plan(planner))
     .use(keepModel())
+    .use(cacheVectors(cache))
     .use(route(clock))
     .to(callProvider((provider, question) => provider.embed(question)))
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { rulesFor } from './config/cache.ts'
 import { addressText, checkReport } from './config/check.ts'
-import type { Config, TlsConfig } from './config/config.ts'
+import type { CacheConfig, Config, TlsConfig } from './config/config.ts'
 import { type CommandLine, type Flags, readCommandLine } from './config/flags.ts'
 import { readConfig } from './config/read.ts'
 import type { CallContext } from './domain/call.ts'
@@ -10,6 +11,8 @@ import { systemClock } from './domain/clock.ts'
 import type { GatewayError } from './domain/error.ts'
 import type { Provider } from './domain/ports.ts'
 import { createGateway } from './gateway.ts'
+import { chatAddress } from './policies/cache-chats.ts'
+import { Planner } from './policies/plan.ts'
 import { createProvider } from './providers/create.ts'
 import { createPriceTable, loadPrices } from './providers/prices.ts'
 import { HttpDoor } from './rpc/connect.ts'
@@ -21,6 +24,7 @@ import { probe } from './rpc/probe.ts'
 import { createService } from './rpc/service.ts'
 import { validateChat, validateEmbed } from './rpc/validate.ts'
 import { createCallers } from './stores/callers.ts'
+import { MemoryCache } from './stores/memory-cache.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import { startTracing } from './telemetry/otel.ts'
 import { serveMetrics } from './telemetry/prometheus.ts'
@@ -90,27 +94,34 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
+  const store = config.cache && createCache(config.cache)
   const telemetry = createTelemetry({
     clock,
     random: Math.random,
     log,
     providers,
     targets: config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
-    summary: { primaryProvider, fallbackProviders, cacheEnabled: false },
+    summary: { primaryProvider, fallbackProviders, cacheEnabled: store !== undefined },
     tracing,
     sampleRatio,
+    cache: config.cache && store && { store, ttl: config.cache.rules.ttl },
   })
   const callers = createCallers(config.auth, { clock })
+  const planner = new Planner({
+    providers,
+    aliases: config.models,
+    tasks: config.tasks,
+    priority: config.priority,
+    defaults: config.defaults,
+  })
+  const observer = telemetry.cache
+  const cache =
+    config.cache && store && observer ? { store, observer, clock, rules: rulesFor(config.cache) } : undefined
   const { chat, embed } = createGateway({
     telemetry,
     callers,
-    directory: {
-      providers,
-      aliases: config.models,
-      tasks: config.tasks,
-      priority: config.priority,
-      defaults: config.defaults,
-    },
+    planner,
+    cache,
     clock,
     validate: { chat: validateChat, embed: validateEmbed },
   })
@@ -123,6 +134,14 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     providers,
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
     stats: telemetry.stats,
+    cache: cache && {
+      store: cache.store,
+      stats: () => cache.observer.snapshot(),
+      addressOf: (request, wire, caller) => chatAddress(planner, request, wire, caller),
+    },
+    components: cache ? [{ name: 'cache', trouble: () => '' }] : [],
+    audit: (method, { requestId, trail, peer }, reason) =>
+      log.info('admin call', { method, request_id: requestId, caller: trail.caller, peer, reason }),
     clock,
     isDraining: () => draining,
   })
@@ -168,6 +187,10 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     await Promise.all([grpcDoor.drain(grace), httpDoor.drain(grace)])
     await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
   }
+}
+
+function createCache({ maxEntries, maxBytes }: CacheConfig): MemoryCache {
+  return new MemoryCache({ clock: systemClock, maxEntries, maxBytes })
 }
 
 async function createProviders(config: Config): Promise<Provider[]> {

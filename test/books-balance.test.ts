@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf'
+import { create, toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Call } from '../src/domain/call.ts'
@@ -13,13 +13,15 @@ import type { Telemetry } from '../src/domain/ports.ts'
 import { AttemptOutcome, type ChatEvent, type ChatRequest, ChatRequestSchema, Role } from '../src/domain/types.ts'
 import { authenticate } from '../src/policies/authenticate.ts'
 import { callProvider } from '../src/policies/call-provider.ts'
+import { cacheChats } from '../src/policies/cache-chats.ts'
 import { check } from '../src/policies/check.ts'
 import { observe } from '../src/policies/observe.ts'
-import { plan } from '../src/policies/plan.ts'
+import { Planner, plan } from '../src/policies/plan.ts'
 import { route } from '../src/policies/route.ts'
 import { Connection } from '../src/providers/connection.ts'
 import { createHttpProvider } from '../src/providers/http-provider.ts'
 import { DoorContext } from '../src/rpc/context.ts'
+import { MemoryCache } from '../src/stores/memory-cache.ts'
 import { FakeClock, settle } from './support/fake-clock.ts'
 import { plainSettings } from './support/plain-wire.ts'
 import { type Script, ScriptedUpstream, type Step } from './support/scripted-upstream.ts'
@@ -133,12 +135,14 @@ type CallerPlan = typeof caller extends fc.Arbitrary<infer T> ? T : never
 const world = fc.record({
   upstreams: fc.array(fc.oneof({ weight: 2, arbitrary: speaking }, answering), { minLength: 4, maxLength: 4 }),
   callers: fc.array(caller, { minLength: 1, maxLength: 5 }),
+  /** With a cache equal questions at the same time are one, and later ones need nobody. */
+  cached: fc.boolean(),
 })
 
 test('whatever callers and upstreams do, every ending is told once and nothing is left open', async () => {
   await fc.assert(
-    fc.asyncProperty(world, async ({ upstreams, callers }) => {
-      await new World(upstreams).live(callers)
+    fc.asyncProperty(world, async ({ upstreams, callers, cached }) => {
+      await new World(upstreams, cached).live(callers)
     }),
     { numRuns: 1_500 },
   )
@@ -158,10 +162,16 @@ class World {
   readonly #plans: readonly Upstream[]
   readonly #upstreams: ScriptedUpstream[]
   readonly #chat: Handler<Call<ChatRequest>, ChatEvent>
+  readonly #cached: boolean
   #active = 0
 
-  constructor(upstreams: readonly Upstream[]) {
+  constructor(upstreams: readonly Upstream[], cached: boolean) {
     const clock = this.#clock
+    this.#cached = cached
+    const rules = { enabled: true, ttl: 60_000, fallbackTtl: 1_000, maxTemperature: undefined }
+    const store = new MemoryCache({ clock, maxEntries: 10, maxBytes: 1 << 20 })
+    const observer = { hit() {}, miss() {}, shared() {} }
+    const cache = cached ? { store, observer, clock, rules: () => rules } : undefined
     this.#plans = upstreams
     this.#upstreams = upstreams.map(({ script }) => new ScriptedUpstream(clock, () => script))
     const providers = this.#upstreams.map((upstream, index) => {
@@ -183,8 +193,10 @@ class World {
       .use(authenticate(callers))
       .use(check(() => {}))
       .use(this.#listen('authenticate'))
-      .use(plan(directory))
+      .use(plan(new Planner(directory)))
       .use(this.#listen('plan'))
+      .use(cacheChats(cache))
+      .use(this.#listen('cache'))
       .use(route(clock))
       .use(this.#listen('route'))
       .to(callProvider((provider, question) => provider.chat(question)))
@@ -202,10 +214,19 @@ class World {
     expect(this.#active, 'active calls and attempts').toBe(0)
     expect(this.#clock.waiting, 'timers').toBe(0)
     for (const upstream of this.#upstreams) expect(upstream.open, 'open upstream calls').toBe(0)
+    const paid = lives.filter((life) => life.paid).length
+    const sent = this.#upstreams.reduce((sum, upstream) => sum + upstream.sent, 0)
+    expect(paid, 'answers that were paid').toBeLessThanOrEqual(sent)
   }
 
   #call(plan: CallerPlan, alone: boolean) {
     const clock = this.#clock
+    const [first = 0, ...others] = plan.targets
+    const request = create(ChatRequestSchema, {
+      model: `p${first}/m`,
+      fallbackModels: others.map((target) => `p${target}/m`),
+      messages: [{ role: Role.USER, content: 'count' }],
+    })
     const context = new DoorContext(
       clock,
       {
@@ -214,17 +235,12 @@ class World {
         peer: '',
         timeout: plan.timeout,
         maxDuration: 600_000,
+        wire: toBinary(ChatRequestSchema, request),
         header: () => undefined,
       },
       () => {},
     )
-    const [first = 0, ...others] = plan.targets
-    const request = create(ChatRequestSchema, {
-      model: `p${first}/m`,
-      fallbackModels: others.map((target) => `p${target}/m`),
-      messages: [{ role: Role.USER, content: 'count' }],
-    })
-    const client = new Client(clock, context, plan, alone ? this.#upstreams : [])
+    const client = new Client(clock, context, plan, alone ? this.#upstreams : [], this.#cached)
     for (const upstream of this.#upstreams) {
       const others = upstream.onSend
       upstream.onSend = () => {
@@ -272,6 +288,10 @@ class Client {
   readonly #plan: CallerPlan
   /** All there are, if nobody else calls; else none. */
   readonly #upstreams: readonly ScriptedUpstream[]
+  /** Whether it may be answered by another call's question. */
+  readonly #mayShare: boolean
+  /** Whether its answer was another call's. */
+  known = false
   #endings = 0
   #error: GatewayError | undefined
   #finished = false
@@ -282,8 +302,15 @@ class Client {
   #complaint: unknown
   #left = false
 
-  constructor(clock: FakeClock, context: DoorContext, plan: CallerPlan, upstreams: readonly ScriptedUpstream[]) {
+  constructor(
+    clock: FakeClock,
+    context: DoorContext,
+    plan: CallerPlan,
+    upstreams: readonly ScriptedUpstream[],
+    mayShare: boolean,
+  ) {
     this.#clock = clock
+    this.#mayShare = mayShare
     this.#context = context
     this.#plan = plan
     this.#upstreams = upstreams
@@ -297,7 +324,11 @@ class Client {
     try {
       const events = await chat(call)
       if (streamed) await this.#read(events)
-      else this.#told(undefined, (await foldChat(events)).message?.content)
+      else {
+        const { message, route } = await foldChat(events)
+        this.known = route?.cached ?? false
+        this.#told(undefined, message?.content)
+      }
     } catch (error) {
       this.#told(GatewayError.from(error), '')
     }
@@ -320,7 +351,10 @@ class Client {
           expect(this.#endings, 'an event after the ending').toBe(0)
           expect(this.#finished, 'an event after finish').toBe(false)
           if (event.case === 'text') this.#text += event.value.text
-          if (event.case === 'finish') this.#finished = true
+          if (event.case === 'finish') {
+            this.#finished = true
+            this.known = event.value.route?.cached ?? false
+          }
           this.#full = taken++ === stallsAfter
           if (this.#full && stallsFor !== undefined) {
             this.#clock.alarm(stallsFor, () => {
@@ -370,6 +404,11 @@ class Client {
     if (this.#upstreams.length > 0) expect(this.#clock.waiting, `timers beside ${what}`).toBe(0)
   }
 
+  /** Whether it was told an answer of its own. */
+  get paid(): boolean {
+    return this.#finished && !this.#error && !this.known
+  }
+
   verify(upstreams: readonly Upstream[]): void {
     const { leaves, timeout, known, stallsAfter, stallsFor, streamed } = this.#plan
     const reason = this.#error?.reason
@@ -398,9 +437,13 @@ class Client {
     const asked = this.#context.trail.attempts.length
     // A vendor that is asked without streaming may be silent as long as the call may take.
     const slow = ({ outcome, longestPause }: Upstream) => outcome === 'stalled' || longestPause > 60_000
-    if (!this.#plan.streamed && targets.slice(0, asked).some(slow)) return
+    if ((!this.#plan.streamed || this.#mayShare) && targets.slice(0, asked).some(slow)) return
     expect(this.#error?.code, `${this.#error?.message}`).not.toBe('DEADLINE_EXCEEDED')
     if (!decisive) return
+    if (this.known) {
+      expect(targets.map(({ words }) => words.join(''))).toContain(this.#text)
+      return
+    }
     expect(asked, 'targets asked').toBe(targets.indexOf(decisive) + 1)
     if (this.#plan.streamed && decisive.longestPause > 60_000) return // may be given up, or may have been paused
     expect(this.#error === undefined, `${this.#error?.message}`).toBe(decisive.outcome === 'ok')

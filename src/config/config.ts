@@ -1,3 +1,4 @@
+import type { CacheRules } from '../domain/cache.ts'
 import type { Defaults } from '../domain/call.ts'
 import type { AuthSettings } from '../domain/identity.ts'
 import type { ProviderSettings } from '../providers/define.ts'
@@ -17,6 +18,8 @@ export interface Config {
   readonly defaults: Defaults
   /** By `provider/model`. */
   readonly prices: Readonly<Record<string, PriceConfig>>
+  /** Undefined when there is none. */
+  readonly cache?: CacheConfig
   readonly telemetry: TelemetryConfig
   readonly proxy: ProxyConfig
 }
@@ -49,6 +52,16 @@ export interface TlsConfig {
   readonly key: string
   /** Callers must present a certificate that it signed. */
   readonly clientCa?: string
+}
+
+export interface CacheConfig {
+  readonly rules: CacheRules
+  readonly maxEntries: number
+  readonly maxBytes: number
+  /** By the name of an alias; what it leaves out is as for all. */
+  readonly aliases: Readonly<Record<string, Partial<CacheRules>>>
+  /** By the type of task: outranks the alias. */
+  readonly tasks: Readonly<Record<string, Partial<CacheRules>>>
 }
 
 /** A name that stands for an ordered list of targets. */

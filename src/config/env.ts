@@ -13,7 +13,7 @@ import {
   type Reader,
   text,
 } from './readers.ts'
-import { defaultReaders } from './schema.ts'
+import { cacheReaders, defaultReaders } from './schema.ts'
 import type { Found, Variable, Variables } from './variables.ts'
 
 /** The variables that configure the gateway itself. Those of the providers come from the list of their kinds. */
@@ -30,6 +30,10 @@ export const gatewayVariables = {
   order: variable(names, 'LLM_PRIORITY_ORDER'),
   maxTokens: variable(defaultReaders.maxTokens, 'MAX_TOKENS'),
   temperature: variable(defaultReaders.temperature, 'TEMPERATURE'),
+  cacheEnabled: variable(flag, 'LLM_GATEWAY_CACHE_ENABLED', 'CACHE_ENABLED'),
+  cacheTtl: variable(cacheReaders.ttl, 'LLM_GATEWAY_CACHE_TTL', 'CACHE_TTL'),
+  cacheMaxSize: variable(cacheReaders.maxEntries, 'LLM_GATEWAY_CACHE_MAX_SIZE', 'CACHE_MAX_SIZE'),
+  cacheStrategy: variable(cacheReaders.strategy, 'CACHE_STRATEGY'),
   otlpTracesEndpoint: variable(otlpTracesEndpoint, 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
   otlpEndpoint: variable(otlpEndpoint, 'OTEL_EXPORTER_OTLP_ENDPOINT'),
   sampleRatio: variable(decimal(0, 1), 'OTEL_TRACES_SAMPLER_ARG'),

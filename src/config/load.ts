@@ -3,6 +3,7 @@ import { parseDocument } from 'yaml'
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { kinds as allKinds, kindNamed, namesOf, otherNames, upcoming } from '../providers/index.ts'
 import { authOf } from './auth.ts'
+import { cacheOf } from './cache.ts'
 import type { Config, ProxyConfig, TelemetryConfig } from './config.ts'
 import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env.ts'
 import { Findings, type Problem } from './findings.ts'
@@ -135,6 +136,7 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
     readFile: fileReader(sources),
   })
   const preference = preferenceOf(file, env)
+  const cache = cacheOf(file, env)
   const found = providersOf(file, preference, { kinds, variables, findings })
   const names = file.providers ? Object.keys(file.providers) : found.map(({ name }) => name)
   const callable = unique([...names, ...found.flatMap(({ name, kind }) => otherNames(name, kind))])
@@ -156,6 +158,7 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
       ...defaultsOf(file.defaults),
     },
     prices: pricesOf(file.prices, names, findings),
+    ...(cache && { cache }),
     telemetry: telemetryOf(file.telemetry, flags, env, findings),
     proxy: proxyOf(env),
   }
@@ -180,9 +183,6 @@ function providersOf(
 /** The providers in the block of older gateways, by kind. */
 function oldProviders(file: FileSettings, { kinds, findings }: ProviderSources): Record<string, OldProviderEntry> {
   const { primary_provider, fallback_providers, cache, ...providers } = file.llm_gateway ?? {}
-  if (cache && cache.enabled !== false) {
-    findings.notice('llm_gateway.cache: not used yet, this version does not have a cache.')
-  }
   const known: Record<string, OldProviderEntry> = {}
   // Every other key of the block holds the settings of one provider.
   for (const [kind, entry] of Object.entries(providers) as [string, OldProviderEntry | undefined][]) {

@@ -37,10 +37,18 @@ const LARGEST_MESSAGE = 2 ** 30
 /** Bytes from `16MiB`, `4MB` or `65536`. */
 export const messageSize: Reader<number> = {
   expects: 'a size from 1KiB to 1GiB, such as 16MiB, 4MB or a number of bytes',
-  read(text) {
-    const bytes = scaled(text, /^(\d+(?:\.\d+)?) ?([KMG]i?B|B)?$/, bytesIn, 'B')
-    return bytes !== undefined && bytes >= 1024 && bytes <= LARGEST_MESSAGE ? Math.round(bytes) : undefined
-  },
+  read: (text) => sizeUpTo(text, LARGEST_MESSAGE),
+}
+
+/** Bytes of memory from `256MiB`, `1GB` or `65536`. */
+export const memorySize: Reader<number> = {
+  expects: 'a size from 1KiB to 64GiB, such as 256MiB, 1GB or a number of bytes',
+  read: (text) => sizeUpTo(text, 64 * 2 ** 30),
+}
+
+function sizeUpTo(text: string, largest: number): number | undefined {
+  const bytes = scaled(text, /^(\d+(?:\.\d+)?) ?([KMG]i?B|B)?$/, bytesIn, 'B')
+  return bytes !== undefined && bytes >= 1024 && bytes <= largest ? Math.round(bytes) : undefined
 }
 
 function scaled(

@@ -74,13 +74,14 @@ export function tasksOf(
   findings: Findings,
 ): Named<string> {
   const known = aliases.map(({ name }) => name)
-  for (const [task, model] of Object.entries(entries ?? {})) {
+  const models = Object.entries(entries ?? {}).map(([task, { model }]) => [task, model] as const)
+  for (const [task, model] of models) {
     if (known.includes(model)) continue
     const alias = withHint(`"${model}" is neither an alias nor provider/model`, model, known)
     const fault = model.includes('/') ? unknownProvider(model, providers) : alias
     if (fault !== undefined) findings.problem(pathText(['tasks', task]), fault)
   }
-  return entries ?? {}
+  return Object.fromEntries(models)
 }
 
 export function pricesOf(

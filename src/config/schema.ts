@@ -8,6 +8,7 @@ import {
   flag,
   integer,
   listenAddress,
+  memorySize,
   messageSize,
   modelId,
   oneOf,
@@ -24,7 +25,7 @@ import {
  */
 
 /** Blocks that other versions know. */
-const unavailable = ['alerts', 'budgets', 'cache', 'ledger', 'limits', 'rate_limits', 'redis']
+const unavailable = ['alerts', 'budgets', 'ledger', 'limits', 'rate_limits', 'redis']
 
 /** Strategies that other versions know. */
 const unavailableStrategies = 'weighted, least_latency and least_cost'
@@ -65,6 +66,13 @@ function expected(expects: string, input: unknown): string {
 const maxTokens = integer(1, 2 ** 31 - 1)
 const temperature = decimal(0, 2)
 export const defaultReaders = { maxTokens, temperature }
+
+const cacheEntries = integer(1, 100_000_000)
+const cacheStrategy: Reader<'memory'> = {
+  expects: 'memory; redis and hybrid are not available in this version',
+  read: (value) => (value.toLowerCase() === 'memory' ? 'memory' : undefined),
+}
+export const cacheReaders = { ttl: duration(), maxEntries: cacheEntries, strategy: cacheStrategy }
 
 const defaults = block({ temperature: field(temperature).optional(), max_tokens: field(maxTokens).optional() })
 
@@ -152,10 +160,28 @@ const strategy: Reader<'priority'> = {
   read: (value) => (value === 'priority' ? value : undefined),
 }
 
+const cacheRuleShape = {
+  enabled: field(flag).optional(),
+  ttl: field(duration()).optional(),
+  fallback_ttl: field(duration(0)).optional(),
+  max_temperature: field(temperature).optional(),
+}
+const cacheRules = block(cacheRuleShape)
+
+const cache = block({
+  ...cacheRuleShape,
+  strategy: field(cacheStrategy).optional(),
+  max_entries: field(cacheEntries).optional(),
+  max_bytes: field(memorySize).optional(),
+})
+export type CacheEntry = z.output<typeof cache>
+export type CacheRulesEntry = z.output<typeof cacheRules>
+
 const alias = block({
   strategy: field(strategy).optional(),
   targets: z.array(target).min(1, 'must name at least one target'),
   attempt_timeout: field(duration()).optional(),
+  cache: cacheRules.optional(),
 })
 
 const price = block({
@@ -188,9 +214,19 @@ export function oldBlock(kinds: readonly string[]) {
     ...providers,
     primary_provider: field(text).optional(),
     fallback_providers: z.array(field(text)).optional(),
-    cache: block({ enabled: field(flag).optional(), ttl: z.unknown(), max_size: z.unknown() }).optional(),
+    cache: block({
+      enabled: field(flag).optional(),
+      ttl: field(duration()).optional(),
+      max_size: field(cacheEntries).optional(),
+    }).optional(),
   })
 }
+
+/** What serves a type of task, with rules for the cache of its own where it has any. */
+const task = z.preprocess(
+  (value) => (typeof value === 'string' ? { model: value } : value),
+  block({ model: field(modelId), cache: cacheRules.optional() }),
+)
 
 const NAME = /^[a-z0-9][a-z0-9_-]*$/
 
@@ -208,7 +244,8 @@ export function fileSchema(oldKinds: readonly string[]) {
       )
       .optional(),
     models: z.record(z.string(), alias).optional(),
-    tasks: z.record(z.string(), field(modelId)).optional(),
+    tasks: z.record(z.string(), task).optional(),
+    cache: cache.optional(),
     priority: z.array(field(text)).min(1, 'must name at least one provider').optional(),
     defaults: defaults.optional(),
     prices: z.record(z.string(), price).optional(),

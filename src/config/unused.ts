@@ -6,19 +6,6 @@ import type { Variables } from './variables.ts'
 
 /** Variables of capabilities that this version does not have. `switches` say whether it is wanted at all. */
 export const unusedVariables = [
-  {
-    what: 'a cache',
-    switches: ['LLM_GATEWAY_CACHE_ENABLED', 'CACHE_ENABLED'],
-    names: [
-      'CACHE_ENABLED',
-      'CACHE_TTL',
-      'CACHE_MAX_SIZE',
-      'CACHE_STRATEGY',
-      'LLM_GATEWAY_CACHE_ENABLED',
-      'LLM_GATEWAY_CACHE_TTL',
-      'LLM_GATEWAY_CACHE_MAX_SIZE',
-    ],
-  },
   { what: 'Redis', switches: [], names: ['REDIS_URL'] },
   {
     what: 'a ledger of costs, with its alerts',

@@ -33,7 +33,7 @@ type State = 'open' | 'produced' | 'over'
  */
 export class EventStream<E> {
   readonly #source: Source
-  readonly #stopListening: () => void
+  #stopListening: () => void = () => {}
   #watchers: Watcher<E>[] = []
   #reader: Reader<E> | undefined
   /** Produced and not yet read. The source is paused while there is any. */
@@ -43,6 +43,7 @@ export class EventStream<E> {
   #state: State = 'open'
   #ending: GatewayError | undefined
 
+  /** Of a call that is cancelled already it is over at once. */
   constructor(cancellation: Cancellation, source: Source) {
     this.#source = source
     this.#stopListening = cancellation.onCancel((reason) => this.#cancel(reason))

@@ -85,8 +85,10 @@ export interface AttemptTelemetry extends Watcher<AnyEvent> {
 
 /** Tells what has been counted. */
 export interface StatsSource {
-  /** The counters since the start of the process. */
+  /** The counters since the start of the process or the last reset. */
   snapshot(): StatsResponse
+  /** Lets the counters begin anew; those of the metrics go on. */
+  reset(): void
   /** The last attempt at a provider that told how it is, so none that was cancelled; undefined before the first. */
   lastAttempt(provider: string): LastAttempt | undefined
 }

@@ -9,6 +9,7 @@ import { Flight } from './cache/flight.ts'
 import { cacheAddress, decidingBytes } from './cache/key.ts'
 import { finishIn, replay } from './cache/replay.ts'
 import { type CacheParts, type CacheUse, notCached, take, useOf, withoutCache } from './cache/use.ts'
+import type { Planner } from './plan.ts'
 
 type Needs = Call<ChatRequest> & Authenticated & Planned
 
@@ -23,6 +24,14 @@ export function cacheChats(parts: CacheParts | undefined): Policy<Needs, unknown
     withoutCache(call)
     return next(call)
   })
+}
+
+/** Where the answer to a chat is kept. Throws what planning throws. */
+export function chatAddress(planner: Planner, request: ChatRequest, wire: Uint8Array, caller: string): CacheAddress {
+  const targets = planner.targetsFor({ operation: 'chat', request })
+  const name = planner.nameOf({ request }, targets)
+  const namespace = request.cache?.namespace ?? ''
+  return cacheAddress({ kind: 'chat', caller, namespace, name, targets }, decidingBytes(wire))
 }
 
 /** A slot is emptied before it leaves the map: a map that lives long keeps what was once in it alive. */
@@ -77,6 +86,7 @@ class ChatCache {
     use: CacheUse,
     address: CacheAddress,
   ): Promise<EventStream<ChatEvent>> {
+    call.context.cancellation.throwIfCancelled()
     const running = use.takes ? this.#running(call, address.id) : undefined
     if (running) return (await running.join(call)) ?? this.#fly(next, call, use, address)
     const flight = this.#begin(call, use, address)
@@ -87,12 +97,11 @@ class ChatCache {
     return events
   }
 
-  #running({ operation, context }: Call, id: string): Flight | undefined {
+  #running({ operation }: Call, id: string): Flight | undefined {
     const stream = this.#flights.stream.get(id)?.flight
     const found = stream ?? this.#flights.chat.get(id)?.flight
     if (!found) return undefined
     if (operation === 'stream_chat' && found !== stream && found.now() - found.startedAt > AT_ONCE) return undefined
-    context.cancellation.throwIfCancelled()
     return found
   }
 

@@ -30,8 +30,7 @@ export interface Alias {
 const DEFAULT_ALIAS = 'default'
 
 /** Decides which targets a call may go to, and in which order. Asks nobody. */
-export function plan(directory: Directory): Policy<Call, Planned> {
-  const planner = new Planner(directory)
+export function plan(planner: Planner): Policy<Call, Planned> {
   return (next) => (call) => {
     const targets = planner.targetsFor(call)
     return next({ ...call, name: planner.nameOf(call, targets), targets })
@@ -53,7 +52,8 @@ type Question = AnyRequest & {
   readonly disableFallback?: boolean
 }
 
-class Planner {
+/** Turns what a call names into targets. */
+export class Planner {
   readonly #directory: Directory
   readonly #providers: ReadonlyMap<string, Provider>
   readonly #aliases: ReadonlyMap<string, readonly Target[]>
@@ -69,7 +69,7 @@ class Planner {
     this.#aliases = new Map(directory.aliases.map((alias) => [alias.name, this.#targetsOf(alias)]))
   }
 
-  targetsFor({ operation, request }: Call): readonly Target[] {
+  targetsFor({ operation, request }: Pick<Call, 'operation' | 'request'>): readonly Target[] {
     const question: Question = request
     if (this.#providers.size === 0) {
       const message = 'No provider is configured: set a key such as OPENAI_API_KEY, or write a gateway.yaml.'
@@ -81,7 +81,7 @@ class Planner {
   }
 
   /** The alias that was asked, or the `provider/model` of the first target. */
-  nameOf({ request }: Call, [first]: readonly Target[]): string {
+  nameOf({ request }: Pick<Call, 'request'>, [first]: readonly Target[]): string {
     const { provider, model, taskType }: Question = request
     const asked = model || (taskType && this.#tasks.get(taskType)) || DEFAULT_ALIAS
     if (!provider && this.#aliases.has(asked)) return asked

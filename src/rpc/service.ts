@@ -9,7 +9,8 @@ import type { Callers, Provider, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
-import { createCheckHealth } from './views/check-health.ts'
+import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './views/cache-admin.ts'
+import { type Component, createCheckHealth } from './views/check-health.ts'
 import { type AliasTargets, createListModels } from './views/list-models.ts'
 import { createWatchStats } from './views/watch-stats.ts'
 
@@ -23,16 +24,23 @@ export interface ServiceDeps {
   readonly providers: readonly Provider[]
   readonly aliases: readonly AliasTargets[]
   readonly stats: StatsSource
+  /** Undefined when there is no cache. */
+  readonly cache: CacheAdmin | undefined
   readonly clock: Clock
+  /** Parts of the gateway whose health is told. */
+  readonly components: readonly Component[]
+  /** Told of every admin call, refused ones too, once it has ended. It must not throw. */
+  readonly audit: Audit
   /** Whether the gateway is shutting down. */
   readonly isDraining: () => boolean
 }
 
 /** The whole of the gateway, for every door to mount. */
 export function createService(deps: ServiceDeps): Methods {
-  const { chat, embed, callers, providers, aliases, stats, clock } = deps
+  const { chat, embed, callers, providers, aliases, stats, cache, clock, audit } = deps
   const anyone = authenticated(callers, () => true)
-  const admin = authenticated(callers, (caller) => caller.admin)
+  const admin = <I, O>(name: string, method: Method<I, O>) =>
+    audited(name, audit, authenticated(callers, isAdmin)(method))
   return {
     chat: async (request, context) => foldChat(await chat(createCall('chat', request, context))),
     streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
@@ -41,10 +49,16 @@ export function createService(deps: ServiceDeps): Methods {
     health: createCheckHealth(deps),
     stats: anyone(async () => stats.snapshot()),
     watchStats: anyone(createWatchStats(stats, clock)),
-    listProviders: admin(async () => listProviders(providers)),
-    testProvider: admin(createTestProvider(deps)),
+    listProviders: admin('ListProviders', async () => listProviders(providers)),
+    testProvider: admin('TestProvider', createTestProvider(deps)),
+    getCacheStats: admin('GetCacheStats', createGetCacheStats(cache)),
+    clearCache: admin('ClearCache', createClearCache(cache)),
+    resetStats: admin('ResetStats', createResetStats(stats)),
   }
 }
+
+/** `reason` is empty for a call that ended well. */
+export type Audit = (method: string, context: CallContext, reason: string) => void
 
 type Method<I, O> = (request: I, context: CallContext) => Promise<O>
 
@@ -57,4 +71,22 @@ function authenticated(callers: Callers, isAllowed: (caller: Caller) => boolean)
       if (!isAllowed(caller)) throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential of an admin.')
       return method(request, context)
     }
+}
+
+function isAdmin({ admin }: Caller): boolean {
+  return admin
+}
+
+function audited<I, O>(name: string, audit: Audit, method: Method<I, O>): Method<I, O> {
+  return async (request, context) => {
+    try {
+      const response = await method(request, context)
+      audit(name, context, '')
+      return response
+    } catch (thrown) {
+      const error = GatewayError.from(thrown)
+      audit(name, context, error.reason)
+      throw error
+    }
+  }
 }

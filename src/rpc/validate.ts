@@ -1,4 +1,5 @@
 import type { ChatRequest, EmbedRequest } from '../domain/types.ts'
+import { checkCache } from './validate/cache.ts'
 import { checkId, LONGEST_ID } from './validate/id.ts'
 import { checkMessages } from './validate/message.ts'
 import { checkProviderOptions, isDangerousKey } from './validate/options.ts'
@@ -161,6 +162,7 @@ function checkShared(request: ChatRequest | EmbedRequest, owned: ReadonlySet<str
   if (longerThan(LONGEST_MARK, request.userId)) found.add('user_id', `must not exceed ${LONGEST_MARK} bytes`)
   if (longerThan(LONGEST_MARK, request.sessionId)) found.add('session_id', `must not exceed ${LONGEST_MARK} bytes`)
   checkLabels(request.labels, found)
+  if (request.cache) checkCache(request.cache, found)
 }
 
 function checkLabels(labels: Readonly<Record<string, string>>, found: Violations): void {

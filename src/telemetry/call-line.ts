@@ -39,11 +39,14 @@ export function callLine({ call, error, finish, usage, traceId, latency, timeToF
   const { request, context, operation } = call
   const { trail } = context
   const last = trail.attempts.at(-1)
+  const known = finish?.route?.cached ? finish.route : undefined
+  const asked = known ?? last
   let line = `"message":"call","request_id":${quote(context.requestId)}`
   line += text('trace_id', traceId)
   line += `,"operation":"${operation}"`
   line += text('caller', trail.caller) + text('peer', context.peer)
-  line += text('provider', last?.provider) + text('model', last?.model ?? request.model)
+  line += text('provider', asked?.provider) + text('model', asked?.model ?? request.model)
+  if (known) line += ',"cached":true'
   line += `,"status":"${error ? error.code : 'OK'}"`
   if (error) line += `,"reason":"${error.reason}"`
   if (finish && 'finishReason' in finish) line += `,"finish_reason":"${finishReasonName(finish.finishReason)}"`

@@ -2,7 +2,7 @@ import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
 import type { LastAttempt, StatsSource } from '../domain/ports.ts'
 import { duration } from '../domain/trail.ts'
-import type { ConfigSummary, StatsResponse, UpstreamStats } from '../domain/types.ts'
+import type { CacheStats, ConfigSummary, StatsResponse, UpstreamStats } from '../domain/types.ts'
 import type { Counter } from './metrics.ts'
 import { other, type Upstream, type Upstreams } from './upstreams.ts'
 
@@ -15,15 +15,36 @@ export interface Totals {
   readonly fallbacks: Counter
 }
 
+/** The counters of the cache. */
+interface Cache {
+  snapshot(): CacheStats
+  reset(): void
+}
+
+/** What had been counted when somebody let the statistics begin anew. */
+interface Base {
+  readonly requests: number
+  readonly errors: number
+  readonly fallbacks: number
+  readonly all: Sum
+  readonly providers: ReadonlyMap<string, Sum>
+  readonly models: ReadonlyMap<string, Sum>
+}
+
 /** Shows what has been counted as the contract tells it. */
 export class Stats implements StatsSource {
   readonly #upstreams: Upstreams
   readonly #totals: Totals
   readonly #config: Summary
+  readonly #cache: Cache | undefined
+  readonly #clock: Clock
   /** Wall time in ms. */
-  readonly #since: number
+  #since: number
+  #base: Base | undefined
 
-  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary) {
+  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, cache?: Cache) {
+    this.#clock = clock
+    this.#cache = cache
     this.#upstreams = upstreams
     this.#totals = totals
     this.#config = config
@@ -31,24 +52,16 @@ export class Stats implements StatsSource {
   }
 
   snapshot(): StatsResponse {
-    const providers = new Map<string, Sum>()
-    const models = new Map<string, Sum>()
-    const all = new Sum()
-    for (const name of this.#upstreams.providers) providers.set(name, new Sum())
-    for (const upstream of this.#upstreams.all()) {
-      all.add(upstream)
-      sumOf(providers, upstream.provider).add(upstream)
-      sumOf(models, upstream.model === other ? other : `${upstream.provider}/${upstream.model}`).add(upstream)
-    }
-    const { requests, errors, fallbacks } = this.#totals
+    const { requests, errors, fallbacks, all, providers, models } = this.#sinceBase(this.#counted())
     return {
       $typeName: 'llmgateway.v1.StatsResponse',
       totalRequests: BigInt(requests),
-      totalErrors: BigInt(errors.value),
-      totalFallbacks: BigInt(fallbacks.value),
-      errorRate: ratio(errors.value, requests),
+      totalErrors: BigInt(errors),
+      totalFallbacks: BigInt(fallbacks),
+      errorRate: ratio(errors, requests),
       providers: toMessages(providers, all.attempts),
       models: toMessages(models, all.attempts),
+      ...(this.#cache && { cache: this.#cache.snapshot() }),
       config: {
         $typeName: 'llmgateway.v1.ConfigSummary',
         primaryProvider: this.#config.primaryProvider,
@@ -60,6 +73,40 @@ export class Stats implements StatsSource {
         seconds: BigInt(Math.floor(this.#since / 1000)),
         nanos: Math.floor(this.#since % 1000) * 1e6,
       },
+    }
+  }
+
+  reset(): void {
+    this.#base = this.#counted()
+    this.#since = this.#clock.wall()
+    this.#cache?.reset()
+  }
+
+  /** Everything since the start of the process. */
+  #counted(): Base {
+    const providers = new Map<string, Sum>()
+    const models = new Map<string, Sum>()
+    const all = new Sum()
+    for (const name of this.#upstreams.providers) providers.set(name, new Sum())
+    for (const upstream of this.#upstreams.all()) {
+      all.add(upstream)
+      sumOf(providers, upstream.provider).add(upstream)
+      sumOf(models, upstream.model === other ? other : `${upstream.provider}/${upstream.model}`).add(upstream)
+    }
+    const { requests, errors, fallbacks } = this.#totals
+    return { requests, errors: errors.value, fallbacks: fallbacks.value, all, providers, models }
+  }
+
+  #sinceBase(counted: Base): Base {
+    const base = this.#base
+    if (!base) return counted
+    return {
+      requests: counted.requests - base.requests,
+      errors: counted.errors - base.errors,
+      fallbacks: counted.fallbacks - base.fallbacks,
+      all: counted.all.minus(base.all),
+      providers: allMinus(counted.providers, base.providers),
+      models: allMinus(counted.models, base.models),
     }
   }
 
@@ -91,6 +138,21 @@ class Sum {
     this.#cost += upstream.cost.value
   }
 
+  minus(base: Sum | undefined): Sum {
+    if (!base) return this
+    const rest = new Sum()
+    rest.attempts = this.attempts - base.attempts
+    rest.#errors = this.#errors - base.#errors
+    rest.#succeeded = this.#succeeded - base.#succeeded
+    rest.#succeededTime = this.#succeededTime - base.#succeededTime
+    rest.#generatedTokens = this.#generatedTokens - base.#generatedTokens
+    rest.#generatedTime = this.#generatedTime - base.#generatedTime
+    rest.#inputTokens = this.#inputTokens - base.#inputTokens
+    rest.#outputTokens = this.#outputTokens - base.#outputTokens
+    rest.#cost = this.#cost - base.#cost
+    return rest
+  }
+
   toMessage(allAttempts: number): UpstreamStats {
     return {
       $typeName: 'llmgateway.v1.UpstreamStats',
@@ -105,6 +167,10 @@ class Sum {
       costUsd: dollars(this.#cost),
     }
   }
+}
+
+function allMinus(sums: ReadonlyMap<string, Sum>, base: ReadonlyMap<string, Sum>): ReadonlyMap<string, Sum> {
+  return new Map(Array.from(sums, ([name, sum]) => [name, sum.minus(base.get(name))]))
 }
 
 function sumOf(sums: Map<string, Sum>, name: string): Sum {

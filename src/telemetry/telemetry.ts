@@ -1,4 +1,5 @@
 import type { Span, SpanContext, Tracer } from '@opentelemetry/api'
+import type { CacheStore } from '../domain/cache.ts'
 import type { Call, Operation } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
@@ -7,6 +8,7 @@ import type { AttemptTelemetry, CallTelemetry, StatsSource, Telemetry } from '..
 import type { AttemptRecord } from '../domain/trail.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
+import { CacheCounts } from './cache-counts.ts'
 import { CallCounts } from './call-counts.ts'
 import { callLine, levelOf, outcomeNames } from './call-line.ts'
 import { createHttpMetrics, type RecordHttp } from './http-metrics.ts'
@@ -33,6 +35,8 @@ export interface TelemetryOptions {
   readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
   /** The share of calls that are traced, 0 to 1, where the caller has not decided. Default 0. */
   readonly sampleRatio?: number | undefined
+  /** What is kept of answers, and how long by default, in ms. */
+  readonly cache?: { readonly store: Pick<CacheStore, 'size'>; readonly ttl: number } | undefined
 }
 
 export interface GatewayTelemetry extends Telemetry {
@@ -40,6 +44,8 @@ export interface GatewayTelemetry extends Telemetry {
   readonly metrics: Metrics
   readonly stats: StatsSource
   readonly recordHttp: RecordHttp
+  /** Undefined when there is no cache. */
+  readonly cache: CacheCounts | undefined
 }
 
 /** Counts, logs and traces every call. */
@@ -48,6 +54,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   const metrics = new Metrics(clock)
   const upstreams = new Upstreams(metrics, providers, options.targets ?? [])
   const counts = new CallCounts(metrics)
+  const cache = options.cache && new CacheCounts(metrics, options.cache.store, options.cache.ttl)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
   if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
   const tracer = tracing?.tracer
@@ -63,8 +70,9 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   }
   return {
     metrics,
-    stats: new Stats(clock, upstreams, counts, options.summary),
+    stats: new Stats(clock, upstreams, counts, options.summary, cache),
     recordHttp: createHttpMetrics(metrics),
+    cache,
     begin: (call) => new CallRecorder(house, call),
   }
 }
@@ -159,11 +167,14 @@ class CallRecorder implements CallTelemetry, AttemptParent {
       const upstream = upstreams.find(attempt.provider, attempt.model, false)
       upstream.outcome(outcomeNames[attempt.outcome], knownReason(attempt.reason)).value++
     }
-    const last = attempts.at(-1)
+    const route = this.#finish?.route
+    const known = route?.cached === true ? route : undefined
+    const last = known ?? attempts.at(-1)
     const upstream = last ? upstreams.find(last.provider, last.model, false) : upstreams.none
     const series = upstream.of(this.operation)
     upstream.calls.value++
-    upstream.latency.record(seconds)
+    const latency = known ? upstream.cachedLatency : upstream.latency
+    latency.record(seconds)
     series.calls(error ? error.code : 'OK').value++
     series.duration.record(seconds)
   }

@@ -38,6 +38,7 @@ export class Upstream {
   readonly #metrics: Metrics
   readonly #genAiName: string
   readonly #operations: { [O in Operation]?: OperationSeries } = {}
+  #cachedLatency: Histogram | undefined
   readonly #outcomes = new Map<string, Map<string, Counter>>()
 
   constructor(metrics: Metrics, provider: string, model: string, genAiName: string) {
@@ -50,6 +51,13 @@ export class Upstream {
     this.inputTokens = metrics.counter(instruments.tokens, { provider, model, type: 'input' })
     this.outputTokens = metrics.counter(instruments.tokens, { provider, model, type: 'output' })
     this.cost = metrics.counter(instruments.cost, { provider, model })
+  }
+
+  /** Of calls that were answered without asking it. */
+  get cachedLatency(): Histogram {
+    const { provider } = this
+    this.#cachedLatency ??= this.#metrics.histogram(instruments.gatewayLatency, { provider, cached: 'true' })
+    return this.#cachedLatency
   }
 
   of(operation: Operation): OperationSeries {

@@ -7,7 +7,7 @@ import { EventStream } from '../../src/domain/event-stream.ts'
 import { createCall, type Planned } from '../../src/domain/facts.ts'
 import type { Provider } from '../../src/domain/ports.ts'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
-import { type Directory, keepModel, plan } from '../../src/policies/plan.ts'
+import { type Directory, keepModel, Planner, plan } from '../../src/policies/plan.ts'
 
 function provider(name: string, defaultModel: string | undefined, models: readonly string[] = []): Provider {
   const never = () => Promise.reject(new Error('planning asks nobody'))
@@ -58,7 +58,7 @@ async function targetsOf(request: MessageInitShape<typeof ChatRequestSchema>, di
   }
   // The planner looks at the request alone.
   const call = createCall('chat', create(ChatRequestSchema, request), {} as Call['context'])
-  await plan(directory)<Call<ChatRequest>, ChatEvent>(more ? keepModel()(last) : last)(call)
+  await plan(new Planner(directory))<Call<ChatRequest>, ChatEvent>(more ? keepModel()(last) : last)(call)
   return seen[0]?.targets ?? []
 }
 

@@ -11,6 +11,7 @@ function contextWith(clock: FakeClock, some: Partial<Arrival>, reports: GatewayE
     peer: '192.0.2.1:4711',
     timeout: undefined,
     maxDuration: 600_000,
+    wire: new Uint8Array(),
     header: (name) => (name === 'traceparent' ? '00-ab-cd-01' : undefined),
     ...some,
   }

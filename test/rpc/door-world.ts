@@ -42,6 +42,9 @@ export function methodsOf(some: Partial<Methods>): Methods {
     watchStats: missing,
     listProviders: missing,
     testProvider: missing,
+    getCacheStats: missing,
+    clearCache: missing,
+    resetStats: missing,
     ...some,
   }
 }

@@ -28,6 +28,7 @@ function world(auth: AuthSettings = { kind: 'required', keys, jwt: { secret } })
     cancellation: new Cancellation(),
     peer: '127.0.0.1:1',
     trail: new Trail(clock),
+    wire: new Uint8Array(),
     header: (name) => headers[name],
   })
   return {

@@ -69,6 +69,7 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
         cancellation: new Cancellation(),
         peer: '',
         trail,
+        wire: new Uint8Array(),
         header: () => undefined,
       },
       stream: true,

@@ -18,6 +18,8 @@ export class ScriptedUpstream implements Upstream {
   readonly #clock: Clock
   readonly #script: (request: HttpRequest) => Script
   open = 0
+  /** How many calls it was sent. */
+  sent = 0
   /** How many calls the gateway gave up. */
   aborted = 0
   /** Called when something has just been sent. */
@@ -30,6 +32,7 @@ export class ScriptedUpstream implements Upstream {
 
   send(request: HttpRequest, handler: HttpReplyHandler): HttpExchange {
     this.open++
+    this.sent++
     return new Playing(this.#clock, this.#script(request), handler, this)
   }
 

@@ -90,6 +90,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
       cancellation,
       peer: '10.0.0.9:4242',
       trail,
+      wire: new Uint8Array(),
       header: (name) => scene.headers?.[name],
     }
     const call = createCall(scene.operation ?? 'chat', chatRequest(scene.request), context)

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { CacheAddress } from '../../domain/cache.ts'
 import type { Target } from '../../domain/facts.ts'
+import { fieldsOf } from '../../domain/wire.ts'
 
 /** Who asks whom. */
 export interface Question {
@@ -41,56 +42,17 @@ const FIRST_NEUTRAL = 20
 const LAST_NEUTRAL = 23
 
 /**
- * A request as it was received, without the fields that cannot change its answer, and without the one that is left out. The request
- * has been decoded.
+ * A request as it was received, without the fields that cannot change its answer, and without the one that is left
+ * out. The request has been decoded.
  */
 export function decidingBytes(wire: Uint8Array, leftOut?: number): Uint8Array[] {
   const kept: Uint8Array[] = []
   let from = 0
-  let at = 0
-  while (at < wire.length) {
-    const start = at
-    const tag = varintAt(wire, at)
-    at = endOfValue(wire, endOfVarint(wire, at), tag & 7)
-    const field = tag >>> 3
-    if ((field < FIRST_NEUTRAL || field > LAST_NEUTRAL) && field !== leftOut) continue
+  for (const { number, start, end } of fieldsOf(wire)) {
+    if ((number < FIRST_NEUTRAL || number > LAST_NEUTRAL) && number !== leftOut) continue
     if (start > from) kept.push(wire.subarray(from, start))
-    from = at
+    from = end
   }
   if (from < wire.length) kept.push(wire.subarray(from))
   return kept
-}
-
-/** https://protobuf.dev/programming-guides/encoding/#structure */
-function endOfValue(wire: Uint8Array, at: number, wireType: number): number {
-  switch (wireType) {
-    case 0:
-      return endOfVarint(wire, at)
-    case 1:
-      return at + 8
-    case 2:
-      return endOfVarint(wire, at) + varintAt(wire, at)
-    case 5:
-      return at + 4
-    default:
-      // A group, which the contract does not have: all that is left belongs to the question.
-      return wire.length
-  }
-}
-
-/** Of a tag or a length: they have 32 bits. */
-function varintAt(wire: Uint8Array, at: number): number {
-  let value = 0
-  for (let index = at, shift = 0; index < wire.length && shift < 35; index++, shift += 7) {
-    const byte = wire[index] ?? 0
-    value |= (byte & 0x7f) << shift
-    if (byte < 0x80) break
-  }
-  return value >>> 0
-}
-
-function endOfVarint(wire: Uint8Array, at: number): number {
-  let end = at
-  while (end < wire.length && (wire[end] ?? 0) >= 0x80) end++
-  return end + 1
 }

@@ -9,6 +9,7 @@ import type { Handler } from '../../domain/follow.ts'
 import type { Provider } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
 import {
+  CacheMode,
   Capability,
   type ChatEvent,
   type ChatRequest,
@@ -103,9 +104,15 @@ function tinyChat(provider: Provider, model: string): ChatRequest {
     messages: [{ role: Role.USER, content: 'Reply with OK.' }],
     maxTokens: TEST_TOKENS,
     disableFallback: true,
+    cache: { mode: CacheMode.BYPASS },
   })
 }
 
 function tinyEmbed(provider: Provider, model: string): EmbedRequest {
-  return create(EmbedRequestSchema, { provider: provider.name, model, inputs: ['OK'] })
+  return create(EmbedRequestSchema, {
+    provider: provider.name,
+    model,
+    inputs: ['OK'],
+    cache: { mode: CacheMode.BYPASS },
+  })
 }

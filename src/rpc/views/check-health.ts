@@ -1,8 +1,15 @@
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError, invalid } from '../../domain/error.ts'
 import type { LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
-import { type HealthRequest, type HealthResponse, HealthStatus, type ProviderHealth } from '../../domain/types.ts'
+import {
+  type ComponentHealth,
+  type HealthRequest,
+  type HealthResponse,
+  HealthStatus,
+  HealthView,
+  type ProviderHealth,
+} from '../../domain/types.ts'
 import type { UnaryMethod } from '../methods.ts'
 import { orCancelled } from './or-cancelled.ts'
 import { Remembered } from './remembered.ts'
@@ -12,9 +19,20 @@ const TIMEOUT = 3_000
 /** How long a call or a probe tells how a provider is, in ms. */
 const FRESH = 60_000
 
+/** A part of the gateway, and what is wrong with it; empty when nothing is. */
+export interface Component {
+  readonly name: string
+  trouble(): string
+}
+
+/** The components that the view of the cache looks at. */
+const ofTheCache = ['cache', 'redis']
+
 export interface HealthSources {
   readonly providers: readonly Provider[]
   readonly stats: StatsSource
+  /** How the parts of the gateway are; asked anew each time. */
+  readonly components: readonly Component[]
   readonly clock: Clock
   readonly isDraining: () => boolean
 }
@@ -24,7 +42,7 @@ export interface HealthSources {
  * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
-  const { providers, stats, clock, isDraining } = sources
+  const { providers, components, stats, clock, isDraining } = sources
   const probes = new Map<Provider, Remembered<LastAttempt>>()
   for (const provider of providers) {
     probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
@@ -36,15 +54,17 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
     return toHealth(provider, isFresh ? last : await probes.get(provider)?.get())
   }
 
-  return async (_request, context) => {
+  return async ({ view }, context) => {
+    if (HealthView[view] === undefined) throw invalid('view', 'must be one of its names')
+    const parts = view === HealthView.PROVIDERS ? [] : components.map(toComponent)
+    if (view === HealthView.CACHE) {
+      const seen = parts.filter(({ name }) => ofTheCache.includes(name))
+      return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overallOf(seen), [], seen)
+    }
     const health = await orCancelled(Promise.all(providers.map(healthOf)), context.cancellation)
     // What nobody has asked for is not missed.
     const expected = health.filter(({ healthy }, index) => healthy || !providers[index]?.assumed)
-    return {
-      $typeName: 'llmgateway.v1.HealthResponse',
-      status: isDraining() ? HealthStatus.UNHEALTHY : overall(expected),
-      providers: health,
-    }
+    return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overall(expected, parts), health, parts)
   }
 }
 
@@ -73,8 +93,21 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
   }
 }
 
-function overall(providers: readonly ProviderHealth[]): HealthStatus {
-  const healthy = providers.filter((provider) => provider.healthy).length
-  if (healthy === 0) return HealthStatus.UNHEALTHY
-  return healthy === providers.length ? HealthStatus.HEALTHY : HealthStatus.DEGRADED
+function toComponent({ name, trouble }: Component): ComponentHealth {
+  const message = trouble()
+  return { $typeName: 'llmgateway.v1.ComponentHealth', name, healthy: message === '', message }
+}
+
+function toResponse(status: HealthStatus, providers: ProviderHealth[], components: ComponentHealth[]): HealthResponse {
+  return { $typeName: 'llmgateway.v1.HealthResponse', status, providers, components }
+}
+
+function overall(providers: readonly ProviderHealth[], components: readonly ComponentHealth[]): HealthStatus {
+  if (!providers.some(({ healthy }) => healthy)) return HealthStatus.UNHEALTHY
+  return overallOf([...providers, ...components])
+}
+
+/** Without any part of the gateway calls are still answered. */
+function overallOf(parts: readonly { readonly healthy: boolean }[]): HealthStatus {
+  return parts.every(({ healthy }) => healthy) ? HealthStatus.HEALTHY : HealthStatus.DEGRADED
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
 import type { LastAttempt, Provider } from '../../../src/domain/ports.ts'
 import { HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
-import { createCheckHealth } from '../../../src/rpc/views/check-health.ts'
+import { type Component, createCheckHealth } from '../../../src/rpc/views/check-health.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { contextFor, providerNamed, statsWith } from './view-world.ts'
 
@@ -12,10 +12,17 @@ interface World {
   readonly providers: readonly Provider[]
   readonly attempts?: Readonly<Record<string, LastAttempt>>
   readonly draining?: boolean
+  readonly components?: readonly Component[]
 }
 
-function healthOf({ clock = new FakeClock(), providers, attempts = {}, draining = false }: World) {
-  const check = createCheckHealth({ providers, stats: statsWith(attempts), clock, isDraining: () => draining })
+function healthOf({ clock = new FakeClock(), providers, components = [], attempts = {}, draining = false }: World) {
+  const check = createCheckHealth({
+    providers,
+    components,
+    stats: statsWith(attempts),
+    clock,
+    isDraining: () => draining,
+  })
   return () => check(create(HealthRequestSchema), contextFor(clock))
 }
 

@@ -2,6 +2,7 @@ import type { CallContext } from '../../../src/domain/call.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { Provider, Telemetry } from '../../../src/domain/ports.ts'
 import { createGateway } from '../../../src/gateway.ts'
+import { Planner } from '../../../src/policies/plan.ts'
 import type { ProviderKind } from '../../../src/providers/define.ts'
 import { simulator } from '../../../src/providers/simulator.ts'
 import type { Methods } from '../../../src/rpc/methods.ts'
@@ -40,7 +41,8 @@ export function serviceOver(...providers: Provider[]): Methods {
   const gateway = createGateway({
     telemetry: silent,
     callers,
-    directory: { providers, aliases: [], tasks: {}, priority: [], defaults: {} },
+    planner: new Planner({ providers, aliases: [], tasks: {}, priority: [], defaults: {} }),
+    cache: undefined,
     clock: systemClock,
     validate: { chat: validateChat, embed: validateEmbed },
   })
@@ -50,6 +52,9 @@ export function serviceOver(...providers: Provider[]): Methods {
     providers,
     aliases: [],
     stats: statsWith(),
+    cache: undefined,
+    components: [],
+    audit: () => {},
     clock: systemClock,
     isDraining: () => false,
   })

@@ -15,6 +15,7 @@ export function contextFor(clock: Clock, credential = 'Bearer user'): CallContex
     cancellation: new Cancellation(),
     peer: '127.0.0.1:1',
     trail: new Trail(clock),
+    wire: new Uint8Array(),
     header: () => undefined,
   }
 }
@@ -74,6 +75,9 @@ export const noStats: StatsResponse = {
 export function statsWith(attempts: Readonly<Record<string, LastAttempt>> = {}): StatsSource {
   let requests = 0n
   return {
+    reset() {
+      requests = 0n
+    },
     snapshot: () => ({ ...noStats, totalRequests: ++requests }),
     lastAttempt: (provider) => attempts[provider],
   }
