@@ -1,16 +1,20 @@
 import type { CacheRules } from '../domain/cache.ts'
 import type { CacheConfig } from './config.ts'
 import type { EnvironmentSettings } from './env.ts'
+import type { Findings } from './findings.ts'
 import type { CacheRulesEntry, FileSettings } from './schema.ts'
 
 const defaults = { ttl: 3_600_000, fallbackTtl: 60_000, maxEntries: 1000, maxBytes: 256 * 2 ** 20 }
 
 /** The cache that the file or the environment asks for. A file that has the block wants one. */
-export function cacheOf(file: FileSettings, env: EnvironmentSettings): CacheConfig | undefined {
+export function cacheOf(file: FileSettings, env: EnvironmentSettings, findings: Findings): CacheConfig | undefined {
   const entry = file.cache
   const old = file.llm_gateway?.cache
   const wanted = entry ? (entry.enabled ?? true) : old ? (old.enabled ?? true) : (env.cacheEnabled?.value ?? false)
-  if (!wanted) return undefined
+  if (!wanted) {
+    if (!entry && !old && !env.cacheEnabled) tellUnwanted(env, findings)
+    return undefined
+  }
   const ttl = entry?.ttl ?? old?.ttl ?? env.cacheTtl?.value ?? defaults.ttl
   return {
     rules: {
@@ -24,6 +28,11 @@ export function cacheOf(file: FileSettings, env: EnvironmentSettings): CacheConf
     aliases: rulesIn(file.models),
     tasks: { [FROM_THE_CACHE_FIRST]: { enabled: true }, ...rulesIn(file.tasks) },
   }
+}
+
+function tellUnwanted({ cacheTtl, cacheMaxSize, cacheStrategy }: EnvironmentSettings, findings: Findings): void {
+  const set = [cacheTtl, cacheMaxSize, cacheStrategy].flatMap((found) => found?.from ?? [])
+  if (set.length > 0) findings.notice(`${set.join(', ')}: no effect without a cache; CACHE_ENABLED=true makes one.`)
 }
 
 /** The type of task that looks in the cache first, whatever the rules of its alias are. */

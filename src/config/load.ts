@@ -136,7 +136,7 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
     readFile: fileReader(sources),
   })
   const preference = preferenceOf(file, env)
-  const cache = cacheOf(file, env)
+  const cache = cacheOf(file, env, findings)
   const found = providersOf(file, preference, { kinds, variables, findings })
   const names = file.providers ? Object.keys(file.providers) : found.map(({ name }) => name)
   const callable = unique([...names, ...found.flatMap(({ name, kind }) => otherNames(name, kind))])

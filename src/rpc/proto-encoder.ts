@@ -14,12 +14,11 @@ type WriteMessage = (to: ProtoWriter, message: Fields) => void
 type WriteField = (to: ProtoWriter, message: Fields) => void
 type WriteValue = (to: ProtoWriter, value: unknown) => void
 
-const writer = new ProtoWriter()
-
 /** Undefined for messages that hold what it does not know: maps, wrappers, and numbers that the contract does not use. */
 export function protoEncoder(desc: DescMessage): ((message: Message) => Buffer) | undefined {
   if (!isKnown(desc)) return undefined
-  const write = compile(desc)
+  const write = compile(desc, new Map())
+  const writer = new ProtoWriter()
   return (message) => {
     try {
       write(writer, message as Message & Fields) // its fields are those of the descriptor
@@ -66,9 +65,8 @@ function kindOf(field: DescField): Kind | undefined {
   return field.scalar === undefined ? undefined : kinds[field.scalar]
 }
 
-const compiled = new WeakMap<DescMessage, WriteMessage>()
-
-function compile(desc: DescMessage): WriteMessage {
+/** `compiled` so far: a message may hold others of its kind. */
+function compile(desc: DescMessage, compiled: Map<DescMessage, WriteMessage>): WriteMessage {
   const known = compiled.get(desc)
   if (known) return known
   const fields: WriteField[] = []
@@ -76,9 +74,8 @@ function compile(desc: DescMessage): WriteMessage {
     if (message.$unknown) writeUnknown(to, message.$unknown)
     for (const writeField of fields) writeField(to, message)
   }
-  // Known before its fields are: a message may hold others of its kind.
   compiled.set(desc, write)
-  fields.push(...[...desc.fields].sort((a, b) => b.number - a.number).map(compileField))
+  fields.push(...[...desc.fields].sort((a, b) => b.number - a.number).map((field) => compileField(field, compiled)))
   return write
 }
 
@@ -90,9 +87,9 @@ function writeUnknown(to: ProtoWriter, fields: NonNullable<Message['$unknown']>)
   }
 }
 
-function compileField(field: DescField): WriteField {
+function compileField(field: DescField, compiled: Map<DescMessage, WriteMessage>): WriteField {
   const name = field.localName
-  const write = compileValue(field)
+  const write = compileValue(field, compiled)
   if (field.fieldKind === 'list') {
     const writeAll = field.packed ? packed(field.number, write) : each(write)
     return (to, message) => writeAll(to, message[name] as readonly unknown[]) // a list is never absent
@@ -113,9 +110,9 @@ function compileField(field: DescField): WriteField {
 }
 
 /** One value with its tag, which the values of a packed list do without. */
-function compileValue(field: DescField): WriteValue {
+function compileValue(field: DescField, compiled: Map<DescMessage, WriteMessage>): WriteValue {
   if (field.message) {
-    const write = compile(field.message)
+    const write = compile(field.message, compiled)
     const tag = field.number * 8 + LENGTH_DELIMITED
     return (to, message) => {
       const end = to.length

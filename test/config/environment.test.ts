@@ -183,10 +183,7 @@ describe('a variable that has no effect', () => {
   const told = (env: Record<string, string>) => load({ env: { ...withKey, ...env } })
 
   it.each([
-    [
-      { CACHE_TTL: '60', CACHE_ENABLED: 'true' },
-      'CACHE_ENABLED, CACHE_TTL: not used yet, this version does not have a cache.',
-    ],
+    [{ CACHE_TTL: '60' }, 'CACHE_TTL: no effect without a cache; CACHE_ENABLED=true makes one.'],
     [{ REDIS_URL: 'redis://r' }, 'REDIS_URL: not used yet, this version does not have Redis.'],
     [
       { LLM_GATEWAY_ACM_MODEL: 'm' },
@@ -242,6 +239,13 @@ const asked = `OPENAI_API_KEY OPENAI_MODEL OPENAI_ORGANIZATION ANTHROPIC_API_KEY
 describe('with the real providers', () => {
   const valid: Record<string, string> = {
     TEMPERATURE: '0.7',
+    CACHE_ENABLED: 'true',
+    CACHE_TTL: '60',
+    CACHE_MAX_SIZE: '10',
+    CACHE_STRATEGY: 'memory',
+    LLM_GATEWAY_CACHE_ENABLED: 'true',
+    LLM_GATEWAY_CACHE_TTL: '60',
+    LLM_GATEWAY_CACHE_MAX_SIZE: '10',
     MAX_TOKENS: '100',
     LLM_PROVIDER: 'openai',
     LLM_GATEWAY_PRIMARY_PROVIDER: 'openai',

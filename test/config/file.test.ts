@@ -105,7 +105,7 @@ describe('a file', () => {
       models:
         default: { targets: [acme/x, { target: acme }], strategy: weighted }
         "gpt-4.1": { targets: [] }
-      cache: { enabled: true }
+      cache: { enabled: true, strategy: disk, tll: 1h }
       redis: { url: x }
       telemetry: { log_level: 3, sample_ratio: 2 }
     `
@@ -118,9 +118,10 @@ describe('a file', () => {
       'models.default.strategy: must be priority; weighted, least_latency and least_cost are not available in this version',
       'models.default.targets[1].target: must be a target such as provider/model',
       'models["gpt-4.1"].targets: must name at least one target',
+      'cache.strategy: must be memory; redis and hybrid are not available in this version',
+      'cache.tll: is not a known key. Did you mean "ttl"?',
       'telemetry.sample_ratio: must be a number from 0 to 1',
       'telemetry.log_level: must be one of trace, debug, info, warn, error, fatal, silent',
-      'cache: "cache" is not available in this version',
       'redis: "redis" is not available in this version',
       'providers.acme.timeout.conect: is not a known key. Did you mean "connect"?',
       'providers.acme.base_ulr: is not a known key. Did you mean "base_url"?',

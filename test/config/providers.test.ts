@@ -181,13 +181,13 @@ describe('the file of an older gateway', () => {
       `,
     })
     expect(config?.priority).toEqual(['edge-box', 'acme'])
+    expect(config?.cache).toMatchObject({ rules: { ttl: 3_600_000 }, maxEntries: 1000 })
     expect(config?.providers).toMatchObject([
       { name: 'edge-box', baseUrl: 'http://e.test/v1', defaultModel: 'qwen', timeout: { total: 30_000 } },
       { name: 'acme', keys: ['a'] },
     ])
     expect(notices).toEqual(
       expect.arrayContaining([
-        'llm_gateway.cache: not used yet, this version does not have a cache.',
         'llm_gateway.fallback_providers: "opera" is not a configured provider; configured: acme, edge-box',
       ]),
     )

@@ -23,7 +23,16 @@ function context(clock: FakeClock): CallContext {
   const trail = new Trail(clock)
   const cancellation = new Cancellation()
   const deadline = Number.POSITIVE_INFINITY
-  return { requestId: 'id', credential: undefined, deadline, cancellation, peer: '', trail, wire: new Uint8Array(), header: () => undefined }
+  return {
+    requestId: 'id',
+    credential: undefined,
+    deadline,
+    cancellation,
+    peer: '',
+    trail,
+    wire: new Uint8Array(),
+    header: () => undefined,
+  }
 }
 
 function ask<R>(clock: FakeClock, model: string, request: R, firstEventBy = Number.POSITIVE_INFINITY) {
