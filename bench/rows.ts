@@ -1,4 +1,5 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { CacheMode } from '../gen/llmgateway/v1/cache_pb.js'
 import { ChatRequestSchema } from '../gen/llmgateway/v1/chat_pb.js'
 import { EmbedRequestSchema } from '../gen/llmgateway/v1/embed_pb.js'
 import { Role } from '../gen/llmgateway/v1/message_pb.js'
@@ -18,6 +19,8 @@ export interface Row {
   readonly unit: 'call' | 'event'
   /** The most that the gateway may cost, as a multiple of the floor. */
   readonly bar?: number
+  /** Whether it is measured with one call in flight, too. */
+  readonly latency?: boolean
   /** In a round. */
   readonly calls: number
   readonly connections: number
@@ -39,10 +42,29 @@ export const rows: readonly Row[] = [
     request: chat('sim/echo', 'Hello'),
     gateway: 'usual',
     upstream: false,
+    latency: true,
   },
-  { ...manyCalls, ...upstreamChat, name: 'Chat', gateway: 'usual', bar: 1.2 },
+  { ...manyCalls, ...upstreamChat, name: 'Chat', gateway: 'usual', bar: 1.2, latency: true },
   { ...manyCalls, ...upstreamChat, name: 'Chat, 1 % of traces', gateway: 'traced', bar: 1.2 },
   { ...manyCalls, ...upstreamChat, name: 'Chat, log level info', gateway: 'logging' },
+  {
+    ...manyCalls,
+    name: 'Chat, known',
+    method: 'Chat',
+    request: chat('sim/echo', 'Hello'),
+    gateway: 'caching',
+    upstream: false,
+    bar: 1.5,
+    latency: true,
+  },
+  {
+    ...manyCalls,
+    ...upstreamChat,
+    name: 'Chat, asked anew and kept',
+    request: chat('upstream/gpt-4o-mini', question, CacheMode.REFRESH),
+    gateway: 'caching',
+    bar: 1.4,
+  },
   {
     ...saturated,
     name: `StreamChat, ${TEXT_EVENTS} events at once`,
@@ -87,7 +109,11 @@ function embedRow(provider: string): Omit<Row, 'name'> {
   }
 }
 
-function chat(model: string, content: string): Uint8Array {
-  const request: MessageInitShape<typeof ChatRequestSchema> = { model, messages: [{ role: Role.USER, content }] }
+function chat(model: string, content: string, mode?: CacheMode): Uint8Array {
+  const request: MessageInitShape<typeof ChatRequestSchema> = {
+    model,
+    messages: [{ role: Role.USER, content }],
+    ...(mode !== undefined && { cache: { mode } }),
+  }
   return toBinary(ChatRequestSchema, create(ChatRequestSchema, request))
 }

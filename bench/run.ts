@@ -73,7 +73,7 @@ async function measure(version: string) {
     const cost = await comparison.cost()
     compared.push({ row, comparison, cost })
     console.error(`${row.name}: ${median(cost.ratios).toFixed(2)} x the floor`)
-    if (row.method === 'Chat' && row.gateway === 'usual') latencies.push({ row, ...(await comparison.latency()) })
+    if (row.latency) latencies.push({ row, ...(await comparison.latency()) })
   }
   const results: RowResult[] = []
   // At last, so that it cannot disturb what it looks into.

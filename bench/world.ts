@@ -22,12 +22,14 @@ export interface Variant {
   readonly name: string
   readonly logLevel: 'warn' | 'info'
   readonly traces: boolean
+  readonly cache?: boolean
 }
 
 export const variants = {
   usual: { name: 'gateway', logLevel: 'warn', traces: false },
   traced: { name: 'gateway-traced', logLevel: 'warn', traces: true },
   logging: { name: 'gateway-logging', logLevel: 'info', traces: false },
+  caching: { name: 'gateway-caching', logLevel: 'warn', traces: false, cache: true },
 } as const satisfies Record<string, Variant>
 export type VariantName = keyof typeof variants
 
@@ -95,6 +97,7 @@ providers:
   sim: { kind: simulator }
 ${['upstream', 'paced', 'base64', 'float'].map(vendor).join('\n')}
 telemetry: { ${collector}log_level: ${variant.logLevel} }
+${variant.cache ? 'cache: { ttl: 1h }' : ''}
 `
 }
 

@@ -21,6 +21,7 @@ models:
   default: { targets: [first/echo] }
   unsteady: { targets: [first/error-503, second/echo] }
   hopeless: { targets: [first/error-503, second/error-429] }
+cache: { ttl: 10m }
 `
 
 type Gateway = Client<typeof LlmGateway>
@@ -83,6 +84,23 @@ async function fallback(gateway: Gateway): Promise<void> {
   for (const attempt of route.attempts) show('attempt', describe(attempt))
 }
 
+async function cache(gateway: Gateway): Promise<void> {
+  title('Cache: the same question again asks nobody')
+  const request = { model: 'second/echo', messages: [{ role: Role.USER, content: 'Again and again and again.' }] }
+  const [first, second] = [await timed(gateway, request), await timed(gateway, request)]
+  assert.deepEqual([first.answer.route?.cached, second.answer.route?.cached], [false, true])
+  assert.deepEqual(second.answer.message, first.answer.message)
+  assert.equal(second.answer.route?.attempts.length, 0)
+  show('first', `${first.ms} ms, asked ${first.answer.route?.provider}`)
+  show('again', `${second.ms} ms, known`)
+}
+
+async function timed(gateway: Gateway, request: Parameters<Gateway['chat']>[0]) {
+  const startedAt = performance.now()
+  const answer = await gateway.chat(request)
+  return { answer, ms: Math.round(performance.now() - startedAt) }
+}
+
 async function failure(gateway: Gateway): Promise<void> {
   title('An error: every target fails, and the caller learns why')
   const request = { model: 'hopeless', messages: [{ role: Role.USER, content: 'Hello?' }] }
@@ -124,7 +142,7 @@ function label(name: string): string {
   return `  ${name.padEnd(16)}`
 }
 
-const parts = [chat, streamChat, embed, fallback, failure]
+const parts = [chat, streamChat, embed, fallback, cache, failure]
 const running = await startGateway({ yaml: configuration })
 try {
   show('gateway', `gRPC on ${running.grpc}`)
