@@ -93,6 +93,7 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
     const payer = this.#seats[0]
     for (const seat of [...this.#seats]) seat.take(event, seat === payer)
     this.#waiting = this.#mustWait()
+    if (this.#waiting) this.paused()
     return !this.#waiting
   }
 
