@@ -39,6 +39,7 @@ export class EventStream<E> {
   /** Produced and not yet read. The source is paused while there is any. */
   #waiting: E[] = []
   #paused = false
+  #taken = 0
   #readerFull = false
   #state: State = 'open'
   #ending: GatewayError | undefined
@@ -49,12 +50,18 @@ export class EventStream<E> {
     this.#stopListening = cancellation.onCancel((reason) => this.#cancel(reason))
   }
 
+  /** How many events the reader has taken: whether it stands still. */
+  get taken(): number {
+    return this.#taken
+  }
+
   /** Producer: the next event. Ignored after the ending. */
   push(event: E): void {
     if (this.#state !== 'open') return
     try {
       for (const watcher of this.#watchers) watcher.event?.(event)
       if (this.#reader && !this.#readerFull) {
+        this.#taken++
         this.#readerFull = !this.#reader.event(event)
       } else {
         this.#waiting.push(event)
@@ -108,6 +115,7 @@ export class EventStream<E> {
       this.#cancel(GatewayError.from(error))
       return
     }
+    this.#taken += taken
     this.#waiting = taken === this.#waiting.length ? [] : this.#waiting.slice(taken)
     if (this.#waiting.length > 0) return
     if (this.#state === 'produced') this.#settle(this.#ending)

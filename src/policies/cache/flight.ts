@@ -35,6 +35,7 @@ export interface FlightOptions {
 export class Flight implements Reader<ChatEvent>, SeatOwner {
   readonly cacheId: string
   readonly trail: Trail
+  /** On the monotonic clock, in ms. */
   readonly startedAt: number
   readonly #options: FlightOptions
   readonly #context: FlightContext
@@ -54,10 +55,6 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
     this.cacheId = options.cacheId
     this.trail = first.trail
     this.startedAt = options.clock.now()
-  }
-
-  now(): number {
-    return this.#options.clock.now()
   }
 
   shared(usd: number | undefined): void {
@@ -105,6 +102,7 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
   /** A reader has no room. */
   paused(): void {
     if (this.#said || this.#seats.length < 2 || this.#stopPatience) return
+    for (const seat of this.#seats) seat.standsStill()
     this.#stopPatience = this.#options.clock.after(PATIENCE, () => this.#leaveBehind())
   }
 
@@ -154,7 +152,7 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
   #leaveBehind(): void {
     this.#stopPatience = undefined
     for (const seat of [...this.#seats]) {
-      if (this.#seats.length < 2 || !seat.isFull || this.now() - seat.fullSince < PATIENCE) continue
+      if (this.#seats.length < 2 || !seat.standsStill()) continue
       this.#seats.splice(this.#seats.indexOf(seat), 1)
       seat.end(new GatewayError('CANCELLED', 'The caller took nothing of an answer that others were waiting for.'))
     }

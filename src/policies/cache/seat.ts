@@ -11,7 +11,6 @@ export interface SeatOwner {
   readonly cacheId: string
   /** Of the first caller: the attempts are noted there. */
   readonly trail: Trail
-  now(): number
   paused(): void
   resumed(): void
   /** False when it was the last one, who then hears of the ending that its leaving brings about. */
@@ -25,8 +24,6 @@ export class Seat implements Source {
   /** Undefined: it has to ask by itself. */
   readonly boarded: Promise<EventStream<ChatEvent> | undefined>
   isFull = false
-  /** On the monotonic clock, in ms. */
-  fullSince = 0
   readonly #flight: SeatOwner
   readonly #context: CallContext
   readonly #streams: boolean
@@ -34,6 +31,7 @@ export class Seat implements Source {
   #board: (events: EventStream<ChatEvent> | undefined) => void = () => {}
   #reject: (error: GatewayError) => void = () => {}
   #events: EventStream<ChatEvent> | undefined
+  #takenBefore = -1
 
   constructor(flight: SeatOwner, { context, operation }: Call) {
     this.#flight = flight
@@ -83,9 +81,15 @@ export class Seat implements Source {
     this.#board(undefined)
   }
 
+  /** Whether its reader took nothing since this was last asked, and has no room. */
+  standsStill(): boolean {
+    const before = this.#takenBefore
+    this.#takenBefore = this.#events?.taken ?? 0
+    return this.isFull && before === this.#takenBefore
+  }
+
   pause(): void {
     this.isFull = true
-    this.fullSince = this.#flight.now()
     this.#flight.paused()
   }
 
