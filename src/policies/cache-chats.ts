@@ -101,7 +101,8 @@ class ChatCache {
     const stream = this.#flights.stream.get(id)?.flight
     const found = stream ?? this.#flights.chat.get(id)?.flight
     if (!found) return undefined
-    if (operation === 'stream_chat' && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE) return undefined
+    if (operation === 'stream_chat' && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE)
+      return undefined
     return found
   }
 

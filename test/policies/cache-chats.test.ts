@@ -327,6 +327,18 @@ describe('readers of one answer that are not alike', () => {
     expect(clock.waiting).toBe(1) // the deadline of the third
   })
 
+  test('a slow one that leaves holds up nobody any more', async () => {
+    const { provider, call } = world()
+    const [slow, fast] = [call(), call()]
+    const events = await provider.begin()
+    slow.room = 1
+    for (let index = 0; index < 4; index++) events.push(textEvent('x'.repeat(300_000)))
+    expect(provider.paused).toBe(1)
+    slow.leave()
+    expect(provider.paused).toBe(0)
+    expect(fast.text).toHaveLength(1_200_000)
+  })
+
   test('one that takes a little each time is not left behind', async () => {
     const { clock, provider, call } = world()
     const [slow] = [call(), call()]
