@@ -46,7 +46,7 @@ describe.each(vendorTurns)('$what of $kind', (turn) => {
   })
 
   it.each(wires.filter(({ kind }) => kind !== turn.kind))(
-    'is taken by $name, which is told of every thought that is lost',
+    'is taken by $name, and the caller is told of every thought and every proof that is lost',
     async ({ kind, model }) => {
       const answer = await answerOf(turn)
       const result = encoded(kind, nextRequest(answer), model)
@@ -60,6 +60,10 @@ describe.each(vendorTurns)('$what of $kind', (turn) => {
         const isSecret = signature !== '' || redacted !== ''
         const isSent = result.body.includes(JSON.stringify(redacted || text).slice(1, -1))
         if (isSecret && !isSent) expect(result.leftOut).toContain(`messages[1].reasoning[${index}]`)
+      }
+      for (const [index, { signature }] of answer.toolCalls.entries()) {
+        const isLost = signature !== '' && !result.body.includes(signature)
+        if (isLost) expect(result.leftOut).toContain(`messages[1].tool_calls[${index}].signature`)
       }
     },
   )
