@@ -7,6 +7,8 @@ import { readError } from './error.ts'
 import { mediaPart } from './media.ts'
 import { finishReasonOf, readUsage } from './usage.ts'
 
+const UNPLACED = 'The answer held parts of a kind that has no place in this API: they were left out.'
+
 /**
  * Reads one answer. A stream is a row of whole replies, each with the next parts of the answer, so one reader serves
  * both. https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
@@ -36,8 +38,10 @@ export class GeminiDecoder implements ChatDecoder {
     else this.#sink.fail(malformed('The upstream answered without a candidate.'))
   }
 
+  /** The vendor has no word for the end; servers that imitate it have OpenAI's. */
   frame(data: string): void {
-    if (data !== '') this.#replies(parseJson(data))
+    if (data === '[DONE]') this.end()
+    else if (data !== '') this.#replies(parseJson(data))
   }
 
   end(): void {
@@ -94,9 +98,10 @@ export class GeminiDecoder implements ChatDecoder {
     this.#closeThought()
     if (isObject(part['functionCall'])) this.#call(part['functionCall'], signature)
     else if (isObject(part['inlineData'])) this.#media(part['inlineData'], signature)
-    else if (typeof part['text'] === 'string' || signature !== '') this.#text(textOf(part['text']), signature)
-    else if (Object.keys(part).length > 0) {
-      this.#sink.warn('The answer held parts of a kind that has no place in this API: they were left out.')
+    else {
+      this.#text(textOf(part['text']), signature)
+      const isUnplaced = Object.keys(part).some((name) => name !== 'text' && name !== 'thoughtSignature')
+      if (isUnplaced && typeof part['text'] !== 'string') this.#sink.warn(UNPLACED)
     }
   }
 

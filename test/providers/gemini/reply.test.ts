@@ -144,6 +144,16 @@ describe('an answer', () => {
     expect(warnings).toEqual([expect.stringContaining('were left out')])
   })
 
+  it.each([
+    [{ executableCode: { code: '1' }, thoughtSignature: 'czA=' }, 1],
+    [{ fileData: { fileUri: 'https://a.example' } }, 1],
+    [{ thoughtSignature: 'czA=' }, 0],
+    [{ text: 'a', partMetadata: {} }, 0],
+    [{}, 0],
+  ])('tells of what is lost in %j, and of nothing else', async (part, count) => {
+    expect((await whole(reply([part], STOP))).warnings).toHaveLength(count)
+  })
+
   it('reads no candidate but the first', async () => {
     const candidates = [
       { index: 1, content: { parts: [{ text: 'other' }] } },
@@ -263,6 +273,14 @@ describe('the end', () => {
     expect(response?.message?.content).toBe('ab')
   })
 
+  it("may be told in OpenAI's way by a server that imitates the vendor", async () => {
+    const { response } = await decodeStream(wire, [sse(reply([{ text: 'a' }], STOP), '[DONE]', 'nothing more')])
+    expect(response?.message?.content).toBe('a')
+    expect((await decodeStream(wire, [sse(reply([{ text: 'a' }]), '[DONE]')])).error?.reason).toBe(
+      'UPSTREAM_STREAM_TRUNCATED',
+    )
+  })
+
   it('of a stream whose framing was lost on the way is found too', async () => {
     const { message } = await whole([reply([{ text: 'a' }]), reply([{ text: 'b' }], STOP)])
     expect(message?.content).toBe('ab')
@@ -278,6 +296,21 @@ describe('a failure in a reply', () => {
     const { events, error } = await decodeStream(wire, [body])
     expect(events.map(({ event }) => event.case)).toEqual(['start', 'text'])
     expect(error).toMatchObject({ reason: 'UPSTREAM_STREAM_ERROR', facts: { upstream: { code: 'UNAVAILABLE' } } })
+  })
+
+  it('may stand bare in a list', async () => {
+    const bare = JSON.stringify([failure(429, 'RESOURCE_EXHAUSTED')], undefined, 2)
+    expect((await decodeStream(wire, [Buffer.from(bare)])).error?.reason).toBe('UPSTREAM_RATE_LIMITED')
+  })
+
+  it.each([
+    ['UNAUTHENTICATED', 'UPSTREAM_CREDENTIALS'],
+    ['PERMISSION_DENIED', 'UPSTREAM_FORBIDDEN'],
+    ['INVALID_ARGUMENT', 'UPSTREAM_INVALID_REQUEST'],
+    ['NOT_FOUND', 'UPSTREAM_MODEL_MISSING'],
+    ['DEADLINE_EXCEEDED', 'UPSTREAM_GATEWAY'],
+  ])('without a code means what its status %s says', async (status, reason) => {
+    expect((await stream({ error: { status } })).error?.reason).toBe(reason)
   })
 
   it.each([
