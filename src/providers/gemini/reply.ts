@@ -5,6 +5,7 @@ import { fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf 
 import { Citations } from './citations.ts'
 import { readError } from './error.ts'
 import { mediaPart } from './media.ts'
+import { isPartial, PartialCall } from './partial-call.ts'
 import { finishReasonOf, readUsage } from './usage.ts'
 
 const UNPLACED = 'The answer held parts of a kind that has no place in this API: they were left out.'
@@ -19,6 +20,8 @@ export class GeminiDecoder implements ChatDecoder {
   /** Counts grow from reply to reply, and not each reply has all of them. */
   #usage: JsonFields = {}
   #toolCalls = 0
+  /** The call whose arguments are being told. */
+  #partial: PartialCall | undefined
   /** Blocks of reasoning that are closed. */
   #thoughts = 0
   #isThinking = false
@@ -85,7 +88,9 @@ export class GeminiDecoder implements ChatDecoder {
     for (const part of listOf(fieldsOf(candidate['content'])['parts'])) this.#part(fieldsOf(part))
     this.#citations.read(candidate)
     const raw = textOf(candidate['finishReason'])
-    if (raw !== '' && !raw.endsWith('_UNSPECIFIED')) this.#sink.stop(finishReasonOf(raw), raw)
+    if (raw === '' || raw.endsWith('_UNSPECIFIED')) return
+    this.#closeCall()
+    this.#sink.stop(finishReasonOf(raw), raw)
   }
 
   /** https://ai.google.dev/api/caching#Part */
@@ -124,15 +129,27 @@ export class GeminiDecoder implements ChatDecoder {
     this.#isThinking = false
   }
 
-  /** Calls come whole. */
+  /** Calls come whole, unless the arguments were asked for in pieces. */
   #call(call: JsonFields, signature: string): void {
     this.#said = true
+    if (isPartial(call) || (this.#partial && textOf(call['name']) === '')) {
+      this.#partial ??= new PartialCall()
+      this.#partial.add(call, signature)
+      if (call['willContinue'] !== true) this.#closeCall()
+      return
+    }
+    this.#closeCall()
     this.#sink.toolCall(this.#toolCalls++, {
       id: textOf(call['id']),
       name: textOf(call['name']),
       arguments: jsonOf(call['args'] ?? {}),
       signature,
     })
+  }
+
+  #closeCall(): void {
+    if (this.#partial) this.#sink.toolCall(this.#toolCalls++, this.#partial.whole())
+    this.#partial = undefined
   }
 
   #media(inlineData: JsonFields, signature: string): void {

@@ -109,6 +109,49 @@ describe('an answer', () => {
     })
   })
 
+  it('holds calls whose arguments came in pieces, each at its place', async () => {
+    const piece = (functionCall: object, rest: object = {}) => reply([{ functionCall, ...rest }])
+    const at = (jsonPath: string, value: object) => ({ partialArgs: [{ jsonPath, ...value }], willContinue: true })
+    const { response } = await stream(
+      piece({ name: 'book', willContinue: true }, { thoughtSignature: 'czA=' }),
+      piece(at('$.city', { stringValue: 'New ', willContinue: true })),
+      piece(at('$.city', { stringValue: 'Delhi' })),
+      piece(at('$.days[1].rain', { boolValue: true })),
+      piece(at('$.days[0].heat', { numberValue: 0 })),
+      piece(at("$['a.b']", { nullValue: 'NULL_VALUE' })),
+      piece({}),
+      piece({ name: 'now', args: {} }),
+      piece({ name: 'later', partialArgs: [{ jsonPath: '$.__proto__.x', stringValue: 'y' }], willContinue: true }),
+      reply([], STOP),
+    )
+    expect(response?.message?.toolCalls).toMatchObject([
+      {
+        id: 'call_0',
+        name: 'book',
+        arguments: '{"city":"New Delhi","days":[{"heat":0},{"rain":true}],"a.b":null}',
+        signature: 'czA=',
+      },
+      { id: 'call_1', name: 'now', arguments: '{}' },
+      { id: 'call_2', name: 'later', arguments: '{"__proto__":{"x":"y"}}' },
+    ])
+  })
+
+  it('gives no name of the vendor a way to a prototype', async () => {
+    const paths = ['$.a[0]', '$.a.__proto__.x', '$.__proto__.x', '$.constructor.prototype.x', '$[0].x', '$.a[0].x']
+    const partialArgs = paths.map((jsonPath) => ({ jsonPath, numberValue: 1 }))
+    const { message } = await whole(reply([{ functionCall: { name: 'f', partialArgs } }], STOP))
+    expect(message?.toolCalls[0]?.arguments).toBe(
+      '{"a":[{"x":1}],"__proto__":{"x":1},"constructor":{"prototype":{"x":1}}}',
+    )
+    for (const { prototype } of [Object, Array]) expect(Object.hasOwn(prototype, 'x')).toBe(false)
+  })
+
+  it.each(['', '$', '$.a[99999999]', `$${'.a'.repeat(200)}`, 7])('passes over a piece at %s', async (jsonPath) => {
+    const call = { name: 'f', partialArgs: [{ jsonPath, stringValue: 'x' }, null] }
+    const { message } = await whole(reply([{ functionCall: call }], STOP))
+    expect(message?.toolCalls).toMatchObject([{ name: 'f', arguments: '{}' }])
+  })
+
   it('holds images and sounds in their places, but no drafts of them', async () => {
     const { message } = await whole(
       reply(
