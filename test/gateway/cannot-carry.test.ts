@@ -101,3 +101,30 @@ test('anthropic is not asked for vectors', async () => {
   expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'UNSUPPORTED' })
   expect(vendor.requests).toEqual([])
 })
+
+test('a turn that one vendor signed goes on at another without its proofs, and the caller is told', async () => {
+  const signature = 'EtYDCkYICxgCKkAVHEWRYo6RIn8='
+  const called = { id: 'toolu_1', name: 'now', arguments: '{}' }
+  vendor.answer(({ path }) => {
+    if (path.startsWith('/v1/messages')) return { status: 529, pieces: ['{"error":{"type":"overloaded_error"}}'] }
+    const candidates = [{ content: { parts: [{ text: 'Noon.' }] }, finishReason: 'STOP' }]
+    return { pieces: [JSON.stringify({ candidates })] }
+  })
+  const { value } = await chat(client, {
+    provider: 'anthropic',
+    model: 'claude-haiku-4-5',
+    fallbackModels: ['gemini/gemini-3-pro'],
+    tools,
+    messages: [
+      { role: Role.USER, content: 'What time is it?' },
+      { role: Role.ASSISTANT, reasoning: [{ text: 'Look.', signature }], toolCalls: [called] },
+      { role: Role.TOOL, toolCallId: 'toolu_1', content: '12:00' },
+    ],
+  })
+  const [first, ...others] = vendor.requests.map(({ body }) => body.includes(signature))
+  expect([first, others.at(-1)]).toEqual([true, false])
+  expect(value).toMatchObject({ message: { content: 'Noon.' }, route: { provider: 'gemini', fallbackUsed: true } })
+  expect(value?.route?.warnings).toEqual([
+    expect.stringContaining('messages[1].reasoning[0].signature was left out for gemini/gemini-3-pro'),
+  ])
+})
