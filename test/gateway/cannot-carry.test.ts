@@ -61,6 +61,7 @@ const refusals: readonly (readonly [string, string, string, ChatInit])[] = [
   ['anthropic', 'claude-opus-5-5', 'tool_choice', { ...hi, tools, toolChoice: required }],
   ['anthropic', 'claude-opus-5-5', 'response_format.json_object', { ...hi, responseFormat: anyJson }],
   ['anthropic', 'claude-haiku-4-5', 'tools[0].name', { ...hi, tools: [{ name: 'a.b' }] }],
+  ['gemini', 'gemini-2.5-flash', 'messages', { messages: [{ role: Role.USER, content: '' }] }],
   ['gemini', 'gemma-3-27b-it', 'tools', { ...hi, tools }],
   ['gemini', 'gemini-2.5-flash', 'response_format', { ...hi, tools, responseFormat: schema }],
   ['deepseek', 'deepseek-chat', 'messages[0].parts[0]', saying(picture)],
