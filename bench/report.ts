@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import type { Decoding } from './decoding.ts'
 import { type Cost, type Garbage, type Latency, median } from './measure.ts'
 import type { Row } from './rows.ts'
 
@@ -17,6 +18,7 @@ export interface LatencyResult {
 export interface Results {
   readonly rows: readonly RowResult[]
   readonly latencies: readonly LatencyResult[]
+  readonly decoded: readonly Decoding[]
   /** From the start of the process until it listens, in ms: median. */
   readonly start: number
   /** Resident memory two seconds later, in bytes: median. */
@@ -30,7 +32,7 @@ const START_BAR = 1000
 const IDLE_BAR = 160e6
 
 /** The figures as Markdown, which a terminal shows well too. */
-export function tables({ rows, latencies, start, idle }: Results): string {
+export function tables({ rows, latencies, decoded, start, idle }: Results): string {
   return [
     table(
       ['call', 'floor, us', 'gateway, us', 'ratio', 'lowest to highest', 'of the least', 'bar'],
@@ -51,6 +53,14 @@ export function tables({ rows, latencies, start, idle }: Results): string {
       latencies.map(({ row, floor, gateway }) => [
         row.name,
         ...[floor.p50, floor.p99, gateway.p50, gateway.p99].map((ms) => ms.toFixed(2)),
+      ]),
+    ),
+    table(
+      ['decoding a stream of 64 events', 'us per event', 'lowest to highest'],
+      decoded.map(({ kind, median, lowest, highest }) => [
+        kind,
+        median.toFixed(2),
+        `${lowest.toFixed(2)} to ${highest.toFixed(2)}`,
       ]),
     ),
     table(
@@ -108,6 +118,8 @@ client are processes of their own on the same machine.
 - The collector's row is a round of its own: its pauses, and the bytes that it moved from the young generation to the
   old one, for each call or event. Garbage that survives is the dearest, and profiles by function do not show it.
 - Latencies are those that h2load sees with one call in flight.
+- Decoding is measured apart, in one process without sockets: the built code makes the caller's events of the same answer
+  as each vendor streams it, an event a chunk.
 - A process is ready when its gRPC port takes connections; its idle memory is the resident set two seconds later, with
   the price list loaded.
 `

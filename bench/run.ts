@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { decodings } from './decoding.ts'
 import { h2loadVersion } from './load.ts'
 import { Comparison, type Cost, type Effort, median } from './measure.ts'
 import { pause } from './process.ts'
@@ -55,6 +56,7 @@ try {
 async function measure(version: string) {
   const upstream = await Upstream.start(folder)
   running.push(upstream.server)
+  const decoded = only.test('decoding') ? await decodings(effort.rounds) : []
   const { start, idle } = await startUps(upstream)
   const floor = await startFloor(folder, upstream)
   running.push(floor.server)
@@ -78,7 +80,7 @@ async function measure(version: string) {
   const results: RowResult[] = []
   // At last, so that it cannot disturb what it looks into.
   for (const { row, comparison, cost } of compared) results.push({ row, cost, garbage: await comparison.garbage() })
-  return { rows: results, latencies, start, idle, rounds: effort.rounds, h2load: version }
+  return { rows: results, latencies, decoded, start, idle, rounds: effort.rounds, h2load: version }
 }
 
 /** How long a gateway takes to start, in ms, and the memory that it then takes, in bytes. */

@@ -72,8 +72,8 @@ function tooLong(): GatewayError {
 }
 
 /**
- * Server-sent events. `id`, `retry` and comments are passed over. A JSON object that stands bare in
- * the stream is told as a last frame: so Google ends a stream that fails.
+ * Server-sent events. `id`, `retry` and comments are passed over. JSON that stands bare in the
+ * stream is told as a last frame: so Google ends a stream that fails.
  * https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export class SseFraming implements Framing {
@@ -82,7 +82,7 @@ export class SseFraming implements Framing {
   #first = true
   #data: string | undefined
   #event = ''
-  /** What stands outside of the format, from its first brace on. */
+  /** What stands outside of the format, from its first brace or bracket on. */
   #stray = ''
 
   constructor(onFrame: OnFrame) {
@@ -110,7 +110,7 @@ export class SseFraming implements Framing {
       this.#append(value(line, 5))
     } else if (line.startsWith('event:')) {
       this.#event = value(line, 6)
-    } else if (line.startsWith('{') || this.#stray !== '') {
+    } else if (/^[{[]/.test(line) || this.#stray !== '') {
       this.#keepStray(line)
     }
   }

@@ -181,6 +181,15 @@ const table: readonly Row[] = [
     advice:
       'It refuses the reasoning of an earlier answer: it is of another vendor, or the conversation before it has changed. Leave it out.',
   },
+  {
+    reason: 'UPSTREAM_INVALID_REQUEST',
+    status: [400],
+    kind: 'gemini',
+    message: /thought[ _]?signature/i,
+    fallback: true,
+    advice:
+      'It refuses the signatures of an earlier answer: they are of another vendor, or the conversation before them has changed. Leave them out.',
+  },
   { reason: 'UPSTREAM_TRANSIENT', status: [408, 409], retry: true, fallback: true, advice: 'Try again.' },
   { reason: 'REQUEST_TOO_LARGE', status: [413], advice: 'Send less: the vendor refuses requests of this size.' },
   {
@@ -306,16 +315,16 @@ function rowFor({ status, error, kind, local }: FailedReply): Row {
 
 /** Types of errors that come without a status, by the status that the vendors send them with otherwise. */
 const statusByType: readonly (readonly [RegExp, number])[] = [
-  [/authentication|invalid_api_key/, 401],
+  [/authenticat(ion|ed)|invalid_api_key/i, 401],
   [/billing/, 402],
-  [/permission/, 403],
-  [/not_found/, 404],
+  [/permission/i, 403],
+  [/not_found/i, 404],
   [/request_too_large/, 413],
   [/rate_limit|quota|resource_exhausted/i, 429],
   [/overloaded|unavailable|capacity/i, 503],
-  [/invalid_request|bad_request|content_filter|context_length|tool_use_failed/, 400],
+  [/invalid_request|bad_request|invalid_argument|content_filter|context_length|tool_use_failed/i, 400],
   [/server_error|api_error|internal/i, 500],
-  [/timeout/, 504],
+  [/timeout|deadline_exceeded/i, 504],
 ]
 
 function statusOf(error: VendorError): number | undefined {

@@ -23,9 +23,10 @@ export function reasonsFor(category: string, facts: FailureFacts): readonly (rea
 
 const categories: Readonly<Record<string, (facts: FailureFacts) => readonly Reason[]>> = {
   authentication: () => ['UPSTREAM_CREDENTIALS'],
-  permission: () => ['UPSTREAM_FORBIDDEN'],
+  permission: () => ['UPSTREAM_FORBIDDEN', 'UPSTREAM_BILLING'],
   not_found: ({ local }) => [local ? 'LOCAL_MODEL_MISSING' : 'UPSTREAM_MODEL_MISSING'],
-  invalid_request: () => ['UPSTREAM_INVALID_REQUEST'],
+  // What a model cannot do, a local server finds out only when it is asked.
+  invalid_request: ({ local }) => ['UPSTREAM_INVALID_REQUEST', ...(local ? (['UNSUPPORTED'] as const) : [])],
   // A body that is too large for the vendor's proxy is not told from one that is too long for the model.
   context_length: ({ status }) => [status === 413 ? 'REQUEST_TOO_LARGE' : 'CONTEXT_LENGTH_EXCEEDED'],
   rate_limit: ({ local }) => [

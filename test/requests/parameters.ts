@@ -22,7 +22,11 @@ Made by \`npx vitest run test/requests/parameters.test.ts --update\` from the co
 | as … | it is sent so |
 
 What the gateway does not know can be sent in \`provider_options\`. Models that are not
-listed go with their family, by their names.`
+listed go with their family, by their names.
+
+Two vendors read only part of JSON Schema in a \`json_schema\`. Gemini gets the schema without the keywords that it does
+not read (\`pattern\`, \`minLength\`, \`allOf\` ...), each of which is named in \`route.warnings\`. Anthropic's models are told
+of bounds in words, in the descriptions of the schema.`
 
 /** Models that stand for their vendor's families. Other vendors treat all models alike. */
 const families: Readonly<Record<string, readonly string[]>> = {

@@ -70,6 +70,7 @@ export class Recorder {
     const { warnings, refused } = await this.#ask({ ...request, provider, model }, streamed)
     const [sent, ...more] = this.takeSent()
     if (more.length > 0) throw new Error(`${provider}/${name} was sent more than once`)
+    if (refused && sent) throw new Error(`${provider}/${name} was refused after it had been sent`)
     if (refused) return { refused }
     if (!sent) throw new Error(`${provider}/${name} was answered without having been sent`)
     return { ...sent, warnings }

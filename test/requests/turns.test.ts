@@ -35,6 +35,13 @@ function encoded(kind: string, request: RequestInit, model: string): Encoded | u
   }
 }
 
+/** The fields of the signatures of calls that are not sent. */
+function lostProofs({ toolCalls }: Message, body: string): string[] {
+  return toolCalls.flatMap(({ signature }, index) =>
+    signature === '' || body.includes(signature) ? [] : [`messages[1].tool_calls[${index}].signature`],
+  )
+}
+
 describe.each(vendorTurns)('$what of $kind', (turn) => {
   it('is taken back by the gateway and by the vendor, whole and without a warning', async () => {
     const request = nextRequest(await answerOf(turn))
@@ -46,7 +53,7 @@ describe.each(vendorTurns)('$what of $kind', (turn) => {
   })
 
   it.each(wires.filter(({ kind }) => kind !== turn.kind))(
-    'is taken by $name, which is told of every thought that is lost',
+    'is taken by $name, and the caller is told of every thought and every proof that is lost',
     async ({ kind, model }) => {
       const answer = await answerOf(turn)
       const result = encoded(kind, nextRequest(answer), model)
@@ -61,6 +68,7 @@ describe.each(vendorTurns)('$what of $kind', (turn) => {
         const isSent = result.body.includes(JSON.stringify(redacted || text).slice(1, -1))
         if (isSecret && !isSent) expect(result.leftOut).toContain(`messages[1].reasoning[${index}]`)
       }
+      expect(result.leftOut).toEqual(expect.arrayContaining(lostProofs(answer, result.body)))
     },
   )
 })

@@ -1,15 +1,14 @@
 import { unsupported } from '../../domain/error.ts'
 import { type Message, type Part, type Reasoning, Role, type ToolCall } from '../../domain/types.ts'
 import { isObject, parseJson } from '../json.ts'
+import { leaveOutSignatures } from '../signature.ts'
 import { type Block, blockJson, cacheMark, isBlank, limitMarks, textBlock } from './blocks.ts'
 import { CallIds } from './call-ids.ts'
 import { documentFields, imageFields } from './media.ts'
 import type { ModelTraits } from './models.ts'
+import { isOwn } from './thinking.ts'
 
 type LeaveOut = (field: string, why: string) => void
-
-/** Signatures and encrypted blocks are bytes: nothing else can be sent. */
-const BASE64 = /^[\w+/-]+={0,2}$/
 
 /** The conversation as JSON texts. */
 export interface Conversation {
@@ -69,13 +68,16 @@ export function encodeMessages(
   }
 }
 
-function tellLosses({ role, name, reasoning }: Message, at: string, leaveOut: LeaveOut): void {
+function tellLosses({ role, name, parts, reasoning, toolCalls }: Message, at: string, leaveOut: LeaveOut): void {
   if (name !== '' && role !== Role.TOOL) leaveOut(`${at}.name`, 'the vendor has no names of participants')
   for (const [index, { signature, redacted }] of reasoning.entries()) {
     const secret = redacted || signature
-    const isForeign = secret !== '' && !BASE64.test(secret)
-    if (isForeign) leaveOut(`${at}.reasoning[${index}]`, 'only the vendor that wrote it can read it')
+    if (secret !== '' && !isOwn(secret)) {
+      leaveOut(`${at}.reasoning[${index}]`, 'only the vendor that wrote it can read it')
+    }
   }
+  leaveOutSignatures(parts, `${at}.parts`, leaveOut)
+  leaveOutSignatures(toolCalls, `${at}.tool_calls`, leaveOut)
 }
 
 function blocksOf({ results, blocks }: Turn): Block[] {
@@ -166,8 +168,8 @@ class MessageEncoder {
  * https://platform.claude.com/docs/en/build-with-claude/extended-thinking
  */
 function thinkingBlock({ text, signature, redacted }: Reasoning): Block[] {
-  if (BASE64.test(redacted)) return [{ fields: { type: 'redacted_thinking', data: redacted } }]
-  return BASE64.test(signature) ? [{ fields: { type: 'thinking', thinking: text, signature } }] : []
+  if (isOwn(redacted)) return [{ fields: { type: 'redacted_thinking', data: redacted } }]
+  return isOwn(signature) ? [{ fields: { type: 'thinking', thinking: text, signature } }] : []
 }
 
 /** How the content of a part goes out; undefined where it says nothing. */

@@ -87,7 +87,7 @@ export class AnthropicDecoder implements ChatDecoder {
 
   end(): void {
     if (this.#sink.ended) return
-    if (this.#sink.stopped) this.#sink.done()
+    if (this.#sink.stopped) this.#finish()
     else {
       const message = 'The upstream ended its reply without saying that it was complete.'
       this.#sink.fail(new GatewayError('UPSTREAM_STREAM_TRUNCATED', message, { fallback: true }))
@@ -108,27 +108,26 @@ export class AnthropicDecoder implements ChatDecoder {
         this.#continue(this.#blocks.get(at), fieldsOf(event['delta']))
         break
       case 'content_block_stop':
-        this.#close(this.#blocks.get(at))
-        this.#blocks.delete(at)
+        this.#closeAt(at)
         break
       case 'message_delta':
         this.#report(event)
         this.#stop(fieldsOf(event['delta']))
         break
       case 'message_stop':
-        this.#sink.done()
+        this.#finish()
         break
     }
   }
 
   /** It has been sent twice for one answer. It may hold blocks that are complete already. */
   #begin(message: JsonFields): void {
-    if (this.#begun) return
-    this.#begun = true
     this.#sink.identify(message['id'], message['model'])
-    this.#usage = told(message['usage'])
+    this.#usage = { ...this.#usage, ...told(message['usage']) }
     const usage = readPromptUsage(this.#usage)
     if (usage) this.#sink.usage(usage)
+    if (this.#begun) return
+    this.#begun = true
     for (const block of listOf(message['content'])) this.#wholeBlock(block)
   }
 
@@ -145,8 +144,8 @@ export class AnthropicDecoder implements ChatDecoder {
   }
 
   #openAt(at: number, block: JsonFields): void {
+    this.#closeAt(at)
     const open = this.#open(block)
-    this.#blocks.delete(at)
     if (open && this.#blocks.size < MOST_OPEN) this.#blocks.set(at, open)
   }
 
@@ -203,6 +202,17 @@ export class AnthropicDecoder implements ChatDecoder {
         if (block?.type === 'text' && block.citations.length < MOST_CITATIONS) block.citations.push(delta['citation'])
         break
     }
+  }
+
+  #closeAt(at: number): void {
+    this.#close(this.#blocks.get(at))
+    this.#blocks.delete(at)
+  }
+
+  /** Blocks whose end was not told end with the answer. */
+  #finish(): void {
+    for (const at of [...this.#blocks.keys()]) this.#closeAt(at)
+    this.#sink.done()
   }
 
   /** Sources belong to the whole block. Input that came with its beginning counts where none came after. */

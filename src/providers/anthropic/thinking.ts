@@ -1,5 +1,6 @@
 import { type ChatRequest, type Message, type ReasoningConfig, ReasoningEffort, Role } from '../../domain/types.ts'
 import type { JsonFields } from '../json.ts'
+import { makerOf } from '../signature.ts'
 import type { ModelTraits } from './models.ts'
 
 const { UNSPECIFIED, NONE, MINIMAL, LOW, MEDIUM, HIGH } = ReasoningEffort
@@ -96,7 +97,13 @@ function obstacleTo({ request, traits, isForced, isBegun }: ThinkingQuestion): s
 function isWithoutThought(messages: readonly Message[]): boolean {
   const last = messages.findLastIndex(({ role }) => role === Role.ASSISTANT)
   if (!messages.slice(last + 1).some(({ role }) => role === Role.TOOL)) return false
-  return !messages[last]?.reasoning.some(({ signature, redacted }) => signature !== '' || redacted !== '')
+  return !messages[last]?.reasoning.some(({ signature, redacted }) => isOwn(redacted || signature))
+}
+
+/** Whether a signature, or an encrypted block, can be one of this vendor's. */
+export function isOwn(secret: string): boolean {
+  const maker = makerOf(secret)
+  return maker !== undefined && maker !== 'google'
 }
 
 type GivenAmount = Exclude<ReasoningConfig['amount'], { case: undefined }>

@@ -7,7 +7,7 @@ const LONGEST = 4096
 const MAX_WAIT = 3_600_000
 
 /**
- * What an error body says: `{error: {code, message, status, details}}`, or a list of one. Undefined where it says
+ * What an error body says: `{error: {code, message, status, details}}`, a list of one, or what is inside. Undefined where it says
  * nothing. https://google.aip.dev/193
  */
 export function readError(reply: unknown): VendorError | undefined {
@@ -15,7 +15,8 @@ export function readError(reply: unknown): VendorError | undefined {
   if (typeof body === 'string') return readText(body)
   const { error } = fieldsOf(body)
   if (typeof error === 'string') return readText(error)
-  return isObject(error) ? compact(error) : undefined
+  // A gateway on the way may leave out what is around it.
+  return isObject(body) ? compact(isObject(error) ? error : body) : undefined
 }
 
 /** A page of HTML tells more of a proxy than of the failure. */

@@ -1,6 +1,7 @@
 import { unsupported } from '../../domain/error.ts'
 import { type Message, type Part, type Reasoning, Role, type ToolCall } from '../../domain/types.ts'
 import { isObject, objectJson, parseJson } from '../json.ts'
+import { makerOf } from '../signature.ts'
 import { mediaJson, resultMediaJson } from './media.ts'
 import type { ModelTraits } from './models.ts'
 import { type TurnKind, Turns } from './turns.ts'
@@ -16,9 +17,6 @@ interface EarlierCall {
 
 /** Stands where a call comes from another vendor, or lost its signature on the way. Later models want one. */
 const NO_SIGNATURE = 'skip_thought_signature_validator'
-
-/** Signatures are bytes: nothing else can be sent. */
-const BASE64 = /^[\w+/-]+={0,2}$/
 
 /** The name of an id that this gateway gave to a call. */
 const OWN_ID = /^call_\d+$/
@@ -46,6 +44,7 @@ export function encodeMessages(messages: readonly Message[], traits: ModelTraits
     else encoder.add(message, at)
   }
   const { turns } = encoder
+  if (system.length === 0 && turns.isEmpty) throw unsupported('messages', 'the target needs a message with content')
   if (system.length === 0) return { contents: turns.toJson() }
   if (traits.system && !turns.isEmpty) {
     return { contents: turns.toJson(), systemInstruction: `{"parts":[${system.join(',')}]}` }
@@ -139,7 +138,8 @@ class MessageEncoder {
 
   #signature(signature: string, at: string): { readonly thoughtSignature?: string } {
     if (signature === '') return {}
-    if (BASE64.test(signature)) return { thoughtSignature: signature }
+    const maker = makerOf(signature)
+    if (maker !== undefined && maker !== 'anthropic') return { thoughtSignature: signature }
     this.#leaveOut(`${at}.signature`, 'it is of another vendor')
     return {}
   }

@@ -5,7 +5,10 @@ import { fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf 
 import { Citations } from './citations.ts'
 import { readError } from './error.ts'
 import { mediaPart } from './media.ts'
+import { isPartial, PartialCall } from './partial-call.ts'
 import { finishReasonOf, readUsage } from './usage.ts'
+
+const UNPLACED = 'The answer held parts of a kind that has no place in this API: they were left out.'
 
 /**
  * Reads one answer. A stream is a row of whole replies, each with the next parts of the answer, so one reader serves
@@ -17,6 +20,8 @@ export class GeminiDecoder implements ChatDecoder {
   /** Counts grow from reply to reply, and not each reply has all of them. */
   #usage: JsonFields = {}
   #toolCalls = 0
+  /** The call whose arguments are being told. */
+  #partial: PartialCall | undefined
   /** Blocks of reasoning that are closed. */
   #thoughts = 0
   #isThinking = false
@@ -36,8 +41,10 @@ export class GeminiDecoder implements ChatDecoder {
     else this.#sink.fail(malformed('The upstream answered without a candidate.'))
   }
 
+  /** The vendor has no word for the end; servers that imitate it have OpenAI's. */
   frame(data: string): void {
-    if (data !== '') this.#replies(parseJson(data))
+    if (data === '[DONE]') this.end()
+    else if (data !== '') this.#replies(parseJson(data))
   }
 
   end(): void {
@@ -81,7 +88,9 @@ export class GeminiDecoder implements ChatDecoder {
     for (const part of listOf(fieldsOf(candidate['content'])['parts'])) this.#part(fieldsOf(part))
     this.#citations.read(candidate)
     const raw = textOf(candidate['finishReason'])
-    if (raw !== '' && !raw.endsWith('_UNSPECIFIED')) this.#sink.stop(finishReasonOf(raw), raw)
+    if (raw === '' || raw.endsWith('_UNSPECIFIED')) return
+    this.#closeCall()
+    this.#sink.stop(finishReasonOf(raw), raw)
   }
 
   /** https://ai.google.dev/api/caching#Part */
@@ -94,9 +103,10 @@ export class GeminiDecoder implements ChatDecoder {
     this.#closeThought()
     if (isObject(part['functionCall'])) this.#call(part['functionCall'], signature)
     else if (isObject(part['inlineData'])) this.#media(part['inlineData'], signature)
-    else if (typeof part['text'] === 'string' || signature !== '') this.#text(textOf(part['text']), signature)
-    else if (Object.keys(part).length > 0) {
-      this.#sink.warn('The answer held parts of a kind that has no place in this API: they were left out.')
+    else {
+      this.#text(textOf(part['text']), signature)
+      const isUnplaced = Object.keys(part).some((name) => name !== 'text' && name !== 'thoughtSignature')
+      if (isUnplaced && typeof part['text'] !== 'string') this.#sink.warn(UNPLACED)
     }
   }
 
@@ -119,15 +129,27 @@ export class GeminiDecoder implements ChatDecoder {
     this.#isThinking = false
   }
 
-  /** Calls come whole. */
+  /** Calls come whole, unless the arguments were asked for in pieces. */
   #call(call: JsonFields, signature: string): void {
     this.#said = true
+    if (isPartial(call) || (this.#partial && textOf(call['name']) === '')) {
+      this.#partial ??= new PartialCall()
+      this.#partial.add(call, signature)
+      if (call['willContinue'] !== true) this.#closeCall()
+      return
+    }
+    this.#closeCall()
     this.#sink.toolCall(this.#toolCalls++, {
       id: textOf(call['id']),
       name: textOf(call['name']),
       arguments: jsonOf(call['args'] ?? {}),
       signature,
     })
+  }
+
+  #closeCall(): void {
+    if (this.#partial) this.#sink.toolCall(this.#toolCalls++, this.#partial.whole())
+    this.#partial = undefined
   }
 
   #media(inlineData: JsonFields, signature: string): void {

@@ -12,6 +12,7 @@ import type { UpstreamRequest, WireContext } from '../define.ts'
 import { fieldsOf, isObject, type JsonFields, objectJson } from '../json.ts'
 import { encodeMessages } from './messages.ts'
 import { type ModelTraits, traitsOf } from './models.ts'
+import { readableSchema } from './schema.ts'
 import { thinkingConfig } from './thinking.ts'
 
 type Context = WireContext & { readonly stream: boolean; readonly defaults: Defaults }
@@ -23,6 +24,7 @@ type Texts = Readonly<Record<string, string>>
 const MOST_STOPS = 5
 /** Seeds have 32 bits. */
 const LARGEST_SEED = 2n ** 31n
+const SCHEMA = 'response_format.json_schema.schema'
 
 /**
  * The request for one answer. Throws UNSUPPORTED for content, tools and formats that the model cannot carry.
@@ -34,7 +36,7 @@ const LARGEST_SEED = 2n ** 31n
  * | parallel_tool_calls | cannot be switched off |
  * | tools | functionDeclarations, their parameters as they are: it takes JSON Schema |
  * | tool_choice | AUTO, ANY, NONE; a name is ANY of that one; VALIDATED where a tool is strict |
- * | response_format | responseMimeType and responseJsonSchema |
+ * | response_format | responseMimeType and responseJsonSchema, without what the vendor does not read in a schema |
  * | reasoning | thinkingConfig |
  * | provider_options | merged last, objects field by field |
  *
@@ -49,7 +51,7 @@ export function encodeChat(request: ChatRequest, context: Context): UpstreamRequ
     { generationConfig: configOf(request, context, traits), ...toolConfig(request) },
     extra,
   )
-  const config = configJson(fieldsOf(generationConfig), schemaOf(request.responseFormat))
+  const config = configJson(fieldsOf(generationConfig), schemaOf(request.responseFormat), leaveOut)
   const body = objectJson(others, {
     contents,
     ...(systemInstruction !== undefined && !Object.hasOwn(extra, 'systemInstruction') && { systemInstruction }),
@@ -148,12 +150,15 @@ function schemaOf(responseFormat: ResponseFormat | undefined): JsonSchemaFormat[
 }
 
 /** A schema that the caller gives in the vendor's own words takes the place of ours. */
-function configJson(config: JsonFields, schema: string | undefined): string {
+function configJson(config: JsonFields, schema: string | undefined, leaveOut: WireContext['leaveOut']): string {
   if (config['candidateCount'] !== undefined && config['candidateCount'] !== 1) {
     throw unsupported('provider_options.generationConfig.candidateCount', 'one answer is asked for')
   }
   const given = ['responseJsonSchema', 'responseSchema'].some((name) => Object.hasOwn(config, name))
-  return objectJson(config, schema === undefined || given ? {} : { responseJsonSchema: schema })
+  if (schema === undefined || given) return objectJson(config, {})
+  const { json, lost } = readableSchema(schema)
+  for (const keyword of lost) leaveOut(`${SCHEMA}.${keyword}`, 'the vendor does not read it there')
+  return objectJson(config, { responseJsonSchema: json })
 }
 
 /** https://ai.google.dev/api/caching#FunctionDeclaration */

@@ -1,6 +1,7 @@
 import { unsupported } from '../../domain/error.ts'
 import { type Media, type Message, Role, type ToolCall } from '../../domain/types.ts'
 import { isObject, objectJson, parseJson } from '../json.ts'
+import { leaveOutSignatures } from '../signature.ts'
 
 export type LeaveOut = (field: string, why: string) => void
 
@@ -31,6 +32,8 @@ function encodeMessage(
     ...(thinking !== '' && { thinking }),
     ...(message.role === Role.TOOL && toolResult(message, toolNames)),
   }
+  leaveOutSignatures(message.parts, `${at}.parts`, leaveOut)
+  leaveOutSignatures(message.toolCalls, `${at}.tool_calls`, leaveOut)
   if (message.name !== '' && message.role !== Role.TOOL) leaveOut(`${at}.name`, 'Ollama has no names of participants')
   if (message.toolCalls.length === 0) return JSON.stringify(fields)
   const calls = message.toolCalls.map((call, index) => callJson(call, `${at}.tool_calls[${index}]`, leaveOut))
@@ -80,6 +83,7 @@ function thinkingOf({ reasoning }: Message, at: string, leaveOut: LeaveOut): str
   for (const [index, { redacted }] of reasoning.entries()) {
     if (redacted !== '') leaveOut(`${at}.reasoning[${index}]`, 'only the vendor that encrypted it can read it')
   }
+  leaveOutSignatures(reasoning, `${at}.reasoning`, leaveOut)
   return reasoning.map(({ text }) => text).join('')
 }
 

@@ -21,6 +21,8 @@ export class OllamaDecoder implements ChatDecoder {
     const reply = fieldsOf(body)
     if (isObject(reply['message']) || isFailure(reply)) {
       this.#line(reply)
+      // Servers that imitate Ollama may leave `done` out; only its false says that something is missing.
+      if (reply['done'] === undefined && !this.#sink.ended) this.#finish(reply)
       this.end()
     } else this.#sink.fail(malformed('The upstream answered without a message.'))
   }

@@ -27,7 +27,7 @@ function readText(text: string): VendorError | undefined {
 
 function compact(error: JsonFields, body: JsonFields): VendorError | undefined {
   const code = codeOf(error['code'] ?? body['code'])
-  const status = statusOf(error['status'], error['status_code'], error['code'], body['code'])
+  const status = statusOf(error['status'], error['status_code'], error['StatusCode'], error['code'], body['code'])
   const type = textOf(error['type']) || textOf(error['status']) || textOf(innerCode(error))
   const { message, param } = readMessage(error)
   const retryAfter = retryDelay(error['details'])

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { unsupported } from '../../domain/error.ts'
 import { type Media, type Message, type Part, type Reasoning, Role, type ToolCall } from '../../domain/types.ts'
 import { isObject, parseJson } from '../json.ts'
+import { leaveOutSignatures, makerOf } from '../signature.ts'
 import type { ContentKind, OpenAiDialect } from './dialect.ts'
 
 type Fields = Record<string, unknown>
@@ -15,7 +16,7 @@ export function encodeMessages(
   return messages.map((message, index) => {
     const at = `messages[${index}]`
     const fields = encodeMessage(message, at, dialect)
-    leaveOutForeign(message.reasoning, at, dialect, leaveOut)
+    leaveOutForeign(message, at, dialect, leaveOut)
     if (message.name !== '' && message.role !== Role.TOOL) {
       if (dialect.names) fields['name'] = message.name
       else leaveOut(`${at}.name`, 'the vendor has no names of participants')
@@ -160,8 +161,13 @@ function encodeCall(call: ToolCall, dialect: OpenAiDialect): Fields {
     // Arguments may be empty where the tool has none; the family wants JSON.
     function: { name: call.name, arguments: call.arguments === '' ? '{}' : call.arguments },
   }
-  if (call.signature !== '' && dialect.thoughtSignatures) fields['extra_content'] = thoughtSignature(call.signature)
+  if (isReplayed(call.signature, dialect)) fields['extra_content'] = thoughtSignature(call.signature)
   return fields
+}
+
+/** Whether it goes back as a signature of Google's. */
+function isReplayed(signature: string, { thoughtSignatures }: OpenAiDialect): boolean {
+  return thoughtSignatures && signature !== '' && makerOf(signature) !== 'anthropic'
 }
 
 /** https://ai.google.dev/gemini-api/docs/thought-signatures */
@@ -175,8 +181,8 @@ function toolCallId(id: string, { toolCallId }: OpenAiDialect): string {
 
 function replayReasoning(fields: Fields, blocks: readonly Reasoning[], dialect: OpenAiDialect): void {
   const text = blocks.map((block) => block.text).join('')
-  const signature = blocks.find((block) => block.signature !== '')?.signature
-  if (dialect.thoughtSignatures && signature !== undefined) fields['extra_content'] = thoughtSignature(signature)
+  const signed = blocks.find(({ signature }) => isReplayed(signature, dialect))
+  if (signed) fields['extra_content'] = thoughtSignature(signed.signature)
   switch (dialect.replay) {
     case 'reasoning_content':
     case 'reasoning':
@@ -201,17 +207,22 @@ function replayReasoning(fields: Fields, blocks: readonly Reasoning[], dialect: 
 
 /** Tells what another vendor wrote for itself. */
 function leaveOutForeign(
-  blocks: readonly Reasoning[],
+  { parts, reasoning, toolCalls }: Message,
   at: string,
-  { replay }: OpenAiDialect,
+  dialect: OpenAiDialect,
   leaveOut: (field: string, why: string) => void,
 ): void {
+  const { replay } = dialect
+  const goesAlong = (signature: string): boolean => isReplayed(signature, dialect)
+  leaveOutSignatures(parts, `${at}.parts`, leaveOut)
+  leaveOutSignatures(toolCalls, `${at}.tool_calls`, leaveOut, goesAlong)
   if (replay === 'reasoning_details') return
-  for (const [index, { signature, redacted }] of blocks.entries()) {
+  for (const [index, { signature, redacted }] of reasoning.entries()) {
     const field = `${at}.reasoning[${index}]`
     if (redacted !== '') leaveOut(field, 'only the vendor that encrypted it can read it')
     else if (signature !== '' && replay === undefined) leaveOut(field, 'the vendor takes no reasoning back')
   }
+  if (replay !== undefined) leaveOutSignatures(reasoning, `${at}.reasoning`, leaveOut, goesAlong)
 }
 
 /** https://openrouter.ai/docs/use-cases/reasoning-tokens#preserving-reasoning-blocks */

@@ -37,6 +37,41 @@ describe('an answer', () => {
     expect(response?.message?.content).toBe('Hello.')
   })
 
+  it('that is begun twice has the counts of the later beginning', async () => {
+    const later = start({ usage: { input_tokens: 9, cache_read_input_tokens: 4, output_tokens: 1 } })
+    const { response } = await stream(start({ usage: { input_tokens: 0 } }), later, ...textBlock(0, 'Hi.'), ...stop())
+    expect(response?.usage).toMatchObject({ input: 13, output: 2, cachedInput: 4, estimated: false })
+  })
+
+  it('may hold blocks whose end is not told', async () => {
+    const citation = { type: 'web_search_result_location', url: 'https://a.example', cited_text: 'x' }
+    const unended = [
+      ...textBlock(0, 'Found.').slice(0, -1),
+      { type: 'content_block_delta', index: 0, delta: { type: 'citations_delta', citation } },
+      {
+        type: 'content_block_start',
+        index: 0,
+        content_block: { type: 'tool_use', id: 'a', name: 'f', input: { x: 1 } },
+      },
+      {
+        type: 'content_block_start',
+        index: 1,
+        content_block: { type: 'tool_use', id: 'b', name: 'g', input: { y: 2 } },
+      },
+    ]
+    for (const ending of [stop('tool_use'), stop('tool_use').slice(0, 1)]) {
+      const { response } = await stream(start(), ...unended, ...ending)
+      expect(response?.message).toMatchObject({
+        content: 'Found.',
+        citations: [{ url: 'https://a.example', start: 0, end: 6 }],
+        toolCalls: [
+          { id: 'a', arguments: '{"x":1}' },
+          { id: 'b', arguments: '{"y":2}' },
+        ],
+      })
+    }
+  })
+
   it('may begin with blocks that are complete', async () => {
     const content = [{ type: 'tool_use', id: 'toolu_1', name: 'look', input: { at: 1 } }]
     const { response } = await stream(start({ content }), start({ content }), ...stop('tool_use'))

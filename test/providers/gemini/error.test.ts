@@ -46,6 +46,11 @@ describe('an error body', () => {
       [body(404, 'NOT_FOUND', 'No.')],
       { status: 404, type: 'NOT_FOUND', code: 'NOT_FOUND', message: 'No.' },
     ],
+    [
+      'without what is around it',
+      { code: 403, message: 'No.', status: 'PERMISSION_DENIED' },
+      { status: 403, type: 'PERMISSION_DENIED', code: 'PERMISSION_DENIED', message: 'No.' },
+    ],
     ['as text', 'upstream connect error', { message: 'upstream connect error' }],
     ['as a page', '<html>', undefined],
     ['of another sort', { detail: 'Not Found' }, undefined],
@@ -85,6 +90,7 @@ describe('a failed reply', () => {
       'CONTEXT_LENGTH_EXCEEDED',
     ],
     [400, body(400, 'INVALID_ARGUMENT', 'Unknown name "x".'), 'UPSTREAM_INVALID_REQUEST'],
+    [400, body(400, 'INVALID_ARGUMENT', 'Corrupted thought signature.'), 'UPSTREAM_INVALID_REQUEST'],
     [404, body(404, 'NOT_FOUND', 'models/x is not found.'), 'UPSTREAM_MODEL_MISSING'],
     [429, perMinute, 'UPSTREAM_RATE_LIMITED'],
     [500, body(500, 'INTERNAL', 'An internal error has occurred.'), 'UPSTREAM_ERROR'],
@@ -92,6 +98,14 @@ describe('a failed reply', () => {
     [504, body(504, 'DEADLINE_EXCEEDED', 'Deadline expired.'), 'UPSTREAM_GATEWAY'],
   ])('%i %j', (status, given, reason) => {
     expect(failed(status, given).reason).toBe(reason)
+  })
+
+  it.each([
+    ['Corrupted thought signature.', true],
+    ['Function call is missing a thought_signature in functionCall parts.', true],
+    ['Unknown name "x".', false],
+  ])('may fall back only where another vendor may take the conversation: %s', (message, fallback) => {
+    expect(failed(400, body(400, 'INVALID_ARGUMENT', message)).fallback).toBe(fallback)
   })
 
   it('tells how long to wait', () => {

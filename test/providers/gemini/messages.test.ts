@@ -47,6 +47,12 @@ describe('roles', () => {
     ).toEqual([{ role: 'user', parts: [{ text: 'One.' }, { text: 'Two.' }] }])
   })
 
+  it('need some content', () => {
+    expect(() => encode([{ role: Role.USER, content: '' }])).toThrow(
+      expect.objectContaining({ reason: 'UNSUPPORTED', message: 'messages: the target needs a message with content' }),
+    )
+  })
+
   it('let the system speak as the user where there is nobody else, or the model knows no system', () => {
     expect(contents([{ role: Role.SYSTEM, content: 'Say hi.' }])).toEqual([
       { role: 'user', parts: [{ text: 'Say hi.' }] },

@@ -109,6 +109,49 @@ describe('an answer', () => {
     })
   })
 
+  it('holds calls whose arguments came in pieces, each at its place', async () => {
+    const piece = (functionCall: object, rest: object = {}) => reply([{ functionCall, ...rest }])
+    const at = (jsonPath: string, value: object) => ({ partialArgs: [{ jsonPath, ...value }], willContinue: true })
+    const { response } = await stream(
+      piece({ name: 'book', willContinue: true }, { thoughtSignature: 'czA=' }),
+      piece(at('$.city', { stringValue: 'New ', willContinue: true })),
+      piece(at('$.city', { stringValue: 'Delhi' })),
+      piece(at('$.days[1].rain', { boolValue: true })),
+      piece(at('$.days[0].heat', { numberValue: 0 })),
+      piece(at("$['a.b']", { nullValue: 'NULL_VALUE' })),
+      piece({}),
+      piece({ name: 'now', args: {} }),
+      piece({ name: 'later', partialArgs: [{ jsonPath: '$.__proto__.x', stringValue: 'y' }], willContinue: true }),
+      reply([], STOP),
+    )
+    expect(response?.message?.toolCalls).toMatchObject([
+      {
+        id: 'call_0',
+        name: 'book',
+        arguments: '{"city":"New Delhi","days":[{"heat":0},{"rain":true}],"a.b":null}',
+        signature: 'czA=',
+      },
+      { id: 'call_1', name: 'now', arguments: '{}' },
+      { id: 'call_2', name: 'later', arguments: '{"__proto__":{"x":"y"}}' },
+    ])
+  })
+
+  it('gives no name of the vendor a way to a prototype', async () => {
+    const paths = ['$.a[0]', '$.a.__proto__.x', '$.__proto__.x', '$.constructor.prototype.x', '$[0].x', '$.a[0].x']
+    const partialArgs = paths.map((jsonPath) => ({ jsonPath, numberValue: 1 }))
+    const { message } = await whole(reply([{ functionCall: { name: 'f', partialArgs } }], STOP))
+    expect(message?.toolCalls[0]?.arguments).toBe(
+      '{"a":[{"x":1}],"__proto__":{"x":1},"constructor":{"prototype":{"x":1}}}',
+    )
+    for (const { prototype } of [Object, Array]) expect(Object.hasOwn(prototype, 'x')).toBe(false)
+  })
+
+  it.each(['', '$', '$.a[99999999]', `$${'.a'.repeat(200)}`, 7])('passes over a piece at %s', async (jsonPath) => {
+    const call = { name: 'f', partialArgs: [{ jsonPath, stringValue: 'x' }, null] }
+    const { message } = await whole(reply([{ functionCall: call }], STOP))
+    expect(message?.toolCalls).toMatchObject([{ name: 'f', arguments: '{}' }])
+  })
+
   it('holds images and sounds in their places, but no drafts of them', async () => {
     const { message } = await whole(
       reply(
@@ -142,6 +185,16 @@ describe('an answer', () => {
     const { response, warnings } = await whole(reply([{ executableCode: { code: '1' } }, { text: '1' }], STOP))
     expect(response?.message?.content).toBe('1')
     expect(warnings).toEqual([expect.stringContaining('were left out')])
+  })
+
+  it.each([
+    [{ executableCode: { code: '1' }, thoughtSignature: 'czA=' }, 1],
+    [{ fileData: { fileUri: 'https://a.example' } }, 1],
+    [{ thoughtSignature: 'czA=' }, 0],
+    [{ text: 'a', partMetadata: {} }, 0],
+    [{}, 0],
+  ])('tells of what is lost in %j, and of nothing else', async (part, count) => {
+    expect((await whole(reply([part], STOP))).warnings).toHaveLength(count)
   })
 
   it('reads no candidate but the first', async () => {
@@ -263,6 +316,14 @@ describe('the end', () => {
     expect(response?.message?.content).toBe('ab')
   })
 
+  it("may be told in OpenAI's way by a server that imitates the vendor", async () => {
+    const { response } = await decodeStream(wire, [sse(reply([{ text: 'a' }], STOP), '[DONE]', 'nothing more')])
+    expect(response?.message?.content).toBe('a')
+    expect((await decodeStream(wire, [sse(reply([{ text: 'a' }]), '[DONE]')])).error?.reason).toBe(
+      'UPSTREAM_STREAM_TRUNCATED',
+    )
+  })
+
   it('of a stream whose framing was lost on the way is found too', async () => {
     const { message } = await whole([reply([{ text: 'a' }]), reply([{ text: 'b' }], STOP)])
     expect(message?.content).toBe('ab')
@@ -278,6 +339,21 @@ describe('a failure in a reply', () => {
     const { events, error } = await decodeStream(wire, [body])
     expect(events.map(({ event }) => event.case)).toEqual(['start', 'text'])
     expect(error).toMatchObject({ reason: 'UPSTREAM_STREAM_ERROR', facts: { upstream: { code: 'UNAVAILABLE' } } })
+  })
+
+  it('may stand bare in a list', async () => {
+    const bare = JSON.stringify([failure(429, 'RESOURCE_EXHAUSTED')], undefined, 2)
+    expect((await decodeStream(wire, [Buffer.from(bare)])).error?.reason).toBe('UPSTREAM_RATE_LIMITED')
+  })
+
+  it.each([
+    ['UNAUTHENTICATED', 'UPSTREAM_CREDENTIALS'],
+    ['PERMISSION_DENIED', 'UPSTREAM_FORBIDDEN'],
+    ['INVALID_ARGUMENT', 'UPSTREAM_INVALID_REQUEST'],
+    ['NOT_FOUND', 'UPSTREAM_MODEL_MISSING'],
+    ['DEADLINE_EXCEEDED', 'UPSTREAM_GATEWAY'],
+  ])('without a code means what its status %s says', async (status, reason) => {
+    expect((await stream({ error: { status } })).error?.reason).toBe(reason)
   })
 
   it.each([

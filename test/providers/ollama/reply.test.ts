@@ -146,6 +146,12 @@ describe('nonsense', () => {
     expect(error).toMatchObject({ reason: 'UPSTREAM_STREAM_TRUNCATED', fallback: true })
   })
 
+  it('is not what a whole body without a word of its end is', async () => {
+    const { done: _done, ...body } = piece({ content: 'x' })
+    const { response } = await decodeWhole(wire, { ...body, eval_count: 1 })
+    expect(response).toMatchObject({ message: { content: 'x' }, usage: { output: 1 } })
+  })
+
   it('in a body that says itself that it is not complete is no answer', async () => {
     expect((await decodeWhole(wire, piece({ content: 'x' }))).error?.reason).toBe('UPSTREAM_STREAM_TRUNCATED')
   })

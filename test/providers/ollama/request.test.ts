@@ -221,7 +221,7 @@ describe('messages', () => {
       { role: 'tool', content: '?', tool_call_id: 'unknown' },
     ])
     expect(body).toContain(`"arguments":${given}`)
-    expect(leftOut).toEqual([])
+    expect(leftOut).toEqual(['messages[0].reasoning[1].signature', 'messages[0].tool_calls[0].signature'])
   })
 
   it.each(['{"city": "Os', '[1]', '"Oslo"', 'null'])('leave out arguments that are no object: %s', (given) => {

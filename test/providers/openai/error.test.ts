@@ -33,6 +33,7 @@ describe('an error body', () => {
       { object: 'error', message: 'Too long.', type: 'BadRequestError', param: null, code: 400 },
       { message: 'Too long.', type: 'BadRequestError', code: '400', status: 400 },
     ],
+    ["Ollama's in Go's spelling", { StatusCode: 429, error: 'Slow.' }, { message: 'Slow.', status: 429 }],
     ["Groq's in a stream", { error: { message: 'Failed.', status_code: 503 } }, { message: 'Failed.', status: 503 }],
     [
       "Azure's",

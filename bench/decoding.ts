@@ -1,0 +1,108 @@
+import { create } from '@bufbuild/protobuf'
+import { type ChatEvent, ChatRequestSchema } from '../gen/llmgateway/v1/chat_pb.js'
+import { median } from './measure.ts'
+import { TEXT_EVENTS } from './servers/replies.ts'
+import { type WireStream, wireStreams } from './streams.ts'
+
+/** What it costs to make the caller's events of a stream of one wire, in us of CPU per text event. */
+export interface Decoding {
+  readonly kind: string
+  readonly median: number
+  readonly lowest: number
+  readonly highest: number
+}
+
+/** Streams in a round. */
+const STREAMS = 400
+const WARM_UPS = 4
+
+type Decode = (stream: WireStream) => void
+
+/** Every wire in each round, so that what disturbs the machine meets all of them. */
+export async function decodings(rounds: number): Promise<Decoding[]> {
+  const decode = await builtDecoder()
+  const costs = new Map(wireStreams.map(({ kind }) => [kind, [] as number[]]))
+  for (let round = -WARM_UPS; round < rounds; round++) {
+    for (const stream of wireStreams) {
+      const cost = costOf(() => decode(stream))
+      if (round >= 0) costs.get(stream.kind)?.push(cost)
+    }
+  }
+  return [...costs].map(([kind, each]) => ({
+    kind,
+    median: median(each),
+    lowest: Math.min(...each),
+    highest: Math.max(...each),
+  }))
+}
+
+function costOf(work: () => void): number {
+  const before = process.cpuUsage()
+  for (let count = 0; count < STREAMS; count++) work()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / STREAMS / TEXT_EVENTS
+}
+
+/** What is measured is what is shipped; its types are those of what it was made of. */
+async function built() {
+  const load = (path: string): Promise<unknown> => import(new URL(`../dist/${path}`, import.meta.url).href)
+  const { Answer } = (await load('providers/answer.js')) as typeof import('../src/providers/answer.ts')
+  const { framingFor } = (await load('providers/frames.js')) as typeof import('../src/providers/frames.ts')
+  const { kindNamed } = (await load('providers/index.js')) as typeof import('../src/providers/index.ts')
+  const { Trail } = (await load('domain/trail.js')) as typeof import('../src/domain/trail.ts')
+  const { EventStream } = (await load('domain/event-stream.js')) as typeof import('../src/domain/event-stream.ts')
+  const { Cancellation } = (await load('domain/cancellation.js')) as typeof import('../src/domain/cancellation.ts')
+  const { systemClock } = (await load('domain/clock.js')) as typeof import('../src/domain/clock.ts')
+  return { Answer, framingFor, kindNamed, Trail, EventStream, Cancellation, systemClock }
+}
+
+/** Decodes as a call does, from the vendor's bytes to the events of the caller, without sockets and messages. */
+async function builtDecoder(): Promise<Decode> {
+  const { Answer, framingFor, kindNamed, Trail, EventStream, Cancellation, systemClock } = await built()
+  const request = create(ChatRequestSchema)
+
+  return ({ kind, contentType, chunks }) => {
+    const chat = kindNamed(kind)?.wire?.chat
+    if (!chat) throw new Error(`${kind} has no wire`)
+    const cancellation = new Cancellation()
+    const trail = new Trail(systemClock)
+    const attempt = trail.begin(kind, 'model')
+    const context = { requestId: 'bench', credential: undefined, deadline: Infinity, cancellation, peer: '', trail }
+    const call = { request, model: 'model', defaults: {}, stream: true, firstEventBy: Infinity, traceparent: undefined }
+    let texts = 0
+    let isComplete = false
+    const answer = new Answer({
+      ask: { ...call, attempt, context: { ...context, header: () => undefined } },
+      describe: () => ({}),
+      begin() {
+        const events = new EventStream<ChatEvent>(cancellation, noSource)
+        events.read({
+          event({ event }) {
+            if (event.case === 'text') texts++
+            return true
+          },
+          end() {},
+        })
+        return events
+      },
+      completed() {
+        isComplete = true
+      },
+      failed(error) {
+        throw error
+      },
+      readError: ({ message }) => {
+        throw new Error(`the stream of ${kind} tells of a failure: ${message}`)
+      },
+    })
+    const decoder = chat.decoder(answer)
+    const onFrame = (data: string, event: string) => decoder.frame(data, event)
+    const framing = framingFor(contentType, true, onFrame, chat.streamFraming)
+    for (const chunk of chunks) framing?.write(chunk)
+    framing?.end()
+    decoder.end()
+    if (!isComplete || texts !== TEXT_EVENTS) throw new Error(`the stream of ${kind} gave ${texts} texts`)
+  }
+}
+
+const noSource = { pause() {}, resume() {}, cancel() {} }
