@@ -104,3 +104,33 @@ export interface LastAttempt {
   /** What went wrong and what to do, for operators; empty when it did not fail. */
   readonly message: string
 }
+
+/** How a part of the gateway is that calls can do without. */
+export interface ComponentState {
+  readonly name: string
+  readonly healthy: boolean
+  /** Why it is not healthy; empty when it is. */
+  readonly message: string
+}
+
+export type Argument = string | Buffer | number
+
+/** A script that the store runs in one step. */
+export interface Script {
+  readonly lua: string
+  /** SHA-1 of `lua` in hex, by which the store knows it. */
+  readonly sha: string
+}
+
+/**
+ * What the replicas of a gateway share. No call fails because of it: a command that gets no good answer, within a
+ * fraction of a second, or at once while the store is known to be in trouble, is answered with undefined. Never rejects.
+ */
+export interface SharedStore {
+  /** False from the first sign of trouble until the store is well again. */
+  readonly available: boolean
+  /** Texts in replies come as bytes. What is not there is null. */
+  send(command: string, args: readonly Argument[]): Promise<unknown>
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown>
+  state(): ComponentState
+}
