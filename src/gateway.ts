@@ -3,11 +3,16 @@ import { Chain } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { EmbedEvent } from './domain/events.ts'
 import type { Handler } from './domain/follow.ts'
+import type { Limits } from './domain/limits.ts'
 import type { Callers, Telemetry } from './domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from './domain/types.ts'
 import { authenticate } from './policies/authenticate.ts'
+import { authorize } from './policies/authorize.ts'
 import { callProvider } from './policies/call-provider.ts'
 import { check } from './policies/check.ts'
+import { type CallLimits, limit } from './policies/limit.ts'
+import { limitProvider } from './policies/limit-provider.ts'
+import type { LimitParts } from './policies/limited.ts'
 import { observe } from './policies/observe.ts'
 import { type Directory, keepModel, plan } from './policies/plan.ts'
 import { route } from './policies/route.ts'
@@ -17,6 +22,7 @@ export interface GatewayParts {
   readonly callers: Callers
   readonly directory: Directory
   readonly clock: Clock
+  readonly limits: CallLimits & LimitParts & { readonly providers: ReadonlyMap<string, Limits> }
   /** Throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
 }
@@ -27,13 +33,16 @@ export interface Gateway {
 }
 
 /** The road of a call: each line one policy, in the order in which a call meets them. */
-export function createGateway({ telemetry, callers, directory, clock, validate }: GatewayParts): Gateway {
+export function createGateway({ telemetry, callers, directory, clock, limits, validate }: GatewayParts): Gateway {
   const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
     .use(observe(telemetry))
     .use(authenticate(callers))
     .use(check(validate.chat))
     .use(plan(directory))
+    .use(authorize())
+    .use(limit(limits, limits))
     .use(route(clock))
+    .use(limitProvider(limits, limits.providers))
     .to(callProvider((provider, question) => provider.chat(question)))
 
   const embed = Chain.of<Call<EmbedRequest>, EmbedEvent>()
@@ -42,7 +51,10 @@ export function createGateway({ telemetry, callers, directory, clock, validate }
     .use(check(validate.embed))
     .use(plan(directory))
     .use(keepModel())
+    .use(authorize())
+    .use(limit(limits, limits))
     .use(route(clock))
+    .use(limitProvider(limits, limits.providers))
     .to(callProvider((provider, question) => provider.embed(question)))
 
   return { chat, embed }

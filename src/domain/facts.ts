@@ -10,6 +10,8 @@ export interface Target {
   readonly provider: Provider
   readonly model: string
   readonly defaults: Defaults
+  /** The alias that it was found by. */
+  readonly alias?: string | undefined
   /** The most time for an attempt at it, in ms. */
   readonly attemptTimeout?: number | undefined
 }

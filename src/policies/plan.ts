@@ -135,11 +135,11 @@ class Planner {
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #targetsOf({ targets, attemptTimeout }: Alias): readonly Target[] {
+  #targetsOf({ name, targets, attemptTimeout }: Alias): readonly Target[] {
     return targets.map(({ target: address, defaults }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#addresses())
-      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout }
+      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout, alias: name }
     })
   }
 

@@ -5,7 +5,7 @@ import type { EmbedEvent } from '../domain/events.ts'
 import { createCall } from '../domain/facts.ts'
 import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
-import type { Callers, Provider, StatsSource } from '../domain/ports.ts'
+import type { Callers, ComponentState, Provider, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
@@ -24,6 +24,8 @@ export interface ServiceDeps {
   readonly aliases: readonly AliasTargets[]
   readonly stats: StatsSource
   readonly clock: Clock
+  /** What calls can do without. */
+  readonly components?: () => readonly ComponentState[]
   /** Whether the gateway is shutting down. */
   readonly isDraining: () => boolean
 }
@@ -47,14 +49,15 @@ export function createService(deps: ServiceDeps): Methods {
 }
 
 type Method<I, O> = (request: I, context: CallContext) => Promise<O>
+type CallersMethod<I, O> = (request: I, context: CallContext, caller: Caller) => Promise<O>
 
 /** Puts the check of the credential before a method that does not take the road of the calls. */
 function authenticated(callers: Callers, isAllowed: (caller: Caller) => boolean) {
-  return <I, O>(method: Method<I, O>): Method<I, O> =>
+  return <I, O>(method: CallersMethod<I, O>): Method<I, O> =>
     async (request, context) => {
       const caller = await callers.identify(context)
       context.trail.caller = caller.name
       if (!isAllowed(caller)) throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential of an admin.')
-      return method(request, context)
+      return method(request, context, caller)
     }
 }

@@ -130,15 +130,21 @@ export class RedisStore implements SharedStore {
         if (reply === undefined) this.#failures++
         resolve(reply)
       })
-      this.#client.callBuffer(command, ...args).then(settle, (error: Error) => {
-        const isReply = error.name === 'ReplyError'
-        // After a failover the old master refuses to write: a new connection asks anew who the master is.
-        if (isReply && error.message.startsWith('READONLY')) this.#reconnect()
-        if (!isReply || TROUBLE.test(error.message)) this.#trouble(this.#fault || faultOf(error))
-        if (isReply && !error.message.startsWith('NOSCRIPT')) this.#failures++
-        settle(isReply ? error : undefined)
-      })
+      this.#client.callBuffer(command, ...args).then(settle, (error: Error) => settle(this.#failed(error)))
     })
+  }
+
+  /** An error that Redis replied with is a reply; one of the connection is none. */
+  #failed(error: Error): Error | undefined {
+    if (error.name !== 'ReplyError') {
+      this.#trouble(this.#fault || faultOf(error))
+      return undefined
+    }
+    // After a failover the old master refuses to write: a new connection asks anew who the master is.
+    if (error.message.startsWith('READONLY')) this.#reconnect()
+    if (TROUBLE.test(error.message)) this.#trouble(faultOf(error))
+    if (!error.message.startsWith('NOSCRIPT')) this.#failures++
+    return error
   }
 
   /** Writes, so that a Redis that only reads, or is full, is not taken for well. */

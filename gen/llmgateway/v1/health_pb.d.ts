@@ -36,6 +36,13 @@ export declare type HealthResponse = Message<"llmgateway.v1.HealthResponse"> & {
    * @generated from field: repeated llmgateway.v1.ProviderHealth providers = 2;
    */
   providers: ProviderHealth[];
+
+  /**
+   * The parts that calls can do without, such as Redis. One that is not healthy makes the gateway degraded at worst.
+   *
+   * @generated from field: repeated llmgateway.v1.ComponentHealth components = 3;
+   */
+  components: ComponentHealth[];
 };
 
 /**
@@ -43,6 +50,34 @@ export declare type HealthResponse = Message<"llmgateway.v1.HealthResponse"> & {
  * Use `create(HealthResponseSchema)` to create a new message.
  */
 export declare const HealthResponseSchema: GenMessage<HealthResponse>;
+
+/**
+ * @generated from message llmgateway.v1.ComponentHealth
+ */
+export declare type ComponentHealth = Message<"llmgateway.v1.ComponentHealth"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bool healthy = 2;
+   */
+  healthy: boolean;
+
+  /**
+   * Why it is not healthy; empty when it is.
+   *
+   * @generated from field: string message = 3;
+   */
+  message: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.ComponentHealth.
+ * Use `create(ComponentHealthSchema)` to create a new message.
+ */
+export declare const ComponentHealthSchema: GenMessage<ComponentHealth>;
 
 /**
  * @generated from message llmgateway.v1.ProviderHealth
@@ -98,7 +133,7 @@ export enum HealthStatus {
   UNSPECIFIED = 0,
 
   /**
-   * Every provider is healthy.
+   * Every provider and component is healthy.
    *
    * @generated from enum value: HEALTH_STATUS_HEALTHY = 1;
    */

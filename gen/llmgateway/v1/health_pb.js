@@ -9,7 +9,7 @@ import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
  * Describes the file llmgateway/v1/health.proto.
  */
 export const file_llmgateway_v1_health = /*@__PURE__*/
-  fileDesc("ChpsbG1nYXRld2F5L3YxL2hlYWx0aC5wcm90bxINbGxtZ2F0ZXdheS52MSIPCg1IZWFsdGhSZXF1ZXN0InUKDkhlYWx0aFJlc3BvbnNlEisKBnN0YXR1cxgBIAEoDjIbLmxsbWdhdGV3YXkudjEuSGVhbHRoU3RhdHVzEjAKCXByb3ZpZGVycxgCIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJIZWFsdGhKBAgDEAQigAEKDlByb3ZpZGVySGVhbHRoEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIPCgdoZWFsdGh5GAMgASgIEg8KB21lc3NhZ2UYBCABKAkSKgoHbGF0ZW5jeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkoECAYQByqBAQoMSGVhbHRoU3RhdHVzEh0KGUhFQUxUSF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVIRUFMVEhfU1RBVFVTX0hFQUxUSFkQARIaChZIRUFMVEhfU1RBVFVTX0RFR1JBREVEEAISGwoXSEVBTFRIX1NUQVRVU19VTkhFQUxUSFkQA0JBChFjb20ubGxtZ2F0ZXdheS52MVABWhpsbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MaoCDUxsbUdhdGV3YXkuVjFiBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("ChpsbG1nYXRld2F5L3YxL2hlYWx0aC5wcm90bxINbGxtZ2F0ZXdheS52MSIPCg1IZWFsdGhSZXF1ZXN0IqMBCg5IZWFsdGhSZXNwb25zZRIrCgZzdGF0dXMYASABKA4yGy5sbG1nYXRld2F5LnYxLkhlYWx0aFN0YXR1cxIwCglwcm92aWRlcnMYAiADKAsyHS5sbG1nYXRld2F5LnYxLlByb3ZpZGVySGVhbHRoEjIKCmNvbXBvbmVudHMYAyADKAsyHi5sbG1nYXRld2F5LnYxLkNvbXBvbmVudEhlYWx0aCJBCg9Db21wb25lbnRIZWFsdGgSDAoEbmFtZRgBIAEoCRIPCgdoZWFsdGh5GAIgASgIEg8KB21lc3NhZ2UYAyABKAkigAEKDlByb3ZpZGVySGVhbHRoEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIPCgdoZWFsdGh5GAMgASgIEg8KB21lc3NhZ2UYBCABKAkSKgoHbGF0ZW5jeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkoECAYQByqBAQoMSGVhbHRoU3RhdHVzEh0KGUhFQUxUSF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVIRUFMVEhfU1RBVFVTX0hFQUxUSFkQARIaChZIRUFMVEhfU1RBVFVTX0RFR1JBREVEEAISGwoXSEVBTFRIX1NUQVRVU19VTkhFQUxUSFkQA0JBChFjb20ubGxtZ2F0ZXdheS52MVABWhpsbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MaoCDUxsbUdhdGV3YXkuVjFiBnByb3RvMw", [file_google_protobuf_duration]);
 
 /**
  * Describes the message llmgateway.v1.HealthRequest.
@@ -26,11 +26,18 @@ export const HealthResponseSchema = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_health, 1);
 
 /**
+ * Describes the message llmgateway.v1.ComponentHealth.
+ * Use `create(ComponentHealthSchema)` to create a new message.
+ */
+export const ComponentHealthSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_health, 2);
+
+/**
  * Describes the message llmgateway.v1.ProviderHealth.
  * Use `create(ProviderHealthSchema)` to create a new message.
  */
 export const ProviderHealthSchema = /*@__PURE__*/
-  messageDesc(file_llmgateway_v1_health, 2);
+  messageDesc(file_llmgateway_v1_health, 3);
 
 /**
  * Describes the enum llmgateway.v1.HealthStatus.

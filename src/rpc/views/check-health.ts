@@ -1,8 +1,14 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import type { LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
+import type { ComponentState, LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
-import { type HealthRequest, type HealthResponse, HealthStatus, type ProviderHealth } from '../../domain/types.ts'
+import {
+  type ComponentHealth,
+  type HealthRequest,
+  type HealthResponse,
+  HealthStatus,
+  type ProviderHealth,
+} from '../../domain/types.ts'
 import type { UnaryMethod } from '../methods.ts'
 import { orCancelled } from './or-cancelled.ts'
 import { Remembered } from './remembered.ts'
@@ -16,6 +22,8 @@ export interface HealthSources {
   readonly providers: readonly Provider[]
   readonly stats: StatsSource
   readonly clock: Clock
+  /** What calls can do without. */
+  readonly components?: () => readonly ComponentState[]
   readonly isDraining: () => boolean
 }
 
@@ -24,7 +32,7 @@ export interface HealthSources {
  * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
-  const { providers, stats, clock, isDraining } = sources
+  const { providers, stats, clock, components = () => [], isDraining } = sources
   const probes = new Map<Provider, Remembered<LastAttempt>>()
   for (const provider of providers) {
     probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
@@ -40,10 +48,12 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
     const health = await orCancelled(Promise.all(providers.map(healthOf)), context.cancellation)
     // What nobody has asked for is not missed.
     const expected = health.filter(({ healthy }, index) => healthy || !providers[index]?.assumed)
+    const parts = components().map(toComponent)
     return {
       $typeName: 'llmgateway.v1.HealthResponse',
-      status: isDraining() ? HealthStatus.UNHEALTHY : overall(expected),
+      status: isDraining() ? HealthStatus.UNHEALTHY : overall(expected, parts),
       providers: health,
+      components: parts,
     }
   }
 }
@@ -73,8 +83,13 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
   }
 }
 
-function overall(providers: readonly ProviderHealth[]): HealthStatus {
+function toComponent({ name, healthy, message }: ComponentState): ComponentHealth {
+  return { $typeName: 'llmgateway.v1.ComponentHealth', name, healthy, message }
+}
+
+function overall(providers: readonly ProviderHealth[], components: readonly ComponentHealth[]): HealthStatus {
   const healthy = providers.filter((provider) => provider.healthy).length
   if (healthy === 0) return HealthStatus.UNHEALTHY
-  return healthy === providers.length ? HealthStatus.HEALTHY : HealthStatus.DEGRADED
+  const isWhole = healthy === providers.length && components.every((component) => component.healthy)
+  return isWhole ? HealthStatus.HEALTHY : HealthStatus.DEGRADED
 }

@@ -7,6 +7,7 @@ import { simulator } from '../../../src/providers/simulator.ts'
 import type { Methods } from '../../../src/rpc/methods.ts'
 import { createService } from '../../../src/rpc/service.ts'
 import { validateChat, validateEmbed } from '../../../src/rpc/validate.ts'
+import { noLimits } from '../../support/limits.ts'
 import { callers, contextFor, statsWith } from './view-world.ts'
 
 const silent: Telemetry = {
@@ -42,6 +43,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     callers,
     directory: { providers, aliases: [], tasks: {}, priority: [], defaults: {} },
     clock: systemClock,
+    limits: noLimits(),
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({
