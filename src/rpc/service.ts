@@ -5,11 +5,12 @@ import type { EmbedEvent } from '../domain/events.ts'
 import { createCall } from '../domain/facts.ts'
 import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
-import type { Callers, ComponentState, Provider, StatsSource } from '../domain/ports.ts'
+import type { Callers, Provider, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
 import { createCheckHealth } from './views/check-health.ts'
+import { type Components, withComponents } from './views/components.ts'
 import { type AliasTargets, createListModels } from './views/list-models.ts'
 import { createWatchStats } from './views/watch-stats.ts'
 
@@ -25,14 +26,15 @@ export interface ServiceDeps {
   readonly stats: StatsSource
   readonly clock: Clock
   /** What calls can do without. */
-  readonly components?: () => readonly ComponentState[]
+  readonly components?: Components
   /** Whether the gateway is shutting down. */
   readonly isDraining: () => boolean
 }
 
 /** The whole of the gateway, for every door to mount. */
 export function createService(deps: ServiceDeps): Methods {
-  const { chat, embed, callers, providers, aliases, stats, clock } = deps
+  const { chat, embed, callers, providers, aliases, components = () => [], clock } = deps
+  const stats = withComponents(deps.stats, components)
   const anyone = authenticated(callers, () => true)
   const admin = authenticated(callers, (caller) => caller.admin)
   return {

@@ -37,8 +37,11 @@ afterEach(async () => {
 })
 
 const bearer = (credential: string) => ({ authorization: `Bearer ${credential}` })
-const KEYS =
-  'auth: { keys: [{ name: web, key: "${WEB_KEY}" }, { name: ops, key: "${OPS_KEY}", limits: { requests: 3 } }] }'
+const KEYS = `
+auth:
+  keys:
+    - { name: web, key: "$\{WEB_KEY}" }
+    - { name: ops, key: "$\{OPS_KEY}", limits: { requests: 3 } }`
 
 /** Options that gather what the trailers tell of the limit. */
 function told(options: CallOptions = {}) {

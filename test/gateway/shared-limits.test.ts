@@ -198,4 +198,6 @@ function eat(replies: boolean): void {
 async function expectHealth(status: HealthStatus, healthy: boolean): Promise<void> {
   const { value } = await door(0).unary(LlmGateway.method.health, {})
   expect(value).toMatchObject({ status, components: [{ name: 'redis', healthy }] })
+  const stats = await door(0).unary(LlmGateway.method.stats, {})
+  expect(stats.value?.components).toMatchObject([{ name: 'redis', healthy }])
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import type { ComponentState, LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
+import type { LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
 import {
   type ComponentHealth,
@@ -10,6 +10,7 @@ import {
   type ProviderHealth,
 } from '../../domain/types.ts'
 import type { UnaryMethod } from '../methods.ts'
+import { type Components, toComponents } from './components.ts'
 import { orCancelled } from './or-cancelled.ts'
 import { Remembered } from './remembered.ts'
 
@@ -23,7 +24,7 @@ export interface HealthSources {
   readonly stats: StatsSource
   readonly clock: Clock
   /** What calls can do without. */
-  readonly components?: () => readonly ComponentState[]
+  readonly components?: Components
   readonly isDraining: () => boolean
 }
 
@@ -48,7 +49,7 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
     const health = await orCancelled(Promise.all(providers.map(healthOf)), context.cancellation)
     // What nobody has asked for is not missed.
     const expected = health.filter(({ healthy }, index) => healthy || !providers[index]?.assumed)
-    const parts = components().map(toComponent)
+    const parts = toComponents(components)
     return {
       $typeName: 'llmgateway.v1.HealthResponse',
       status: isDraining() ? HealthStatus.UNHEALTHY : overall(expected, parts),
@@ -81,10 +82,6 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
     message: healthy ? '' : last?.message || `Its last call failed: ${last?.reason}.`,
     latency: duration(last?.latency ?? 0),
   }
-}
-
-function toComponent({ name, healthy, message }: ComponentState): ComponentHealth {
-  return { $typeName: 'llmgateway.v1.ComponentHealth', name, healthy, message }
 }
 
 function overall(providers: readonly ProviderHealth[], components: readonly ComponentHealth[]): HealthStatus {
