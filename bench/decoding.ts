@@ -72,7 +72,7 @@ async function builtDecoder(): Promise<Decode> {
     let texts = 0
     let isComplete = false
     const answer = new Answer({
-      ask: { ...call, attempt, context: { ...context, header: () => undefined } },
+      ask: { ...call, attempt, context: { ...context, wire: new Uint8Array(), header: () => undefined } },
       describe: () => ({}),
       begin() {
         const events = new EventStream<ChatEvent>(cancellation, noSource)

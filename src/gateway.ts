@@ -3,14 +3,19 @@ import { Chain } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { EmbedEvent } from './domain/events.ts'
 import type { Handler } from './domain/follow.ts'
+import type { Limits } from './domain/limits.ts'
 import type { Callers, Telemetry } from './domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from './domain/types.ts'
 import { authenticate } from './policies/authenticate.ts'
+import { authorize } from './policies/authorize.ts'
 import type { CacheParts } from './policies/cache/use.ts'
 import { cacheChats } from './policies/cache-chats.ts'
 import { cacheVectors } from './policies/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
 import { check } from './policies/check.ts'
+import { type CallLimits, limit } from './policies/limit.ts'
+import { limitProvider } from './policies/limit-provider.ts'
+import type { LimitParts } from './policies/limited.ts'
 import { observe } from './policies/observe.ts'
 import { keepModel, type Planner, plan } from './policies/plan.ts'
 import { route } from './policies/route.ts'
@@ -22,6 +27,7 @@ export interface GatewayParts {
   /** Undefined when there is no cache. */
   readonly cache: CacheParts | undefined
   readonly clock: Clock
+  readonly limits: CallLimits & LimitParts & { readonly providers: ReadonlyMap<string, Limits> }
   /** Throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
 }
@@ -32,14 +38,18 @@ export interface Gateway {
 }
 
 /** The road of a call: each line one policy, in the order in which a call meets them. */
-export function createGateway({ telemetry, callers, planner, cache, clock, validate }: GatewayParts): Gateway {
+export function createGateway(parts: GatewayParts): Gateway {
+  const { telemetry, callers, planner, cache, clock, limits, validate } = parts
   const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
     .use(observe(telemetry))
     .use(authenticate(callers))
     .use(check(validate.chat))
     .use(plan(planner))
+    .use(authorize())
+    .use(limit(limits, limits))
     .use(cacheChats(cache))
     .use(route(clock))
+    .use(limitProvider(limits, limits.providers))
     .to(callProvider((provider, question) => provider.chat(question)))
 
   const embed = Chain.of<Call<EmbedRequest>, EmbedEvent>()
@@ -48,8 +58,11 @@ export function createGateway({ telemetry, callers, planner, cache, clock, valid
     .use(check(validate.embed))
     .use(plan(planner))
     .use(keepModel())
+    .use(authorize())
+    .use(limit(limits, limits))
     .use(cacheVectors(cache))
     .use(route(clock))
+    .use(limitProvider(limits, limits.providers))
     .to(callProvider((provider, question) => provider.embed(question)))
 
   return { chat, embed }

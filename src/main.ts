@@ -9,7 +9,7 @@ import { readConfig } from './config/read.ts'
 import type { CallContext } from './domain/call.ts'
 import { systemClock } from './domain/clock.ts'
 import type { GatewayError } from './domain/error.ts'
-import type { Provider } from './domain/ports.ts'
+import type { ComponentState, Limiter, Provider } from './domain/ports.ts'
 import { createGateway } from './gateway.ts'
 import { chatAddress } from './policies/cache-chats.ts'
 import { Planner } from './policies/plan.ts'
@@ -25,7 +25,12 @@ import { createService } from './rpc/service.ts'
 import { validateChat, validateEmbed } from './rpc/validate.ts'
 import { createCallers } from './stores/callers.ts'
 import { MemoryCache } from './stores/memory-cache.ts'
+import { MemoryLimiter } from './stores/memory-limiter.ts'
+import { connectRedis, type RedisStore } from './stores/redis.ts'
+import { RedisLimiter } from './stores/redis-limiter.ts'
+import { createLimitRecord, observeRedis, observeRedisLimiter } from './telemetry/limit-metrics.ts'
 import { createLog, type Log } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { startTracing } from './telemetry/otel.ts'
 import { serveMetrics } from './telemetry/prometheus.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
@@ -106,7 +111,10 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     sampleRatio,
     cache: config.cache && store && { store, ttl: config.cache.rules.ttl },
   })
-  const callers = createCallers(config.auth, { clock })
+  const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: tellRedis(log) }))
+  if (redis) observeRedis(telemetry.metrics, redis)
+  const limiter = createLimiter(config, redis, telemetry.metrics)
+  const callers = createCallers(config.auth, { clock, limits: config.limits.caller })
   const planner = new Planner({
     providers,
     aliases: config.models,
@@ -123,6 +131,13 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     planner,
     cache,
     clock,
+    limits: {
+      ...config.limits,
+      limiter,
+      record: createLimitRecord(telemetry.metrics),
+      aliases: new Map(Object.entries(config.limits.aliases)),
+      providers: new Map(Object.entries(config.limits.providers)),
+    },
     validate: { chat: validateChat, embed: validateEmbed },
   })
   const health = new HealthService()
@@ -139,10 +154,13 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
       stats: () => cache.observer.snapshot(),
       addressOf: (request, wire, caller) => chatAddress(planner, request, wire, caller),
     },
-    components: cache ? [{ name: 'cache', trouble: () => '' }] : [],
     audit: (method, { requestId, trail, peer }, reason) =>
       log.info('admin call', { method, request_id: requestId, caller: trail.caller, peer, reason }),
     clock,
+    components: () => [
+      ...(cache ? [{ name: 'cache', healthy: true, message: '' }] : []),
+      ...(redis ? [redis.state()] : []),
+    ],
     isDraining: () => draining,
   })
   const { server } = config
@@ -186,6 +204,8 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     const grace = server.drain - linger
     await Promise.all([grpcDoor.drain(grace), httpDoor.drain(grace)])
     await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
+    limiter.close?.()
+    redis?.close()
   }
 }
 
@@ -200,6 +220,29 @@ async function createProviders(config: Config): Promise<Provider[]> {
   return config.providers.map((settings) =>
     createProvider(settings, { clock: systemClock, proxy: config.proxy, prices }),
   )
+}
+
+/** One line for each change, never one for a call. */
+function tellRedis(log: Log) {
+  return ({ healthy, message }: ComponentState) => {
+    if (healthy) log.info('Redis is well')
+    else log.warn(`${message} Calls go on without it, and it is looked at again by itself.`)
+  }
+}
+
+/** Counts in memory, or in Redis with a share of it in memory for the time that Redis is in trouble. */
+function createLimiter({ limits }: Config, redis: RedisStore | undefined, metrics: Metrics): Limiter {
+  if (limits.store === 'memory' || !redis) {
+    return new MemoryLimiter({ clock: systemClock })
+  }
+  const local = new MemoryLimiter({ clock: systemClock, share: 1 / limits.replicas })
+  const limiter = new RedisLimiter({
+    store: redis,
+    clock: systemClock,
+    local: limits.onRedisTrouble === 'local' ? local : undefined,
+  })
+  observeRedisLimiter(metrics, limiter)
+  return limiter
 }
 
 /** The first SIGTERM ends what is in flight and exits with 0; a second one ends at once. */

@@ -9,12 +9,16 @@ import type { AnyEvent } from '../src/domain/events.ts'
 import { createCall } from '../src/domain/facts.ts'
 import { foldChat } from '../src/domain/fold.ts'
 import { follow, type Handler } from '../src/domain/follow.ts'
-import type { Telemetry } from '../src/domain/ports.ts'
+import type { Limits } from '../src/domain/limits.ts'
+import type { Limiter, Telemetry } from '../src/domain/ports.ts'
 import { AttemptOutcome, type ChatEvent, type ChatRequest, ChatRequestSchema, Role } from '../src/domain/types.ts'
 import { authenticate } from '../src/policies/authenticate.ts'
 import { cacheChats } from '../src/policies/cache-chats.ts'
 import { callProvider } from '../src/policies/call-provider.ts'
 import { check } from '../src/policies/check.ts'
+import { limit } from '../src/policies/limit.ts'
+import { limitProvider } from '../src/policies/limit-provider.ts'
+import type { LimitParts } from '../src/policies/limited.ts'
 import { observe } from '../src/policies/observe.ts'
 import { Planner, plan } from '../src/policies/plan.ts'
 import { route } from '../src/policies/route.ts'
@@ -22,13 +26,14 @@ import { Connection } from '../src/providers/connection.ts'
 import { createHttpProvider } from '../src/providers/http-provider.ts'
 import { DoorContext } from '../src/rpc/context.ts'
 import { MemoryCache } from '../src/stores/memory-cache.ts'
+import { MemoryLimiter } from '../src/stores/memory-limiter.ts'
 import { FakeClock, settle } from './support/fake-clock.ts'
 import { plainSettings } from './support/plain-wire.ts'
 import { type Script, ScriptedUpstream, type Step } from './support/scripted-upstream.ts'
 
 /*
  * Whatever callers and upstreams do, at rest nothing is left: every watcher and every caller was told one ending, and
- * no timer, listener, attempt or upstream call is still open.
+ * no timer, listener, attempt, upstream call, place or reservation is still open.
  */
 
 const WORDS = 'one two three four five six seven eight nine ten eleven twelve'.split(/(?<= )/)
@@ -132,7 +137,26 @@ const caller = fc.record({
 })
 type CallerPlan = typeof caller extends fc.Arbitrary<infer T> ? T : never
 
+// What callers may ask for.
+const limits: fc.Arbitrary<Limits> = fc.record(
+  {
+    window: fc.constantFrom(10, 60_000),
+    requests: fc.integer({ min: 1, max: 3 }),
+    tokens: fc.constantFrom(1, 1_500, 100_000),
+    concurrent: fc.integer({ min: 1, max: 2 }),
+  },
+  { requiredKeys: ['window'] },
+)
+const limited = fc.record({
+  caller: fc.option(limits, { nil: undefined, freq: 2 }),
+  provider: fc.option(limits, { nil: undefined, freq: 2 }),
+  /** Whether whoever counts is elsewhere, and takes so many turns of the microtask queue. */
+  turns: fc.nat(3),
+})
+type Limited = typeof limited extends fc.Arbitrary<infer T> ? T : never
+
 const world = fc.record({
+  limited,
   upstreams: fc.array(fc.oneof({ weight: 2, arbitrary: speaking }, answering), { minLength: 4, maxLength: 4 }),
   callers: fc.array(caller, { minLength: 1, maxLength: 5 }),
   /** With a cache equal questions at the same time are one, and later ones need nobody. */
@@ -141,8 +165,8 @@ const world = fc.record({
 
 test('whatever callers and upstreams do, every ending is told once and nothing is left open', async () => {
   await fc.assert(
-    fc.asyncProperty(world, async ({ upstreams, callers, cached }) => {
-      await new World(upstreams, cached).live(callers)
+    fc.asyncProperty(world, async ({ upstreams, callers, limited, cached }) => {
+      await new World(upstreams, limited, cached).live(callers)
     }),
     { numRuns: 1_500 },
   )
@@ -162,16 +186,18 @@ class World {
   readonly #plans: readonly Upstream[]
   readonly #upstreams: ScriptedUpstream[]
   readonly #chat: Handler<Call<ChatRequest>, ChatEvent>
+  readonly #limiter: MemoryLimiter
   readonly #cached: boolean
   #active = 0
 
-  constructor(upstreams: readonly Upstream[], cached: boolean) {
+  constructor(upstreams: readonly Upstream[], limited: Limited, cached: boolean) {
     const clock = this.#clock
     this.#cached = cached
     const rules = { enabled: true, ttl: 60_000, fallbackTtl: 1_000, maxTemperature: undefined }
     const store = new MemoryCache({ clock, maxEntries: 10, maxBytes: 1 << 20 })
     const observer = { hit() {}, miss() {}, shared() {} }
     const cache = cached ? { store, observer, clock, rules: () => rules } : undefined
+    this.#limiter = new MemoryLimiter({ clock })
     this.#plans = upstreams
     this.#upstreams = upstreams.map(({ script }) => new ScriptedUpstream(clock, () => script))
     const providers = this.#upstreams.map((upstream, index) => {
@@ -182,10 +208,13 @@ class World {
     const directory = { providers, aliases: [], tasks: {}, priority: [], defaults: {} }
     const callers = {
       identify({ credential }: { credential: string | undefined }) {
-        if (credential) return { name: credential, admin: false }
+        if (credential) return { name: credential, admin: false, limits: limited.caller }
         throw new GatewayError('UNAUTHENTICATED', 'Who are you?')
       },
     }
+    const parts: LimitParts = { limiter: slowed(this.#limiter, limited.turns), record: { reached() {} }, shadow: false }
+    const ofProviders = new Map<string, Limits>()
+    for (const { name } of providers) if (limited.provider) ofProviders.set(name, limited.provider)
     this.#chat = Chain.of<Call<ChatRequest>, ChatEvent>()
       .use(this.#listen('outside'))
       .use(observe(this.#telemetry()))
@@ -195,9 +224,12 @@ class World {
       .use(this.#listen('authenticate'))
       .use(plan(new Planner(directory)))
       .use(this.#listen('plan'))
+      .use(limit(parts, { aliases: new Map() }))
+      .use(this.#listen('limit'))
       .use(cacheChats(cache))
       .use(this.#listen('cache'))
       .use(route(clock))
+      .use(limitProvider(parts, ofProviders))
       .use(this.#listen('route'))
       .to(callProvider((provider, question) => provider.chat(question)))
   }
@@ -213,6 +245,7 @@ class World {
     }
     expect(this.#active, 'active calls and attempts').toBe(0)
     expect(this.#clock.waiting, 'timers').toBe(0)
+    expect(this.#limiter.active, 'places and reservations').toBe(0)
     for (const upstream of this.#upstreams) expect(upstream.open, 'open upstream calls').toBe(0)
     const paid = lives.filter((life) => life.paid).length
     const sent = this.#upstreams.reduce((sum, upstream) => sum + upstream.sent, 0)
@@ -422,7 +455,10 @@ class Client {
     for (const { outcome } of this.#context.trail.attempts) expect(outcome).not.toBe(AttemptOutcome.UNSPECIFIED)
     const patient =
       !this.#left && timeout === undefined && !(streamed && stallsAfter !== null && stallsFor === undefined)
+    const { attempts } = this.#context.trail
+    const isLimited = reason === 'RATE_LIMITED' || attempts.some((attempt) => attempt.reason === 'RATE_LIMITED')
     if (!known) expect(this.#left || reason === 'UNAUTHENTICATED').toBe(true)
+    else if (isLimited) expect(WORDS.join('').startsWith(this.#text), 'text without gap').toBe(true)
     else if (patient)
       this.#verifyOutcome(this.#plan.targets.map((target) => upstreams[target] as Upstream)) // 0 to 3
     else expect(WORDS.join('').startsWith(this.#text), 'text without gap').toBe(true)
@@ -457,6 +493,17 @@ class Client {
   #endsByItself({ script }: Upstream): boolean {
     const last = script.steps.at(-1)
     return last?.act === 'end' && last.wait <= 50
+  }
+}
+
+/** As if it were elsewhere. */
+function slowed(limiter: Limiter, turns: number): Limiter {
+  if (turns === 0) return limiter
+  return {
+    async reserve(...call) {
+      for (let turn = 0; turn < turns; turn++) await Promise.resolve()
+      return limiter.reserve(...call)
+    },
   }
 }
 

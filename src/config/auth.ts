@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { AuthSettings, JwtSettings, KeySettings } from '../domain/identity.ts'
 import type { EnvironmentSettings } from './env.ts'
 import { type Findings, pathText } from './findings.ts'
+import { ownLimits } from './limits.ts'
 import type { FileSettings } from './schema.ts'
 
 /** HS256 asks for a key of at least the size of the hash: https://www.rfc-editor.org/rfc/rfc7518#section-3.2 */
@@ -9,7 +10,7 @@ const SHORTEST_SECRET = 32
 /** A shorter key can be guessed. */
 const SHORTEST_KEY = 16
 
-type KeyEntry = { name: string; key?: string | undefined; sha256?: string | undefined; admin?: boolean | undefined }
+type KeyEntry = NonNullable<Exclude<NonNullable<FileSettings['auth']>, 'none'>['keys']>[number]
 
 /** How callers prove who they are. */
 export function authOf(file: FileSettings['auth'], env: EnvironmentSettings, findings: Findings): AuthSettings {
@@ -35,7 +36,7 @@ function statedNone(written: string, { jwtSecret }: EnvironmentSettings, finding
 function keysOf(entries: readonly KeyEntry[], findings: Findings): readonly KeySettings[] {
   const names = new Set<string>()
   const digests = new Set<string>()
-  return entries.flatMap(({ name, key, sha256, admin = false }, index) => {
+  return entries.flatMap(({ name, key, sha256, admin = false, models, limits }, index) => {
     const at = (field?: string) => pathText(['auth', 'keys', index, ...(field ? [field] : [])])
     if (names.has(name)) findings.problem(at('name'), 'is the name of two keys')
     names.add(name)
@@ -53,7 +54,7 @@ function keysOf(entries: readonly KeyEntry[], findings: Findings): readonly KeyS
         .digest('hex')
     if (digests.has(digest)) findings.problem(at(), 'is the same key as another one')
     digests.add(digest)
-    return [{ name, sha256: digest, admin }]
+    return [{ name, sha256: digest, admin, models, limits: ownLimits(limits) }]
   })
 }
 

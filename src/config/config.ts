@@ -1,6 +1,8 @@
 import type { CacheRules } from '../domain/cache.ts'
 import type { Defaults } from '../domain/call.ts'
 import type { AuthSettings } from '../domain/identity.ts'
+import type { Limits } from '../domain/limits.ts'
+import type { RedisAddress } from '../domain/redis-address.ts'
 import type { ProviderSettings } from '../providers/define.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
@@ -20,6 +22,8 @@ export interface Config {
   readonly prices: Readonly<Record<string, PriceConfig>>
   /** Undefined when there is none. */
   readonly cache?: CacheConfig
+  readonly limits: LimitsConfig
+  readonly redis?: RedisConfig
   readonly telemetry: TelemetryConfig
   readonly proxy: ProxyConfig
 }
@@ -88,6 +92,27 @@ export interface PriceConfig {
   readonly cacheWrite?: number
   /** In tokens. */
   readonly contextWindow?: number
+}
+
+export interface LimitsConfig {
+  readonly store: 'memory' | 'redis'
+  readonly onRedisTrouble: 'local' | 'refuse'
+  /** How many gateways divide the limits among them while Redis is in trouble. */
+  readonly replicas: number
+  /** Whether limits are only counted and reported. */
+  readonly shadow: boolean
+  /** Of each caller that has none of its own. */
+  readonly caller: Limits | undefined
+  readonly address: Limits | undefined
+  readonly user: Limits | undefined
+  readonly aliases: Readonly<Record<string, Limits>>
+  readonly providers: Readonly<Record<string, Limits>>
+}
+
+export interface RedisConfig {
+  readonly address: RedisAddress
+  /** How long a command may be without a reply. */
+  readonly timeout: number
 }
 
 export interface TelemetryConfig {

@@ -3,6 +3,7 @@ import type { Findings } from './findings.ts'
 import {
   decimal,
   flag,
+  integer,
   listenAddress,
   name,
   names,
@@ -15,6 +16,9 @@ import {
 } from './readers.ts'
 import { cacheReaders, defaultReaders } from './schema.ts'
 import type { Found, Variable, Variables } from './variables.ts'
+
+/** Up to a day. */
+const milliseconds = integer(1, 86_400_000)
 
 /** The variables that configure the gateway itself. Those of the providers come from the list of their kinds. */
 export const gatewayVariables = {
@@ -38,6 +42,11 @@ export const gatewayVariables = {
   otlpEndpoint: variable(otlpEndpoint, 'OTEL_EXPORTER_OTLP_ENDPOINT'),
   sampleRatio: variable(decimal(0, 1), 'OTEL_TRACES_SAMPLER_ARG'),
   allowUnenforced: variable(flag, 'LLM_GATEWAY_ALLOW_UNENFORCED'),
+  redisUrl: variable(text, 'REDIS_URL'),
+  rateWindow: variable(milliseconds, 'RATE_LIMIT_WINDOW_MS'),
+  rateRequests: variable(integer(1, 2 ** 31 - 1), 'RATE_LIMIT_MAX_REQUESTS'),
+  providerRateWindow: variable(milliseconds, 'LLM_RATE_LIMIT_WINDOW_MS'),
+  providerRateRequests: variable(integer(1, 2 ** 31 - 1), 'LLM_RATE_LIMIT_MAX_REQUESTS'),
   // Lower case first, as every program does: https://curl.se/docs/manpage.html#ENVIRONMENT
   httpsProxy: variable(proxyUrl, 'https_proxy', 'HTTPS_PROXY'),
   httpProxy: variable(proxyUrl, 'http_proxy', 'HTTP_PROXY'),

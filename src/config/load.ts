@@ -9,6 +9,7 @@ import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './e
 import { Findings, type Problem } from './findings.ts'
 import { type Flags, readFlag } from './flags.ts'
 import { report } from './issues.ts'
+import { limitsOf, redisOf } from './limits.ts'
 import { discoveredProviders, type ProviderSources, providerVariables, writtenProviders } from './providers.ts'
 import { unique } from './readers.ts'
 import { expand } from './references.ts'
@@ -142,6 +143,7 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
   const callable = unique([...names, ...found.flatMap(({ name, kind }) => otherNames(name, kind))])
   const priority = priorityOf(asConfigured(preference, found), askedUnnamed(found, names), findings)
   const models = aliasesOf(file.models, callable, findings)
+  const redis = redisOf(file.redis, env, findings)
   if (auth.kind === 'none' && !auth.stated) tellClosed(findings)
   if (!file.providers || names.length === 0) tellProviders(found, kinds, findings)
   tellUnused(variables, new Set(knownVariables(kinds)), findings)
@@ -159,6 +161,8 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
     },
     prices: pricesOf(file.prices, names, findings),
     ...(cache && { cache }),
+    limits: limitsOf({ file, env, providers: found, redis, findings }),
+    ...(redis && { redis }),
     telemetry: telemetryOf(file.telemetry, flags, env, findings),
     proxy: proxyOf(env),
   }

@@ -4,6 +4,7 @@ import { baseUrlFault, normalBaseUrl } from './base-url.ts'
 import { type Findings, pathText, withHint } from './findings.ts'
 import { readHeaders } from './headers.ts'
 import { report } from './issues.ts'
+import { ownLimits } from './limits.ts'
 import { missing, optionsOf } from './provider-options.ts'
 import { modelId, unique } from './readers.ts'
 import { type OldProviderEntry, type ProviderEntry, providerBlock } from './schema.ts'
@@ -165,6 +166,7 @@ function settingsOf(
       total: entry.timeout?.total ?? defaultTimeouts.total,
     },
     streamUnary: entry.stream_unary ?? false,
+    ...(entry.limits && { limits: ownLimits(entry.limits) }),
     options,
   }
 }

@@ -23,7 +23,7 @@ export function expand(tree: unknown, references: References, findings: Findings
   function expandAt(path: Path, node: unknown): unknown {
     if (node === null) return undefined
     if (path.length > DEEPEST) return refuse(path.slice(0, 1), 'is nested too deeply')
-    const secret = secretAt(path)
+    const secret = secretAt(path, node)
     if (secret) return expandSecret(path, node, secret)
     if (typeof node === 'string') return expandText(path, node)
     if (Array.isArray(node)) return node.map((item, index) => expandAt([...path, index], item))
@@ -84,10 +84,14 @@ type Secret = 'whole' | 'part'
 
 const patterns: Readonly<Record<Secret, RegExp>> = { whole: /^\$\{[^}]+\}$/, part: /(?<!\$)\$\{[^}]+\}/ }
 
-function secretAt(path: Path): Secret | undefined {
+/** Where Redis needs a password, its URL holds it. */
+const PASSWORD = /@|password=/
+
+function secretAt(path: Path, node: unknown): Secret | undefined {
   const [block, entry, field, last] = path
   if (block === 'auth' && entry === 'keys' && path.length === 4 && last === 'key') return 'whole'
   if (block === 'auth' && entry === 'jwt' && path.length === 3 && field === 'secret') return 'whole'
+  if (block === 'redis' && entry === 'url' && !(typeof node === 'string' && !PASSWORD.test(node))) return 'part'
   if (block !== 'providers' || path.length !== 4) return undefined
   if (field === 'keys') return 'whole'
   return field === 'headers' && isCredentialHeader(String(last)) ? 'part' : undefined

@@ -25,7 +25,7 @@ import {
  */
 
 /** Blocks that other versions know. */
-const unavailable = ['alerts', 'budgets', 'ledger', 'limits', 'rate_limits', 'redis']
+const unavailable = ['alerts', 'budgets', 'ledger']
 
 /** Strategies that other versions know. */
 const unavailableStrategies = 'weighted, least_latency and least_cost'
@@ -83,6 +83,29 @@ export const timeoutBlock = block({
   total: field(duration()).optional(),
 })
 
+const count = integer(1, 2 ** 31 - 1)
+
+const limits = block({
+  requests: field(count).optional(),
+  tokens: field(count).optional(),
+  concurrent: field(count).optional(),
+  window: field(duration()).optional(),
+})
+export type LimitsEntry = z.output<typeof limits>
+
+const allLimits = block({
+  store: field(oneOf(['memory', 'redis'])).optional(),
+  on_redis_trouble: field(oneOf(['local', 'refuse'])).optional(),
+  replicas: field(integer(1, 10_000)).optional(),
+  shadow: field(flag).optional(),
+  caller: limits.optional(),
+  address: limits.optional(),
+  user: limits.optional(),
+  provider: limits.optional(),
+})
+
+const redis = block({ url: field(text).optional(), timeout: field(duration()).optional() })
+
 const server = block({
   grpc: field(listenAddress).optional(),
   http: field(listenAddress).optional(),
@@ -109,6 +132,8 @@ export const authBlock = block({
         key: z.string().optional(),
         sha256: field(sha256).optional(),
         admin: field(flag).optional(),
+        models: z.array(field(text)).min(1, 'must name at least one model').optional(),
+        limits: limits.optional(),
       }),
     )
     .optional(),
@@ -129,6 +154,7 @@ export const providerShape = {
   headers: z.record(z.string(), field(text)).optional(),
   timeout: timeoutBlock.optional(),
   stream_unary: field(flag).optional(),
+  limits: limits.optional(),
 }
 
 /** Options of the kind's own are only named here: they are checked once the environment has filled the gaps. */
@@ -182,6 +208,7 @@ const alias = block({
   targets: z.array(target).min(1, 'must name at least one target'),
   attempt_timeout: field(duration()).optional(),
   cache: cacheRules.optional(),
+  limits: limits.optional(),
 })
 
 const price = block({
@@ -249,6 +276,8 @@ export function fileSchema(oldKinds: readonly string[]) {
     priority: z.array(field(text)).min(1, 'must name at least one provider').optional(),
     defaults: defaults.optional(),
     prices: z.record(z.string(), price).optional(),
+    limits: allLimits.optional(),
+    redis: redis.optional(),
     telemetry: telemetry.optional(),
     llm_gateway: oldBlock(oldKinds).optional(),
   })

@@ -6,7 +6,6 @@ import type { Variables } from './variables.ts'
 
 /** Variables of capabilities that this version does not have. `switches` say whether it is wanted at all. */
 export const unusedVariables = [
-  { what: 'Redis', switches: [], names: ['REDIS_URL'] },
   {
     what: 'a ledger of costs, with its alerts',
     switches: ['COST_TRACKING_ENABLED'],
@@ -15,18 +14,7 @@ export const unusedVariables = [
 ] as const
 
 /** Variables that set a limit which this version does not keep. To ignore one in silence would cost money. */
-export const unenforcedVariables = [
-  { what: 'a budget', names: ['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'] },
-  {
-    what: 'a rate limit',
-    names: [
-      'RATE_LIMIT_WINDOW_MS',
-      'RATE_LIMIT_MAX_REQUESTS',
-      'LLM_RATE_LIMIT_WINDOW_MS',
-      'LLM_RATE_LIMIT_MAX_REQUESTS',
-    ],
-  },
-] as const
+export const unenforcedVariables = [{ what: 'a budget', names: ['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'] }] as const
 
 /** Tells of variables that are set and have no effect. `known`: all that have one. */
 export function tellUnused(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {

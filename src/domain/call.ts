@@ -1,4 +1,6 @@
 import type { Cancellation } from './cancellation.ts'
+import type { Limits } from './limits.ts'
+import type { ModelFilter } from './model-filter.ts'
 import type { Trail } from './trail.ts'
 import type { ChatRequest, EmbedRequest } from './types.ts'
 
@@ -39,6 +41,11 @@ export interface Caller {
   /** As it is configured, or the `sub` of a token. */
   readonly name: string
   readonly admin: boolean
+  /** Whether nobody has asked who it is: then its address is all that is known. */
+  readonly anonymous?: boolean
+  /** What it may use; undefined means every model. */
+  readonly models?: ModelFilter | undefined
+  readonly limits?: Limits | undefined
 }
 
 /** Values for fields that a request leaves open. */

@@ -7,6 +7,13 @@ export interface FieldViolation {
   readonly description: string
 }
 
+/** A limit that was reached. */
+export interface QuotaViolation {
+  /** What it is counted for, as in `caller:web`. */
+  readonly subject: string
+  readonly description: string
+}
+
 /** What an upstream said of a failure. */
 export interface UpstreamFailure {
   /** Its HTTP status. */
@@ -25,6 +32,7 @@ export interface ErrorFacts {
   /** How long the upstream or the limit asks to wait, in ms. */
   readonly retryAfter?: number
   readonly fields?: readonly FieldViolation[]
+  readonly quota?: QuotaViolation
   readonly provider?: string
   readonly model?: string
   readonly upstream?: UpstreamFailure

@@ -10,6 +10,8 @@ export interface Target {
   readonly provider: Provider
   readonly model: string
   readonly defaults: Defaults
+  /** The alias that it was found by. */
+  readonly alias?: string | undefined
   /** The most time for an attempt at it, in ms. */
   readonly attemptTimeout?: number | undefined
 }
@@ -23,8 +25,6 @@ export interface Authenticated {
 }
 
 export interface Planned {
-  /** What was asked: an alias, or `provider/model`. */
-  readonly name: string
   /** In the order in which they are asked; at least one. */
   readonly targets: readonly Target[]
 }
@@ -43,7 +43,6 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
     context,
     telemetry: undefined,
     caller: undefined,
-    name: undefined,
     targets: undefined,
     target: undefined,
     firstEventBy: undefined,

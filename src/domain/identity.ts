@@ -1,3 +1,5 @@
+import type { Limits } from './limits.ts'
+
 /** How callers prove who they are. */
 export type AuthSettings = NoAuth | RequiredAuth
 
@@ -21,6 +23,10 @@ export interface KeySettings {
   /** SHA-256 of the key, 64 lower-case hex digits. */
   readonly sha256: string
   readonly admin: boolean
+  /** The names of the models that it may use; undefined means all. */
+  readonly models?: readonly string[] | undefined
+  /** Of its own; what they leave out is as for every caller. */
+  readonly limits?: Partial<Limits> | undefined
 }
 
 /** Tokens signed with HS256. */

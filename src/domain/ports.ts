@@ -1,6 +1,7 @@
 import type { AnyRequest, Call, CallContext, Caller, Defaults } from './call.ts'
 import type { EventStream, Watcher } from './event-stream.ts'
 import type { AnyEvent, EmbedEvent } from './events.ts'
+import type { LimitKind, LimitScope, Quota, Standing } from './limits.ts'
 import type { ModelPrice } from './money.ts'
 import type { AttemptRecord } from './trail.ts'
 import type { Capability, ChatEvent, ChatRequest, EmbedRequest, StatsResponse } from './types.ts'
@@ -105,4 +106,62 @@ export interface LastAttempt {
   readonly reason: string
   /** What went wrong and what to do, for operators; empty when it did not fail. */
   readonly message: string
+}
+
+/** How a part of the gateway is that calls can do without. */
+export interface ComponentState {
+  readonly name: string
+  readonly healthy: boolean
+  /** Why it is not healthy; empty when it is. */
+  readonly message: string
+}
+
+export type Argument = string | Buffer | number
+
+/** A script that the store runs in one step. */
+export interface Script {
+  readonly lua: string
+  /** SHA-1 of `lua` in hex, by which the store knows it. */
+  readonly sha: string
+}
+
+/**
+ * What the replicas of a gateway share. No call fails because of it: a command that gets no good answer, within a
+ * fraction of a second, or at once while the store is known to be in trouble, is answered with undefined. Never rejects.
+ */
+export interface SharedStore {
+  /** False from the first sign of trouble until the store is well again. */
+  readonly available: boolean
+  /** Texts in replies come as bytes. What is not there is null. */
+  send(command: string, args: readonly Argument[]): Promise<unknown>
+  run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown>
+  state(): ComponentState
+}
+
+/** Counts calls against limits. */
+export interface Limiter {
+  /**
+   * Counts a call against all `quotas`, or, where one is reached and limits are `enforced`, against none. `id` is the
+   * call's own: with the same one it is counted once. `tokens` is what the call may use. Throws or rejects with
+   * LIMITS_UNAVAILABLE only.
+   */
+  reserve(id: string, quotas: readonly Quota[], tokens: number, enforced: boolean): Reservation | Promise<Reservation>
+  /** Lets go of its timers. */
+  close?(): void
+}
+
+/** What a call has been counted for. */
+export interface Reservation {
+  /** The limit that is reached. */
+  readonly refusal: Standing | undefined
+  /** The limit that is nearest, this call counted. */
+  readonly standing: Standing | undefined
+  /** The call has ended and has used so many tokens; undefined leaves what was reserved. The first time counts. */
+  settle(tokens: number | undefined): void
+}
+
+/** Records what limits do. It must not throw. */
+export interface LimitRecord {
+  /** A limit was reached. */
+  reached(scope: LimitScope, kind: LimitKind, enforced: boolean): void
 }

@@ -45,6 +45,8 @@ export class AttemptRecord {
   }
 }
 
+export type Trailers = readonly (readonly [name: string, value: string])[]
+
 /** What is known of the way that a call takes. Every error and every answer tells it. */
 export class Trail {
   readonly #clock: Clock
@@ -59,6 +61,8 @@ export class Trail {
   committed = false
   /** What the vendor has reported so far. */
   usage: Usage | undefined
+  /** What the caller is told beside its answer or its error, as names in lower case and values. */
+  trailers: Trailers | undefined
   /** Who calls; empty while that is not known. */
   caller = ''
 

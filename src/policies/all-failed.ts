@@ -21,6 +21,7 @@ export function allFailed(failures: readonly Failure[]): GatewayError {
   return new GatewayError(verdict.reason, describe(failures), {
     ...(wait !== undefined && { retryAfter: wait }),
     ...(verdict.code === 'INVALID_ARGUMENT' && { fields: fieldsOf(failures) }),
+    ...(verdict.facts.quota && { quota: verdict.facts.quota }),
     ...(verdict.facts.upstream && { upstream: verdict.facts.upstream }),
     ...(verdict.facts.provider && { provider: verdict.facts.provider }),
     ...(verdict.facts.model && { model: verdict.facts.model }),

@@ -29,9 +29,8 @@ export function cacheChats(parts: CacheParts | undefined): Policy<Needs, unknown
 /** Where the answer to a chat is kept. Throws what planning throws. */
 export function chatAddress(planner: Planner, request: ChatRequest, wire: Uint8Array, caller: string): CacheAddress {
   const targets = planner.targetsFor({ operation: 'chat', request })
-  const name = planner.nameOf({ request }, targets)
   const namespace = request.cache?.namespace ?? ''
-  return cacheAddress({ kind: 'chat', caller, namespace, name, targets }, decidingBytes(wire))
+  return cacheAddress({ kind: 'chat', caller, namespace, targets }, decidingBytes(wire))
 }
 
 /** A slot is emptied before it leaves the map: a map that lives long keeps what was once in it alive. */
@@ -52,11 +51,11 @@ class ChatCache {
   }
 
   answer<C extends Needs>(next: Handler<C, ChatEvent>, call: C): Promise<EventStream<ChatEvent>> {
-    const { request, caller, targets, name, context } = call
+    const { request, caller, targets, context } = call
     const temperature = request.temperature ?? targets[0]?.defaults.temperature
     const use = useOf(this.#parts, call, request, temperature)
     if (!use) return next(call)
-    const question = { kind: 'chat', caller: caller.name, namespace: use.namespace, name, targets } as const
+    const question = { kind: 'chat', caller: caller.name, namespace: use.namespace, targets } as const
     const address = cacheAddress(question, decidingBytes(context.wire))
     const found = take(this.#parts, use, address)
     const go = (kept: Kept | undefined) => this.#answer(next, call, use, address, kept)

@@ -63,8 +63,8 @@ async function answer<C extends Needs>(
   ])
 }
 
-function addressesOf({ request, caller, targets, name, context }: Needs, { namespace }: CacheUse): CacheAddress[] {
-  const question = { kind: 'embed', caller: caller.name, namespace, name, targets } as const
+function addressesOf({ request, caller, targets, context }: Needs, { namespace }: CacheUse): CacheAddress[] {
+  const question = { kind: 'embed', caller: caller.name, namespace, targets } as const
   const common = [...decidingBytes(context.wire, INPUTS), Buffer.from('\0')]
   return request.inputs.map((input) => cacheAddress(question, [...common, Buffer.from(input)]))
 }

@@ -31,10 +31,7 @@ const DEFAULT_ALIAS = 'default'
 
 /** Decides which targets a call may go to, and in which order. Asks nobody. */
 export function plan(planner: Planner): Policy<Call, Planned> {
-  return (next) => (call) => {
-    const targets = planner.targetsFor(call)
-    return next({ ...call, name: planner.nameOf(call, targets), targets })
-  }
+  return (next) => (call) => next({ ...call, targets: planner.targetsFor(call) })
 }
 
 /** Vectors of different models do not compare: leaves only the targets that offer the first one's model. */
@@ -78,14 +75,6 @@ export class Planner {
     const targets = question.provider ? [this.#pinned(question, operation)] : this.#named(question, operation)
     const all = withoutRepeats([...targets, ...this.#fallbacks(question)])
     return question.disableFallback ? all.slice(0, 1) : all
-  }
-
-  /** The alias that was asked, or the `provider/model` of the first target. */
-  nameOf({ request }: Pick<Call, 'request'>, [first]: readonly Target[]): string {
-    const { provider, model, taskType }: Question = request
-    const asked = model || (taskType && this.#tasks.get(taskType)) || DEFAULT_ALIAS
-    if (!provider && this.#aliases.has(asked)) return asked
-    return first ? `${first.provider.name}/${first.model}` : asked
   }
 
   #named({ model, taskType }: Question, operation: Operation): readonly Target[] {
@@ -146,11 +135,11 @@ export class Planner {
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #targetsOf({ targets, attemptTimeout }: Alias): readonly Target[] {
+  #targetsOf({ name, targets, attemptTimeout }: Alias): readonly Target[] {
     return targets.map(({ target: address, defaults }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#addresses())
-      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout }
+      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout, alias: name }
     })
   }
 

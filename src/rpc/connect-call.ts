@@ -40,6 +40,7 @@ class ConnectCall implements LiveCall, Follower<Message> {
   readonly #settings: DoorSettings
   readonly #encode: Encode
   readonly #live: LiveCalls
+  readonly #responseTrailer: Headers
   #settled = false
   #over = false
   readonly #stopListening: () => void
@@ -50,6 +51,7 @@ class ConnectCall implements LiveCall, Follower<Message> {
     const exchange = handler.values.get(exchangeKey)
     if (!exchange) throw new Error('the door gave no exchange')
     this.endless = endpoint.endless
+    this.#responseTrailer = handler.responseTrailer
     this.#exchange = exchange
     this.#settings = settings
     this.#encode = encoderFor(endpoint.method.output)
@@ -84,7 +86,9 @@ class ConnectCall implements LiveCall, Follower<Message> {
   ended(error: GatewayError | undefined): ConnectError | undefined {
     this.#settled = true
     if (error?.reason === 'INTERNAL') this.#settings.report(error, this.context)
-    return error && toConnectError(errorReply(error, this.context.trail))
+    const { trail } = this.context
+    if (!error) for (const [name, value] of trail.trailers ?? []) this.#responseTrailer.set(name, value)
+    return error && toConnectError(errorReply(error, trail), trail.trailers)
   }
 
   left(): void {

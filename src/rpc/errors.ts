@@ -3,9 +3,9 @@ import { anyPack } from '@bufbuild/protobuf/wkt'
 import { ConnectError } from '@connectrpc/connect'
 import * as grpc from '@grpc/grpc-js'
 import type { CallContext } from '../domain/call.ts'
-import type { FieldViolation, GatewayError } from '../domain/error.ts'
+import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/error.ts'
 import { codes, originOf } from '../domain/reasons.ts'
-import { duration, type Trail } from '../domain/trail.ts'
+import { duration, type Trail, type Trailers } from '../domain/trail.ts'
 import {
   type BadRequest,
   BadRequestSchema,
@@ -13,6 +13,8 @@ import {
   ErrorDetailSchema,
   type ErrorInfo,
   ErrorInfoSchema,
+  type QuotaFailure,
+  QuotaFailureSchema,
   type RetryInfo,
   RetryInfoSchema,
   RpcStatusSchema,
@@ -53,6 +55,7 @@ interface Detail {
 interface Details {
   readonly info: ErrorInfo
   readonly retry: RetryInfo | undefined
+  readonly quota: QuotaFailure | undefined
   readonly badRequest: BadRequest | undefined
   readonly attempts: ErrorDetail
 }
@@ -69,6 +72,7 @@ export function errorReply(error: GatewayError, trail: Trail): ErrorReply {
   const details: Details = {
     info: create(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN, metadata: metadataOf(error, trail) }),
     retry: delay === undefined ? undefined : create(RetryInfoSchema, { retryDelay: duration(delay) }),
+    quota: quotaFailureOf(error.facts.quota),
     badRequest: badRequestOf(error.facts.fields),
     attempts: create(ErrorDetailSchema, {
       attempts: trail.endedAttempts().slice(-MAX_ATTEMPTS),
@@ -87,11 +91,12 @@ export function toGrpcStatus(reply: ErrorReply, context: CallContext): Required<
   metadata.set('x-request-id', context.requestId)
   metadata.set('grpc-status-details-bin', statusOf(reply))
   if (reply.pushback !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(reply.pushback)))
+  for (const [name, value] of context.trail.trailers ?? []) metadata.set(name, value)
   return { code: reply.code, details: reply.message, metadata }
 }
 
-export function toConnectError(reply: ErrorReply): ConnectError {
-  const metadata: Record<string, string> = {}
+export function toConnectError(reply: ErrorReply, trailers: Trailers = []): ConnectError {
+  const metadata: Record<string, string> = Object.fromEntries(trailers)
   if (reply.pushback !== undefined) metadata['grpc-retry-pushback-ms'] = String(Math.ceil(reply.pushback))
   const details = reply.details.map(({ desc, value }) => ({ desc, value }))
   return new ConnectError(reply.message, reply.code, metadata, details)
@@ -103,9 +108,10 @@ function statusOf({ code, message, details }: Pick<ErrorReply, 'code' | 'message
   return Buffer.from(toBinary(RpcStatusSchema, create(RpcStatusSchema, { code, message, details: packed })))
 }
 
-function listed({ info, retry, badRequest, attempts }: Details): Detail[] {
+function listed({ info, retry, quota, badRequest, attempts }: Details): Detail[] {
   const details: Detail[] = [{ desc: ErrorInfoSchema, value: info }]
   if (retry) details.push({ desc: RetryInfoSchema, value: retry })
+  if (quota) details.push({ desc: QuotaFailureSchema, value: quota })
   if (badRequest) details.push({ desc: BadRequestSchema, value: badRequest })
   details.push({ desc: ErrorDetailSchema, value: attempts })
   return details
@@ -144,6 +150,13 @@ function badRequestOf(fields: readonly FieldViolation[] | undefined): BadRequest
     description: shorten(description, MAX_DESCRIPTION_BYTES),
   }))
   return create(BadRequestSchema, { fieldViolations })
+}
+
+function quotaFailureOf(quota: QuotaViolation | undefined): QuotaFailure | undefined {
+  if (!quota) return undefined
+  const subject = shorten(quota.subject, MAX_TEXT_BYTES)
+  const description = shorten(quota.description, MAX_DESCRIPTION_BYTES)
+  return create(QuotaFailureSchema, { violations: [{ subject, description }] })
 }
 
 function retryDelay({ reason, facts }: GatewayError): number | undefined {

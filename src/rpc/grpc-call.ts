@@ -1,5 +1,5 @@
 import { constants } from 'node:http2'
-import type { Metadata, ServerUnaryCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
+import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
 import { DoorContext } from './context.ts'
 import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
@@ -48,6 +48,15 @@ export abstract class GrpcCall implements LiveCall {
     if (this.#settled) return
     this.#settled = true
     this.sendStatus(toGrpcStatus(errorReply(error, this.context.trail), this.context))
+  }
+
+  /** What goes with a good status; undefined when there is nothing to tell. */
+  protected trailers(): Metadata | undefined {
+    const { trailers } = this.context.trail
+    if (!trailers) return undefined
+    const metadata = new Metadata()
+    for (const [name, value] of trailers) metadata.set(name, value)
+    return metadata
   }
 
   protected abstract sendStatus(status: StatusObject): void

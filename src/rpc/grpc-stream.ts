@@ -38,7 +38,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
 
   end(error?: GatewayError): void {
     if (error) this.fail(error)
-    else this.succeed(() => this.#surface.end())
+    else this.succeed(() => this.#surface.end(this.trailers()))
   }
 
   /** The only way in which a stream of grpc-js fails: its `destroy` would leave the client hanging. */

@@ -15,7 +15,7 @@ class UnaryCall extends GrpcCall {
 
   answer(bytes: Buffer): void {
     checkSize(bytes.length, this.settings.maxSendBytes)
-    this.succeed(() => this.#callback(null, bytes))
+    this.succeed(() => this.#callback(null, bytes, this.trailers()))
   }
 
   protected sendStatus(status: StatusObject): void {

@@ -9,7 +9,7 @@ import { ProtoWriter } from './proto-writer.ts'
  */
 
 /** A message, by the names of its fields. */
-type Fields = Readonly<Record<string, unknown>> & Pick<Message, '$unknown'>
+type Fields = Readonly<Record<string, unknown>> & Pick<Message, '$typeName' | '$unknown'>
 type WriteMessage = (to: ProtoWriter, message: Fields) => void
 type WriteField = (to: ProtoWriter, message: Fields) => void
 type WriteValue = (to: ProtoWriter, value: unknown) => void
@@ -71,6 +71,7 @@ function compile(desc: DescMessage, compiled: Map<DescMessage, WriteMessage>): W
   if (known) return known
   const fields: WriteField[] = []
   const write: WriteMessage = (to, message) => {
+    if (message.$typeName !== desc.typeName) throw new TypeError(`${desc.typeName} was expected`)
     if (message.$unknown) writeUnknown(to, message.$unknown)
     for (const writeField of fields) writeField(to, message)
   }

@@ -10,7 +10,8 @@ import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './views/cache-admin.ts'
-import { type Component, createCheckHealth } from './views/check-health.ts'
+import { createCheckHealth } from './views/check-health.ts'
+import { type Components, withComponents } from './views/components.ts'
 import { type AliasTargets, createListModels } from './views/list-models.ts'
 import { createWatchStats } from './views/watch-stats.ts'
 
@@ -27,8 +28,8 @@ export interface ServiceDeps {
   /** Undefined when there is no cache. */
   readonly cache: CacheAdmin | undefined
   readonly clock: Clock
-  /** Parts of the gateway whose health is told. */
-  readonly components: readonly Component[]
+  /** What calls can do without. */
+  readonly components?: Components
   /** Told of every admin call, refused ones too, once it has ended. It must not throw. */
   readonly audit: Audit
   /** Whether the gateway is shutting down. */
@@ -37,7 +38,8 @@ export interface ServiceDeps {
 
 /** The whole of the gateway, for every door to mount. */
 export function createService(deps: ServiceDeps): Methods {
-  const { chat, embed, callers, providers, aliases, stats, cache, clock, audit } = deps
+  const { chat, embed, callers, providers, aliases, components = () => [], cache, clock, audit } = deps
+  const stats = withComponents(deps.stats, components)
   const anyone = authenticated(callers, () => true)
   const admin = <I, O>(name: string, method: Method<I, O>) =>
     audited(name, audit, authenticated(callers, isAdmin)(method))
@@ -61,15 +63,16 @@ export function createService(deps: ServiceDeps): Methods {
 export type Audit = (method: string, context: CallContext, reason: string) => void
 
 type Method<I, O> = (request: I, context: CallContext) => Promise<O>
+type CallersMethod<I, O> = (request: I, context: CallContext, caller: Caller) => Promise<O>
 
 /** Puts the check of the credential before a method that does not take the road of the calls. */
 function authenticated(callers: Callers, isAllowed: (caller: Caller) => boolean) {
-  return <I, O>(method: Method<I, O>): Method<I, O> =>
+  return <I, O>(method: CallersMethod<I, O>): Method<I, O> =>
     async (request, context) => {
       const caller = await callers.identify(context)
       context.trail.caller = caller.name
       if (!isAllowed(caller)) throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential of an admin.')
-      return method(request, context)
+      return method(request, context, caller)
     }
 }
 

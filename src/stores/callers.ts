@@ -5,7 +5,10 @@ import type { CallContext, Caller } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { AuthSettings, JwtSettings, KeySettings, RequiredAuth } from '../domain/identity.ts'
+import { type Limits, overriding } from '../domain/limits.ts'
+import { ModelFilter } from '../domain/model-filter.ts'
 import type { Callers } from '../domain/ports.ts'
+import { rightsOf } from './token-rights.ts'
 
 /** The longest credential that is looked at, in characters. */
 const LONGEST_CREDENTIAL = 8192
@@ -16,17 +19,23 @@ const LEEWAY = 30
 /** How many verified tokens are remembered. */
 const REMEMBERED_TOKENS = 10_000
 
-const everyone: Callers = { identify: () => ({ name: 'anonymous', admin: true }) }
+export interface CallersOptions {
+  readonly clock: Clock
+  /** Of each caller, as far as it has none of its own. */
+  readonly limits?: Limits | undefined
+}
 
 /** Without authentication every caller is an admin: either only this machine can call, or the operator wrote so. */
-export function createCallers(auth: AuthSettings, { clock }: { readonly clock: Clock }): Callers {
-  return auth.kind === 'none' ? everyone : createRequired(auth, clock)
+export function createCallers(auth: AuthSettings, options: CallersOptions): Callers {
+  if (auth.kind === 'required') return createRequired(auth, options)
+  const everyone: Caller = { name: 'anonymous', admin: true, anonymous: true, limits: options.limits }
+  return { identify: () => everyone }
 }
 
 /** A credential comes as `authorization: Bearer <key or token>`, or as `x-api-key: <key or token>`. */
-function createRequired(auth: RequiredAuth, clock: Clock): Callers {
-  const keys = new Keys(auth.keys)
-  const tokens = auth.jwt && createTokens(auth.jwt, clock)
+function createRequired(auth: RequiredAuth, options: CallersOptions): Callers {
+  const keys = new Keys(auth.keys, options.limits)
+  const tokens = auth.jwt && createTokens(auth.jwt, options)
   return {
     identify(context) {
       const credential = credentialOf(context)
@@ -57,14 +66,17 @@ interface Key {
 class Keys {
   readonly #byBeginning = new Map<string, Key[]>()
 
-  constructor(settings: readonly KeySettings[]) {
-    for (const { sha256, name, admin } of settings) {
+  constructor(settings: readonly KeySettings[], general: Limits | undefined) {
+    for (const { sha256, name, admin, models, limits } of settings) {
       const digest = Buffer.from(sha256, 'hex')
       const beginning = digest.toString('latin1', 0, BEGINNING)
-      this.#byBeginning.set(beginning, [
-        ...(this.#byBeginning.get(beginning) ?? []),
-        { digest, caller: { name, admin } },
-      ])
+      const caller = {
+        name,
+        admin,
+        models: models && new ModelFilter(models),
+        limits: overriding(limits, general),
+      }
+      this.#byBeginning.set(beginning, [...(this.#byBeginning.get(beginning) ?? []), { digest, caller }])
     }
   }
 
@@ -91,7 +103,7 @@ function bearerToken(authorization: string): string | undefined {
   return authorization.slice(7).trim()
 }
 
-function createTokens(settings: JwtSettings, clock: Clock) {
+function createTokens(settings: JwtSettings, { clock, limits }: CallersOptions) {
   const secret = createSecretKey(settings.secret, 'utf8')
   const verified = new LRUCache<string, { readonly caller: Caller; readonly until: number }>({ max: REMEMBERED_TOKENS })
   const rules = {
@@ -111,7 +123,7 @@ function createTokens(settings: JwtSettings, clock: Clock) {
     },
     async verify(token: string, digest: string): Promise<Caller> {
       const payload = await verifiedPayload(token)
-      const caller = payload && callerOf(payload)
+      const caller = payload && callerOf(payload, limits)
       if (!caller) throw refusal()
       verified.set(digest, { caller, until: ((payload.exp ?? 0) + LEEWAY) * 1000 })
       return caller
@@ -130,9 +142,16 @@ function createTokens(settings: JwtSettings, clock: Clock) {
 }
 
 /** https://www.rfc-editor.org/rfc/rfc8693#section-4.2 for `scope`. */
-function callerOf({ sub, admin, scope }: JWTPayload): Caller | undefined {
+function callerOf({ sub, admin, scope, models, limits }: JWTPayload, general: Limits | undefined): Caller | undefined {
   if (typeof sub !== 'string' || sub.length === 0 || sub.length > LONGEST_NAME || /\p{Cc}/u.test(sub)) return undefined
-  return { name: sub, admin: admin === true || (typeof scope === 'string' && scope.split(' ').includes('admin')) }
+  const rights = rightsOf(models, limits)
+  if (!rights) return undefined
+  return {
+    name: sub,
+    admin: admin === true || (typeof scope === 'string' && scope.split(' ').includes('admin')),
+    models: rights.models,
+    limits: overriding(rights.limits, general),
+  }
 }
 
 /** The same text whatever was wrong, so that it tells nothing to those who guess. */

@@ -207,6 +207,35 @@ export const instruments = {
     labels: ['operation'],
     boundaries: overheadBoundaries,
   },
+  limitsReached: {
+    name: 'llm_gateway_limits_reached_total',
+    kind: 'counter',
+    unit: '{call}',
+    description:
+      'Calls and attempts that a limit stood against, by whom and what it counts, and by whether it was enforced.',
+    labels: ['scope', 'limit', 'enforced'],
+  },
+  limitsLocal: {
+    name: 'llm_gateway_limits_without_redis_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls and attempts whose limits were not counted in Redis, because it was in trouble.',
+    labels: [],
+  },
+  redisUp: {
+    name: 'llm_gateway_redis_up',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Whether Redis is asked: 1, or 0 while it is in trouble.',
+    labels: [],
+  },
+  redisFailures: {
+    name: 'llm_gateway_redis_failures_total',
+    kind: 'counter',
+    unit: '{command}',
+    description: 'Commands that Redis did not answer in time, or answered with an error.',
+    labels: [],
+  },
   spansDropped: {
     name: 'llm_gateway_spans_dropped_total',
     kind: 'counter',

@@ -68,6 +68,7 @@ export class Stats implements StatsSource {
         fallbackProviders: [...this.#config.fallbackProviders],
         cacheEnabled: this.#config.cacheEnabled,
       },
+      components: [],
       since: {
         $typeName: 'google.protobuf.Timestamp',
         seconds: BigInt(Math.floor(this.#since / 1000)),

@@ -95,7 +95,16 @@ describe('authentication', () => {
       {},
       'auth.keys[1]: is the same key as another one',
     ],
-    ['auth: { keys: [{ name: a, key: "${WEB}", models: [x] }] }', {}, 'auth.keys[0].models: is not a known key'],
+    [
+      'auth: { keys: [{ name: a, key: "${WEB}", models: [] }] }',
+      {},
+      'auth.keys[0].models: must name at least one model',
+    ],
+    [
+      'auth: { keys: [{ name: a, key: "${WEB}", limits: { requests: 0 } }] }',
+      {},
+      'auth.keys[0].limits.requests: must be a whole number from 1 to 2147483647',
+    ],
     ['auth: { keys: [{ name: a, key: "${WEB}", admin: maybe }] }', {}, 'auth.keys[0].admin: must be true or false'],
   ])('%s with %j is refused', (file, more, problem) => {
     expect(problemsOf({ file, env: { ...env, ...more } })).toEqual([problem])

@@ -73,7 +73,7 @@ it.each(kinds.flatMap(namesOf))('the page names the kind %s', (kind) => {
 
 it('the file on the page is one that a gateway starts with', () => {
   const [, example = ''] = /All of it.*\n\n((?: {4}.*\n)+)/.exec(page) ?? []
-  const env = { WEB_KEY: 'w'.repeat(16), JWT_SECRET: 's'.repeat(32), OPENAI_API_KEY: 'o' }
+  const env = { WEB_KEY: 'w'.repeat(16), JWT_SECRET: 's'.repeat(32), OPENAI_API_KEY: 'o', REDIS_URL: 'redis://r' }
   const { config, problems } = loadConfig({ file: example, env, readFile: () => '-----BEGIN CERTIFICATE-----' })
   expect(problems).toEqual([])
   expect(config?.providers.map(({ name }) => name)).toEqual(['openai', 'workstation'])

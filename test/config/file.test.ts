@@ -106,7 +106,7 @@ describe('a file', () => {
         default: { targets: [acme/x, { target: acme }], strategy: weighted }
         "gpt-4.1": { targets: [] }
       cache: { enabled: true, strategy: disk, tll: 1h }
-      redis: { url: x }
+      redis: { ulr: x }
       telemetry: { log_level: 3, sample_ratio: 2 }
     `
     expect(problemsOf({ env: { ...withKey, WEB: 'web-key' }, file })).toEqual([
@@ -120,9 +120,9 @@ describe('a file', () => {
       'models["gpt-4.1"].targets: must name at least one target',
       'cache.strategy: must be memory; redis and hybrid are not available in this version',
       'cache.tll: is not a known key. Did you mean "ttl"?',
+      'redis.ulr: is not a known key',
       'telemetry.sample_ratio: must be a number from 0 to 1',
       'telemetry.log_level: must be one of trace, debug, info, warn, error, fatal, silent',
-      'redis: "redis" is not available in this version',
       'providers.acme.timeout.conect: is not a known key. Did you mean "connect"?',
       'providers.acme.base_ulr: is not a known key. Did you mean "base_url"?',
       'providers.acme.organisation: is not a known key. Did you mean "organization"?',

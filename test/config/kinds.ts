@@ -28,7 +28,7 @@ export const kinds: readonly ProviderKind[] = [
       options: { tenant: ['BOREALIS_TENANT'] },
     },
     capabilities: [],
-    options: { tenant: z.string(), limits: z.record(z.string(), z.number()).optional() },
+    options: { tenant: z.string(), ceilings: z.record(z.string(), z.number()).optional() },
   },
   {
     kind: 'cumulus',

@@ -91,7 +91,10 @@ describe('a provider in the file', () => {
     ],
     ['acme: { region: mars }', 'providers.acme.region: Invalid option: expected one of "eu"|"us"'],
     ['borealis: { base_url: http://b }', 'providers.borealis.tenant: is missing: write it, or set BOREALIS_TENANT'],
-    ['borealis: { base_url: http://b, tenant: t, limits: { a: b } }', 'providers.borealis.limits.a: must be a number'],
+    [
+      'borealis: { base_url: http://b, tenant: t, ceilings: { a: b } }',
+      'providers.borealis.ceilings.a: must be a number',
+    ],
     ['acme: { headers: { "a b": x } }', 'providers.acme.headers["a b"]: is not the name of a header'],
     ['acme: { headers: { Content-Length: 1 } }', 'providers.acme.headers.Content-Length: is set by the gateway itself'],
     [

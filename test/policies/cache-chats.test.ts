@@ -104,7 +104,7 @@ function world() {
       () => {},
     )
     const caller = { name: some.caller ?? 'ada', admin: false }
-    const asked = { ...createCall(operation, request, context), caller, name: 'm', targets: [] }
+    const asked = { ...createCall(operation, request, context), caller, targets: [] }
     return new Reading(handler(asked), context)
   }
 

@@ -17,7 +17,7 @@ import { FakeClock } from '../support/fake-clock.ts'
 import { detailsOf } from './door-world.ts'
 
 const clock = new FakeClock()
-const context = { requestId: 'call-7' } as Parameters<typeof toGrpcStatus>[1] // nothing else of it is read
+const context = { requestId: 'call-7', trail: new Trail(clock) } as Parameters<typeof toGrpcStatus>[1] // nothing else of it is read
 
 function grpcStatusOf(error: GatewayError, trail = new Trail(clock)) {
   const status = toGrpcStatus(errorReply(error, trail), context)

@@ -233,8 +233,9 @@ describe('a token', () => {
 describe('without authentication', () => {
   it.each([true, false])('everybody is an admin (stated: %s)', async (stated) => {
     const { identify } = world({ kind: 'none', stated })
-    expect(await identify(undefined)).toEqual({ name: 'anonymous', admin: true })
-    expect(await identify('Bearer whatever')).toEqual({ name: 'anonymous', admin: true })
+    const anonymous = { name: 'anonymous', admin: true, anonymous: true }
+    expect(await identify(undefined)).toEqual(anonymous)
+    expect(await identify('Bearer whatever')).toEqual(anonymous)
   })
 })
 

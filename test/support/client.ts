@@ -16,6 +16,7 @@ import {
   ErrorDetailSchema,
   ErrorInfoSchema,
   LlmGateway,
+  QuotaFailureSchema,
   RetryInfoSchema,
   Role,
 } from '../../src/domain/types.ts'
@@ -29,6 +30,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal
   /** Told of each message of a stream as it arrives. */
   readonly onMessage?: (message: unknown) => void
+  /** Told of the trailers of a call that has ended, by their names. */
+  readonly onTrailers?: (get: (name: string) => string | undefined) => void
 }
 
 export const DEFAULT_DEADLINE = 20_000
@@ -48,6 +51,8 @@ export interface CallError {
   readonly pushback: string | undefined
   /** The fields that BadRequest names. */
   readonly fields: readonly string[]
+  /** The limits that QuotaFailure names, as `subject: description`. */
+  readonly quota: readonly string[]
   readonly detail: ErrorDetail | undefined
   /** The size of `grpc-status-details-bin`, at the gRPC door. */
   readonly statusBytes?: number
@@ -127,6 +132,7 @@ export function callError(
     retryAfter: delay && Number(delay.seconds) * 1000 + delay.nanos / 1e6,
     pushback,
     fields: find(BadRequestSchema)?.fieldViolations.map(({ field }) => field) ?? [],
+    quota: find(QuotaFailureSchema)?.violations.map(({ subject, description }) => `${subject}: ${description}`) ?? [],
     detail: find(ErrorDetailSchema),
   }
 }

@@ -28,12 +28,14 @@ export class ConnectClient implements Door {
   async unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
-    { signal, deadline, metadata }: CallOptions = {},
+    { signal, deadline, metadata, onTrailers }: CallOptions = {},
   ): Promise<Outcome<MessageShape<O>>> {
     try {
-      const { message } = await this.#transport.unary(method, signal, timeoutOf(deadline), metadata, request)
+      const { message, trailer } = await this.#transport.unary(method, signal, timeoutOf(deadline), metadata, request)
+      onTrailers?.((name) => trailer.get(name) ?? undefined)
       return { value: message, error: undefined }
     } catch (error) {
+      onTrailers?.((name) => ConnectError.from(error).metadata.get(name) ?? undefined)
       return { value: undefined, error: readError(error) }
     }
   }
@@ -41,7 +43,7 @@ export class ConnectClient implements Door {
   async stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
-    { signal, deadline, metadata, onMessage }: CallOptions = {},
+    { signal, deadline, metadata, onMessage, onTrailers }: CallOptions = {},
   ): Promise<StreamOutcome<MessageShape<O>>> {
     const messages: MessageShape<O>[] = []
     try {
@@ -50,8 +52,10 @@ export class ConnectClient implements Door {
         messages.push(message)
         onMessage?.(message)
       }
+      onTrailers?.((name) => reply.trailer.get(name) ?? undefined)
       return { messages, error: undefined }
     } catch (error) {
+      onTrailers?.((name) => ConnectError.from(error).metadata.get(name) ?? undefined)
       return { messages, error: readError(error) }
     }
   }

@@ -46,6 +46,7 @@ export class GrpcClient implements Door {
         (error, value) => resolve({ value, error: error ? readError(error) : undefined }),
       )
       cancelWith(options.signal, call)
+      tellTrailers(options, call)
     })
   }
 
@@ -64,6 +65,7 @@ export class GrpcClient implements Door {
       callOptionsOf(options),
     )
     cancelWith(options.signal, call)
+    tellTrailers(options, call)
     return new Promise((resolve) => {
       call.on('data', (message: MessageShape<O>) => {
         messages.push(message)
@@ -99,6 +101,11 @@ function callOptionsOf({ deadline = DEFAULT_DEADLINE }: CallOptions): grpc.CallO
 
 function cancelWith(signal: AbortSignal | undefined, call: { cancel(): void }): void {
   signal?.addEventListener('abort', () => call.cancel(), { once: true })
+}
+
+function tellTrailers({ onTrailers }: CallOptions, call: grpc.ClientUnaryCall | grpc.ClientReadableStream<unknown>) {
+  if (!onTrailers) return
+  call.on('status', ({ metadata }: grpc.StatusObject) => onTrailers((name) => metadata.get(name)[0]?.toString()))
 }
 
 function readError({ code, details, metadata }: grpc.ServiceError): CallError {

@@ -44,7 +44,8 @@ export declare type HealthResponse = Message<"llmgateway.v1.HealthResponse"> & {
   providers: ProviderHealth[];
 
   /**
-   * What the gateway itself needs. Calls are answered without it too, but slower, dearer or less exactly limited.
+   * The parts that calls can do without, such as Redis: without them they are slower, dearer or less exactly limited. One
+   * that is not healthy makes the gateway degraded at worst.
    *
    * @generated from field: repeated llmgateway.v1.ComponentHealth components = 3;
    */

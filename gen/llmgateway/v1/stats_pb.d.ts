@@ -6,6 +6,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { CacheStats } from "./cache_pb.js";
+import type { ComponentHealth } from "./health_pb.js";
 
 /**
  * Describes the file llmgateway/v1/stats.proto.
@@ -104,6 +105,13 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
    * @generated from field: google.protobuf.Timestamp since = 9;
    */
   since?: Timestamp | undefined;
+
+  /**
+   * The parts that calls can do without, such as Redis, as in HealthResponse.
+   *
+   * @generated from field: repeated llmgateway.v1.ComponentHealth components = 10;
+   */
+  components: ComponentHealth[];
 };
 
 /**

@@ -9,8 +9,6 @@ export interface Question {
   readonly caller: string
   /** Empty where the answer is the caller's own. */
   readonly namespace: string
-  /** The alias or `provider/model` that was asked. */
-  readonly name: string
   readonly targets: readonly Target[]
 }
 
@@ -19,12 +17,17 @@ export interface Question {
  * ones only cost a miss. Whose the answer is and which targets may give it are part of the key.
  */
 export function cacheAddress(question: Question, bytes: readonly Uint8Array[]): CacheAddress {
-  const { kind, caller, namespace, name, targets } = question
+  const { kind, caller, namespace, targets } = question
   const owner = namespace === '' ? caller : ''
   // No part can hold a NUL, so none can pass for two.
   const scope = `${kind}\0${owner}\0${namespace}\0${addresses(targets)}\0`
   const id = hash('sha256', Buffer.concat([Buffer.from(scope), ...bytes]), 'base64url')
-  return { id, owner, label: `${namespace}/${name}` }
+  return { id, owner, label: `${namespace}/${nameOf(targets)}` }
+}
+
+/** What was asked: an alias, or `provider/model`. */
+export function nameOf([first]: readonly Target[]): string {
+  return first ? (first.alias ?? `${first.provider.name}/${first.model}`) : ''
 }
 
 /** Their order does not matter: it is the strategy's, and an answer by a fallback is kept for a short time only. */

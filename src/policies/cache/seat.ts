@@ -50,11 +50,6 @@ export class Seat implements Source {
 
   /** The provider answers. `said` so far. */
   open(said: readonly ChatEvent[]): void {
-    const { reason } = this.#context.cancellation
-    if (reason) {
-      this.refuse(reason)
-      return
-    }
     this.#stopListening()
     this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
     this.#context.trail.committed = this.#streams

@@ -5,6 +5,7 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Planned } from '../../domain/facts.ts'
 import { type CacheControl, CacheMode } from '../../domain/types.ts'
+import { nameOf } from './key.ts'
 
 /** What the policies of the cache work with. */
 export interface CacheParts {
@@ -30,14 +31,14 @@ export interface CacheUse {
 /** Undefined for a call that neither takes nor leaves an answer. Throws NOT_CACHED for one that must take one and cannot. */
 export function useOf(
   { rules }: CacheParts,
-  { name }: Planned,
+  { targets }: Planned,
   request: { readonly cache?: CacheControl | undefined; readonly taskType?: string | undefined },
   temperature: number | undefined,
 ): CacheUse | undefined {
   const { cache, taskType = '' } = request
   const mode = cache?.mode ?? CacheMode.UNSPECIFIED
   if (mode === CacheMode.BYPASS) return undefined
-  const { enabled, ttl, fallbackTtl, maxTemperature } = rules(name, taskType)
+  const { enabled, ttl, fallbackTtl, maxTemperature } = rules(nameOf(targets), taskType)
   const isTooWarm = maxTemperature !== undefined && (temperature ?? 1) > maxTemperature
   if (!enabled || isTooWarm) {
     if (mode === CacheMode.ONLY_IF_CACHED) throw notCached()

@@ -11,6 +11,7 @@ import {
   type ProviderHealth,
 } from '../../domain/types.ts'
 import type { UnaryMethod } from '../methods.ts'
+import { type Components, toComponents } from './components.ts'
 import { orCancelled } from './or-cancelled.ts'
 import { Remembered } from './remembered.ts'
 
@@ -19,21 +20,15 @@ const TIMEOUT = 3_000
 /** How long a call or a probe tells how a provider is, in ms. */
 const FRESH = 60_000
 
-/** A part of the gateway, and what is wrong with it; empty when nothing is. */
-export interface Component {
-  readonly name: string
-  trouble(): string
-}
-
 /** The components that the view of the cache looks at. */
 const ofTheCache = ['cache', 'redis']
 
 export interface HealthSources {
   readonly providers: readonly Provider[]
   readonly stats: StatsSource
-  /** How the parts of the gateway are; asked anew each time. */
-  readonly components: readonly Component[]
   readonly clock: Clock
+  /** What calls can do without. */
+  readonly components?: Components
   readonly isDraining: () => boolean
 }
 
@@ -42,7 +37,7 @@ export interface HealthSources {
  * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
-  const { providers, components, stats, clock, isDraining } = sources
+  const { providers, stats, clock, components = () => [], isDraining } = sources
   const probes = new Map<Provider, Remembered<LastAttempt>>()
   for (const provider of providers) {
     probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
@@ -56,7 +51,7 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
 
   return async ({ view }, context) => {
     if (HealthView[view] === undefined) throw invalid('view', 'must be one of its names')
-    const parts = view === HealthView.PROVIDERS ? [] : components.map(toComponent)
+    const parts = view === HealthView.PROVIDERS ? [] : toComponents(components)
     if (view === HealthView.CACHE) {
       const seen = parts.filter(({ name }) => ofTheCache.includes(name))
       return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overallOf(seen), [], seen)
@@ -91,11 +86,6 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
     message: healthy ? '' : last?.message || `Its last call failed: ${last?.reason}.`,
     latency: duration(last?.latency ?? 0),
   }
-}
-
-function toComponent({ name, trouble }: Component): ComponentHealth {
-  const message = trouble()
-  return { $typeName: 'llmgateway.v1.ComponentHealth', name, healthy: message === '', message }
 }
 
 function toResponse(status: HealthStatus, providers: ProviderHealth[], components: ComponentHealth[]): HealthResponse {

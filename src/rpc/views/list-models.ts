@@ -1,9 +1,10 @@
+import type { CallContext, Caller } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
+import type { ModelFilter } from '../../domain/model-filter.ts'
 import type { ModelPrice } from '../../domain/money.ts'
 import type { Provider } from '../../domain/ports.ts'
 import type { Alias, ListModelsRequest, ListModelsResponse, Model, Price, UnavailableList } from '../../domain/types.ts'
-import type { UnaryMethod } from '../methods.ts'
 import { findProvider } from './find-provider.ts'
 import { orCancelled } from './or-cancelled.ts'
 import { Remembered } from './remembered.ts'
@@ -28,7 +29,7 @@ export function createListModels(
   providers: readonly Provider[],
   aliases: readonly AliasTargets[],
   clock: Clock,
-): UnaryMethod<ListModelsRequest, ListModelsResponse> {
+): (request: ListModelsRequest, context: CallContext, caller?: Caller) => Promise<ListModelsResponse> {
   const lists = new Map<Provider, Remembered<readonly string[]>>()
   for (const provider of providers) {
     lists.set(provider, new Remembered(clock, () => provider.listModels(TIMEOUT), KEEP))
@@ -48,16 +49,28 @@ export function createListModels(
     }
   }
 
-  return async (request, context) => {
+  return async (request, context, caller) => {
+    const models = caller?.models
     const asked = request.provider === '' ? providers : [findProvider(providers, request.provider)]
     const found = await orCancelled(Promise.all(asked.map(modelsOf)), context.cancellation)
     return {
       $typeName: 'llmgateway.v1.ListModelsResponse',
-      aliases: request.provider === '' ? toAliases(aliases) : [],
-      models: found.flatMap(({ models }) => models),
+      aliases: request.provider === '' ? toAliases(aliases.filter((alias) => maySee(models, alias))) : [],
+      models: found
+        .flatMap((list) => list.models)
+        .filter(({ provider, model }) => !models || models.allowsModel(provider, model)),
       unavailable: found.flatMap(({ unavailable }) => unavailable ?? []),
     }
   }
+}
+
+/** Whether a caller with these rights can use the alias: by its name, or for one of its targets. */
+function maySee(models: ModelFilter | undefined, { name, targets }: AliasTargets): boolean {
+  if (!models || models.allowsAlias(name)) return true
+  return targets.some((target) => {
+    const slash = target.indexOf('/')
+    return models.allowsModel(target.slice(0, slash), target.slice(slash + 1))
+  })
 }
 
 interface ModelList {

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
 import type { LastAttempt, Provider } from '../../../src/domain/ports.ts'
 import { HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
-import { type Component, createCheckHealth } from '../../../src/rpc/views/check-health.ts'
+import { createCheckHealth } from '../../../src/rpc/views/check-health.ts'
+import type { Components } from '../../../src/rpc/views/components.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { contextFor, providerNamed, statsWith } from './view-world.ts'
 
@@ -12,10 +13,16 @@ interface World {
   readonly providers: readonly Provider[]
   readonly attempts?: Readonly<Record<string, LastAttempt>>
   readonly draining?: boolean
-  readonly components?: readonly Component[]
+  readonly components?: Components
 }
 
-function healthOf({ clock = new FakeClock(), providers, components = [], attempts = {}, draining = false }: World) {
+function healthOf({
+  clock = new FakeClock(),
+  providers,
+  components = () => [],
+  attempts = {},
+  draining = false,
+}: World) {
   const check = createCheckHealth({
     providers,
     components,

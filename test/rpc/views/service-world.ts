@@ -8,6 +8,7 @@ import { simulator } from '../../../src/providers/simulator.ts'
 import type { Methods } from '../../../src/rpc/methods.ts'
 import { createService } from '../../../src/rpc/service.ts'
 import { validateChat, validateEmbed } from '../../../src/rpc/validate.ts'
+import { noLimits } from '../../support/limits.ts'
 import { callers, contextFor, statsWith } from './view-world.ts'
 
 const silent: Telemetry = {
@@ -44,6 +45,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     planner: new Planner({ providers, aliases: [], tasks: {}, priority: [], defaults: {} }),
     cache: undefined,
     clock: systemClock,
+    limits: noLimits(),
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({
@@ -53,7 +55,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     aliases: [],
     stats: statsWith(),
     cache: undefined,
-    components: [],
+    components: () => [],
     audit: () => {},
     clock: systemClock,
     isDraining: () => false,

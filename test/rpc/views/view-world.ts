@@ -69,6 +69,7 @@ export const noStats: StatsResponse = {
   errorRate: 0,
   providers: {},
   models: {},
+  components: [],
 }
 
 /** Each snapshot counts one request more. */

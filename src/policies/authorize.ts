@@ -1,0 +1,39 @@
+import type { Call } from '../domain/call.ts'
+import type { Policy } from '../domain/chain.ts'
+import { GatewayError } from '../domain/error.ts'
+import type { Authenticated, Planned, Target } from '../domain/facts.ts'
+import type { ModelFilter } from '../domain/model-filter.ts'
+
+/**
+ * Leaves the targets that the caller may use: all those of an alias that is allowed by its name, and those that are
+ * allowed themselves. A call that names another model, or has none left, is refused.
+ */
+export function authorize(): Policy<Call & Authenticated & Planned> {
+  return (next) => (call) => {
+    const { caller, targets, request } = call
+    if (!caller.models) return next(call)
+    const allowed = allowedOf(targets, caller.models)
+    const [first] = targets
+    const isNamed = request.model !== '' || request.provider !== ''
+    const isRefused = isNamed && first !== undefined && first.alias === undefined && first !== allowed[0]
+    if (isRefused || allowed.length === 0) throw refusal(request.model, first)
+    return next(allowed.length === targets.length ? call : { ...call, targets: allowed })
+  }
+}
+
+function allowedOf(targets: readonly Target[], models: ModelFilter): readonly Target[] {
+  return targets.filter(
+    ({ alias, provider, model }) =>
+      (alias !== undefined && models.allowsAlias(alias)) || models.allowsModel(provider.name, model),
+  )
+}
+
+/** Tells what was asked for, not what it stands for. */
+function refusal(model: string, target: Target | undefined): GatewayError {
+  const asked = model || target?.alias || (target ? `${target.provider.name}/${target.model}` : '')
+  const name = JSON.stringify(asked.length > 100 ? `${asked.slice(0, 100)}...` : asked)
+  return new GatewayError(
+    'MODEL_NOT_ALLOWED',
+    `model: this credential may not use ${name}; ListModels tells which models it may use.`,
+  )
+}

@@ -1,0 +1,10 @@
+import type { Limiter, Reservation } from '../../src/domain/ports.ts'
+import type { GatewayParts } from '../../src/gateway.ts'
+
+const free: Reservation = { refusal: undefined, standing: undefined, settle() {} }
+
+/** The limits of a gateway that has none. */
+export function noLimits(): GatewayParts['limits'] {
+  const limiter: Limiter = { reserve: () => free }
+  return { limiter, record: { reached() {} }, shadow: false, aliases: new Map(), providers: new Map() }
+}

@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+import { readRedisUrl } from '../../src/domain/redis-address.ts'
+import { createRedisClient } from '../../src/stores/redis-client.ts'
+
+/** A real redis-server of the test's own, on a free port, with nothing kept on disk. */
+export interface RedisServer {
+  readonly port: number
+  readonly url: string
+  /** A client beside the gateway's, for looking at and meddling with what is stored. */
+  client(): Promise<Redis>
+  /** Starts it on the same port after a kill. */
+  start(): Promise<void>
+  /** SIGKILL; settles when the process is gone. */
+  kill(): Promise<void>
+  /** SIGSTOP: it takes connections and answers nothing. */
+  stop(): void
+  /** SIGCONT. */
+  resume(): void
+  close(): Promise<void>
+}
+
+export async function startRedis(...options: readonly string[]): Promise<RedisServer> {
+  const port = await freePort()
+  const folder = mkdtempSync(join(tmpdir(), 'llm-gateway-redis-'))
+  const clients: Redis[] = []
+  let child: ChildProcess | undefined
+  const start = async () => {
+    const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
+    child = spawn('redis-server', [...fixed, ...options], { stdio: 'ignore' })
+    const failed = once(child, 'error').then(([error]) => Promise.reject(error))
+    await Promise.race([answering(port), failed])
+  }
+  const kill = async () => {
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+  await start()
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    async client() {
+      const address = readRedisUrl(`redis://127.0.0.1:${port}`)
+      if (!address) throw new Error('a URL of ours')
+      const client = await createRedisClient(address, 5_000)
+      client.on('error', () => {})
+      clients.push(client)
+      await client.connect()
+      return client
+    },
+    start,
+    kill,
+    stop: () => void child?.kill('SIGSTOP'),
+    resume: () => void child?.kill('SIGCONT'),
+    async close() {
+      for (const client of clients) client.disconnect()
+      child?.kill('SIGCONT')
+      await kill()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+/** Settles when the server answers a PING. */
+async function answering(port: number): Promise<void> {
+  for (;;) {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+      socket.once('data', (bytes) => {
+        resolve(bytes.toString())
+        socket.destroy()
+      })
+      socket.once('error', () => resolve(''))
+    })
+    if (answer.startsWith('+PONG')) return
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}

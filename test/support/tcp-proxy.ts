@@ -1,0 +1,53 @@
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+
+/** Stands between a client and a server, and meddles with what the server says. */
+export interface TcpProxy {
+  readonly port: number
+  /** How long each piece of a reply is held back, in ms. */
+  delay: number
+  /** Whether replies are lost: the server has done what it was asked, and nobody learns of it. */
+  eatsReplies: boolean
+  /** Breaks every connection. */
+  cut(): void
+  close(): Promise<void>
+}
+
+export async function startProxy(target: number): Promise<TcpProxy> {
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1')
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(socket)
+        client.destroy()
+        upstream.destroy()
+      })
+    }
+    client.pipe(upstream)
+    upstream.on('data', (bytes) => {
+      if (proxy.eatsReplies) return
+      if (proxy.delay === 0) client.write(bytes)
+      else setTimeout(() => client.write(bytes), proxy.delay)
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const proxy: TcpProxy = {
+    port: typeof address === 'object' && address ? address.port : 0,
+    delay: 0,
+    eatsReplies: false,
+    cut() {
+      for (const socket of sockets) socket.destroy()
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+  return proxy
+}
