@@ -8,9 +8,15 @@ import { readConfig } from './config/read.ts'
 import type { CallContext } from './domain/call.ts'
 import { systemClock } from './domain/clock.ts'
 import type { GatewayError } from './domain/error.ts'
+import type { KeyNews } from './domain/keys.ts'
 import type { Provider } from './domain/ports.ts'
+import { providerNamed } from './domain/provider-named.ts'
 import { createGateway } from './gateway.ts'
+import type { Gates } from './policies/admit.ts'
+import { Gate } from './policies/gate.ts'
+import { SafetyLocks } from './policies/locks.ts'
 import { createProvider } from './providers/create.ts'
+import type { ConcurrencyLimit } from './providers/define.ts'
 import { createPriceTable, loadPrices } from './providers/prices.ts'
 import { HttpDoor } from './rpc/connect.ts'
 import type { DoorOptions, DoorTls } from './rpc/door.ts'
@@ -22,6 +28,7 @@ import { createService } from './rpc/service.ts'
 import { validateChat, validateEmbed } from './rpc/validate.ts'
 import { createCallers } from './stores/callers.ts'
 import { createLog, type Log } from './telemetry/log.ts'
+import { observeGates } from './telemetry/observe-limits.ts'
 import { startTracing } from './telemetry/otel.ts'
 import { serveMetrics } from './telemetry/prometheus.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
@@ -86,7 +93,9 @@ async function start(flags: Flags): Promise<number> {
 async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const clock = systemClock
   const version = packageVersion()
-  const providers = await createProviders(config)
+  const providers = await createProviders(config, log)
+  const locks = createLocks(config, providers, log)
+  const gates = createGates(config)
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
@@ -95,11 +104,21 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     random: Math.random,
     log,
     providers,
-    targets: config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
-    summary: { primaryProvider, fallbackProviders, cacheEnabled: false },
+    targets: [
+      ...config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
+      ...Object.values(config.safetyLocks),
+    ],
+    locks,
+    summary: {
+      primaryProvider,
+      fallbackProviders,
+      cacheEnabled: false,
+      strategies: Object.fromEntries(config.models.map(({ name, strategy }) => [name, strategy])),
+    },
     tracing,
     sampleRatio,
   })
+  observeGates(telemetry.metrics, gates)
   const callers = createCallers(config.auth, { clock })
   const { chat, embed } = createGateway({
     telemetry,
@@ -112,6 +131,9 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
       defaults: config.defaults,
     },
     clock,
+    random: Math.random,
+    gates,
+    locks,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   const health = new HealthService()
@@ -123,6 +145,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     providers,
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
     stats: telemetry.stats,
+    locks,
     clock,
     isDraining: () => draining,
   })
@@ -170,13 +193,50 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   }
 }
 
-async function createProviders(config: Config): Promise<Provider[]> {
+async function createProviders(config: Config, log: Log): Promise<Provider[]> {
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
   const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
   return config.providers.map((settings) =>
-    createProvider(settings, { clock: systemClock, proxy: config.proxy, prices }),
+    createProvider(settings, {
+      clock: systemClock,
+      proxy: config.proxy,
+      prices,
+      onKeyNews: (news) => logKeyNews(log, news),
+    }),
   )
+}
+
+function logKeyNews(log: Log, { provider, keyId, ...news }: KeyNews): void {
+  const key = { provider, key_id: keyId }
+  if (news.change === 'quarantined') log.warn('a key is quarantined', { ...key, reason: news.reason })
+  else if (news.change === 'recovered') log.info('a key is used again', key)
+  else log.debug('a key rests', { ...key, model: news.model, reason: news.reason })
+}
+
+function createLocks(config: Config, providers: readonly Provider[], log: Log): SafetyLocks {
+  const spares = Object.entries(config.safetyLocks).flatMap(([provider, target]) => {
+    const slash = target.indexOf('/')
+    const spare = providerNamed(providers, target.slice(0, slash))
+    if (!spare) return []
+    return [{ provider, target: { provider: spare, model: target.slice(slash + 1), defaults: config.defaults } }]
+  })
+  return new SafetyLocks({
+    clock: systemClock,
+    spares,
+    tell: ({ provider, target, locked }) => {
+      if (locked) log.warn('the safety lock has fallen: the provider is rate limited', { provider, target })
+      else log.info('the safety lock is lifted', { provider, target })
+    },
+  })
+}
+
+function createGates({ server, providers }: Config): Gates {
+  const gate = ({ most, queue }: ConcurrencyLimit) => new Gate({ clock: systemClock, limit: most, queue })
+  const bounded = providers.flatMap(({ name, concurrency }) =>
+    concurrency ? [[name, gate(concurrency)] as const] : [],
+  )
+  return { providers: new Map(bounded), process: server.concurrency && gate(server.concurrency) }
 }
 
 /** The first SIGTERM ends what is in flight and exits with 0; a second one ends at once. */

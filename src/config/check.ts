@@ -1,6 +1,6 @@
 import type { AuthSettings } from '../domain/identity.ts'
 import type { ProviderSettings } from '../providers/define.ts'
-import type { Address, Config } from './config.ts'
+import type { Address, AliasConfig, Config } from './config.ts'
 import type { Loaded } from './load.ts'
 
 /** What `check` prints, and its exit code. */
@@ -34,7 +34,7 @@ export function summary(config: Config): readonly string[] {
     `gRPC on ${grpc}${tls}, HTTP on ${http}${tls}, metrics on ${metrics}`,
     `callers: ${authText(auth)}`,
     ...providers.map(providerText),
-    ...models.map(({ name, targets }) => `alias ${name}: ${targets.map(({ target }) => target).join(', ')}`),
+    ...models.map(aliasText),
     `a call that names nothing: ${hasDefault ? 'alias default' : priority.join(', ') || 'no provider'}`,
   ]
 }
@@ -57,6 +57,11 @@ function providerText({ name, kind, baseUrl, keys, defaultModel }: ProviderSetti
     defaultModel === undefined ? '' : `default model ${defaultModel}`,
   ]
   return `provider ${name}: ${facts.filter((fact) => fact !== '').join(', ')}`
+}
+
+function aliasText({ name, strategy, targets }: AliasConfig): string {
+  const order = strategy === 'priority' ? '' : ` (${strategy})`
+  return `alias ${name}${order}: ${targets.map(({ target }) => target).join(', ')}`
 }
 
 /** The last characters tell keys apart; of a short key they would tell too much. */

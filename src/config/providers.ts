@@ -1,6 +1,7 @@
 import type { ProviderKind, ProviderSettings, Timeouts } from '../providers/define.ts'
 import { goesBy, kindNamed, namesOf } from '../providers/index.ts'
 import { baseUrlFault, normalBaseUrl } from './base-url.ts'
+import { concurrencyOf } from './concurrency.ts'
 import { type Findings, pathText, withHint } from './findings.ts'
 import { readHeaders } from './headers.ts'
 import { report } from './issues.ts'
@@ -165,6 +166,8 @@ function settingsOf(
       total: entry.timeout?.total ?? defaultTimeouts.total,
     },
     streamUnary: entry.stream_unary ?? false,
+    ...concurrencyOf(entry, path, findings),
+    ...(entry.safety_lock && { safetyLock: entry.safety_lock.target }),
     options,
   }
 }

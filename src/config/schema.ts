@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { strategies } from '../domain/facts.ts'
 import type { ProviderKind } from '../providers/define.ts'
 import { logLevels } from './config.ts'
 import { withHint } from './findings.ts'
@@ -25,9 +26,6 @@ import {
 
 /** Blocks that other versions know. */
 const unavailable = ['alerts', 'budgets', 'cache', 'ledger', 'limits', 'rate_limits', 'redis']
-
-/** Strategies that other versions know. */
-const unavailableStrategies = 'weighted, least_latency and least_cost'
 
 /** A block of known keys. */
 function block<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -83,6 +81,8 @@ const server = block({
   max_receive_bytes: field(messageSize).optional(),
   max_send_bytes: field(messageSize).optional(),
   max_streams: field(integer(1, 1_000_000)).optional(),
+  max_concurrent: field(integer(1, 1_000_000)).optional(),
+  max_queue: field(integer(0, 1_000_000)).optional(),
   max_deadline: field(duration()).optional(),
   tls: block({ cert: field(text), key: field(text), client_ca: field(text).optional() }).optional(),
   cors: block({ origins: z.array(field(origin)).optional() }).optional(),
@@ -111,6 +111,13 @@ export const authBlock = block({
   }).optional(),
 })
 
+const targetId: Reader<string> = {
+  expects: 'a target such as provider/model',
+  read: (value) => (/^[^/]+\/./.test(value) ? modelId.read(value) : undefined),
+}
+
+const safetyLock = block({ target: field(targetId) })
+
 /** The keys of every provider. Those of its kind's own stand beside them. */
 export const providerShape = {
   kind: field(text).optional(),
@@ -121,6 +128,9 @@ export const providerShape = {
   headers: z.record(z.string(), field(text)).optional(),
   timeout: timeoutBlock.optional(),
   stream_unary: field(flag).optional(),
+  max_concurrent: field(integer(1, 1_000_000)).optional(),
+  max_queue: field(integer(0, 1_000_000)).optional(),
+  safety_lock: safetyLock.optional(),
 }
 
 /** Options of the kind's own are only named here: they are checked once the environment has filled the gaps. */
@@ -133,11 +143,6 @@ export type ProviderEntry = {
   [Key in keyof typeof providerShape]?: z.output<(typeof providerShape)[Key]> | undefined
 }
 
-const targetId: Reader<string> = {
-  expects: 'a target such as provider/model',
-  read: (value) => (/^[^/]+\/./.test(value) ? modelId.read(value) : undefined),
-}
-
 const target = z.preprocess(
   (value) => (typeof value === 'string' ? { target: value } : value),
   block({
@@ -147,13 +152,8 @@ const target = z.preprocess(
   }),
 )
 
-const strategy: Reader<'priority'> = {
-  expects: `priority; ${unavailableStrategies} are not available in this version`,
-  read: (value) => (value === 'priority' ? value : undefined),
-}
-
 const alias = block({
-  strategy: field(strategy).optional(),
+  strategy: field(oneOf(strategies)).optional(),
   targets: z.array(target).min(1, 'must name at least one target'),
   attempt_timeout: field(duration()).optional(),
 })
@@ -208,6 +208,7 @@ export function fileSchema(oldKinds: readonly string[]) {
       )
       .optional(),
     models: z.record(z.string(), alias).optional(),
+    safety_lock: safetyLock.optional(),
     tasks: z.record(z.string(), field(modelId)).optional(),
     priority: z.array(field(text)).min(1, 'must name at least one provider').optional(),
     defaults: defaults.optional(),

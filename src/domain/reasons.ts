@@ -37,6 +37,7 @@ export const reasons = {
   NO_PROVIDERS: ['FAILED_PRECONDITION', 'gateway'],
   DRAINING: ['UNAVAILABLE', 'gateway'],
   TOO_MANY_WATCHERS: ['RESOURCE_EXHAUSTED', 'policy'],
+  CONCURRENCY_LIMITED: ['RESOURCE_EXHAUSTED', 'policy'],
   GATEWAY_MAX_DURATION: ['DEADLINE_EXCEEDED', 'policy'],
   INTERNAL: ['INTERNAL', 'gateway'],
 

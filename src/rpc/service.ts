@@ -5,11 +5,12 @@ import type { EmbedEvent } from '../domain/events.ts'
 import { createCall } from '../domain/facts.ts'
 import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
-import type { Callers, Provider, StatsSource } from '../domain/ports.ts'
+import type { Callers, Provider, SafetyLockSource, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
 import { createCheckHealth } from './views/check-health.ts'
+import { listKeys } from './views/list-keys.ts'
 import { type AliasTargets, createListModels } from './views/list-models.ts'
 import { createWatchStats } from './views/watch-stats.ts'
 
@@ -23,6 +24,7 @@ export interface ServiceDeps {
   readonly providers: readonly Provider[]
   readonly aliases: readonly AliasTargets[]
   readonly stats: StatsSource
+  readonly locks?: SafetyLockSource
   readonly clock: Clock
   /** Whether the gateway is shutting down. */
   readonly isDraining: () => boolean
@@ -43,6 +45,7 @@ export function createService(deps: ServiceDeps): Methods {
     watchStats: anyone(createWatchStats(stats, clock)),
     listProviders: admin(async () => listProviders(providers)),
     testProvider: admin(createTestProvider(deps)),
+    listKeys: admin(async (request) => listKeys(providers, request)),
   }
 }
 

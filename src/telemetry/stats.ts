@@ -1,12 +1,13 @@
 import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
-import type { LastAttempt, StatsSource } from '../domain/ports.ts'
+import type { LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports.ts'
 import { duration } from '../domain/trail.ts'
-import type { ConfigSummary, StatsResponse, UpstreamStats } from '../domain/types.ts'
+import type { ConfigSummary, SafetyLockStats, StatsResponse, UpstreamStats } from '../domain/types.ts'
 import type { Counter } from './metrics.ts'
 import { other, type Upstream, type Upstreams } from './upstreams.ts'
 
-export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'>
+export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'> &
+  Partial<Pick<ConfigSummary, 'strategies'>>
 
 /** The counters of all calls together. */
 export interface Totals {
@@ -20,13 +21,15 @@ export class Stats implements StatsSource {
   readonly #upstreams: Upstreams
   readonly #totals: Totals
   readonly #config: Summary
+  readonly #locks: SafetyLockSource | undefined
   /** Wall time in ms. */
   readonly #since: number
 
-  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary) {
+  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, locks?: SafetyLockSource) {
     this.#upstreams = upstreams
     this.#totals = totals
     this.#config = config
+    this.#locks = locks
     this.#since = clock.wall()
   }
 
@@ -54,7 +57,9 @@ export class Stats implements StatsSource {
         primaryProvider: this.#config.primaryProvider,
         fallbackProviders: [...this.#config.fallbackProviders],
         cacheEnabled: this.#config.cacheEnabled,
+        strategies: { ...this.#config.strategies },
       },
+      safetyLocks: locksToMessages(this.#locks?.states() ?? []),
       since: {
         $typeName: 'google.protobuf.Timestamp',
         seconds: BigInt(Math.floor(this.#since / 1000)),
@@ -105,6 +110,15 @@ class Sum {
       costUsd: dollars(this.#cost),
     }
   }
+}
+
+function locksToMessages(states: readonly LockState[]): Record<string, SafetyLockStats> {
+  return Object.fromEntries(
+    states.map(({ provider, target, locked, diverted }) => [
+      provider,
+      { $typeName: 'llmgateway.v1.SafetyLockStats', target, locked, diverted: BigInt(diverted) },
+    ]),
+  )
 }
 
 function sumOf(sums: Map<string, Sum>, name: string): Sum {

@@ -3,7 +3,7 @@ import type { Call, Operation } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
-import type { AttemptTelemetry, CallTelemetry, StatsSource, Telemetry } from '../domain/ports.ts'
+import type { AttemptTelemetry, CallTelemetry, SafetyLockSource, StatsSource, Telemetry } from '../domain/ports.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
@@ -13,6 +13,7 @@ import { createHttpMetrics, type RecordHttp } from './http-metrics.ts'
 import { instruments } from './instruments.ts'
 import type { Log } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { observeKeys, observeLocks } from './observe-limits.ts'
 import type { Tracing } from './otel.ts'
 import { endCallSpan, type Finish, type Server, startAttemptSpan, startCallSpan } from './spans.ts'
 import { Stats, type Summary } from './stats.ts'
@@ -29,6 +30,8 @@ export interface TelemetryOptions {
   readonly targets?: readonly string[]
   /** Shown in the statistics. */
   readonly summary: Summary
+  /** Shown in the statistics and in metrics. */
+  readonly locks?: SafetyLockSource
   /** Where spans go. Without it there are none. */
   readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
   /** The share of calls that are traced, 0 to 1, where the caller has not decided. Default 0. */
@@ -50,6 +53,8 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   const counts = new CallCounts(metrics)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
   if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
+  observeKeys(metrics, providers)
+  if (options.locks) observeLocks(metrics, options.locks)
   const tracer = tracing?.tracer
   const house: House = {
     clock,
@@ -63,7 +68,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   }
   return {
     metrics,
-    stats: new Stats(clock, upstreams, counts, options.summary),
+    stats: new Stats(clock, upstreams, counts, options.summary, options.locks),
     recordHttp: createHttpMetrics(metrics),
     begin: (call) => new CallRecorder(house, call),
   }

@@ -42,6 +42,7 @@ export function methodsOf(some: Partial<Methods>): Methods {
     watchStats: missing,
     listProviders: missing,
     testProvider: missing,
+    listKeys: missing,
     ...some,
   }
 }

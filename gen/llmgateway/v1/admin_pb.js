@@ -2,15 +2,15 @@
 // @generated from file llmgateway/v1/admin.proto (package llmgateway.v1, syntax proto3)
 /* eslint-disable */
 
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
+import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_llmgateway_v1_models } from "./models_pb.js";
 
 /**
  * Describes the file llmgateway/v1/admin.proto.
  */
 export const file_llmgateway_v1_admin = /*@__PURE__*/
-  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhYKFExpc3RQcm92aWRlcnNSZXF1ZXN0IkcKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIuCglwcm92aWRlcnMYASADKAsyGy5sbG1nYXRld2F5LnYxLlByb3ZpZGVySW5mbyKyAQoMUHJvdmlkZXJJbmZvEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIQCghiYXNlX3VybBgDIAEoCRIVCg1kZWZhdWx0X21vZGVsGAQgASgJEg8KB2tleV9pZHMYBSADKAkSLwoMY2FwYWJpbGl0aWVzGAYgAygOMhkubGxtZ2F0ZXdheS52MS5DYXBhYmlsaXR5EhsKE2RlZmF1bHRfZW1iZWRfbW9kZWwYByABKAkiNgoTVGVzdFByb3ZpZGVyUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCSKQAQoUVGVzdFByb3ZpZGVyUmVzcG9uc2USCgoCb2sYASABKAgSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSKgoHbGF0ZW5jeRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBSABKAkSDwoHbWVzc2FnZRgGIAEoCTLGAQoPTGxtR2F0ZXdheUFkbWluEloKDUxpc3RQcm92aWRlcnMSIy5sbG1nYXRld2F5LnYxLkxpc3RQcm92aWRlcnNSZXF1ZXN0GiQubGxtZ2F0ZXdheS52MS5MaXN0UHJvdmlkZXJzUmVzcG9uc2USVwoMVGVzdFByb3ZpZGVyEiIubGxtZ2F0ZXdheS52MS5UZXN0UHJvdmlkZXJSZXF1ZXN0GiMubGxtZ2F0ZXdheS52MS5UZXN0UHJvdmlkZXJSZXNwb25zZUJBChFjb20ubGxtZ2F0ZXdheS52MVABWhpsbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MaoCDUxsbUdhdGV3YXkuVjFiBnByb3RvMw", [file_google_protobuf_duration, file_llmgateway_v1_models]);
+  fileDesc("ChlsbG1nYXRld2F5L3YxL2FkbWluLnByb3RvEg1sbG1nYXRld2F5LnYxIhYKFExpc3RQcm92aWRlcnNSZXF1ZXN0IkcKFUxpc3RQcm92aWRlcnNSZXNwb25zZRIuCglwcm92aWRlcnMYASADKAsyGy5sbG1nYXRld2F5LnYxLlByb3ZpZGVySW5mbyKyAQoMUHJvdmlkZXJJbmZvEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIQCghiYXNlX3VybBgDIAEoCRIVCg1kZWZhdWx0X21vZGVsGAQgASgJEg8KB2tleV9pZHMYBSADKAkSLwoMY2FwYWJpbGl0aWVzGAYgAygOMhkubGxtZ2F0ZXdheS52MS5DYXBhYmlsaXR5EhsKE2RlZmF1bHRfZW1iZWRfbW9kZWwYByABKAkiNgoTVGVzdFByb3ZpZGVyUmVxdWVzdBIQCghwcm92aWRlchgBIAEoCRINCgVtb2RlbBgCIAEoCSKQAQoUVGVzdFByb3ZpZGVyUmVzcG9uc2USCgoCb2sYASABKAgSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSKgoHbGF0ZW5jeRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIOCgZyZWFzb24YBSABKAkSDwoHbWVzc2FnZRgGIAEoCSIjCg9MaXN0S2V5c1JlcXVlc3QSEAoIcHJvdmlkZXIYASABKAkiOAoQTGlzdEtleXNSZXNwb25zZRIkCgRrZXlzGAEgAygLMhYubGxtZ2F0ZXdheS52MS5LZXlJbmZvIrgCCgdLZXlJbmZvEhAKCHByb3ZpZGVyGAEgASgJEg4KBmtleV9pZBgCIAEoCRImCgVzdGF0ZRgDIAEoDjIXLmxsbWdhdGV3YXkudjEuS2V5U3RhdGUSDgoGcmVhc29uGAQgASgJEi4KCm5leHRfcHJvYmUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKB2Nvb2xpbmcYBiADKAsyGy5sbG1nYXRld2F5LnYxLkNvb2xpbmdNb2RlbBIQCghyZXF1ZXN0cxgHIAEoBBIOCgZlcnJvcnMYCCABKAQSDgoGYWN0aXZlGAkgASgNEi0KCWxhc3RfdXNlZBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMc3VjY2Vzc19yYXRlGAsgASgBIlgKDENvb2xpbmdNb2RlbBINCgVtb2RlbBgBIAEoCRIpCgV1bnRpbBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGcmVhc29uGAMgASgJKnAKCEtleVN0YXRlEhkKFUtFWV9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0tFWV9TVEFURV9BVkFJTEFCTEUQARIVChFLRVlfU1RBVEVfQ09PTElORxACEhkKFUtFWV9TVEFURV9RVUFSQU5USU5FRBADMpMCCg9MbG1HYXRld2F5QWRtaW4SWgoNTGlzdFByb3ZpZGVycxIjLmxsbWdhdGV3YXkudjEuTGlzdFByb3ZpZGVyc1JlcXVlc3QaJC5sbG1nYXRld2F5LnYxLkxpc3RQcm92aWRlcnNSZXNwb25zZRJXCgxUZXN0UHJvdmlkZXISIi5sbG1nYXRld2F5LnYxLlRlc3RQcm92aWRlclJlcXVlc3QaIy5sbG1nYXRld2F5LnYxLlRlc3RQcm92aWRlclJlc3BvbnNlEksKCExpc3RLZXlzEh4ubGxtZ2F0ZXdheS52MS5MaXN0S2V5c1JlcXVlc3QaHy5sbG1nYXRld2F5LnYxLkxpc3RLZXlzUmVzcG9uc2VCQQoRY29tLmxsbWdhdGV3YXkudjFQAVoabGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djGqAg1MbG1HYXRld2F5LlYxYgZwcm90bzM", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_llmgateway_v1_models]);
 
 /**
  * Describes the message llmgateway.v1.ListProvidersRequest.
@@ -46,6 +46,46 @@ export const TestProviderRequestSchema = /*@__PURE__*/
  */
 export const TestProviderResponseSchema = /*@__PURE__*/
   messageDesc(file_llmgateway_v1_admin, 4);
+
+/**
+ * Describes the message llmgateway.v1.ListKeysRequest.
+ * Use `create(ListKeysRequestSchema)` to create a new message.
+ */
+export const ListKeysRequestSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 5);
+
+/**
+ * Describes the message llmgateway.v1.ListKeysResponse.
+ * Use `create(ListKeysResponseSchema)` to create a new message.
+ */
+export const ListKeysResponseSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 6);
+
+/**
+ * Describes the message llmgateway.v1.KeyInfo.
+ * Use `create(KeyInfoSchema)` to create a new message.
+ */
+export const KeyInfoSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 7);
+
+/**
+ * Describes the message llmgateway.v1.CoolingModel.
+ * Use `create(CoolingModelSchema)` to create a new message.
+ */
+export const CoolingModelSchema = /*@__PURE__*/
+  messageDesc(file_llmgateway_v1_admin, 8);
+
+/**
+ * Describes the enum llmgateway.v1.KeyState.
+ */
+export const KeyStateSchema = /*@__PURE__*/
+  enumDesc(file_llmgateway_v1_admin, 0);
+
+/**
+ * @generated from enum llmgateway.v1.KeyState
+ */
+export const KeyState = /*@__PURE__*/
+  tsEnum(KeyStateSchema);
 
 /**
  * For operators: the credential must carry the admin flag, else PERMISSION_DENIED.

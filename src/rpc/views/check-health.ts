@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import type { LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
+import type { LastAttempt, Provider, SafetyLockSource, StatsSource } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
 import { type HealthRequest, type HealthResponse, HealthStatus, type ProviderHealth } from '../../domain/types.ts'
 import type { UnaryMethod } from '../methods.ts'
@@ -15,6 +15,7 @@ const FRESH = 60_000
 export interface HealthSources {
   readonly providers: readonly Provider[]
   readonly stats: StatsSource
+  readonly locks?: SafetyLockSource
   readonly clock: Clock
   readonly isDraining: () => boolean
 }
@@ -24,7 +25,7 @@ export interface HealthSources {
  * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
-  const { providers, stats, clock, isDraining } = sources
+  const { providers, stats, locks, clock, isDraining } = sources
   const probes = new Map<Provider, Remembered<LastAttempt>>()
   for (const provider of providers) {
     probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
@@ -33,7 +34,9 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
   async function healthOf(provider: Provider): Promise<ProviderHealth> {
     const last = stats.lastAttempt(provider.name)
     const isFresh = last !== undefined && clock.now() - last.at <= FRESH
-    return toHealth(provider, isFresh ? last : await probes.get(provider)?.get())
+    const health = toHealth(provider, isFresh ? last : await probes.get(provider)?.get())
+    const lock = locks?.states().find((state) => state.locked && state.provider === provider.name)
+    return lock ? { ...health, lockedTo: lock.target } : health
   }
 
   return async (_request, context) => {
@@ -70,6 +73,7 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
     healthy,
     message: healthy ? '' : last?.message || `Its last call failed: ${last?.reason}.`,
     latency: duration(last?.latency ?? 0),
+    lockedTo: '',
   }
 }
 

@@ -68,6 +68,7 @@ export const noStats: StatsResponse = {
   errorRate: 0,
   providers: {},
   models: {},
+  safetyLocks: {},
 }
 
 /** Each snapshot counts one request more. */
