@@ -3,7 +3,7 @@ import type { Watcher } from './event-stream.ts'
 import type { AnyEvent } from './events.ts'
 import type { Reason } from './reasons.ts'
 
-/** The keys of one provider. A provider that needs none has one without an id, which rests as the others do. */
+/** The keys of one provider. A provider that needs none has one without an id, which may rest, but not be quarantined. */
 export interface KeyPool {
   /** At least 1. */
   readonly size: number

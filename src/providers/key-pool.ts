@@ -130,7 +130,8 @@ export class ProviderKeyPool implements KeyPool {
     if (!error) key.proved(model, now)
     if (!error || originOf(error.reason) === 'provider') key.count(error !== undefined, now)
     if (error?.facts.key === 'cools') this.#cool(key, model, error, now)
-    else if (error?.facts.key === 'quarantined' && this.#quarantine(key, error)) {
+    // Where there is no key, none can be put aside: who is refused is the gateway, or one of its headers.
+    else if (error?.facts.key === 'quarantined' && key.id !== '' && this.#quarantine(key, error)) {
       this.#options.tell?.({ ...this.#names(key), change: 'quarantined', reason: error.reason })
     }
   }
@@ -209,9 +210,9 @@ class Lease implements KeyLease {
   }
 }
 
-/** In tenths, so that keys which fail about as seldom take turns. */
+/** In fifths: keys that fail about as seldom take turns, and one failure changes nothing. */
 function weight(key: Key, now: number): number {
-  return Math.max(LEAST_WEIGHT, Math.round(key.successRate(now) * 10) / 10)
+  return Math.max(LEAST_WEIGHT, Math.round(key.successRate(now) * 5) / 5)
 }
 
 /** What lists no models for anybody has not refused the key. */

@@ -13,7 +13,7 @@ const MOST_MODELS = 1_000
 /** After so long, in ms, a failure counts half. */
 const HALF_LIFE = 30_000
 /** What the last attempt adds to the recent share of failures. */
-const LAST_COUNTS = 0.2
+const LAST_COUNTS = 0.1
 
 interface Rest {
   /** On the monotonic clock, in ms. What is over stays to be remembered until an attempt succeeds. */
