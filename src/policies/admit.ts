@@ -28,25 +28,40 @@ export function admitToProvider({ providers }: Gates, clock: Clock): Policy<Need
     if (providers.size === 0) return next
     return (call) => {
       const gate = providers.get(call.target.provider.name)
-      return gate ? admit(gate, next, call, true, clock) : next(call)
+      return gate ? admit({ gate, clock, fallback: true }, next, call) : next(call)
     }
   }
 }
 
 /** Only so many upstream calls at once. */
 export function admitToProcess({ process: gate }: Gates, clock: Clock): Policy<Needs> {
-  return (next) => (gate ? (call) => admit(gate, next, call, false, clock) : next)
+  return (next) => (gate ? (call) => admit({ gate, clock, fallback: false }, next, call) : next)
 }
 
-async function admit<C extends Needs, E extends AnyEvent>(
-  gate: Gate,
+interface Entrance {
+  readonly gate: Gate
+  readonly clock: Clock
+  /** Whether who is refused may go on to another target. */
+  readonly fallback: boolean
+}
+
+function admit<C extends Needs, E extends AnyEvent>(
+  entrance: Entrance,
   next: Handler<C, E>,
   call: C,
-  fallback: boolean,
-  clock: Clock,
 ): Promise<EventStream<E>> {
-  const permit = await enter(gate, call, fallback, clock.now())
+  const permit = entrance.gate.tryEnter()
+  return permit ? follow(next, call, permit) : admitLater(entrance, next, call)
+}
+
+async function admitLater<C extends Needs, E extends AnyEvent>(
+  entrance: Entrance,
+  next: Handler<C, E>,
+  call: C,
+): Promise<EventStream<E>> {
+  const permit = await turnOf(call, entrance)
   const { cancellation } = call.context
+  // It may have been cancelled between its turn and now.
   if (cancellation.reason) {
     permit.end()
     throw cancellation.reason
@@ -54,17 +69,20 @@ async function admit<C extends Needs, E extends AnyEvent>(
   return follow(next, call, permit)
 }
 
-async function enter(gate: Gate, call: Needs, fallback: boolean, now: number): Promise<Permit> {
+async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise<Permit> {
   const { caller, context, target } = call
   const { provider, model } = target
+  const until = latestStart(call, clock.now())
   try {
-    return await gate.enter({ caller: caller.name, until: latestStart(call, now), cancellation: context.cancellation })
+    return await gate.enter({ caller: caller.name, until, cancellation: context.cancellation })
   } catch (thrown) {
     const error = GatewayError.from(thrown)
     if (error.reason !== 'CONCURRENCY_LIMITED') throw error
     context.trail.fail(context.trail.begin(provider.name, model), AttemptOutcome.SKIPPED, error.reason)
-    const where = fallback ? `${provider.name}/${model}` : 'The gateway'
-    throw new GatewayError(error.reason, `${where}: ${error.message}`, { ...error.facts, fallback, cause: error })
+    const facts = { ...error.facts, fallback, cause: error }
+    if (!fallback) throw new GatewayError(error.reason, `The gateway is busy: ${error.message}`, facts)
+    const message = `${provider.name}/${model} is busy: ${error.message}`
+    throw new GatewayError(error.reason, message, { ...facts, provider: provider.name, model })
   }
 }
 

@@ -42,13 +42,19 @@ export class Gate {
     this.#options = options
   }
 
+  /** At once, where nobody need wait. */
+  tryEnter(): Permit | undefined {
+    return this.active < this.#options.limit && this.waiting === 0 ? this.#admit() : undefined
+  }
+
   /**
-   * At once, or when it is the visitor's turn. Rejects with CONCURRENCY_LIMITED at once when the queue is full or the
-   * wait would be too long, as soon as it has become so, and with the reason of the cancellation.
+   * When it is the visitor's turn. Rejects with CONCURRENCY_LIMITED at once when the queue is full or the wait would be
+   * too long, as soon as it has become so, and with the reason of the cancellation.
    */
-  enter(visitor: Visitor): Permit | Promise<Permit> {
-    const { limit, queue, clock } = this.#options
-    if (this.active < limit && this.waiting === 0) return this.#admit()
+  async enter(visitor: Visitor): Promise<Permit> {
+    const { queue, clock } = this.#options
+    const permit = this.tryEnter()
+    if (permit) return permit
     if (this.waiting >= queue) throw this.#refusal('too many calls wait already')
     if (clock.now() + this.#expectedWait(visitor.caller) > visitor.until) throw this.#refusal('it would wait too long')
     return new Promise((resolve, reject) => this.#wait(visitor, resolve, reject))

@@ -103,7 +103,7 @@ describe('more calls than a provider may have', () => {
     const before = await metric('refused', 'narrow')
     const { error } = await chat(client, { model: 'narrow/m' })
     expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'CONCURRENCY_LIMITED' })
-    expect(error?.metadata).toMatchObject({ origin: 'policy' })
+    expect(error?.metadata).toMatchObject({ origin: 'policy', target: 'narrow/m' })
     expect(error?.retryAfter).toBeGreaterThan(0)
     expect(error?.detail?.attempts).toMatchObject([{ outcome: AttemptOutcome.SKIPPED, reason: 'CONCURRENCY_LIMITED' }])
     const { value } = await chat(client, { model: 'either' })

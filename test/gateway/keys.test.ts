@@ -3,7 +3,16 @@ import { AttemptOutcome, type KeyInfo, KeyState, LlmGatewayAdmin } from '../../s
 import { chat, embed, streamChat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
-import { answers, failure, json, type Reply, startUpstream, type UpstreamServer } from '../support/upstream-server.ts'
+import {
+  answers,
+  failure,
+  frame,
+  json,
+  type Reply,
+  startUpstream,
+  stream,
+  type UpstreamServer,
+} from '../support/upstream-server.ts'
 
 /* Several keys of one provider, of which some are refused, limited or spent. */
 
@@ -11,7 +20,19 @@ const KEYS = ['key-one', 'key-two', 'key-three'] as const
 type Name = (typeof KEYS)[number]
 
 /** Providers with keys of their own, one for each test: what befalls a key outlasts the call. */
-const PROVIDERS = ['refused', 'streamed', 'forbidden', 'limited', 'all', 'spent', 'mixed', 'soon', 'batches', 'counted']
+const PROVIDERS = [
+  'refused',
+  'streamed',
+  'forbidden',
+  'limited',
+  'all',
+  'spent',
+  'mixed',
+  'soon',
+  'batches',
+  'counted',
+  'inside',
+]
 
 let vendor: UpstreamServer
 let other: UpstreamServer
@@ -191,6 +212,16 @@ test('of keys that fail for several reasons, the one that passes by itself is to
   const again = await chat(client, { model: 'mixed/m' })
   expect(again.error?.reason).toBe('UPSTREAM_RATE_LIMITED')
   expect(keysSent()).toEqual(KEYS)
+})
+
+test("a limit that is told inside a reply that began well is the key's, too", async () => {
+  answerBy({ 'key-one': stream(frame({ error: { type: 'rate_limit_error', message: 'no' } })) })
+  const { text, messages } = await streamChat(client, { model: 'inside/m' })
+  expect(text).toBe('ok')
+  const finish = messages.at(-1)?.event
+  const route = finish?.case === 'finish' ? finish.value.route : undefined
+  expect(route?.attempts).toMatchObject([{ reason: 'UPSTREAM_RATE_LIMITED', status: 200 }, { reason: '' }])
+  expect(keysSent()).toEqual(['key-one', 'key-two'])
 })
 
 test("the vendor's own trouble is not its key's: no other key is tried", async () => {
