@@ -42,9 +42,9 @@ export class Gate {
     this.#options = options
   }
 
-  /** At once, where nobody need wait. */
+  /** At once, where there is room: then nobody waits. */
   tryEnter(): Permit | undefined {
-    return this.active < this.#options.limit && this.waiting === 0 ? this.#admit() : undefined
+    return this.active < this.#options.limit ? this.#admit() : undefined
   }
 
   /**

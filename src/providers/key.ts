@@ -88,7 +88,7 @@ export class Key {
   cool(model: string, wait: number | undefined, error: GatewayError, now: number): boolean {
     const rest = this.#rests.get(model)
     const resting = rest !== undefined && rest.until > now
-    const times = resting ? rest.times : (rest?.times ?? 0) + 1
+    const times = (rest?.times ?? 0) + 1
     const known = wait === undefined ? undefined : Math.max(wait, LEAST_REST)
     // Attempts that were under way together fail together: that is one failure, not many in a row.
     const until = resting && known === undefined ? rest.until : now + (known ?? restAfter(times))

@@ -76,6 +76,19 @@ describe('by weight', () => {
     for (let call = 0; call < 50; call++) expect((await orderOf(all, { random })).slice(3)).toEqual(['last', 'x'])
   })
 
+  test('an alias among the fallbacks has an order of its own', async () => {
+    const another: Choice = { strategy: 'weighted' }
+    const all = [...targets, target('x', another), target('y', another)]
+    const random = numbers()
+    for (let call = 0; call < 50; call++) {
+      const order = await orderOf(all, { random })
+      expect([order.slice(0, 3).sort(), order.slice(3).sort()]).toEqual([
+        ['a', 'b', 'c'],
+        ['x', 'y'],
+      ])
+    }
+  })
+
   test('one alone is asked where the caller wants no fallback, not always the same', async () => {
     const random = numbers()
     const request = { disableFallback: true }

@@ -125,6 +125,30 @@ describe('nobody waits', () => {
   })
 })
 
+test('a caller whose only call has left the queue is passed over', async () => {
+  const { visit, leave, names } = gateOf(1, 10)
+  const cancellation = new Cancellation()
+  visit('a')
+  visit('b', { caller: 'b', cancellation })
+  visit('c', { caller: 'c' })
+  await settle()
+  cancellation.cancel(new GatewayError('CANCELLED', 'gone'))
+  await leave()
+  expect(names()).toEqual(['c'])
+})
+
+test('a caller with many calls waiting does not keep another one out', async () => {
+  const { visit, leave, outside, gate, clock } = gateOf(1, 10)
+  visit('measured')
+  await clock.advance(1_000)
+  await leave()
+  for (const name of ['a', 'a1', 'a2', 'a3']) visit(name, { caller: 'a' })
+  visit('b', { caller: 'b', until: clock.now() + 2_500 })
+  await settle()
+  expect(outside).toEqual([])
+  expect(gate.waiting).toBe(4)
+})
+
 test('who is refused is told how long it would have waited', async () => {
   const { visit, leave, gate, clock } = gateOf(2, 0)
   visit('measured')

@@ -137,6 +137,12 @@ describe('a rate limit', () => {
     expect(news).toHaveLength(2)
   })
 
+  test('that asks for no wait at all gets a short one', () => {
+    const { attempt, pool } = poolOf(['a'])
+    attempt(limited(0))
+    expect(pool.wait('m')).toBe(100)
+  })
+
   test('outlasts the success of an attempt that began before it', () => {
     const { take, pool } = poolOf(['a'])
     const early = take()
@@ -192,6 +198,15 @@ describe('a refused key', () => {
     attempt()
     attempt(refused)
     expect(statusOf('a')?.probeAt).toBe(clock.wall() + 30_000)
+  })
+
+  test('is tried once, however many attempts it has failed', async () => {
+    const { take, clock, news, probed } = poolOf(['a'])
+    for (const lease of [take(), take(), take()]) void lease.end(refused)
+    expect(clock.waiting).toBe(1)
+    await clock.advance(30_000)
+    expect(probed).toEqual(['a'])
+    expect(news).toHaveLength(2)
   })
 
   test('is used again where the vendor lists no models for anybody', async () => {
