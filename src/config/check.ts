@@ -26,7 +26,7 @@ export function checkReport(loaded: Loaded): CheckReport {
 
 /** What would run, for people; secrets masked. */
 export function summary(config: Config): readonly string[] {
-  const { server, auth, providers, models, priority } = config
+  const { server, auth, providers, models, priority, safetyLocks } = config
   const tls = server.tls ? ' (TLS)' : ''
   const [grpc, http, metrics] = [server.grpc, server.http, server.metrics].map(addressText)
   const hasDefault = models.some(({ name }) => name === 'default')
@@ -35,6 +35,7 @@ export function summary(config: Config): readonly string[] {
     `callers: ${authText(auth)}`,
     ...providers.map(providerText),
     ...models.map(aliasText),
+    ...Object.entries(safetyLocks).map(([provider, target]) => `safety lock of ${provider}: ${target}`),
     `a call that names nothing: ${hasDefault ? 'alias default' : priority.join(', ') || 'no provider'}`,
   ]
 }
@@ -49,12 +50,13 @@ function authText(auth: AuthSettings): string {
   return [...keys, ...(auth.jwt ? ['bearers of a JWT'] : [])].join(', ')
 }
 
-function providerText({ name, kind, baseUrl, keys, defaultModel }: ProviderSettings): string {
+function providerText({ name, kind, baseUrl, keys, defaultModel, concurrency }: ProviderSettings): string {
   const facts = [
     kind.kind === name ? '' : `kind ${kind.kind}`,
     baseUrl,
     keys.length > 0 ? `keys ${keys.map(maskedKey).join(' ')}` : 'no key',
     defaultModel === undefined ? '' : `default model ${defaultModel}`,
+    concurrency === undefined ? '' : `at most ${concurrency.most} calls at once`,
   ]
   return `provider ${name}: ${facts.filter((fact) => fact !== '').join(', ')}`
 }

@@ -38,6 +38,13 @@ describe('a bound on calls at once', () => {
     expect(providers.map(({ concurrency }) => concurrency)).toEqual([{ most: 4, queue: 100 }, undefined, undefined])
   })
 
+  it('is shown by check', () => {
+    const loaded = load({ env, file: file('safety_lock: { target: edge-box/small }', 'max_concurrent: 4') })
+    const { lines } = checkReport(loaded)
+    expect(lines).toContainEqual(expect.stringMatching(/^provider acme: .*, at most 4 calls at once$/))
+    expect(lines).toContain('safety lock of acme: edge-box/small')
+  })
+
   it('is not there unless it is written, and a queue alone bounds nothing', () => {
     const { config, notices } = load({ env, file: file('', 'max_queue: 3') })
     expect(config?.server.concurrency).toBeUndefined()
