@@ -6,8 +6,8 @@ import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Authenticated, Planned, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
-import { AttemptOutcome } from '../domain/types.ts'
 import type { Gate, Permit } from './gate.ts'
+import { passOver } from './pass-over.ts'
 
 /** What must be left of the time to the deadline when a call has been let in, in ms. */
 const LEAST_TIME = 200
@@ -59,8 +59,12 @@ async function admitLater<C extends Needs, E extends AnyEvent>(
   next: Handler<C, E>,
   call: C,
 ): Promise<EventStream<E>> {
+  const { target, context } = call
+  const { keys } = target.provider
+  // Without a key it would be passed over when its turn had come.
+  if (keys && keys.wait(target.model) > 0) throw passOver(target, context.trail, keys.refusal(target.model))
   const permit = await turnOf(call, entrance)
-  const { cancellation } = call.context
+  const { cancellation } = context
   // It may have been cancelled between its turn and now.
   if (cancellation.reason) {
     permit.end()
@@ -78,11 +82,9 @@ async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise
   } catch (thrown) {
     const error = GatewayError.from(thrown)
     if (error.reason !== 'CONCURRENCY_LIMITED') throw error
-    context.trail.fail(context.trail.begin(provider.name, model), AttemptOutcome.SKIPPED, error.reason)
-    const facts = { ...error.facts, fallback, cause: error }
-    if (!fallback) throw new GatewayError(error.reason, `The gateway is busy: ${error.message}`, facts)
-    const message = `${provider.name}/${model} is busy: ${error.message}`
-    throw new GatewayError(error.reason, message, { ...facts, provider: provider.name, model })
+    const who = fallback ? `${provider.name}/${model}` : 'The gateway'
+    const facts = { ...error.facts, fallback, cause: error, ...(fallback && { provider: provider.name, model }) }
+    throw passOver(target, context.trail, new GatewayError(error.reason, `${who} is busy: ${error.message}`, facts))
   }
 }
 

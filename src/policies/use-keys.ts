@@ -4,11 +4,10 @@ import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
-import type { Keyed, Routed, Target } from '../domain/facts.ts'
+import type { Keyed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { KeyLease, KeyPool } from '../domain/keys.ts'
-import type { Trail } from '../domain/trail.ts'
-import { AttemptOutcome } from '../domain/types.ts'
+import { passOver } from './pass-over.ts'
 
 /** With less time left than this, in ms, no further key is tried. */
 const LEAST_TIME = 200
@@ -47,7 +46,7 @@ async function tryKeys<C extends Call & Routed, E extends AnyEvent>(
     // What was left out of the last request is left out of the next one anew.
     trail.warnings = trail.warnings.slice(0, told)
   }
-  throw failure ? withSoonerReturn(failure, keys, target.model) : passOver(target, keys, trail)
+  throw failure ? withSoonerReturn(failure, keys, target.model) : passOver(target, trail, keys.refusal(target.model))
 }
 
 /** A failure that is the key's is returned, any other thrown. */
@@ -63,12 +62,6 @@ async function tryKey<C extends Call & Routed, E extends AnyEvent>(
     if (!error.facts.key || call.context.cancellation.reason) throw error
     return error
   }
-}
-
-function passOver({ provider, model }: Target, keys: KeyPool, trail: Trail): GatewayError {
-  const refusal = keys.refusal(model)
-  trail.fail(trail.begin(provider.name, model), AttemptOutcome.SKIPPED, refusal.reason)
-  return refusal
 }
 
 /** Of two failures of one target the one that passes by itself, and of those the one that passes first. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../src/domain/error.ts'
-import type { ChatEvent } from '../../src/domain/types.ts'
+import type { KeyPool } from '../../src/domain/keys.ts'
+import { AttemptOutcome, type ChatEvent } from '../../src/domain/types.ts'
 import { admitToProvider } from '../../src/policies/admit.ts'
 import { Gate } from '../../src/policies/gate.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
@@ -57,6 +58,18 @@ test('a call that is cancelled as its turn comes is not made, and its place is f
   expect(outcome.reason).toBe('CANCELLED')
   expect(letIn).toEqual([])
   expect(gate).toMatchObject({ active: 0, waiting: 0 })
+})
+
+test('a call whose target has no key left does not wait for its turn', async () => {
+  const { clock, gate, call } = await fullProvider()
+  const refusal = () => new GatewayError('UPSTREAM_RATE_LIMITED', 'no', { fallback: true })
+  const keys = { wait: () => 5_000, refusal } as unknown as KeyPool // all that is asked of it here
+  const made = routedCall(clock, [targetOf('p', { keys })])
+  const outcome = call(made)
+  await settle()
+  expect(outcome.reason).toBe('UPSTREAM_RATE_LIMITED')
+  expect(made.context.trail.attempts).toMatchObject([{ outcome: AttemptOutcome.SKIPPED }])
+  expect(gate).toMatchObject({ active: 1, waiting: 0, refused: 0 })
 })
 
 test('a provider without a bound lets everybody in', async () => {
