@@ -6,19 +6,26 @@ import type { Handler } from './domain/follow.ts'
 import type { Limits } from './domain/limits.ts'
 import type { Callers, Telemetry } from './domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from './domain/types.ts'
+import { admitToProcess, admitToProvider, type Gates } from './policies/admit.ts'
 import { authenticate } from './policies/authenticate.ts'
 import { authorize } from './policies/authorize.ts'
+import { balance } from './policies/balance.ts'
 import type { CacheParts } from './policies/cache/use.ts'
 import { cacheChats } from './policies/cache-chats.ts'
 import { cacheVectors } from './policies/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
 import { check } from './policies/check.ts'
+import { Latencies } from './policies/latencies.ts'
 import { type CallLimits, limit } from './policies/limit.ts'
 import { limitProvider } from './policies/limit-provider.ts'
 import type { LimitParts } from './policies/limited.ts'
+import type { SafetyLocks } from './policies/locks.ts'
+import { measure } from './policies/measure.ts'
 import { observe } from './policies/observe.ts'
 import { keepModel, type Planner, plan } from './policies/plan.ts'
 import { route } from './policies/route.ts'
+import { safetyLock } from './policies/safety-lock.ts'
+import { useKeys } from './policies/use-keys.ts'
 
 export interface GatewayParts {
   readonly telemetry: Telemetry
@@ -28,6 +35,11 @@ export interface GatewayParts {
   readonly cache: CacheParts | undefined
   readonly clock: Clock
   readonly limits: CallLimits & LimitParts & { readonly providers: ReadonlyMap<string, Limits> }
+  /** From 0 up to 1. */
+  readonly random: () => number
+  /** How many upstream calls there may be at once. */
+  readonly gates: Gates
+  readonly locks: SafetyLocks
   /** Throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
 }
@@ -39,7 +51,9 @@ export interface Gateway {
 
 /** The road of a call: each line one policy, in the order in which a call meets them. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { telemetry, callers, planner, cache, clock, limits, validate } = parts
+  const { telemetry, callers, planner, cache, clock, random, limits, gates, locks, validate } = parts
+  const latencies = new Latencies(clock)
+
   const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
     .use(observe(telemetry))
     .use(authenticate(callers))
@@ -48,8 +62,14 @@ export function createGateway(parts: GatewayParts): Gateway {
     .use(authorize())
     .use(limit(limits, limits))
     .use(cacheChats(cache))
+    .use(balance({ random, latencies }))
     .use(route(clock))
+    .use(safetyLock(locks))
+    .use(measure(latencies, clock))
     .use(limitProvider(limits, limits.providers))
+    .use(admitToProvider(gates, clock))
+    .use(admitToProcess(gates, clock))
+    .use(useKeys(clock))
     .to(callProvider((provider, question) => provider.chat(question)))
 
   const embed = Chain.of<Call<EmbedRequest>, EmbedEvent>()
@@ -61,8 +81,14 @@ export function createGateway(parts: GatewayParts): Gateway {
     .use(authorize())
     .use(limit(limits, limits))
     .use(cacheVectors(cache))
+    .use(balance({ random, latencies }))
     .use(route(clock))
+    .use(safetyLock(locks))
+    .use(measure(latencies, clock))
     .use(limitProvider(limits, limits.providers))
+    .use(admitToProvider(gates, clock))
+    .use(admitToProcess(gates, clock))
+    .use(useKeys(clock))
     .to(callProvider((provider, question) => provider.embed(question)))
 
   return { chat, embed }

@@ -9,11 +9,17 @@ import { readConfig } from './config/read.ts'
 import type { CallContext } from './domain/call.ts'
 import { systemClock } from './domain/clock.ts'
 import type { GatewayError } from './domain/error.ts'
+import type { KeyNews } from './domain/keys.ts'
 import type { ComponentState, Limiter, Provider } from './domain/ports.ts'
+import { providerNamed } from './domain/provider-named.ts'
 import { createGateway } from './gateway.ts'
+import type { Gates } from './policies/admit.ts'
 import { chatAddress } from './policies/cache-chats.ts'
+import { Gate } from './policies/gate.ts'
+import { SafetyLocks } from './policies/locks.ts'
 import { Planner } from './policies/plan.ts'
 import { createProvider } from './providers/create.ts'
+import type { ConcurrencyLimit } from './providers/define.ts'
 import { createPriceTable, loadPrices } from './providers/prices.ts'
 import { HttpDoor } from './rpc/connect.ts'
 import type { DoorOptions, DoorTls } from './rpc/door.ts'
@@ -31,6 +37,7 @@ import { RedisLimiter } from './stores/redis-limiter.ts'
 import { createLimitRecord, observeRedis, observeRedisLimiter } from './telemetry/limit-metrics.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import { observeGates } from './telemetry/observe-limits.ts'
 import { startTracing } from './telemetry/otel.ts'
 import { serveMetrics } from './telemetry/prometheus.ts'
 import { createTelemetry } from './telemetry/telemetry.ts'
@@ -95,7 +102,9 @@ async function start(flags: Flags): Promise<number> {
 async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const clock = systemClock
   const version = packageVersion()
-  const providers = await createProviders(config)
+  const providers = await createProviders(config, log)
+  const locks = createLocks(config, providers, log)
+  const gates = createGates(config)
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
@@ -105,12 +114,22 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     random: Math.random,
     log,
     providers,
-    targets: config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
-    summary: { primaryProvider, fallbackProviders, cacheEnabled: store !== undefined },
+    targets: [
+      ...config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
+      ...Object.values(config.safetyLocks),
+    ],
+    locks,
+    summary: {
+      primaryProvider,
+      fallbackProviders,
+      cacheEnabled: store !== undefined,
+      strategies: Object.fromEntries(config.models.map(({ name, strategy }) => [name, strategy])),
+    },
     tracing,
     sampleRatio,
     cache: config.cache && store && { store, ttl: config.cache.rules.ttl },
   })
+  observeGates(telemetry.metrics, gates)
   const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: tellRedis(log) }))
   if (redis) observeRedis(telemetry.metrics, redis)
   const limiter = createLimiter(config, redis, telemetry.metrics)
@@ -138,6 +157,9 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
       aliases: new Map(Object.entries(config.limits.aliases)),
       providers: new Map(Object.entries(config.limits.providers)),
     },
+    random: Math.random,
+    gates,
+    locks,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   const health = new HealthService()
@@ -156,6 +178,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     },
     audit: (method, { requestId, trail, peer }, reason) =>
       log.info('admin call', { method, request_id: requestId, caller: trail.caller, peer, reason }),
+    locks,
     clock,
     components: () => [
       ...(cache ? [{ name: 'cache', healthy: true, message: '' }] : []),
@@ -213,12 +236,17 @@ function createCache({ maxEntries, maxBytes }: CacheConfig): MemoryCache {
   return new MemoryCache({ clock: systemClock, maxEntries, maxBytes })
 }
 
-async function createProviders(config: Config): Promise<Provider[]> {
+async function createProviders(config: Config, log: Log): Promise<Provider[]> {
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
   const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
   return config.providers.map((settings) =>
-    createProvider(settings, { clock: systemClock, proxy: config.proxy, prices }),
+    createProvider(settings, {
+      clock: systemClock,
+      proxy: config.proxy,
+      prices,
+      onKeyNews: (news) => logKeyNews(log, news),
+    }),
   )
 }
 
@@ -243,6 +271,38 @@ function createLimiter({ limits }: Config, redis: RedisStore | undefined, metric
   })
   observeRedisLimiter(metrics, limiter)
   return limiter
+}
+
+function logKeyNews(log: Log, { provider, keyId, ...news }: KeyNews): void {
+  const key = { provider, key_id: keyId }
+  if (news.change === 'quarantined') log.warn('a key is quarantined', { ...key, reason: news.reason })
+  else if (news.change === 'recovered') log.info('a key is used again', key)
+  else log.debug('a key rests', { ...key, model: news.model, reason: news.reason })
+}
+
+function createLocks(config: Config, providers: readonly Provider[], log: Log): SafetyLocks {
+  const spares = Object.entries(config.safetyLocks).flatMap(([provider, target]) => {
+    const slash = target.indexOf('/')
+    const spare = providerNamed(providers, target.slice(0, slash))
+    if (!spare) return []
+    return [{ provider, target: { provider: spare, model: target.slice(slash + 1), defaults: config.defaults } }]
+  })
+  return new SafetyLocks({
+    clock: systemClock,
+    spares,
+    tell: ({ provider, target, locked }) => {
+      if (locked) log.warn('the safety lock has fallen: the provider is rate limited', { provider, target })
+      else log.info('the safety lock is lifted', { provider, target })
+    },
+  })
+}
+
+function createGates({ server, providers }: Config): Gates {
+  const gate = ({ most, queue }: ConcurrencyLimit) => new Gate({ clock: systemClock, limit: most, queue })
+  const bounded = providers.flatMap(({ name, concurrency }) =>
+    concurrency ? [[name, gate(concurrency)] as const] : [],
+  )
+  return { providers: new Map(bounded), process: server.concurrency && gate(server.concurrency) }
 }
 
 /** The first SIGTERM ends what is in flight and exits with 0; a second one ends at once. */

@@ -15,6 +15,7 @@ const PAGES = [
   'docs/configuration.md',
   'docs/errors.md',
   'docs/limits.md',
+  'docs/routing.md',
 ]
 
 /** A file of the repository. */

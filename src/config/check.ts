@@ -1,6 +1,6 @@
 import type { AuthSettings } from '../domain/identity.ts'
 import type { ProviderSettings } from '../providers/define.ts'
-import type { Address, Config } from './config.ts'
+import type { Address, AliasConfig, Config } from './config.ts'
 import type { Loaded } from './load.ts'
 
 /** What `check` prints, and its exit code. */
@@ -26,7 +26,7 @@ export function checkReport(loaded: Loaded): CheckReport {
 
 /** What would run, for people; secrets masked. */
 export function summary(config: Config): readonly string[] {
-  const { server, auth, providers, models, priority } = config
+  const { server, auth, providers, models, priority, safetyLocks } = config
   const tls = server.tls ? ' (TLS)' : ''
   const [grpc, http, metrics] = [server.grpc, server.http, server.metrics].map(addressText)
   const hasDefault = models.some(({ name }) => name === 'default')
@@ -34,7 +34,8 @@ export function summary(config: Config): readonly string[] {
     `gRPC on ${grpc}${tls}, HTTP on ${http}${tls}, metrics on ${metrics}`,
     `callers: ${authText(auth)}`,
     ...providers.map(providerText),
-    ...models.map(({ name, targets }) => `alias ${name}: ${targets.map(({ target }) => target).join(', ')}`),
+    ...models.map(aliasText),
+    ...Object.entries(safetyLocks).map(([provider, target]) => `safety lock of ${provider}: ${target}`),
     `a call that names nothing: ${hasDefault ? 'alias default' : priority.join(', ') || 'no provider'}`,
   ]
 }
@@ -49,14 +50,20 @@ function authText(auth: AuthSettings): string {
   return [...keys, ...(auth.jwt ? ['bearers of a JWT'] : [])].join(', ')
 }
 
-function providerText({ name, kind, baseUrl, keys, defaultModel }: ProviderSettings): string {
+function providerText({ name, kind, baseUrl, keys, defaultModel, concurrency }: ProviderSettings): string {
   const facts = [
     kind.kind === name ? '' : `kind ${kind.kind}`,
     baseUrl,
     keys.length > 0 ? `keys ${keys.map(maskedKey).join(' ')}` : 'no key',
     defaultModel === undefined ? '' : `default model ${defaultModel}`,
+    concurrency === undefined ? '' : `at most ${concurrency.most} calls at once`,
   ]
   return `provider ${name}: ${facts.filter((fact) => fact !== '').join(', ')}`
+}
+
+function aliasText({ name, strategy, targets }: AliasConfig): string {
+  const order = strategy === 'priority' ? '' : ` (${strategy})`
+  return `alias ${name}${order}: ${targets.map(({ target }) => target).join(', ')}`
 }
 
 /** The last characters tell keys apart; of a short key they would tell too much. */

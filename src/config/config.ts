@@ -1,9 +1,10 @@
 import type { CacheRules } from '../domain/cache.ts'
 import type { Defaults } from '../domain/call.ts'
+import type { Strategy } from '../domain/facts.ts'
 import type { AuthSettings } from '../domain/identity.ts'
 import type { Limits } from '../domain/limits.ts'
 import type { RedisAddress } from '../domain/redis-address.ts'
-import type { ProviderSettings } from '../providers/define.ts'
+import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
 export interface Config {
@@ -12,6 +13,8 @@ export interface Config {
   /** In priority order. */
   readonly providers: readonly ProviderSettings[]
   readonly models: readonly AliasConfig[]
+  /** By provider: the target that its calls go to, as `provider/model`, while it is rate limited with no key left. */
+  readonly safetyLocks: Readonly<Record<string, string>>
   /** The alias or `provider/model` of each task type. */
   readonly tasks: Readonly<Record<string, string>>
   /** The names of the providers that serve a call which names nothing: the primary, then its fallbacks. */
@@ -44,6 +47,8 @@ export interface ServerConfig {
   readonly maxSendBytes: number
   /** On one connection. */
   readonly maxStreams: number
+  /** Of upstream calls at once; undefined where nothing bounds them. */
+  readonly concurrency?: ConcurrencyLimit
   /** The deadline of a call that brings none, and the most that one may bring. */
   readonly maxDeadline: number
   readonly tls?: TlsConfig
@@ -71,6 +76,7 @@ export interface CacheConfig {
 /** A name that stands for an ordered list of targets. */
 export interface AliasConfig {
   readonly name: string
+  readonly strategy: Strategy
   /** At least one. */
   readonly targets: readonly AliasTarget[]
   /** The most time for an attempt at one of them. */

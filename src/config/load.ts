@@ -21,6 +21,7 @@ import {
   preferenceOf,
   pricesOf,
   priorityOf,
+  safetyLocksOf,
   tasksOf,
 } from './routes.ts'
 import { type FileSettings, fileSchema, type OldProviderEntry } from './schema.ts'
@@ -152,6 +153,7 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
     auth,
     providers: inOrder(found, priority),
     models,
+    safetyLocks: safetyLocksOf(file.safety_lock, found, callable, findings),
     tasks: tasksOf(file.tasks, models, callable, findings),
     priority,
     defaults: {

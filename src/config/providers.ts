@@ -1,6 +1,7 @@
 import type { ProviderKind, ProviderSettings, Timeouts } from '../providers/define.ts'
 import { goesBy, kindNamed, namesOf } from '../providers/index.ts'
 import { baseUrlFault, normalBaseUrl } from './base-url.ts'
+import { concurrencyOf } from './concurrency.ts'
 import { type Findings, pathText, withHint } from './findings.ts'
 import { readHeaders } from './headers.ts'
 import { report } from './issues.ts'
@@ -167,6 +168,8 @@ function settingsOf(
     },
     streamUnary: entry.stream_unary ?? false,
     ...(entry.limits && { limits: ownLimits(entry.limits) }),
+    ...concurrencyOf(entry, path, findings),
+    ...(entry.safety_lock && { safetyLock: entry.safety_lock.target }),
     options,
   }
 }

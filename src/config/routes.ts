@@ -23,6 +23,7 @@ export function aliasesOf(
     checkTargets(path, entry, providers, findings)
     return {
       name,
+      strategy: entry.strategy ?? 'priority',
       targets: entry.targets.map(({ target, weight, defaults }) => ({
         target,
         ...(weight !== undefined && { weight }),
@@ -45,7 +46,9 @@ function checkTargets(
     const fault = seen.has(target) ? 'is a target twice' : unknownProvider(target, providers)
     if (fault !== undefined) findings.problem(at, fault)
     seen.add(target)
-    if (weight !== undefined) findings.notice(`${at}.weight has no effect: targets are asked in their order.`)
+    if (weight !== undefined && entry.strategy !== 'weighted') {
+      findings.notice(`${at}.weight has no effect without strategy: weighted.`)
+    }
   }
 }
 
@@ -64,6 +67,45 @@ export function defaultsOf(entry: DefaultsEntry | undefined): Defaults {
     ...(entry?.temperature !== undefined && { temperature: entry.temperature }),
     ...(entry?.max_tokens !== undefined && { maxTokens: entry.max_tokens }),
   }
+}
+
+/** The safety lock of each provider: its own, else that of all. */
+export function safetyLocksOf(
+  ofAll: FileSettings['safety_lock'],
+  found: readonly ProviderSettings[],
+  providers: readonly string[],
+  findings: Findings,
+): Named<string> {
+  const locks: Record<string, string> = {}
+  const check = (path: readonly string[], target: string) => {
+    const fault = unknownProvider(target, providers)
+    if (fault !== undefined) findings.problem(pathText([...path, 'safety_lock', 'target']), fault)
+    const provider = providerOf(target, found)
+    if (provider && !provider.kind.local) {
+      findings.notice(
+        `${pathText([...path, 'safety_lock', 'target'])} is not on machines of your own: it may be limited too.`,
+      )
+    }
+  }
+  if (ofAll) check([], ofAll.target)
+  for (const provider of found) {
+    const { name, safetyLock } = provider
+    if (safetyLock !== undefined) check(['providers', name], safetyLock)
+    const target = safetyLock ?? ofAll?.target
+    const isItsOwn = target !== undefined && providerOf(target, found) === provider
+    if (isItsOwn && safetyLock !== undefined) {
+      findings.problem(pathText(['providers', name, 'safety_lock', 'target']), 'must be a target of another provider')
+    }
+    if (target !== undefined && !isItsOwn) locks[name] = target
+  }
+  return locks
+}
+
+function providerOf(target: string, found: readonly ProviderSettings[]): ProviderSettings | undefined {
+  const wanted = target.slice(0, target.indexOf('/'))
+  return (
+    found.find(({ name }) => name === wanted) ?? found.find(({ name, kind }) => otherNames(name, kind).includes(wanted))
+  )
 }
 
 /** What each task type is served by. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { strategies } from '../domain/facts.ts'
 import type { ProviderKind } from '../providers/define.ts'
 import { logLevels } from './config.ts'
 import { withHint } from './findings.ts'
@@ -26,9 +27,6 @@ import {
 
 /** Blocks that other versions know. */
 const unavailable = ['alerts', 'budgets', 'ledger']
-
-/** Strategies that other versions know. */
-const unavailableStrategies = 'weighted, least_latency and least_cost'
 
 /** A block of known keys. */
 function block<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
@@ -114,6 +112,8 @@ const server = block({
   max_receive_bytes: field(messageSize).optional(),
   max_send_bytes: field(messageSize).optional(),
   max_streams: field(integer(1, 1_000_000)).optional(),
+  max_concurrent: field(integer(1, 1_000_000)).optional(),
+  max_queue: field(integer(0, 1_000_000)).optional(),
   max_deadline: field(duration()).optional(),
   tls: block({ cert: field(text), key: field(text), client_ca: field(text).optional() }).optional(),
   cors: block({ origins: z.array(field(origin)).optional() }).optional(),
@@ -144,6 +144,13 @@ export const authBlock = block({
   }).optional(),
 })
 
+const targetId: Reader<string> = {
+  expects: 'a target such as provider/model',
+  read: (value) => (/^[^/]+\/./.test(value) ? modelId.read(value) : undefined),
+}
+
+const safetyLock = block({ target: field(targetId) })
+
 /** The keys of every provider. Those of its kind's own stand beside them. */
 export const providerShape = {
   kind: field(text).optional(),
@@ -155,6 +162,9 @@ export const providerShape = {
   timeout: timeoutBlock.optional(),
   stream_unary: field(flag).optional(),
   limits: limits.optional(),
+  max_concurrent: field(integer(1, 1_000_000)).optional(),
+  max_queue: field(integer(0, 1_000_000)).optional(),
+  safety_lock: safetyLock.optional(),
 }
 
 /** Options of the kind's own are only named here: they are checked once the environment has filled the gaps. */
@@ -167,11 +177,6 @@ export type ProviderEntry = {
   [Key in keyof typeof providerShape]?: z.output<(typeof providerShape)[Key]> | undefined
 }
 
-const targetId: Reader<string> = {
-  expects: 'a target such as provider/model',
-  read: (value) => (/^[^/]+\/./.test(value) ? modelId.read(value) : undefined),
-}
-
 const target = z.preprocess(
   (value) => (typeof value === 'string' ? { target: value } : value),
   block({
@@ -180,11 +185,6 @@ const target = z.preprocess(
     defaults: defaults.optional(),
   }),
 )
-
-const strategy: Reader<'priority'> = {
-  expects: `priority; ${unavailableStrategies} are not available in this version`,
-  read: (value) => (value === 'priority' ? value : undefined),
-}
 
 const cacheRuleShape = {
   enabled: field(flag).optional(),
@@ -204,7 +204,7 @@ export type CacheEntry = z.output<typeof cache>
 export type CacheRulesEntry = z.output<typeof cacheRules>
 
 const alias = block({
-  strategy: field(strategy).optional(),
+  strategy: field(oneOf(strategies)).optional(),
   targets: z.array(target).min(1, 'must name at least one target'),
   attempt_timeout: field(duration()).optional(),
   cache: cacheRules.optional(),
@@ -271,6 +271,7 @@ export function fileSchema(oldKinds: readonly string[]) {
       )
       .optional(),
     models: z.record(z.string(), alias).optional(),
+    safety_lock: safetyLock.optional(),
     tasks: z.record(z.string(), task).optional(),
     cache: cache.optional(),
     priority: z.array(field(text)).min(1, 'must name at least one provider').optional(),

@@ -1,5 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { AuthSettings } from '../domain/identity.ts'
+import { concurrencyOf } from './concurrency.ts'
 import type { Address, ServerConfig, TlsConfig } from './config.ts'
 import type { EnvironmentSettings } from './env.ts'
 import type { Findings } from './findings.ts'
@@ -42,6 +43,7 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
     maxReceiveBytes: file?.max_receive_bytes ?? 16 * MEBIBYTE,
     maxSendBytes: file?.max_send_bytes ?? 16 * MEBIBYTE,
     maxStreams: file?.max_streams ?? 1000,
+    ...concurrencyOf(file ?? {}, ['server'], findings),
     maxDeadline: file?.max_deadline ?? 600_000,
     ...(tls && { tls }),
     cors: { origins: file?.cors?.origins ?? [] },

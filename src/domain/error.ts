@@ -24,6 +24,12 @@ export interface UpstreamFailure {
   readonly requestId?: string
 }
 
+/**
+ * What a failure means for the key that was used: one that cools rests for the model that was asked, for `retryAfter`
+ * where it is known; a quarantined one rests for all models, until the vendor takes it again.
+ */
+export type KeyTrouble = 'cools' | 'quarantined'
+
 export interface ErrorFacts {
   /** Whether another target may be asked. Decided where the error is born. Default: no. */
   readonly fallback?: boolean
@@ -31,6 +37,8 @@ export interface ErrorFacts {
   readonly retry?: boolean
   /** How long the upstream or the limit asks to wait, in ms. */
   readonly retryAfter?: number
+  /** Set where another key of the same provider may do better. Decided where the error is born. */
+  readonly key?: KeyTrouble
   readonly fields?: readonly FieldViolation[]
   readonly quota?: QuotaViolation
   readonly provider?: string

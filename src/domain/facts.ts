@@ -1,4 +1,5 @@
 import type { AnyRequest, Call, CallContext, Caller, Defaults, Operation } from './call.ts'
+import type { KeyLease } from './keys.ts'
 import type { CallTelemetry, Provider } from './ports.ts'
 
 /*
@@ -14,6 +15,19 @@ export interface Target {
   readonly alias?: string | undefined
   /** The most time for an attempt at it, in ms. */
   readonly attemptTimeout?: number | undefined
+  /** Its share of the calls among the targets of its alias. Default: 1. */
+  readonly weight?: number | undefined
+  /** What the targets of its alias have in common; undefined where they are asked in their order. */
+  readonly choice?: Choice | undefined
+}
+
+/** How one of several targets is chosen. */
+export const strategies = ['priority', 'weighted', 'least_latency', 'least_cost'] as const
+export type Strategy = (typeof strategies)[number]
+
+/** Targets with the same one are put in order for each call. */
+export interface Choice {
+  readonly strategy: Exclude<Strategy, 'priority'>
 }
 
 export interface Observed {
@@ -35,9 +49,14 @@ export interface Routed {
   readonly firstEventBy: number
 }
 
+export interface Keyed {
+  /** Undefined where the provider never needs one. */
+  readonly key: KeyLease | undefined
+}
+
 /** A call with a place for every fact that a policy will add: filling a place is cheap, growing an object is not. */
 export function createCall<R extends AnyRequest>(operation: Operation, request: R, context: CallContext): Call<R> {
-  const call: Call<R> & { [Fact in keyof (Observed & Authenticated & Planned & Routed)]: undefined } = {
+  const call: Call<R> & { [Fact in keyof (Observed & Authenticated & Planned & Routed & Keyed)]: undefined } = {
     operation,
     request,
     context,
@@ -46,6 +65,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
     targets: undefined,
     target: undefined,
     firstEventBy: undefined,
+    key: undefined,
   }
   return call
 }

@@ -1,6 +1,7 @@
 import type { AnyRequest, Call, CallContext, Caller, Defaults } from './call.ts'
 import type { EventStream, Watcher } from './event-stream.ts'
 import type { AnyEvent, EmbedEvent } from './events.ts'
+import type { KeyPool } from './keys.ts'
 import type { LimitKind, LimitScope, Quota, Standing } from './limits.ts'
 import type { ModelPrice } from './money.ts'
 import type { AttemptRecord } from './trail.ts'
@@ -16,7 +17,7 @@ export interface Ask<R extends AnyRequest> {
   readonly stream: boolean
   /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
   readonly firstEventBy: number
-  /** To be filled with the key and the status; ended by the provider when the answer is complete. */
+  /** Names the key to use, if it matters which. To be filled with the status; ended by the provider when the answer is complete. */
   readonly attempt: AttemptRecord
   /** W3C trace context for the upstream; undefined when the call is not traced. */
   readonly traceparent: string | undefined
@@ -37,6 +38,8 @@ export interface Provider {
   readonly defaultEmbedModel: string | undefined
   readonly capabilities: readonly Capability[]
   readonly keyIds: readonly string[]
+  /** Which of its keys can be used; undefined for a provider that never needs one. */
+  readonly keys?: KeyPool
   /** Settles when the first meaningful event is in hand; the last event of a complete answer is `finish`. */
   chat(ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>>
   embed(ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>>
@@ -164,4 +167,20 @@ export interface Reservation {
 export interface LimitRecord {
   /** A limit was reached. */
   reached(scope: LimitScope, kind: LimitKind, enforced: boolean): void
+}
+
+/** Tells of the safety locks. */
+export interface SafetyLockSource {
+  states(): readonly LockState[]
+}
+
+/** The safety lock of one provider. */
+export interface LockState {
+  readonly provider: string
+  /** Where its calls go while it is locked, as `provider/model`. */
+  readonly target: string
+  /** Whether it is rate limited with no key left, for one model at least. */
+  readonly locked: boolean
+  /** How many calls went there. */
+  readonly diverted: number
 }

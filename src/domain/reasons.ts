@@ -43,6 +43,7 @@ export const reasons = {
   DRAINING: ['UNAVAILABLE', 'gateway'],
   LIMITS_UNAVAILABLE: ['UNAVAILABLE', 'gateway'],
   TOO_MANY_WATCHERS: ['RESOURCE_EXHAUSTED', 'policy'],
+  CONCURRENCY_LIMITED: ['RESOURCE_EXHAUSTED', 'policy'],
   GATEWAY_MAX_DURATION: ['DEADLINE_EXCEEDED', 'policy'],
   INTERNAL: ['INTERNAL', 'gateway'],
 

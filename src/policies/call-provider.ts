@@ -2,7 +2,7 @@ import type { AnyRequest, Call } from '../domain/call.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { EventStream, Watcher } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
-import type { Observed, Routed } from '../domain/facts.ts'
+import type { Keyed, Observed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { Ask, AttemptTelemetry, Provider } from '../domain/ports.ts'
 import type { AttemptRecord, Trail } from '../domain/trail.ts'
@@ -11,11 +11,12 @@ import { AttemptOutcome } from '../domain/types.ts'
 /** The end of the road: one attempt at one target, recorded to its ending. `ask` says what is asked of the provider. */
 export function callProvider<R extends AnyRequest, E extends AnyEvent>(
   ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>,
-): Handler<Call<R> & Observed & Routed, E> {
+): Handler<Call<R> & Observed & Routed & Keyed, E> {
   return (call) => {
     const { context, target, firstEventBy, request, operation } = call
     const { provider, model, defaults } = target
     const attempt = context.trail.begin(provider.name, model)
+    if (call.key) attempt.keyId = call.key.keyId
     const telemetry = call.telemetry.attempt(attempt)
     const question: Ask<R> = {
       request,

@@ -2,7 +2,7 @@ import type { AnyRequest, Call, Defaults, Operation } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import { didYouMean } from '../domain/closest.ts'
 import { GatewayError } from '../domain/error.ts'
-import type { Planned, Target } from '../domain/facts.ts'
+import type { Planned, Strategy, Target } from '../domain/facts.ts'
 import type { Provider } from '../domain/ports.ts'
 import { providerNamed } from '../domain/provider-named.ts'
 
@@ -21,9 +21,17 @@ export interface Directory {
 
 export interface Alias {
   readonly name: string
-  readonly targets: readonly { readonly target: string; readonly defaults?: Defaults | undefined }[]
+  readonly targets: readonly AliasTarget[]
+  /** Default: priority. */
+  readonly strategy?: Strategy | undefined
   /** In ms. */
   readonly attemptTimeout?: number | undefined
+}
+
+export interface AliasTarget {
+  readonly target: string
+  readonly weight?: number | undefined
+  readonly defaults?: Defaults | undefined
 }
 
 /** The alias that serves calls which name nothing. */
@@ -74,7 +82,7 @@ export class Planner {
     }
     const targets = question.provider ? [this.#pinned(question, operation)] : this.#named(question, operation)
     const all = withoutRepeats([...targets, ...this.#fallbacks(question)])
-    return question.disableFallback ? all.slice(0, 1) : all
+    return question.disableFallback ? firstChoice(all) : all
   }
 
   #named({ model, taskType }: Question, operation: Operation): readonly Target[] {
@@ -135,11 +143,13 @@ export class Planner {
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #targetsOf({ name, targets, attemptTimeout }: Alias): readonly Target[] {
-    return targets.map(({ target: address, defaults }) => {
+  #targetsOf({ name, targets, attemptTimeout, strategy = 'priority' }: Alias): readonly Target[] {
+    const choice = strategy === 'priority' ? undefined : { strategy }
+    return targets.map(({ target: address, defaults, weight }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#addresses())
-      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout, alias: name }
+      const own = { ...target.defaults, ...defaults }
+      return { ...target, defaults: own, attemptTimeout, weight, choice, alias: name }
     })
   }
 
@@ -185,6 +195,12 @@ function withoutRepeats(targets: readonly Target[]): readonly Target[] {
     const address = `${provider.name}/${model}`
     return !seen.has(address) && seen.add(address)
   })
+}
+
+/** The first target, or all that may yet be chosen to be the first. */
+function firstChoice(targets: readonly Target[]): readonly Target[] {
+  const choice = targets[0]?.choice
+  return choice ? targets.filter((target) => target.choice === choice) : targets.slice(0, 1)
 }
 
 function notFound(field: string, name: string, candidates: readonly string[]): GatewayError {

@@ -1,4 +1,5 @@
 import { GatewayError } from '../domain/error.ts'
+import { estimateOutput, estimatePrompt } from '../domain/estimate.ts'
 import type { EventStream } from '../domain/event-stream.ts'
 import {
   citationEvent,
@@ -22,7 +23,7 @@ import {
   type Usage,
 } from '../domain/types.ts'
 import type { ChatSink, VendorError } from './define.ts'
-import { costOfUsage, estimateOutput, estimatePrompt, withTotal } from './usage.ts'
+import { costOfUsage, withTotal } from './usage.ts'
 
 /** The most tool calls, and blocks of reasoning, in one answer. */
 const MAX_ITEMS = 1024

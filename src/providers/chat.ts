@@ -39,7 +39,7 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
     const exchange = new Exchange(
       {
         upstream: connection.upstream,
-        request: connection.request('POST', encoded, attempt, ask.traceparent),
+        request: connection.request('POST', encoded, attempt.keyId, ask.traceparent),
         clock: connection.clock,
         provider: settings.name,
         assumed: settings.assumed ?? false,

@@ -3,7 +3,6 @@ import type { AnyRequest, Defaults } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError, unsupported } from '../domain/error.ts'
 import type { Ask, ModelFacts } from '../domain/ports.ts'
-import type { AttemptRecord } from '../domain/trail.ts'
 import type { ProviderSettings, UpstreamRequest, VendorError, Wire, WireContext } from './define.ts'
 import { namesOf } from './names.ts'
 import { failedReply, toldError } from './status.ts'
@@ -32,7 +31,6 @@ export class Connection {
   readonly #basePath: string
   readonly #keys: readonly Key[]
   readonly #withoutKey: Key
-  #nextKey = 0
 
   constructor(settings: ProviderSettings, wire: Wire, upstream: Upstream, clock: Clock, catalogue: ModelCatalogue) {
     this.settings = settings
@@ -51,20 +49,24 @@ export class Connection {
     return this.#keys.map((key) => key.id)
   }
 
-  /** The HTTP request, with the next key. */
+  /** The HTTP request, with the key of this id; with the first one, where none is named. */
   request(
     method: 'GET' | 'POST',
     request: Partial<UpstreamRequest> & { path: string },
-    attempt?: AttemptRecord,
+    keyId = '',
     traceparent?: string,
   ): HttpRequest {
-    const key = this.#keys[this.#nextKey++ % this.#keys.length] ?? this.#withoutKey
-    if (attempt) attempt.keyId = key.id
+    const key = this.#keyNamed(keyId)
     // Most calls add none of their own, and share one object.
     let headers = key.headers[method]
     if (hasAny(request.headers)) headers = { ...request.headers, ...headers }
     if (traceparent) headers = { traceparent, ...headers }
     return { method, origin: this.#origin, path: this.#basePath + request.path, headers, body: request.body }
+  }
+
+  #keyNamed(id: string): Key {
+    for (const key of this.#keys) if (key.id === id) return key
+    return this.#keys[0] ?? this.#withoutKey
   }
 
   /** What the wire may know of a call. One literal holds all of it: to copy it into a larger one would cost more. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/clock.ts'
+import type { KeyNews } from '../domain/keys.ts'
 import type { Provider } from '../domain/ports.ts'
 import { Connection } from './connection.ts'
 import type { ProviderSettings } from './define.ts'
@@ -10,10 +11,13 @@ export interface ProviderTools {
   readonly clock: Clock
   readonly proxy: ProxySettings
   readonly prices: PriceTable
+  /** Told of every change of a key's state that is found out here. */
+  readonly onKeyNews?: (news: KeyNews) => void
 }
 
 /** A provider as it is configured. */
-export function createProvider(settings: ProviderSettings, { clock, proxy, prices }: ProviderTools): Provider {
+export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
+  const { clock, proxy, prices, onKeyNews } = tools
   const { kind, name, timeout } = settings
   if (kind.create) return kind.create(settings, clock)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
@@ -22,5 +26,5 @@ export function createProvider(settings: ProviderSettings, { clock, proxy, price
     facts: (model: string) => prices.facts(kind.prices, kind.local ?? false, name, model),
     ids: () => prices.catalogue(kind.prices),
   }
-  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue))
+  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), onKeyNews)
 }

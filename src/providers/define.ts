@@ -187,6 +187,12 @@ export interface Timeouts {
   readonly total: number
 }
 
+/** How many calls there may be at once, and how many may wait. */
+export interface ConcurrencyLimit {
+  readonly most: number
+  readonly queue: number
+}
+
 /** One entry under `providers` in the configuration, with its defaults filled in. */
 export interface ProviderSettings {
   readonly name: string
@@ -200,6 +206,10 @@ export interface ProviderSettings {
   readonly timeout: Timeouts
   /** Whether Chat, too, is streamed by the vendor. */
   readonly streamUnary: boolean
+  /** Undefined where nothing bounds its calls. */
+  readonly concurrency?: ConcurrencyLimit
+  /** The target, as `provider/model`, that its calls go to while it is rate limited with no key left. */
+  readonly safetyLock?: string
   /** Whether nobody has asked for it: it is expected at its usual address. */
   readonly assumed?: boolean
   /** How much may be asked of it; what they leave out is as for every provider. */

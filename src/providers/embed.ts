@@ -1,5 +1,6 @@
 import { Cancellation } from '../domain/cancellation.ts'
 import { GatewayError, unsupported } from '../domain/error.ts'
+import { estimateOutput } from '../domain/estimate.ts'
 import type { EventStream } from '../domain/event-stream.ts'
 import type { EmbedEvent } from '../domain/events.ts'
 import type { Ask } from '../domain/ports.ts'
@@ -8,7 +9,7 @@ import type { Embedding, EmbedRequest, Usage } from '../domain/types.ts'
 import type { Connection } from './connection.ts'
 import type { EmbedReply, EmbedWire } from './define.ts'
 import { fetchJson } from './fetch-json.ts'
-import { costOfUsage, estimateOutput, withTotal } from './usage.ts'
+import { costOfUsage, withTotal } from './usage.ts'
 
 /** How many requests of one call are under way at once. */
 const PARALLEL_BATCHES = 4
@@ -64,7 +65,8 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
   const wireContext = connection.wireContext(ask)
   return async (inputs: readonly string[]): Promise<EmbedReply> => {
     const encoded = wire.encode(request, inputs, wireContext)
-    const { body, headers } = await fetchJson(connection, connection.request('POST', encoded, attempt, traceparent), {
+    const post = connection.request('POST', encoded, attempt.keyId, traceparent)
+    const { body, headers } = await fetchJson(connection, post, {
       model,
       timeout: ask.firstEventBy - connection.clock.now(),
       cancellation,

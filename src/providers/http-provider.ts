@@ -1,14 +1,31 @@
 import { Cancellation } from '../domain/cancellation.ts'
+import type { KeyNews } from '../domain/keys.ts'
 import type { Provider } from '../domain/ports.ts'
 import { askChat } from './chat.ts'
 import type { Connection } from './connection.ts'
 import { askEmbed } from './embed.ts'
 import { fetchJson } from './fetch-json.ts'
+import { ProviderKeyPool } from './key-pool.ts'
 import { otherNames } from './names.ts'
 
+/** How long a quarantined key may take to list the vendor's models, in ms. */
+const PROBE_TIMEOUT = 10_000
+
 /** A provider whose wire is spoken over HTTP. */
-export function createHttpProvider(connection: Connection): Provider {
+export function createHttpProvider(connection: Connection, tell?: (news: KeyNews) => void): Provider {
   const { settings, wire, catalogue } = connection
+  const listModels = async (timeout: number, keyId: string) => {
+    const request = connection.request('GET', wire.models.request(settings.options), keyId)
+    const { body } = await fetchJson(connection, request, { model: '*', timeout, cancellation: new Cancellation() })
+    return wire.models.decode(body)
+  }
+  const keys = new ProviderKeyPool({
+    provider: settings.name,
+    keyIds: connection.keyIds.length > 0 ? connection.keyIds : [''],
+    clock: connection.clock,
+    probe: (keyId) => listModels(PROBE_TIMEOUT, keyId),
+    ...(tell && { tell }),
+  })
   return {
     name: settings.name,
     alsoKnownAs: otherNames(settings.name, settings.kind),
@@ -21,15 +38,18 @@ export function createHttpProvider(connection: Connection): Provider {
     local: settings.kind.local ?? false,
     assumed: settings.assumed ?? false,
     keyIds: connection.keyIds,
+    keys,
     chat: async (ask) => askChat(connection, ask),
     embed: async (ask) => askEmbed(connection, ask),
-    async listModels(timeout) {
-      const request = connection.request('GET', wire.models.request(settings.options))
-      const { body } = await fetchJson(connection, request, { model: '*', timeout, cancellation: new Cancellation() })
-      return wire.models.decode(body)
+    listModels(timeout) {
+      const inUse = keys.list().find(({ state }) => state !== 'quarantined')
+      return listModels(timeout, inUse?.keyId ?? '')
     },
     catalogue: () => catalogue.ids(),
     describe: (model) => catalogue.facts(model),
-    close: () => connection.upstream.close(),
+    close() {
+      keys.close()
+      return connection.upstream.close()
+    },
   }
 }

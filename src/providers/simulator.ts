@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError, unsupported } from '../domain/error.ts'
+import { estimateOutput, estimatePrompt } from '../domain/estimate.ts'
 import { EventStream, type Source } from '../domain/event-stream.ts'
 import type { EmbedEvent } from '../domain/events.ts'
 import type { Ask, ModelFacts, Provider } from '../domain/ports.ts'
@@ -19,7 +20,7 @@ import {
 import { Answer } from './answer.ts'
 import type { ProviderKind, ProviderSettings } from './define.ts'
 import { failedReply } from './status.ts'
-import { costOfUsage, estimateOutput, estimatePrompt, usageFrom } from './usage.ts'
+import { costOfUsage, usageFrom } from './usage.ts'
 import { Watchdog } from './watchdog.ts'
 
 /*

@@ -1,4 +1,4 @@
-import { type ErrorFacts, GatewayError } from '../domain/error.ts'
+import { type ErrorFacts, GatewayError, type KeyTrouble } from '../domain/error.ts'
 import type { Reason } from '../domain/reasons.ts'
 import type { VendorError } from './define.ts'
 import { retryAfter } from './retry-after.ts'
@@ -33,6 +33,8 @@ interface Row {
   readonly retry?: true
   /** Ask the next target. */
   readonly fallback?: true
+  /** What becomes of the key that was used. */
+  readonly key?: KeyTrouble
   /** How long to wait where the vendor does not say, in ms. */
   readonly wait?: number
   /** What the operator or the caller can do. */
@@ -81,6 +83,7 @@ const table: readonly Row[] = [
     status: [400, 402, 403, 429],
     code: /insufficient_quota|credit_balance_exhausted|billing_hard_limit|exceeded_current_quota|quota_exceeded/,
     fallback: true,
+    key: 'quarantined',
     advice: "The account's quota is spent: check its plan and billing.",
   },
   {
@@ -90,6 +93,7 @@ const table: readonly Row[] = [
     code: /RESOURCE_EXHAUSTED/,
     retry: true,
     fallback: true,
+    key: 'cools',
     advice: RATE_ADVICE,
   },
   {
@@ -98,14 +102,16 @@ const table: readonly Row[] = [
     message:
       /credit balance is too low|insufficient (credits|balance|quota)|exceeded your current quota, please check your plan|reached your specified (\w+ )?API usage limits/i,
     fallback: true,
+    key: 'quarantined',
     advice: "The account's quota is spent: check its plan and billing.",
   },
-  { reason: 'UPSTREAM_CREDENTIALS', status: [401], fallback: true, advice: KEY_ADVICE },
+  { reason: 'UPSTREAM_CREDENTIALS', status: [401], fallback: true, key: 'quarantined', advice: KEY_ADVICE },
   {
     reason: 'UPSTREAM_CREDENTIALS',
     status: [400, 403],
     code: /invalid_api_key|API_KEY_INVALID|authentication_error|invalid_authentication/,
     fallback: true,
+    key: 'quarantined',
     advice: KEY_ADVICE,
   },
   {
@@ -113,6 +119,7 @@ const table: readonly Row[] = [
     status: [400],
     message: /(incorrect|invalid|missing) api key|api key (not valid|not found|is invalid|expired)/i,
     fallback: true,
+    key: 'quarantined',
     advice: KEY_ADVICE,
   },
   {
@@ -120,6 +127,7 @@ const table: readonly Row[] = [
     status: [403],
     message: /unregistered callers|api key was reported as leaked/i,
     fallback: true,
+    key: 'quarantined',
     advice: KEY_ADVICE,
   },
   {
@@ -127,20 +135,38 @@ const table: readonly Row[] = [
     status: [400],
     code: /FAILED_PRECONDITION/,
     fallback: true,
+    key: 'quarantined',
     advice: 'The vendor does not serve this account from here: check its billing and region.',
   },
-  { reason: 'UPSTREAM_BILLING', status: [402], fallback: true, advice: "Check the account's billing." },
+  {
+    reason: 'UPSTREAM_BILLING',
+    status: [402],
+    fallback: true,
+    key: 'quarantined',
+    advice: "Check the account's billing.",
+  },
   {
     reason: 'UPSTREAM_FORBIDDEN',
     status: [400],
     message: /organization has been disabled/i,
     fallback: true,
+    key: 'quarantined',
     advice: 'The vendor has disabled the account.',
+  },
+  {
+    // About one model or one region: the key may do for other models.
+    reason: 'UPSTREAM_FORBIDDEN',
+    status: [403],
+    kind: 'openai',
+    fallback: true,
+    key: 'cools',
+    advice: 'The account may not do this: check its permissions and region.',
   },
   {
     reason: 'UPSTREAM_FORBIDDEN',
     status: [403],
     fallback: true,
+    key: 'quarantined',
     advice: 'The account may not do this: check its permissions and region.',
   },
   {
@@ -220,7 +246,7 @@ const table: readonly Row[] = [
     wait: OVERLOAD_WAIT,
     advice: "The local server's queue is full. Try again later.",
   },
-  { reason: 'UPSTREAM_RATE_LIMITED', status: [429], retry: true, fallback: true, advice: RATE_ADVICE },
+  { reason: 'UPSTREAM_RATE_LIMITED', status: [429], retry: true, fallback: true, key: 'cools', advice: RATE_ADVICE },
   {
     reason: 'UPSTREAM_OVERLOADED',
     status: [498, 503, 529],
@@ -278,6 +304,7 @@ export function failedReply(reply: FailedReply): GatewayError {
     model,
     upstream: { status, ...(error?.code && { code: shortCode(error.code) }), ...(requestId && { requestId }) },
     ...(wait !== undefined && { retryAfter: wait }),
+    ...(row.key && { key: row.key }),
     ...(row.reason === 'UPSTREAM_INVALID_REQUEST' && error?.param && { fields: [fieldViolation(error.param)] }),
   }
   return new GatewayError(row.reason, `${provider}/${model} answered ${status}. ${row.advice}`, facts)

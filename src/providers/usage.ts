@@ -1,6 +1,6 @@
 import { costOf } from '../domain/money.ts'
 import type { ModelFacts } from '../domain/ports.ts'
-import type { ChatRequest, Cost, Usage } from '../domain/types.ts'
+import type { Cost, Usage } from '../domain/types.ts'
 
 /** Token counts as a vendor reports them, believed only if they can be counts. */
 export interface ReportedUsage {
@@ -48,23 +48,4 @@ export function costOfUsage(
   const price = describe(model).price ?? (responseModel ? describe(responseModel).price : undefined)
   const bill = price?.bill(usage)
   return bill && costOf(bill, usage.estimated)
-}
-
-const CHARACTERS_PER_TOKEN = 4
-
-/** About how many tokens a prompt has. */
-export function estimatePrompt(request: ChatRequest): number {
-  let characters = 0
-  for (const message of request.messages) {
-    characters += message.content.length
-    for (const part of message.parts) characters += part.content.case === 'text' ? part.content.value.length : 0
-    for (const call of message.toolCalls) characters += call.name.length + call.arguments.length
-  }
-  for (const tool of request.tools) characters += tool.name.length + tool.description.length + tool.parameters.length
-  return estimateOutput(characters)
-}
-
-/** About how many tokens a text of so many characters has. */
-export function estimateOutput(characters: number): number {
-  return Math.ceil(characters / CHARACTERS_PER_TOKEN)
 }

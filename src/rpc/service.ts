@@ -5,13 +5,14 @@ import type { EmbedEvent } from '../domain/events.ts'
 import { createCall } from '../domain/facts.ts'
 import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
-import type { Callers, Provider, StatsSource } from '../domain/ports.ts'
+import type { Callers, Provider, SafetyLockSource, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './views/cache-admin.ts'
 import { createCheckHealth } from './views/check-health.ts'
 import { type Components, withComponents } from './views/components.ts'
+import { listKeys } from './views/list-keys.ts'
 import { type AliasTargets, createListModels } from './views/list-models.ts'
 import { createWatchStats } from './views/watch-stats.ts'
 
@@ -27,6 +28,7 @@ export interface ServiceDeps {
   readonly stats: StatsSource
   /** Undefined when there is no cache. */
   readonly cache: CacheAdmin | undefined
+  readonly locks?: SafetyLockSource
   readonly clock: Clock
   /** What calls can do without. */
   readonly components?: Components
@@ -53,6 +55,7 @@ export function createService(deps: ServiceDeps): Methods {
     watchStats: anyone(createWatchStats(stats, clock)),
     listProviders: admin('ListProviders', async () => listProviders(providers)),
     testProvider: admin('TestProvider', createTestProvider(deps)),
+    listKeys: admin('ListKeys', async (request) => listKeys(providers, request)),
     getCacheStats: admin('GetCacheStats', createGetCacheStats(cache)),
     clearCache: admin('ClearCache', createClearCache(cache)),
     resetStats: admin('ResetStats', createResetStats(stats)),

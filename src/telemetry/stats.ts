@@ -1,12 +1,13 @@
 import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
-import type { LastAttempt, StatsSource } from '../domain/ports.ts'
+import type { LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports.ts'
 import { duration } from '../domain/trail.ts'
-import type { CacheStats, ConfigSummary, StatsResponse, UpstreamStats } from '../domain/types.ts'
+import type { CacheStats, ConfigSummary, SafetyLockStats, StatsResponse, UpstreamStats } from '../domain/types.ts'
 import type { Counter } from './metrics.ts'
 import { other, type Upstream, type Upstreams } from './upstreams.ts'
 
-export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'>
+export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'> &
+  Partial<Pick<ConfigSummary, 'strategies'>>
 
 /** The counters of all calls together. */
 export interface Totals {
@@ -19,6 +20,11 @@ export interface Totals {
 interface Cache {
   snapshot(): CacheStats
   reset(): void
+}
+
+export interface StatsParts {
+  readonly cache?: Cache | undefined
+  readonly locks?: SafetyLockSource | undefined
 }
 
 /** What had been counted when somebody let the statistics begin anew. */
@@ -38,13 +44,15 @@ export class Stats implements StatsSource {
   readonly #config: Summary
   readonly #cache: Cache | undefined
   readonly #clock: Clock
+  readonly #locks: SafetyLockSource | undefined
   /** Wall time in ms. */
   #since: number
   #base: Base | undefined
 
-  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, cache?: Cache) {
+  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, parts: StatsParts = {}) {
     this.#clock = clock
-    this.#cache = cache
+    this.#cache = parts.cache
+    this.#locks = parts.locks
     this.#upstreams = upstreams
     this.#totals = totals
     this.#config = config
@@ -62,11 +70,13 @@ export class Stats implements StatsSource {
       providers: toMessages(providers, all.attempts),
       models: toMessages(models, all.attempts),
       ...(this.#cache && { cache: this.#cache.snapshot() }),
+      safetyLocks: locksToMessages(this.#locks?.states() ?? []),
       config: {
         $typeName: 'llmgateway.v1.ConfigSummary',
         primaryProvider: this.#config.primaryProvider,
         fallbackProviders: [...this.#config.fallbackProviders],
         cacheEnabled: this.#config.cacheEnabled,
+        strategies: { ...this.#config.strategies },
       },
       components: [],
       since: {
@@ -172,6 +182,15 @@ class Sum {
 
 function allMinus(sums: ReadonlyMap<string, Sum>, base: ReadonlyMap<string, Sum>): ReadonlyMap<string, Sum> {
   return new Map(Array.from(sums, ([name, sum]) => [name, sum.minus(base.get(name))]))
+}
+
+function locksToMessages(states: readonly LockState[]): Record<string, SafetyLockStats> {
+  return Object.fromEntries(
+    states.map(({ provider, target, locked, diverted }) => [
+      provider,
+      { $typeName: 'llmgateway.v1.SafetyLockStats', target, locked, diverted: BigInt(diverted) },
+    ]),
+  )
 }
 
 function sumOf(sums: Map<string, Sum>, name: string): Sum {

@@ -4,7 +4,7 @@ import type { Call, Operation } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
-import type { AttemptTelemetry, CallTelemetry, StatsSource, Telemetry } from '../domain/ports.ts'
+import type { AttemptTelemetry, CallTelemetry, SafetyLockSource, StatsSource, Telemetry } from '../domain/ports.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
@@ -15,6 +15,7 @@ import { createHttpMetrics, type RecordHttp } from './http-metrics.ts'
 import { instruments } from './instruments.ts'
 import type { Log } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { observeKeys, observeLocks } from './observe-limits.ts'
 import type { Tracing } from './otel.ts'
 import { endCallSpan, type Finish, type Server, startAttemptSpan, startCallSpan } from './spans.ts'
 import { Stats, type Summary } from './stats.ts'
@@ -31,6 +32,8 @@ export interface TelemetryOptions {
   readonly targets?: readonly string[]
   /** Shown in the statistics. */
   readonly summary: Summary
+  /** Shown in the statistics and in metrics. */
+  readonly locks?: SafetyLockSource
   /** Where spans go. Without it there are none. */
   readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
   /** The share of calls that are traced, 0 to 1, where the caller has not decided. Default 0. */
@@ -57,6 +60,8 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   const cache = options.cache && new CacheCounts(metrics, options.cache.store, options.cache.ttl)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
   if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
+  observeKeys(metrics, providers)
+  if (options.locks) observeLocks(metrics, options.locks)
   const tracer = tracing?.tracer
   const house: House = {
     clock,
@@ -70,7 +75,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   }
   return {
     metrics,
-    stats: new Stats(clock, upstreams, counts, options.summary, cache),
+    stats: new Stats(clock, upstreams, counts, options.summary, { cache, locks: options.locks }),
     recordHttp: createHttpMetrics(metrics),
     cache,
     begin: (call) => new CallRecorder(house, call),

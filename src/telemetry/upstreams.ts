@@ -6,7 +6,7 @@ import type { Counter, Histogram, Metrics } from './metrics.ts'
 /** What telemetry must know of a configured provider. */
 export type ObservedProvider = Pick<
   Provider,
-  'name' | 'genAiName' | 'baseUrl' | 'defaultModel' | 'defaultEmbedModel' | 'catalogue'
+  'name' | 'genAiName' | 'baseUrl' | 'defaultModel' | 'defaultEmbedModel' | 'catalogue' | 'keys'
 >
 
 /** In place of a name that may not become a label. */

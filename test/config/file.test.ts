@@ -103,7 +103,7 @@ describe('a file', () => {
         acme: { base_ulr: x, timeout: { conect: 1s }, organisation: me }
         opera: {}
       models:
-        default: { targets: [acme/x, { target: acme }], strategy: weighted }
+        default: { targets: [acme/x, { target: acme }], strategy: cheapest }
         "gpt-4.1": { targets: [] }
       cache: { enabled: true, strategy: disk, tll: 1h }
       redis: { ulr: x }
@@ -115,7 +115,7 @@ describe('a file', () => {
       'server.htpt: is not a known key. Did you mean "http"?',
       'auth.keys[0].name: is missing',
       'auth.jwt.sercet: is not a known key. Did you mean "secret"?',
-      'models.default.strategy: must be priority; weighted, least_latency and least_cost are not available in this version',
+      'models.default.strategy: must be one of priority, weighted, least_latency, least_cost',
       'models.default.targets[1].target: must be a target such as provider/model',
       'models["gpt-4.1"].targets: must name at least one target',
       'cache.strategy: must be memory; redis and hybrid are not available in this version',

@@ -244,8 +244,8 @@ describe('routes', () => {
       'models.m.targets[0].weight: must be a number above 0',
     ],
     [
-      'models: { m: { targets: [acme/x], strategy: least_cost } }',
-      'models.m.strategy: must be priority; weighted, least_latency and least_cost are not available in this version',
+      'models: { m: { targets: [acme/x], strategy: cheapest } }',
+      'models.m.strategy: must be one of priority, weighted, least_latency, least_cost',
     ],
     [
       'models: { smart: { targets: [acme/x] } }\ntasks: { plan: smrt }',
@@ -273,6 +273,6 @@ describe('routes', () => {
 
   it('a weight without a strategy that weighs is told', () => {
     const { notices } = load({ env, file: file('models: { m: { targets: [{ target: acme/x, weight: 3 }] } }') })
-    expect(notices).toContain('models.m.targets[0].weight has no effect: targets are asked in their order.')
+    expect(notices).toContain('models.m.targets[0].weight has no effect without strategy: weighted.')
   })
 })

@@ -19,6 +19,7 @@ beforeAll(async () => {
     yaml: `
 providers:
   anthropic: { base_url: "${vendor.url}" }
+${REFUSALS.map((_, index) => `  refused-${index}: { kind: anthropic, base_url: "${vendor.url}", keys: ["$\{ANTHROPIC_API_KEY}"] }`).join('\n')}
   broken: { kind: local, base_url: "http://127.0.0.1:1" }
 models:
   careful: { targets: [broken/m, anthropic/claude-sonnet-4-5] }`,
@@ -116,73 +117,73 @@ test('a conversation that another vendor began goes on here', async () => {
   ])
 })
 
+/** A refused key is not used again: each has one of its own. */
+const REFUSALS: readonly (readonly [status: number, type: string, message: string, code: string, reason: string])[] = [
+  [400, 'invalid_request_error', 'messages: bad', 'INVALID_ARGUMENT', 'UPSTREAM_INVALID_REQUEST'],
+  [
+    400,
+    'invalid_request_error',
+    'messages.1.content.0: Invalid `signature` in `thinking` block',
+    'INVALID_ARGUMENT',
+    'UPSTREAM_INVALID_REQUEST',
+  ],
+  [
+    400,
+    'invalid_request_error',
+    'prompt is too long: 210000 tokens > 200000 maximum',
+    'INVALID_ARGUMENT',
+    'CONTEXT_LENGTH_EXCEEDED',
+  ],
+  [
+    400,
+    'invalid_request_error',
+    'input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000',
+    'INVALID_ARGUMENT',
+    'CONTEXT_LENGTH_EXCEEDED',
+  ],
+  [
+    400,
+    'invalid_request_error',
+    'Your credit balance is too low to access the Anthropic API.',
+    'RESOURCE_EXHAUSTED',
+    'UPSTREAM_QUOTA_EXHAUSTED',
+  ],
+  [
+    400,
+    'invalid_request_error',
+    'You have reached your specified workspace API usage limits. You will regain access on 2026-12-01.',
+    'RESOURCE_EXHAUSTED',
+    'UPSTREAM_QUOTA_EXHAUSTED',
+  ],
+  [400, 'invalid_request_error', 'Output blocked by content filtering policy', 'INVALID_ARGUMENT', 'CONTENT_FILTERED'],
+  [400, 'invalid_request_error', 'This organization has been disabled.', 'FAILED_PRECONDITION', 'UPSTREAM_FORBIDDEN'],
+  [401, 'authentication_error', 'invalid x-api-key', 'FAILED_PRECONDITION', 'UPSTREAM_CREDENTIALS'],
+  [402, 'billing_error', 'x', 'FAILED_PRECONDITION', 'UPSTREAM_BILLING'],
+  [403, 'permission_error', 'x', 'FAILED_PRECONDITION', 'UPSTREAM_FORBIDDEN'],
+  [404, 'not_found_error', 'model: x', 'FAILED_PRECONDITION', 'UPSTREAM_MODEL_MISSING'],
+  [413, 'request_too_large', 'x', 'INVALID_ARGUMENT', 'REQUEST_TOO_LARGE'],
+  [
+    429,
+    'rate_limit_error',
+    'This request would exceed your rate limit. Please reduce the prompt length.',
+    'RESOURCE_EXHAUSTED',
+    'UPSTREAM_RATE_LIMITED',
+  ],
+  [500, 'api_error', 'x', 'UNAVAILABLE', 'UPSTREAM_ERROR'],
+  [504, 'timeout_error', 'x', 'UNAVAILABLE', 'UPSTREAM_GATEWAY'],
+  [529, 'overloaded_error', 'Overloaded', 'UNAVAILABLE', 'UPSTREAM_OVERLOADED'],
+]
+
 describe('a refusal', () => {
-  test.each([
-    [400, 'invalid_request_error', 'messages: bad', 'INVALID_ARGUMENT', 'UPSTREAM_INVALID_REQUEST'],
-    [
-      400,
-      'invalid_request_error',
-      'messages.1.content.0: Invalid `signature` in `thinking` block',
-      'INVALID_ARGUMENT',
-      'UPSTREAM_INVALID_REQUEST',
-    ],
-    [
-      400,
-      'invalid_request_error',
-      'prompt is too long: 210000 tokens > 200000 maximum',
-      'INVALID_ARGUMENT',
-      'CONTEXT_LENGTH_EXCEEDED',
-    ],
-    [
-      400,
-      'invalid_request_error',
-      'input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000',
-      'INVALID_ARGUMENT',
-      'CONTEXT_LENGTH_EXCEEDED',
-    ],
-    [
-      400,
-      'invalid_request_error',
-      'Your credit balance is too low to access the Anthropic API.',
-      'RESOURCE_EXHAUSTED',
-      'UPSTREAM_QUOTA_EXHAUSTED',
-    ],
-    [
-      400,
-      'invalid_request_error',
-      'You have reached your specified workspace API usage limits. You will regain access on 2026-12-01.',
-      'RESOURCE_EXHAUSTED',
-      'UPSTREAM_QUOTA_EXHAUSTED',
-    ],
-    [
-      400,
-      'invalid_request_error',
-      'Output blocked by content filtering policy',
-      'INVALID_ARGUMENT',
-      'CONTENT_FILTERED',
-    ],
-    [400, 'invalid_request_error', 'This organization has been disabled.', 'FAILED_PRECONDITION', 'UPSTREAM_FORBIDDEN'],
-    [401, 'authentication_error', 'invalid x-api-key', 'FAILED_PRECONDITION', 'UPSTREAM_CREDENTIALS'],
-    [402, 'billing_error', 'x', 'FAILED_PRECONDITION', 'UPSTREAM_BILLING'],
-    [403, 'permission_error', 'x', 'FAILED_PRECONDITION', 'UPSTREAM_FORBIDDEN'],
-    [404, 'not_found_error', 'model: x', 'FAILED_PRECONDITION', 'UPSTREAM_MODEL_MISSING'],
-    [413, 'request_too_large', 'x', 'INVALID_ARGUMENT', 'REQUEST_TOO_LARGE'],
-    [
-      429,
-      'rate_limit_error',
-      'This request would exceed your rate limit. Please reduce the prompt length.',
-      'RESOURCE_EXHAUSTED',
-      'UPSTREAM_RATE_LIMITED',
-    ],
-    [500, 'api_error', 'x', 'UNAVAILABLE', 'UPSTREAM_ERROR'],
-    [504, 'timeout_error', 'x', 'UNAVAILABLE', 'UPSTREAM_GATEWAY'],
-    [529, 'overloaded_error', 'Overloaded', 'UNAVAILABLE', 'UPSTREAM_OVERLOADED'],
-  ])('%i %s: %s', async (status, type, message, code, reason) => {
-    vendor.answer(json({ type: 'error', error: { type, message } }, status))
-    const { error } = await chat(client, { provider: 'anthropic' })
-    expect(error).toMatchObject({ code, reason })
-    if (message.length > 8) expect(error?.message).not.toContain(message)
-  })
+  test.each(REFUSALS.map((refusal, index) => [...refusal, `refused-${index}`] as const))(
+    '%i %s: %s',
+    async (status, type, message, code, reason, provider) => {
+      vendor.answer(json({ type: 'error', error: { type, message } }, status))
+      const { error } = await chat(client, { provider })
+      expect(error).toMatchObject({ code, reason })
+      if (message.length > 8) expect(error?.message).not.toContain(message)
+    },
+  )
 })
 
 test('its models are listed', async () => {

@@ -51,7 +51,7 @@ function comparable({ statusBytes: _, detail, ...error }: CallError) {
 }
 
 test.each<[string, (door: Door) => Promise<{ readonly error: CallError | undefined }>]>([
-  ['a rate limit', (door) => chat(door, { model: 'house/m' })],
+  ['an overload', (door) => chat(door, { model: 'house/m' })],
   ['a fallback that failed', (door) => chat(door, { model: 'twice' })],
   ['a stream that was refused', (door) => streamChat(door, { model: 'house/m' })],
   ['embeddings that were refused', (door) => embed(door, { model: 'house/m' })],
@@ -59,7 +59,7 @@ test.each<[string, (door: Door) => Promise<{ readonly error: CallError | undefin
   ['a wrong request', (door) => chat(door, { model: 'house/m', temperature: 9, maxTokens: 0 })],
   ['an unknown provider', (door) => door.unary(LlmGateway.method.listModels, { provider: 'unknown' })],
 ])('%s is told alike at both doors', async (_, call) => {
-  upstream.answer(failure(429, { code: 'rate_limit_exceeded' }, { 'retry-after': '7', 'x-request-id': 'req_1' }))
+  upstream.answer(failure(503, { code: 'server_is_overloaded' }, { 'retry-after': '7', 'x-request-id': 'req_1' }))
   const [one, other] = [await call(grpc), await call(http)]
   expect(one.error).toBeDefined()
   if (one.error && other.error) expect(comparable(other.error)).toEqual(comparable(one.error))

@@ -23,16 +23,23 @@ let client: GrpcClient
 beforeAll(async () => {
   for (const _ of NAMES) upstreams.push(await startUpstream())
   const url = (index: number) => upstreams[index]?.url
+  const pairs = BOTH_FAIL.map((_, index) => `pair-${index}`)
   const targets = NAMES.map((name) => `${name}/m`).join(', ')
   gateway = await startGateway({
     yaml: [
       'providers:',
       ...NAMES.map((name, index) => `  ${name}: { kind: openai, base_url: "${url(index)}", keys: ["$\{KEY}"] }`),
       `  no-files: { kind: groq, base_url: "${url(0)}", keys: ["$\{KEY}"] }`,
+      // A refused key is not used again: each pair has keys of its own.
+      ...pairs.flatMap((pair) => [
+        `  ${pair}-one: { kind: openai, base_url: "${url(0)}", keys: ["$\{KEY}"] }`,
+        `  ${pair}-two: { kind: openai, base_url: "${url(1)}", keys: ["$\{KEY}"] }`,
+      ]),
       'models:',
+      ...pairs.map((pair) => `  ${pair}: { targets: [${pair}-one/m, ${pair}-two/m] }`),
       `  six: { targets: [${targets}] }`,
       '  two: { targets: [one/m, two/m] }',
-      '  other-models: { targets: [one/m, two/another, three/m] }',
+      '  other-models: { targets: [one/m, two/another, five/m] }',
       '  windows: { targets: [one/small, two/small, three/unknown, four/large] }',
       '  small-windows: { targets: [one/small, two/small] }',
       '  files: { targets: [no-files/m, two/m] }',
@@ -124,30 +131,35 @@ const limited = (seconds: string) => failure(429, {}, { 'retry-after': seconds }
 const spent = failure(429, { code: 'insufficient_quota' })
 const tooLong = failure(400, { code: 'context_length_exceeded' })
 
+const BOTH_FAIL: readonly (readonly [
+  error: string,
+  first: Reply,
+  second: Reply,
+  code: string,
+  wait: number | undefined,
+])[] = [
+  ['about the request, if one of them says so', failure(503), failure(400), 'INVALID_ARGUMENT', undefined],
+  ['a rate limit with the shorter wait, if both are limited', limited('30'), limited('7'), 'RESOURCE_EXHAUSTED', 7000],
+  ['a rate limit, if the quota of one is spent', spent, limited('30'), 'RESOURCE_EXHAUSTED', 30_000],
+  ['what may pass, if one is limited and one is down', limited('30'), failure(500), 'UNAVAILABLE', 30_000],
+  ['what may pass, if one is to be mended', failure(401), failure(500), 'UNAVAILABLE', undefined],
+  ['what is to be mended, if both are', failure(401), failure(404), 'FAILED_PRECONDITION', undefined],
+  ['what is to be mended, if one is limited', limited('30'), failure(401), 'FAILED_PRECONDITION', undefined],
+  ['without a wait, if the quota of both is spent', spent, spent, 'RESOURCE_EXHAUSTED', undefined],
+  ['without a wait, if the request is wrong', limited('30'), failure(400), 'INVALID_ARGUMENT', undefined],
+]
+
 describe('when both targets fail, the error is', () => {
-  test.each([
-    ['about the request, if one of them says so', failure(503), failure(400), 'INVALID_ARGUMENT', undefined],
-    [
-      'a rate limit with the shorter wait, if both are limited',
-      limited('30'),
-      limited('7'),
-      'RESOURCE_EXHAUSTED',
-      7000,
-    ],
-    ['a rate limit, if the quota of one is spent', spent, limited('30'), 'RESOURCE_EXHAUSTED', 30_000],
-    ['what may pass, if one is limited and one is down', limited('30'), failure(500), 'UNAVAILABLE', 30_000],
-    ['what may pass, if one is to be mended', failure(401), failure(500), 'UNAVAILABLE', undefined],
-    ['what is to be mended, if both are', failure(401), failure(404), 'FAILED_PRECONDITION', undefined],
-    ['what is to be mended, if one is limited', limited('30'), failure(401), 'FAILED_PRECONDITION', undefined],
-    ['without a wait, if the quota of both is spent', spent, spent, 'RESOURCE_EXHAUSTED', undefined],
-    ['without a wait, if the request is wrong', limited('30'), failure(400), 'INVALID_ARGUMENT', undefined],
-  ])('%s', async (_, first, second, code, wait) => {
-    answerWith(first, second)
-    const { error } = await chat(client, { model: 'two' })
-    expect(error?.code).toBe(code)
-    expect(error?.retryAfter).toBe(wait)
-    expect(error?.detail?.attempts).toHaveLength(2)
-  })
+  test.each(BOTH_FAIL.map((row, index) => [...row, `pair-${index}`] as const))(
+    '%s',
+    async (_, first, second, code, wait, model) => {
+      answerWith(first, second)
+      const { error } = await chat(client, { model })
+      expect(error?.code).toBe(code)
+      expect(error?.retryAfter).toBe(wait)
+      expect(error?.detail?.attempts).toHaveLength(2)
+    },
+  )
 })
 
 test("the caller's own mistake is told at once, and costs one request", async () => {
@@ -230,9 +242,9 @@ describe('embeddings', () => {
   })
 
   test('never fall back to another model, whose vectors would not compare', async () => {
-    answerWith(failure(503), vectors, failure(503))
+    answerWith(failure(503), vectors, answers('three'), answers('four'), failure(503))
     const { error } = await embed(client, { model: 'other-models' })
     expect(error?.code).toBe('UNAVAILABLE')
-    expect(asked()).toEqual(['one', 'three'])
+    expect(asked()).toEqual(['one', 'five'])
   })
 })

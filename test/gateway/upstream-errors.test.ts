@@ -20,13 +20,25 @@ beforeAll(async () => {
   const providers = KINDS.map(
     (kind) => `${kind}: { kind: ${kind}, base_url: "${vendor.url}/v1", keys: ["$\{KEY}", "$\{KEY_2}"] }`,
   )
-  const azure = `azure: { kind: azure, base_url: "${vendor.url}", keys: ["$\{KEY}"], api_version: "2024-10-21" }`
-  const aliases = [...KINDS, 'azure'].map((kind) => `${kind}-or-other: { targets: [${kind}/m, other/m] }`)
+  const azure = `azure: { kind: azure, base_url: "${vendor.url}", keys: ["$\{KEY}"] }`
+  // A refused key is not used again: each row has keys of its own, one for each of its calls.
+  const fresh = [
+    ...ROWS.map(([kind], index) => [kind, `row-${index}`]),
+    ...LIMITS.map((_, index) => ['openai', `limit-${index}`]),
+  ]
+  const single = fresh.flatMap(([kind, name]) =>
+    [name, `${name}-streamed`].map(
+      (each) => `${each}: { kind: ${kind}, base_url: "${vendor.url}/v1", keys: ["$\{KEY}"] }`,
+    ),
+  )
+  const aliases = [...KINDS, 'azure', ...fresh.map(([, name]) => `${name}-streamed`)].map(
+    (name) => `${name}-or-other: { targets: [${name}/m, other/m] }`,
+  )
   gateway = await startGateway({
     yaml: [
       'providers:',
       `  other: { kind: local, base_url: "${other.url}" }`,
-      ...[...providers, azure].map((line) => `  ${line}`),
+      ...[...providers, ...single, azure].map((line) => `  ${line}`),
       'models:',
       ...aliases.map((line) => `  ${line}`),
     ].join('\n'),
@@ -181,29 +193,37 @@ const ROWS: readonly (readonly [kind: string, answer: string, row: Row])[] = [
   ['local', '500', { reply: failure(500), ...UNAVAILABLE, reason: 'UPSTREAM_ERROR' }],
 ]
 
-test.each(ROWS)('%s answers %s', async (kind, answer, { reply, code, reason, wait, next }) => {
-  vendor.answer(reply)
-  const status = Number(answer.slice(0, 3))
-  const asked = vendor.hits.length
+test.each(ROWS.map((row, index) => [...row, `row-${index}`] as const))(
+  '%s answers %s',
+  async (_, answer, row, name) => {
+    const { reply, code, reason, wait, next } = row
+    vendor.answer(reply)
+    const status = Number(answer.slice(0, 3))
+    const asked = vendor.hits.length
 
-  const { error } = await chat(client, { model: `${kind}/m` })
-  expect(error).toMatchObject({ code, reason, domain: 'llmgateway.v1' })
-  expect(error?.metadata).toMatchObject({ provider: kind, target: `${kind}/m`, upstream_status: `${status}` })
-  expect(error?.detail?.attempts).toMatchObject([{ provider: kind, status, outcome: AttemptOutcome.FAILED, reason }])
-  expect(error?.retryAfter).toBe(wait)
-  expect(error?.pushback).toBe(reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? '-1' : wait?.toString())
-  expect(vendor.hits.length).toBe(asked + 1)
+    const { error } = await chat(client, { model: `${name}/m` })
+    expect(error).toMatchObject({ code, reason, domain: 'llmgateway.v1' })
+    expect(error?.metadata).toMatchObject({ provider: name, target: `${name}/m`, upstream_status: `${status}` })
+    expect(error?.detail?.attempts).toMatchObject([{ provider: name, status, outcome: AttemptOutcome.FAILED, reason }])
+    expect(error?.retryAfter).toBe(wait)
+    expect(error?.pushback).toBe(reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? '-1' : wait?.toString())
+    expect(vendor.hits.length).toBe(asked + 1)
 
-  const before = other.hits.length
-  const { text, error: streamError } = await streamChat(client, { model: `${kind}-or-other` })
-  expect(other.hits.length - before).toBe(next ? 1 : 0)
-  expect(text).toBe(next ? 'other' : '')
-  expect(streamError?.reason).toBe(next ? undefined : reason)
-})
+    const before = other.hits.length
+    const { text, error: streamError } = await streamChat(client, { model: `${name}-streamed-or-other` })
+    expect(other.hits.length - before).toBe(next ? 1 : 0)
+    expect(text).toBe(next ? 'other' : '')
+    expect(streamError?.reason).toBe(next ? undefined : reason)
+  },
+)
 
 const HOUR = 3_600_000
 
-test.each([
+const LIMITS: readonly (readonly [
+  header: string,
+  headers: Readonly<Record<string, string>>,
+  wait: number | undefined,
+])[] = [
   ['retry-after: 1', { 'retry-after': '1' }, 1000],
   ['retry-after: 0', { 'retry-after': '0' }, 0],
   ['retry-after: 3600', { 'retry-after': '3600' }, HOUR],
@@ -220,12 +240,17 @@ test.each([
     90_000,
   ],
   ['a reset of a limit that is not reached', { 'x-ratelimit-reset-requests': '1m30s' }, undefined],
-])('a rate limit with %s asks to wait as long as that means', async (_, headers, wait) => {
-  vendor.answer(failure(429, {}, headers))
-  const { error } = await chat(client, { model: 'openai/m' })
-  expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'UPSTREAM_RATE_LIMITED' })
-  expect(error?.retryAfter).toBe(wait)
-})
+]
+
+test.each(LIMITS.map((limit, index) => [...limit, `limit-${index}`] as const))(
+  'a rate limit with %s asks to wait as long as that means',
+  async (_, headers, wait, name) => {
+    vendor.answer(failure(429, {}, headers))
+    const { error } = await chat(client, { model: `${name}/m` })
+    expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'UPSTREAM_RATE_LIMITED' })
+    expect(error?.retryAfter).toBe(wait)
+  },
+)
 
 describe('a redirect', () => {
   test('is not followed: its goal is not asked, and learns no key', async () => {
@@ -269,7 +294,7 @@ test('an answer that the filter cut is an answer', async () => {
 test('the keys of a provider take turns, and the route tells which one was used, not what it is', async () => {
   vendor.answer(answers('ok'))
   const before = vendor.hits.length
-  const used = [await chat(client, { model: 'openai/m' }), await chat(client, { model: 'openai/m' })]
+  const used = [await chat(client, { model: 'groq/m' }), await chat(client, { model: 'groq/m' })]
   const sent = vendor.hits.slice(before).map(({ headers }) => headers.authorization)
   expect(sent.sort()).toEqual(['Bearer a-key', 'Bearer another-key'])
   const [first, second] = used.map(({ value }) => value?.route?.keyId)

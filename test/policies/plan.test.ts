@@ -112,6 +112,16 @@ test('a target has its own defaults before those of all', async () => {
   expect(second).toMatchObject({ defaults: { temperature: 0.7, maxTokens: 100 } })
 })
 
+test('targets that share the calls stay together where the caller wants no fallback: one is chosen later', async () => {
+  const targets = [{ target: 'openai/a', weight: 2 }, { target: 'docker/b' }]
+  const directory = { ...DIRECTORY, aliases: [{ name: 'shared', strategy: 'weighted' as const, targets }], tasks: {} }
+  const request = { model: 'shared', fallbackModels: ['azure/c'], disableFallback: true }
+  expect(await addresses(request, directory)).toEqual(['openai/a', 'docker/b'])
+  const [first, second] = await targetsOf(request, directory)
+  expect(first).toMatchObject({ weight: 2, choice: { strategy: 'weighted' } })
+  expect(second?.choice).toBe(first?.choice)
+})
+
 test('vectors come from one model only', async () => {
   const model = 'openai/gpt-4o'
   expect(await addresses({ model, fallbackModels: ['fast', 'azure/gpt-4o'] }, DIRECTORY, true)).toEqual([

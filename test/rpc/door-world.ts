@@ -45,6 +45,7 @@ export function methodsOf(some: Partial<Methods>): Methods {
     getCacheStats: missing,
     clearCache: missing,
     resetStats: missing,
+    listKeys: missing,
     ...some,
   }
 }

@@ -145,7 +145,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
         traceparents.push(question.traceparent)
         return ask(script)
       })
-      return attempted({ ...observed, target, firstEventBy: Number.POSITIVE_INFINITY })
+      return attempted({ ...observed, target, key: undefined, firstEventBy: Number.POSITIVE_INFINITY })
     }
 
     const handler = observe(telemetry)<typeof call, ChatEvent>(async (observed) => {

@@ -2,10 +2,10 @@
 // @generated from file llmgateway/v1/admin.proto (package llmgateway.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Capability } from "./models_pb.js";
-import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { CacheStats } from "./cache_pb.js";
 import type { ChatRequest } from "./chat_pb.js";
 
@@ -310,6 +310,190 @@ export declare type ResetStatsResponse = Message<"llmgateway.v1.ResetStatsRespon
 export declare const ResetStatsResponseSchema: GenMessage<ResetStatsResponse>;
 
 /**
+ * @generated from message llmgateway.v1.ListKeysRequest
+ */
+export declare type ListKeysRequest = Message<"llmgateway.v1.ListKeysRequest"> & {
+  /**
+   * The configured name; all providers when empty.
+   *
+   * @generated from field: string provider = 1;
+   */
+  provider: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.ListKeysRequest.
+ * Use `create(ListKeysRequestSchema)` to create a new message.
+ */
+export declare const ListKeysRequestSchema: GenMessage<ListKeysRequest>;
+
+/**
+ * @generated from message llmgateway.v1.ListKeysResponse
+ */
+export declare type ListKeysResponse = Message<"llmgateway.v1.ListKeysResponse"> & {
+  /**
+   * @generated from field: repeated llmgateway.v1.KeyInfo keys = 1;
+   */
+  keys: KeyInfo[];
+};
+
+/**
+ * Describes the message llmgateway.v1.ListKeysResponse.
+ * Use `create(ListKeysResponseSchema)` to create a new message.
+ */
+export declare const ListKeysResponseSchema: GenMessage<ListKeysResponse>;
+
+/**
+ * One key of a provider, since the start of the process. The key itself is never told.
+ *
+ * @generated from message llmgateway.v1.KeyInfo
+ */
+export declare type KeyInfo = Message<"llmgateway.v1.KeyInfo"> & {
+  /**
+   * @generated from field: string provider = 1;
+   */
+  provider: string;
+
+  /**
+   * As in Route.key_id; empty for a provider that needs no key.
+   *
+   * @generated from field: string key_id = 2;
+   */
+  keyId: string;
+
+  /**
+   * @generated from field: llmgateway.v1.KeyState state = 3;
+   */
+  state: KeyState;
+
+  /**
+   * Why it is quarantined, as in ErrorInfo.reason; empty when it is not.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * When a quarantined key is next tried, by a request that costs nothing.
+   *
+   * @generated from field: google.protobuf.Timestamp next_probe = 5;
+   */
+  nextProbe?: Timestamp | undefined;
+
+  /**
+   * The models that it rests for.
+   *
+   * @generated from field: repeated llmgateway.v1.CoolingModel cooling = 6;
+   */
+  cooling: CoolingModel[];
+
+  /**
+   * Attempts that have begun with it.
+   *
+   * @generated from field: uint64 requests = 7;
+   */
+  requests: bigint;
+
+  /**
+   * Of those, the ones that the provider failed.
+   *
+   * @generated from field: uint64 errors = 8;
+   */
+  errors: bigint;
+
+  /**
+   * Attempts that are under way.
+   *
+   * @generated from field: uint32 active = 9;
+   */
+  active: number;
+
+  /**
+   * When an attempt last began; absent before the first.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used = 10;
+   */
+  lastUsed?: Timestamp | undefined;
+
+  /**
+   * The share of recent attempts that succeeded, 0 to 1. What lies back counts less and less: half after 30 s.
+   *
+   * @generated from field: double success_rate = 11;
+   */
+  successRate: number;
+};
+
+/**
+ * Describes the message llmgateway.v1.KeyInfo.
+ * Use `create(KeyInfoSchema)` to create a new message.
+ */
+export declare const KeyInfoSchema: GenMessage<KeyInfo>;
+
+/**
+ * A model that a key is not used for.
+ *
+ * @generated from message llmgateway.v1.CoolingModel
+ */
+export declare type CoolingModel = Message<"llmgateway.v1.CoolingModel"> & {
+  /**
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 2;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Why, as in ErrorInfo.reason.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.CoolingModel.
+ * Use `create(CoolingModelSchema)` to create a new message.
+ */
+export declare const CoolingModelSchema: GenMessage<CoolingModel>;
+
+/**
+ * @generated from enum llmgateway.v1.KeyState
+ */
+export enum KeyState {
+  /**
+   * @generated from enum value: KEY_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: KEY_STATE_AVAILABLE = 1;
+   */
+  AVAILABLE = 1,
+
+  /**
+   * Rate limited: it rests for the models in `cooling`, and is used for all others.
+   *
+   * @generated from enum value: KEY_STATE_COOLING = 2;
+   */
+  COOLING = 2,
+
+  /**
+   * Refused, or its quota is spent: it is not used until the vendor takes it again.
+   *
+   * @generated from enum value: KEY_STATE_QUARANTINED = 3;
+   */
+  QUARANTINED = 3,
+}
+
+/**
+ * Describes the enum llmgateway.v1.KeyState.
+ */
+export declare const KeyStateSchema: GenEnum<KeyState>;
+
+/**
  * For operators: the credential must carry the admin flag, else PERMISSION_DENIED.
  *
  * @generated from service llmgateway.v1.LlmGatewayAdmin
@@ -365,6 +549,17 @@ export declare const LlmGatewayAdmin: GenService<{
     methodKind: "unary";
     input: typeof ResetStatsRequestSchema;
     output: typeof ResetStatsResponseSchema;
+  },
+  /**
+   * The keys of the providers, in the order of the configuration, with what became of them. NOT_FOUND when there is no
+   * such provider.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ListKeys
+   */
+  listKeys: {
+    methodKind: "unary";
+    input: typeof ListKeysRequestSchema;
+    output: typeof ListKeysResponseSchema;
   },
 }>;
 

@@ -94,6 +94,13 @@ export declare type ProviderHealth = Message<"llmgateway.v1.ProviderHealth"> & {
    * @generated from field: google.protobuf.Duration latency = 5;
    */
   latency?: Duration | undefined;
+
+  /**
+   * Where its calls go while it is rate limited with no key left, as `provider/model`; empty while it takes them itself.
+   *
+   * @generated from field: string locked_to = 10;
+   */
+  lockedTo: string;
 };
 
 /**

@@ -70,7 +70,7 @@ export declare type Alias = Message<"llmgateway.v1.Alias"> & {
   name: string;
 
   /**
-   * `provider/model`, in the order in which they are asked.
+   * `provider/model`, in the order of the configuration. ConfigSummary.strategies says in which they are asked.
    *
    * @generated from field: repeated string targets = 2;
    */

@@ -169,7 +169,7 @@ export declare type Route = Message<"llmgateway.v1.Route"> & {
   cacheId: string;
 
   /**
-   * Whether another target than the first planned one answered.
+   * Whether another target than the first in the order of this call answered.
    *
    * @generated from field: bool fallback_used = 7;
    */

@@ -112,6 +112,13 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
    * @generated from field: repeated llmgateway.v1.ComponentHealth components = 10;
    */
   components: ComponentHealth[];
+
+  /**
+   * The safety locks that are configured, by the provider's name.
+   *
+   * @generated from field: map<string, llmgateway.v1.SafetyLockStats> safety_locks = 20;
+   */
+  safetyLocks: { [key: string]: SafetyLockStats };
 };
 
 /**
@@ -214,6 +221,13 @@ export declare type ConfigSummary = Message<"llmgateway.v1.ConfigSummary"> & {
    * @generated from field: bool cache_enabled = 3;
    */
   cacheEnabled: boolean;
+
+  /**
+   * How the targets of each alias are chosen: priority, weighted, least_latency or least_cost.
+   *
+   * @generated from field: map<string, string> strategies = 10;
+   */
+  strategies: { [key: string]: string };
 };
 
 /**
@@ -221,4 +235,38 @@ export declare type ConfigSummary = Message<"llmgateway.v1.ConfigSummary"> & {
  * Use `create(ConfigSummarySchema)` to create a new message.
  */
 export declare const ConfigSummarySchema: GenMessage<ConfigSummary>;
+
+/**
+ * Where the calls of a provider go while it is rate limited with no key left.
+ *
+ * @generated from message llmgateway.v1.SafetyLockStats
+ */
+export declare type SafetyLockStats = Message<"llmgateway.v1.SafetyLockStats"> & {
+  /**
+   * `provider/model`
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * Whether calls go there now.
+   *
+   * @generated from field: bool locked = 2;
+   */
+  locked: boolean;
+
+  /**
+   * Calls that went there.
+   *
+   * @generated from field: uint64 diverted = 3;
+   */
+  diverted: bigint;
+};
+
+/**
+ * Describes the message llmgateway.v1.SafetyLockStats.
+ * Use `create(SafetyLockStatsSchema)` to create a new message.
+ */
+export declare const SafetyLockStatsSchema: GenMessage<SafetyLockStats>;
 

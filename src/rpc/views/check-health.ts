@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/error.ts'
-import type { LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
+import type { LastAttempt, Provider, SafetyLockSource, StatsSource } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
 import {
   type ComponentHealth,
@@ -26,6 +26,7 @@ const ofTheCache = ['cache', 'redis']
 export interface HealthSources {
   readonly providers: readonly Provider[]
   readonly stats: StatsSource
+  readonly locks?: SafetyLockSource
   readonly clock: Clock
   /** What calls can do without. */
   readonly components?: Components
@@ -37,7 +38,7 @@ export interface HealthSources {
  * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
-  const { providers, stats, clock, components = () => [], isDraining } = sources
+  const { providers, stats, locks, clock, components = () => [], isDraining } = sources
   const probes = new Map<Provider, Remembered<LastAttempt>>()
   for (const provider of providers) {
     probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
@@ -46,7 +47,9 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
   async function healthOf(provider: Provider): Promise<ProviderHealth> {
     const last = stats.lastAttempt(provider.name)
     const isFresh = last !== undefined && clock.now() - last.at <= FRESH
-    return toHealth(provider, isFresh ? last : await probes.get(provider)?.get())
+    const health = toHealth(provider, isFresh ? last : await probes.get(provider)?.get())
+    const lock = locks?.states().find((state) => state.locked && state.provider === provider.name)
+    return lock ? { ...health, lockedTo: lock.target } : health
   }
 
   return async ({ view }, context) => {
@@ -85,6 +88,7 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
     healthy,
     message: healthy ? '' : last?.message || `Its last call failed: ${last?.reason}.`,
     latency: duration(last?.latency ?? 0),
+    lockedTo: '',
   }
 }
 

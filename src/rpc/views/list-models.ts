@@ -17,7 +17,7 @@ const KEEP = { answer: 300_000, failure: 30_000 }
 /** A configured name for one or more targets. */
 export interface AliasTargets {
   readonly name: string
-  /** `provider/model`, in the order in which they are asked. */
+  /** `provider/model`, in the order of the configuration. */
   readonly targets: readonly string[]
 }
 

@@ -71,6 +71,7 @@ test('a call of the last minute tells how its provider is, without a probe', asy
       healthy: true,
       message: '',
       latency: { $typeName: 'google.protobuf.Duration', seconds: 0n, nanos: 250_000_000 },
+      lockedTo: '',
     },
   ])
   expect(provider.asked).toBe(0)

@@ -2,6 +2,7 @@ import type { CallContext } from '../../../src/domain/call.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { Provider, Telemetry } from '../../../src/domain/ports.ts'
 import { createGateway } from '../../../src/gateway.ts'
+import { SafetyLocks } from '../../../src/policies/locks.ts'
 import { Planner } from '../../../src/policies/plan.ts'
 import type { ProviderKind } from '../../../src/providers/define.ts'
 import { simulator } from '../../../src/providers/simulator.ts'
@@ -46,6 +47,9 @@ export function serviceOver(...providers: Provider[]): Methods {
     cache: undefined,
     clock: systemClock,
     limits: noLimits(),
+    random: Math.random,
+    gates: { providers: new Map() },
+    locks: new SafetyLocks({ clock: systemClock, spares: [] }),
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({

@@ -70,6 +70,7 @@ export const noStats: StatsResponse = {
   providers: {},
   models: {},
   components: [],
+  safetyLocks: {},
 }
 
 /** Each snapshot counts one request more. */

@@ -1,0 +1,39 @@
+import { create } from '@bufbuild/protobuf'
+import type { Call, CallContext } from '../../src/domain/call.ts'
+import { Cancellation } from '../../src/domain/cancellation.ts'
+import type { Clock } from '../../src/domain/clock.ts'
+import { EventStream } from '../../src/domain/event-stream.ts'
+import { type Authenticated, createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
+import type { Provider } from '../../src/domain/ports.ts'
+import { Trail } from '../../src/domain/trail.ts'
+import { type ChatEvent, type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
+
+export type RoutedCall = Call<ChatRequest> & Authenticated & Planned & Routed
+
+/** A target of which policies see the name and what is given here. */
+export function targetOf(name: string, provider: Partial<Provider> = {}, more: Partial<Target> = {}): Target {
+  return { provider: { name, ...provider } as Provider, model: 'm', defaults: {}, ...more }
+}
+
+/** A call on its way to the first of these targets, with a minute to go. */
+export function routedCall(clock: Clock, targets: readonly Target[], caller = 'someone'): RoutedCall {
+  const context: CallContext = {
+    requestId: 'id',
+    credential: undefined,
+    deadline: clock.now() + 60_000,
+    cancellation: new Cancellation(),
+    peer: '',
+    trail: new Trail(clock),
+    wire: new Uint8Array(),
+    header: () => undefined,
+  }
+  const call = createCall('stream_chat', create(ChatRequestSchema), context)
+  const [target] = targets
+  if (!target) throw new Error('a call needs a target')
+  return { ...call, caller: { name: caller, admin: false }, targets, target, firstEventBy: Number.POSITIVE_INFINITY }
+}
+
+/** An answer that ends when the test says so. */
+export function openStream(cancellation = new Cancellation()): EventStream<ChatEvent> {
+  return new EventStream<ChatEvent>(cancellation, { pause() {}, resume() {}, cancel() {} })
+}
