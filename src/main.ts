@@ -10,6 +10,7 @@ import { systemClock } from './domain/clock.ts'
 import type { GatewayError } from './domain/error.ts'
 import type { Provider } from './domain/ports.ts'
 import { createGateway } from './gateway.ts'
+import { Circuits } from './policies/circuits.ts'
 import { createProvider } from './providers/create.ts'
 import { createPriceTable, loadPrices } from './providers/prices.ts'
 import { HttpDoor } from './rpc/connect.ts'
@@ -90,12 +91,14 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
+  const circuits = new Circuits(clock)
   const telemetry = createTelemetry({
     clock,
     random: Math.random,
     log,
     providers,
     targets: config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
+    breakers: circuits,
     summary: { primaryProvider, fallbackProviders, cacheEnabled: false },
     tracing,
     sampleRatio,
@@ -111,7 +114,9 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
       priority: config.priority,
       defaults: config.defaults,
     },
+    circuits,
     clock,
+    random: Math.random,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   const health = new HealthService()
@@ -123,6 +128,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     providers,
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
     stats: telemetry.stats,
+    breakers: circuits,
     clock,
     isDraining: () => draining,
   })

@@ -1,4 +1,4 @@
-import type { Defaults } from '../domain/call.ts'
+import type { Defaults, Timeouts } from '../domain/call.ts'
 import type { AuthSettings } from '../domain/identity.ts'
 import type { ProviderSettings } from '../providers/define.ts'
 
@@ -58,6 +58,8 @@ export interface AliasConfig {
   readonly targets: readonly AliasTarget[]
   /** The most time for an attempt at one of them. */
   readonly attemptTimeout?: number
+  /** In place of those of its targets' providers. */
+  readonly timeout?: Partial<Timeouts>
 }
 
 export interface AliasTarget {

@@ -156,6 +156,7 @@ const alias = block({
   strategy: field(strategy).optional(),
   targets: z.array(target).min(1, 'must name at least one target'),
   attempt_timeout: field(duration()).optional(),
+  timeout: timeoutBlock.optional(),
 })
 
 const price = block({

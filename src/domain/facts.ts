@@ -1,4 +1,4 @@
-import type { AnyRequest, Call, CallContext, Caller, Defaults, Operation } from './call.ts'
+import type { AnyRequest, Call, CallContext, Caller, Defaults, Operation, Timeouts } from './call.ts'
 import type { CallTelemetry, Provider } from './ports.ts'
 
 /*
@@ -12,6 +12,8 @@ export interface Target {
   readonly defaults: Defaults
   /** The most time for an attempt at it, in ms. */
   readonly attemptTimeout?: number | undefined
+  /** In place of the provider's own. */
+  readonly timeout?: Partial<Timeouts> | undefined
 }
 
 export interface Observed {

@@ -57,6 +57,8 @@ export class Trail {
   fallbackUsed = false
   /** Whether part of the answer was handed out. */
   committed = false
+  /** How many attempts asked a target once more that had just failed. */
+  retries = 0
   /** What the vendor has reported so far. */
   usage: Usage | undefined
   /** Who calls; empty while that is not known. */

@@ -14,7 +14,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
 ): Handler<Call<R> & Observed & Routed, E> {
   return (call) => {
     const { context, target, firstEventBy, request, operation } = call
-    const { provider, model, defaults } = target
+    const { provider, model, defaults, timeout } = target
     const attempt = context.trail.begin(provider.name, model)
     const telemetry = call.telemetry.attempt(attempt)
     const question: Ask<R> = {
@@ -24,6 +24,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
       context,
       stream: operation === 'stream_chat',
       firstEventBy,
+      timeout,
       attempt,
       traceparent: telemetry.traceparent,
     }

@@ -1,4 +1,4 @@
-import type { AnyRequest, Call, Defaults, Operation } from '../domain/call.ts'
+import type { AnyRequest, Call, Defaults, Operation, Timeouts } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import { didYouMean } from '../domain/closest.ts'
 import { GatewayError } from '../domain/error.ts'
@@ -24,6 +24,7 @@ export interface Alias {
   readonly targets: readonly { readonly target: string; readonly defaults?: Defaults | undefined }[]
   /** In ms. */
   readonly attemptTimeout?: number | undefined
+  readonly timeout?: Partial<Timeouts> | undefined
 }
 
 /** The alias that serves calls which name nothing. */
@@ -135,11 +136,11 @@ class Planner {
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #targetsOf({ targets, attemptTimeout }: Alias): readonly Target[] {
+  #targetsOf({ targets, attemptTimeout, timeout }: Alias): readonly Target[] {
     return targets.map(({ target: address, defaults }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#addresses())
-      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout }
+      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout, timeout }
     })
   }
 

@@ -67,6 +67,7 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
     const { body, headers } = await fetchJson(connection, connection.request('POST', encoded, attempt, traceparent), {
       model,
       timeout: ask.firstEventBy - connection.clock.now(),
+      timeouts: ask.timeout,
       cancellation,
       attempt,
     })

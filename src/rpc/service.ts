@@ -5,7 +5,7 @@ import type { EmbedEvent } from '../domain/events.ts'
 import { createCall } from '../domain/facts.ts'
 import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
-import type { Callers, Provider, StatsSource } from '../domain/ports.ts'
+import type { Breakers, Callers, Provider, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
@@ -23,6 +23,7 @@ export interface ServiceDeps {
   readonly providers: readonly Provider[]
   readonly aliases: readonly AliasTargets[]
   readonly stats: StatsSource
+  readonly breakers: Breakers
   readonly clock: Clock
   /** Whether the gateway is shutting down. */
   readonly isDraining: () => boolean

@@ -1,8 +1,8 @@
 import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
-import type { LastAttempt, StatsSource } from '../domain/ports.ts'
+import type { Breakers, LastAttempt, StatsSource } from '../domain/ports.ts'
 import { duration } from '../domain/trail.ts'
-import type { ConfigSummary, StatsResponse, UpstreamStats } from '../domain/types.ts'
+import { BreakerState, type ConfigSummary, type StatsResponse, type UpstreamStats } from '../domain/types.ts'
 import type { Counter } from './metrics.ts'
 import { other, type Upstream, type Upstreams } from './upstreams.ts'
 
@@ -20,13 +20,15 @@ export class Stats implements StatsSource {
   readonly #upstreams: Upstreams
   readonly #totals: Totals
   readonly #config: Summary
+  readonly #breakers: Breakers
   /** Wall time in ms. */
   readonly #since: number
 
-  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary) {
+  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, breakers: Breakers) {
     this.#upstreams = upstreams
     this.#totals = totals
     this.#config = config
+    this.#breakers = breakers
     this.#since = clock.wall()
   }
 
@@ -34,11 +36,14 @@ export class Stats implements StatsSource {
     const providers = new Map<string, Sum>()
     const models = new Map<string, Sum>()
     const all = new Sum()
-    for (const name of this.#upstreams.providers) providers.set(name, new Sum())
+    for (const name of this.#upstreams.providers) providers.set(name, new Sum(this.#breakers.stateOf(name)))
     for (const upstream of this.#upstreams.all()) {
       all.add(upstream)
-      sumOf(providers, upstream.provider).add(upstream)
-      sumOf(models, upstream.model === other ? other : `${upstream.provider}/${upstream.model}`).add(upstream)
+      const { provider, model } = upstream
+      sumOf(providers, provider).add(upstream)
+      sumOf(models, model === other ? other : `${provider}/${model}`, this.#breakers.stateOf(provider, model)).add(
+        upstream,
+      )
     }
     const { requests, errors, fallbacks } = this.#totals
     return {
@@ -69,6 +74,7 @@ export class Stats implements StatsSource {
 }
 
 class Sum {
+  readonly #breaker: BreakerState
   attempts = 0
   #errors = 0
   #succeeded = 0
@@ -78,6 +84,10 @@ class Sum {
   #inputTokens = 0
   #outputTokens = 0
   #cost = 0
+
+  constructor(breaker = BreakerState.CLOSED) {
+    this.#breaker = breaker
+  }
 
   add(upstream: Upstream): void {
     this.attempts += upstream.attempts
@@ -103,14 +113,15 @@ class Sum {
       inputTokens: BigInt(this.#inputTokens),
       outputTokens: BigInt(this.#outputTokens),
       costUsd: dollars(this.#cost),
+      breaker: this.#breaker,
     }
   }
 }
 
-function sumOf(sums: Map<string, Sum>, name: string): Sum {
+function sumOf(sums: Map<string, Sum>, name: string, breaker?: BreakerState): Sum {
   let sum = sums.get(name)
   if (!sum) {
-    sum = new Sum()
+    sum = new Sum(breaker)
     sums.set(name, sum)
   }
   return sum

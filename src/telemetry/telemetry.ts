@@ -3,10 +3,11 @@ import type { Call, Operation } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
-import type { AttemptTelemetry, CallTelemetry, StatsSource, Telemetry } from '../domain/ports.ts'
+import type { AttemptTelemetry, Breakers, CallTelemetry, StatsSource, Telemetry } from '../domain/ports.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
+import { watchBreakers } from './breakers.ts'
 import { CallCounts } from './call-counts.ts'
 import { callLine, levelOf, outcomeNames } from './call-line.ts'
 import { createHttpMetrics, type RecordHttp } from './http-metrics.ts'
@@ -27,6 +28,7 @@ export interface TelemetryOptions {
   readonly providers: readonly ObservedProvider[]
   /** The configured targets, as `provider/model`. */
   readonly targets?: readonly string[]
+  readonly breakers: Breakers
   /** Shown in the statistics. */
   readonly summary: Summary
   /** Where spans go. Without it there are none. */
@@ -44,12 +46,13 @@ export interface GatewayTelemetry extends Telemetry {
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
-  const { clock, random, log, providers, tracing, sampleRatio = 0 } = options
+  const { clock, random, log, providers, breakers, tracing, sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
   const upstreams = new Upstreams(metrics, providers, options.targets ?? [])
   const counts = new CallCounts(metrics)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
   if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
+  watchBreakers({ breakers, metrics, upstreams, log, targets: options.targets ?? [] })
   const tracer = tracing?.tracer
   const house: House = {
     clock,
@@ -63,7 +66,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   }
   return {
     metrics,
-    stats: new Stats(clock, upstreams, counts, options.summary),
+    stats: new Stats(clock, upstreams, counts, options.summary, breakers),
     recordHttp: createHttpMetrics(metrics),
     begin: (call) => new CallRecorder(house, call),
   }
@@ -140,6 +143,7 @@ class CallRecorder implements CallTelemetry, AttemptParent {
     const timeToFirstToken = firstEventAt === undefined ? undefined : firstEventAt - trail.arrivedAt
     const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited) / 1000
     this.#house.counts.end(this.operation, overhead, trail.fallbackUsed, error)
+    if (trail.retries > 0) this.#house.counts.retries.value += trail.retries
     this.#countUpstream(latency / 1000, error)
     if (this.#span) this.#endSpan(this.#span, error)
     this.#log(latency, timeToFirstToken, error)

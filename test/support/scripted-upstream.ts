@@ -30,6 +30,7 @@ export class ScriptedUpstream implements Upstream {
 
   send(request: HttpRequest, handler: HttpReplyHandler): HttpExchange {
     this.open++
+    handler.sent(true)
     return new Playing(this.#clock, this.#script(request), handler, this)
   }
 

@@ -9,7 +9,7 @@ import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
  * Describes the file llmgateway/v1/health.proto.
  */
 export const file_llmgateway_v1_health = /*@__PURE__*/
-  fileDesc("ChpsbG1nYXRld2F5L3YxL2hlYWx0aC5wcm90bxINbGxtZ2F0ZXdheS52MSIPCg1IZWFsdGhSZXF1ZXN0InUKDkhlYWx0aFJlc3BvbnNlEisKBnN0YXR1cxgBIAEoDjIbLmxsbWdhdGV3YXkudjEuSGVhbHRoU3RhdHVzEjAKCXByb3ZpZGVycxgCIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJIZWFsdGhKBAgDEAQigAEKDlByb3ZpZGVySGVhbHRoEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIPCgdoZWFsdGh5GAMgASgIEg8KB21lc3NhZ2UYBCABKAkSKgoHbGF0ZW5jeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkoECAYQByqBAQoMSGVhbHRoU3RhdHVzEh0KGUhFQUxUSF9TVEFUVVNfVU5TUEVDSUZJRUQQABIZChVIRUFMVEhfU1RBVFVTX0hFQUxUSFkQARIaChZIRUFMVEhfU1RBVFVTX0RFR1JBREVEEAISGwoXSEVBTFRIX1NUQVRVU19VTkhFQUxUSFkQA0JBChFjb20ubGxtZ2F0ZXdheS52MVABWhpsbG1nYXRld2F5L3YxO2xsbWdhdGV3YXl2MaoCDUxsbUdhdGV3YXkuVjFiBnByb3RvMw", [file_google_protobuf_duration]);
+  fileDesc("ChpsbG1nYXRld2F5L3YxL2hlYWx0aC5wcm90bxINbGxtZ2F0ZXdheS52MSIPCg1IZWFsdGhSZXF1ZXN0InUKDkhlYWx0aFJlc3BvbnNlEisKBnN0YXR1cxgBIAEoDjIbLmxsbWdhdGV3YXkudjEuSGVhbHRoU3RhdHVzEjAKCXByb3ZpZGVycxgCIAMoCzIdLmxsbWdhdGV3YXkudjEuUHJvdmlkZXJIZWFsdGhKBAgDEAQiqAEKDlByb3ZpZGVySGVhbHRoEgwKBG5hbWUYASABKAkSDAoEa2luZBgCIAEoCRIPCgdoZWFsdGh5GAMgASgIEg8KB21lc3NhZ2UYBCABKAkSKgoHbGF0ZW5jeRgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIsCgdicmVha2VyGAYgASgOMhsubGxtZ2F0ZXdheS52MS5CcmVha2VyU3RhdGUqgQEKDEhlYWx0aFN0YXR1cxIdChlIRUFMVEhfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVSEVBTFRIX1NUQVRVU19IRUFMVEhZEAESGgoWSEVBTFRIX1NUQVRVU19ERUdSQURFRBACEhsKF0hFQUxUSF9TVEFUVVNfVU5IRUFMVEhZEAMqfAoMQnJlYWtlclN0YXRlEh0KGUJSRUFLRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRCUkVBS0VSX1NUQVRFX0NMT1NFRBABEhsKF0JSRUFLRVJfU1RBVEVfSEFMRl9PUEVOEAISFgoSQlJFQUtFUl9TVEFURV9PUEVOEANCQQoRY29tLmxsbWdhdGV3YXkudjFQAVoabGxtZ2F0ZXdheS92MTtsbG1nYXRld2F5djGqAg1MbG1HYXRld2F5LlYxYgZwcm90bzM", [file_google_protobuf_duration]);
 
 /**
  * Describes the message llmgateway.v1.HealthRequest.
@@ -43,4 +43,18 @@ export const HealthStatusSchema = /*@__PURE__*/
  */
 export const HealthStatus = /*@__PURE__*/
   tsEnum(HealthStatusSchema);
+
+/**
+ * Describes the enum llmgateway.v1.BreakerState.
+ */
+export const BreakerStateSchema = /*@__PURE__*/
+  enumDesc(file_llmgateway_v1_health, 1);
+
+/**
+ * Whether calls reach a target. A target that keeps failing is left out until a probe succeeds.
+ *
+ * @generated from enum llmgateway.v1.BreakerState
+ */
+export const BreakerState = /*@__PURE__*/
+  tsEnum(BreakerStateSchema);
 

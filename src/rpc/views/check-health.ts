@@ -1,8 +1,14 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import type { LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
+import type { Breakers, LastAttempt, Provider, StatsSource } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
-import { type HealthRequest, type HealthResponse, HealthStatus, type ProviderHealth } from '../../domain/types.ts'
+import {
+  type BreakerState,
+  type HealthRequest,
+  type HealthResponse,
+  HealthStatus,
+  type ProviderHealth,
+} from '../../domain/types.ts'
 import type { UnaryMethod } from '../methods.ts'
 import { orCancelled } from './or-cancelled.ts'
 import { Remembered } from './remembered.ts'
@@ -15,6 +21,7 @@ const FRESH = 60_000
 export interface HealthSources {
   readonly providers: readonly Provider[]
   readonly stats: StatsSource
+  readonly breakers: Breakers
   readonly clock: Clock
   readonly isDraining: () => boolean
 }
@@ -24,7 +31,7 @@ export interface HealthSources {
  * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
-  const { providers, stats, clock, isDraining } = sources
+  const { providers, stats, breakers, clock, isDraining } = sources
   const probes = new Map<Provider, Remembered<LastAttempt>>()
   for (const provider of providers) {
     probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
@@ -33,7 +40,8 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
   async function healthOf(provider: Provider): Promise<ProviderHealth> {
     const last = stats.lastAttempt(provider.name)
     const isFresh = last !== undefined && clock.now() - last.at <= FRESH
-    return toHealth(provider, isFresh ? last : await probes.get(provider)?.get())
+    const known = isFresh ? last : await probes.get(provider)?.get()
+    return toHealth(provider, known, breakers.stateOf(provider.name))
   }
 
   return async (_request, context) => {
@@ -61,7 +69,7 @@ async function probe(provider: Provider, clock: Clock): Promise<LastAttempt> {
   return { ok: !failure, at, latency: at - startedAt, reason: failure?.reason ?? '', message: failure?.message ?? '' }
 }
 
-function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHealth {
+function toHealth(provider: Provider, last: LastAttempt | undefined, breaker: BreakerState): ProviderHealth {
   const healthy = last?.ok ?? false
   return {
     $typeName: 'llmgateway.v1.ProviderHealth',
@@ -70,6 +78,7 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
     healthy,
     message: healthy ? '' : last?.message || `Its last call failed: ${last?.reason}.`,
     latency: duration(last?.latency ?? 0),
+    breaker,
   }
 }
 

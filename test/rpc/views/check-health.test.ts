@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
-import type { LastAttempt, Provider } from '../../../src/domain/ports.ts'
-import { HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
+import type { Breakers, LastAttempt, Provider } from '../../../src/domain/ports.ts'
+import { BreakerState, HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
 import { createCheckHealth } from '../../../src/rpc/views/check-health.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { contextFor, providerNamed, statsWith } from './view-world.ts'
@@ -12,10 +12,14 @@ interface World {
   readonly providers: readonly Provider[]
   readonly attempts?: Readonly<Record<string, LastAttempt>>
   readonly draining?: boolean
+  readonly breakers?: Breakers
 }
 
-function healthOf({ clock = new FakeClock(), providers, attempts = {}, draining = false }: World) {
-  const check = createCheckHealth({ providers, stats: statsWith(attempts), clock, isDraining: () => draining })
+const closed: Breakers = { stateOf: () => BreakerState.CLOSED, onChange() {} }
+
+function healthOf({ clock = new FakeClock(), providers, attempts = {}, draining = false, breakers = closed }: World) {
+  const stats = statsWith(attempts)
+  const check = createCheckHealth({ providers, stats, breakers, clock, isDraining: () => draining })
   return () => check(create(HealthRequestSchema), contextFor(clock))
 }
 

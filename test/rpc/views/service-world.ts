@@ -2,6 +2,7 @@ import type { CallContext } from '../../../src/domain/call.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { Provider, Telemetry } from '../../../src/domain/ports.ts'
 import { createGateway } from '../../../src/gateway.ts'
+import { Circuits } from '../../../src/policies/circuits.ts'
 import type { ProviderKind } from '../../../src/providers/define.ts'
 import { simulator } from '../../../src/providers/simulator.ts'
 import type { Methods } from '../../../src/rpc/methods.ts'
@@ -37,11 +38,14 @@ export function simulated(name: string, facts: Partial<Provider> = {}): Provider
 
 /** The real service over the real chain, in front of simulators. */
 export function serviceOver(...providers: Provider[]): Methods {
+  const circuits = new Circuits(systemClock)
   const gateway = createGateway({
     telemetry: silent,
     callers,
     directory: { providers, aliases: [], tasks: {}, priority: [], defaults: {} },
+    circuits,
     clock: systemClock,
+    random: Math.random,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({
@@ -50,6 +54,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     providers,
     aliases: [],
     stats: statsWith(),
+    breakers: circuits,
     clock: systemClock,
     isDraining: () => false,
   })
