@@ -15,6 +15,8 @@ export function startOver<E extends AnyEvent>(
   cancellation: Cancellation,
   answerAnew: AnswerAnew<E>,
 ): EventStream<E> {
+  // The first stream has been told so already.
+  cancellation.throwIfCancelled()
   const joined = new JoinedSource(first, answerAnew)
   const events = new EventStream<E>(cancellation, joined)
   joined.feed(events)
