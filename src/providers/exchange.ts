@@ -202,9 +202,9 @@ export class Exchange implements Source, HttpReplyHandler {
     const { timeouts, firstEventBy, streamed } = this.#options
     const total = this.#startedAt + timeouts.total
     if (this.#phase === 'draining') return this.#drainUntil
-    if (!this.#sent) return Math.min(total, firstEventBy, this.#startedAt + timeouts.connect)
     if (!this.#committed) {
-      return Math.min(total, firstEventBy, streamed ? this.#startedAt + timeouts.firstToken : total)
+      const connected = this.#sent ? total : this.#startedAt + timeouts.connect
+      return Math.min(total, firstEventBy, connected, streamed ? this.#startedAt + timeouts.firstToken : total)
     }
     if (this.#paused || !streamed) return total
     return Math.min(total, this.#lastChunkAt + timeouts.idle)
@@ -216,8 +216,8 @@ export class Exchange implements Source, HttpReplyHandler {
   }
 
   #expiry(): GatewayError {
-    const { clock, timeouts, firstEventBy } = this.#options
-    if (!this.#sent && clock.now() < firstEventBy - 1) {
+    const { clock, timeouts } = this.#options
+    if (!this.#sent && clock.now() >= this.#startedAt + timeouts.connect - 1) {
       const cause = Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })
       return networkError(this.#options, cause, false)
     }
@@ -228,7 +228,7 @@ export class Exchange implements Source, HttpReplyHandler {
     return this.#error('UPSTREAM_IDLE_TIMEOUT', `sent nothing for ${timeouts.idle / 1000} s`)
   }
 
-  /** Once part of the answer is in the caller's hands nobody falls back, whatever the error allows. */
+  /** Once part of the answer is in the caller's hands, only who allowed it is answered anew by another target. */
   #error(reason: Reason, what: string, facts: ErrorFacts = {}): GatewayError {
     const { provider, model } = this.#options
     return new GatewayError(reason, `${provider}/${model} ${what}.`, { ...facts, provider, model, fallback: true })

@@ -60,6 +60,7 @@ test('a call of the last minute tells how its provider is, without a probe', asy
       kind: 'kind-of-test',
       healthy: true,
       message: '',
+      breaker: BreakerState.CLOSED,
       latency: { $typeName: 'google.protobuf.Duration', seconds: 0n, nanos: 250_000_000 },
     },
   ])
