@@ -109,7 +109,7 @@ describe('of six targets of which five fail', () => {
     const { error } = await chat(client, fresh())
     expect(error?.code).toBe('UNAVAILABLE')
     for (const [index, reason] of [...REASONS, 'UPSTREAM_ERROR'].entries()) {
-      expect(error?.message).toMatch(`${NAMES[index]}/m\\d+: ${reason}`)
+      expect(error?.message).toMatch(new RegExp(`${NAMES[index]}/m\\d+: ${reason}`))
     }
     expect(error?.detail?.attempts.map(({ provider }) => provider)).toEqual(['one', 'one', 'two', ...NAMES.slice(1)])
     expect(error?.metadata).toMatchObject({ attempts: '8', committed: 'false' })
