@@ -3,7 +3,7 @@ import type { Policy } from '../domain/chain.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { Routed, Target } from '../domain/facts.ts'
-import { AttemptOutcome } from '../domain/types.ts'
+import { AttemptOutcome, BreakerState } from '../domain/types.ts'
 import type { Refusal } from './circuit.ts'
 import type { Circuits } from './circuits.ts'
 
@@ -28,9 +28,19 @@ export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Routed>
     } catch (thrown) {
       const error = GatewayError.from(thrown)
       circuit.failed(pass, error)
-      throw error
+      throw circuit.state === BreakerState.OPEN ? withoutRetry(error) : error
     }
   }
+}
+
+/** Another attempt would be refused, and only after a wait. */
+function withoutRetry(error: GatewayError): GatewayError {
+  if (!error.retry) return error
+  return new GatewayError(error.reason, error.message, {
+    ...error.facts,
+    retry: false,
+    cause: error.facts.cause ?? error,
+  })
 }
 
 function refused({ provider, model }: Target, { missing }: Refusal, retryAfter: number): GatewayError {

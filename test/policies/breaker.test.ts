@@ -108,6 +108,15 @@ describe('it opens', () => {
     expect(world.state).toBe(BreakerState.CLOSED)
   })
 
+  test('not by failures that are long past, once there are calls again', async () => {
+    const world = new World()
+    await world.calls(19, DOWN)
+    await world.clock.advance(31_000)
+    await world.calls(20, 'ok')
+    await world.calls(1, DOWN)
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
   test('not by a burst of good calls that hides what comes after it for longer than the window', async () => {
     const world = new World()
     await world.calls(1_000, 'ok')
@@ -177,6 +186,19 @@ describe('while it is open', () => {
     ])
   })
 
+  test('the failure that opened it asks for no other attempt: that would be refused', async () => {
+    const world = new World()
+    const passing = new GatewayError('UPSTREAM_OVERLOADED', 'no', { retry: true, fallback: true, retryAfter: 1_000 })
+    await world.calls(18, passing)
+    expect(await world.call()).toMatchObject({ retry: true })
+    expect(await world.call()).toMatchObject({
+      reason: 'UPSTREAM_OVERLOADED',
+      retry: false,
+      facts: { retryAfter: 1_000 },
+    })
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
   test('an answer to a call from before does not close it', async () => {
     const world = new World()
     world.latency = 100
@@ -202,6 +224,35 @@ describe('after the cool-down', () => {
     expect(await probe).toBe('ok')
     expect(world.state).toBe(BreakerState.CLOSED)
     expect(world.hits).toBe(21)
+  })
+
+  test('a call from before that fails only now does not speak for the probe', async () => {
+    const world = new World()
+    world.answer = DOWN
+    world.latency = 5_500
+    const early = world.call()
+    world.latency = 0
+    await world.calls(20, DOWN)
+    await world.clock.advance(5_000)
+    world.answer = 'ok'
+    world.latency = 1_000
+    const probe = world.call()
+    await world.clock.advance(500)
+    expect(await early).toMatchObject({ reason: 'UPSTREAM_ERROR' })
+    expect(world.state).toBe(BreakerState.HALF_OPEN)
+    await world.clock.advance(500)
+    expect(await probe).toBe('ok')
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('what was before it closed counts no more', async () => {
+    const world = await opened()
+    await world.clock.advance(5_000)
+    await world.calls(1, 'ok')
+    await world.calls(19, DOWN)
+    expect(world.state).toBe(BreakerState.CLOSED)
+    await world.calls(1, DOWN)
+    expect(world.state).toBe(BreakerState.OPEN)
   })
 
   test('of probes that fail the cool-down grows, up to a minute', async () => {
@@ -296,10 +347,11 @@ test('every change is told once', async () => {
 
 test('models that callers make up are forgotten, and those that are out of service are not', async () => {
   const world = await opened()
+  const early = targetNamed('house', 'made-up-0')
+  const circuit = world.circuits.of(early)
   for (let index = 0; index < 2_500; index++) {
     await world.call({ ...routedChat(world.clock), target: targetNamed('house', `made-up-${index}`) })
   }
   expect(world.state).toBe(BreakerState.OPEN)
-  const kept = world.circuits.of(targetNamed('house', 'made-up-2499'))
-  expect(world.circuits.of(targetNamed('house', 'made-up-2499'))).toBe(kept)
+  expect(world.circuits.of(early)).not.toBe(circuit)
 })

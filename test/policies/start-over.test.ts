@@ -106,6 +106,17 @@ describe('a reader that is full', () => {
   })
 })
 
+test('who gives up the whole stream while a target answers lets go of that', () => {
+  const cancellation = new Cancellation()
+  const { asked, stream } = target(cancellation, 'one')
+  const events = startOver(stream, cancellation, () => Promise.reject(new Error('is not asked')))
+  const told = read(events)
+  events.cancel(new GatewayError('RESPONSE_TOO_LARGE', 'too large'))
+  expect(asked).toContain('cancel')
+  expect(told).toEqual(['start', 'RESPONSE_TOO_LARGE'])
+  expect(cancellation.listening).toBe(0)
+})
+
 test('who gives up the whole stream while nobody answers is told once, and the next answer is given up', async () => {
   const cancellation = new Cancellation()
   const [one, two] = [target(cancellation, 'one'), target(cancellation, 'two')]
