@@ -1,4 +1,4 @@
-import type { Defaults, Timeouts } from '../domain/call.ts'
+import type { Defaults, OnUnknown, Timeouts } from '../domain/call.ts'
 import type { AuthSettings } from '../domain/identity.ts'
 import type { ProviderSettings } from '../providers/define.ts'
 
@@ -60,6 +60,8 @@ export interface AliasConfig {
   readonly attemptTimeout?: number
   /** In place of those of its targets' providers. */
   readonly timeout?: Partial<Timeouts>
+  /** Default: `next`. */
+  readonly onUnknown?: OnUnknown
 }
 
 export interface AliasTarget {

@@ -157,6 +157,7 @@ const alias = block({
   targets: z.array(target).min(1, 'must name at least one target'),
   attempt_timeout: field(duration()).optional(),
   timeout: timeoutBlock.optional(),
+  on_unknown: field(oneOf(['next', 'fail'] as const)).optional(),
 })
 
 const price = block({

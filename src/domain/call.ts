@@ -56,3 +56,6 @@ export interface Timeouts {
   /** Of a whole upstream call, in ms. */
   readonly total: number
 }
+
+/** What is done where nobody knows whether a target has processed the request: the next one is asked, or the call fails. */
+export type OnUnknown = 'next' | 'fail'

@@ -1,4 +1,4 @@
-import type { AnyRequest, Call, CallContext, Caller, Defaults, Operation, Timeouts } from './call.ts'
+import type { AnyRequest, Call, CallContext, Caller, Defaults, OnUnknown, Operation, Timeouts } from './call.ts'
 import type { CallTelemetry, Provider } from './ports.ts'
 
 /*
@@ -12,6 +12,8 @@ export interface Target {
   readonly defaults: Defaults
   /** The most time for an attempt at it, in ms. */
   readonly attemptTimeout?: number | undefined
+  /** Whether another target is asked where this one may have processed the request, or not. Default: `next`. */
+  readonly onUnknown?: OnUnknown | undefined
   /** In place of the provider's own. */
   readonly timeout?: Partial<Timeouts> | undefined
 }

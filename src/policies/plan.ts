@@ -1,4 +1,4 @@
-import type { AnyRequest, Call, Defaults, Operation, Timeouts } from '../domain/call.ts'
+import type { AnyRequest, Call, Defaults, OnUnknown, Operation, Timeouts } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import { didYouMean } from '../domain/closest.ts'
 import { GatewayError } from '../domain/error.ts'
@@ -25,6 +25,7 @@ export interface Alias {
   /** In ms. */
   readonly attemptTimeout?: number | undefined
   readonly timeout?: Partial<Timeouts> | undefined
+  readonly onUnknown?: OnUnknown | undefined
 }
 
 /** The alias that serves calls which name nothing. */
@@ -136,11 +137,11 @@ class Planner {
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #targetsOf({ targets, attemptTimeout, timeout }: Alias): readonly Target[] {
+  #targetsOf({ targets, attemptTimeout, timeout, onUnknown }: Alias): readonly Target[] {
     return targets.map(({ target: address, defaults }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#addresses())
-      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout, timeout }
+      return { ...target, defaults: { ...target.defaults, ...defaults }, attemptTimeout, timeout, onUnknown }
     })
   }
 

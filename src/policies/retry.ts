@@ -4,6 +4,7 @@ import type { Policy } from '../domain/chain.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { Routed } from '../domain/facts.ts'
+import { LEAST_TIME } from './least-time.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
 /** How often one call may ask a target once more. */
@@ -13,8 +14,6 @@ const LEAST_WAIT = 250
 const MOST_WAIT = 2_000
 /** Those that were told to wait equally long are spread over this time, in ms. */
 const SPREAD = 250
-/** With less time left than this, in ms, no attempt is begun. */
-const LEAST_TIME = 200
 
 export interface RetryTools {
   readonly clock: Clock

@@ -6,15 +6,15 @@ import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Planned, Routed, Target } from '../domain/facts.ts'
 import type { Handler } from '../domain/follow.ts'
+import type { Reason } from '../domain/reasons.ts'
 import type { Trail } from '../domain/trail.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 import { allFailed, type Failure } from './all-failed.ts'
+import { LEAST_TIME } from './least-time.ts'
 import { startOver } from './start-over.ts'
 
 /** The least share of the deadline that an attempt of several gets for its first event, in ms. */
 const LEAST_SHARE = 10_000
-/** With less time left than this, in ms, no further attempt is begun. */
-const LEAST_TIME = 200
 
 /** Asks the targets in their order, until one has begun to answer; where the caller allows it, until one has answered. */
 export function route(clock: Clock): Policy<Call & Planned, Routed> {
@@ -61,7 +61,7 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
       } catch (thrown) {
         const error = GatewayError.from(thrown)
         this.#failures.push({ target, error })
-        if (!error.fallback) break
+        if (!mayGoOn(error, target)) break
       }
     }
     context.cancellation.throwIfCancelled()
@@ -73,6 +73,13 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
     this.#failures.push({ target: this.#call.targets[this.#index - 1] as Target, error }) // it was asked
     return this.firstToAnswer()
   }
+}
+
+/** What the vendor may be working on all the same: the answer of another target would be the second one. */
+const UNKNOWN: ReadonlySet<Reason> = new Set<Reason>(['UPSTREAM_TIMEOUT', 'UPSTREAM_GATEWAY', 'UPSTREAM_RESET'])
+
+function mayGoOn({ fallback, retry, reason }: GatewayError, { onUnknown }: Target): boolean {
+  return fallback && (onUnknown !== 'fail' || retry || !UNKNOWN.has(reason))
 }
 
 function passOver({ provider, model }: Target, trail: Trail): void {

@@ -59,6 +59,7 @@ beforeAll(async () => {
         hasty:
           targets: [first/hasty, second/hasty]
           timeout: { first_token: 300ms, idle: 300ms, total: 1s }
+        careful: { targets: [first/careful, second/careful], on_unknown: fail }
       prices:
         first/priced: { input: 1, output: 1 }
         second/priced: { input: 100, output: 100 }
@@ -355,6 +356,20 @@ test('an attempt that has no time to answer is not begun', async () => {
   )
   expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'UPSTREAM_CREDENTIALS' })
   expect(second.hits(model)).toHaveLength(0)
+})
+
+describe('where nobody may be asked twice what one target may have processed', () => {
+  test.each<readonly [fault: string, reply: Reply, text: string]>([
+    ['a proxy that failed ends the call', failure(504), ''],
+    ['a broken connection ends the call', beginThen([': ping\n\n'], ({ socket }) => socket.resetAndDestroy()), ''],
+    ['a refusal does not', failure(401), 'second'],
+  ])('%s', async (_, reply, text) => {
+    first.answer('careful', reply)
+    const before = second.hits('careful').length
+    const told = await streamChat(client, { model: 'careful' })
+    expect(told.text).toBe(text)
+    expect(second.hits('careful').length - before).toBe(text === '' ? 0 : 1)
+  })
 })
 
 describe("an alias's own limits", () => {
