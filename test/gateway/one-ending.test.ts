@@ -83,7 +83,6 @@ const PIECES = {
     frame({ candidates: [{ content: { role: 'model', parts: [{ text: 'one ' }] } }] }),
     frame({ candidates: [{ content: { role: 'model', parts: [{ text: 'two ' }] } }] }),
     GEMINI_STOP,
-    frame({ usageMetadata: { promptTokenCount: 1 } }),
     frame({ error: { code: 503, status: 'UNAVAILABLE', message: 'no' } }),
     frame('{"candidates":['),
     frame({ promptFeedback: { blockReason: 'SAFETY' } }),
@@ -98,7 +97,8 @@ const PIECES = {
   ],
 } as const
 /** Without one of these no answer is complete. */
-const COMPLETE = /"finish_reason":"stop"|\[DONE\]|message_stop|"finishReason"|blockReason|"done":true/
+const COMPLETE =
+  /"finish_reason":"stop"|\[DONE\]|"stop_reason":"end_turn"|message_stop|"finishReason"|blockReason|"done":true/
 
 const piece = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom(delta('one '), delta('two '), delta('')) },

@@ -4,7 +4,7 @@
  * nothing. Takes minutes; exits 1 when a promise does not hold.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
+import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { cancellation } from './cancellation.ts'
 import { deadlines } from './deadlines.ts'
@@ -31,7 +31,8 @@ process.exitCode = figures.every(({ holds }) => holds) ? 0 : 1
 
 function write(measured: readonly Figures[]): void {
   const rows = measured.map((figure) => `| ${figure.promise} | ${figure.measured} | ${figure.holds ? 'yes' : 'no'} |`)
-  const place = `Node ${process.versions.node}, ${cpus().length} cores, gateway, upstreams and callers on one machine.`
+  const [load] = loadavg().map((average) => average.toFixed(1))
+  const place = `Node ${process.versions.node}, ${cpus().length} cores, gateway, upstreams and callers on one machine, load average ${load}.`
   const table = `${place}\n\n| promise | measured | holds |\n|---|---|---|\n${rows.join('\n')}\n\n`
   const page = readFileSync(PAGE, 'utf8')
   if (!TABLE.test(page)) throw new Error('docs/resilience.md has no place for the figures')
