@@ -2,25 +2,9 @@ import type { GatewayError } from '../domain/error.ts'
 import type { Watcher } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import { BreakerState } from '../domain/types.ts'
+import type { CircuitRules } from './circuit-rules.ts'
 import { isOutage } from './is-outage.ts'
 import { SlidingCounts } from './sliding-counts.ts'
-
-/** What opens a circuit, and for how long. Durations in ms. */
-export interface CircuitRules {
-  /** Of which calls are counted. */
-  readonly window: number
-  /** With fewer calls than these in the window nothing is decided. */
-  readonly leastCalls: number
-  /** Opens when at least this share of the calls failed or was slow. */
-  readonly ratio: number
-  /** A streamed call that takes longer to its first event is slow. */
-  readonly slow: number
-  /** How long calls are refused at first; doubled each time a probe fails. */
-  readonly coolDown: number
-  readonly longestCoolDown: number
-  /** How long calls for a model that the vendor does not have are refused. */
-  readonly missing: number
-}
 
 /** A call may not reach its target: until when, on the monotonic clock, and whether the vendor lacks the model. */
 export interface Refusal {

@@ -2,17 +2,8 @@ import type { Clock } from '../domain/clock.ts'
 import type { Target } from '../domain/facts.ts'
 import type { BreakerChange, Breakers } from '../domain/ports.ts'
 import { BreakerState } from '../domain/types.ts'
-import { Circuit, type CircuitRules } from './circuit.ts'
-
-const RULES: CircuitRules = {
-  window: 30_000,
-  leastCalls: 20,
-  ratio: 0.5,
-  slow: 60_000,
-  coolDown: 5_000,
-  longestCoolDown: 60_000,
-  missing: 60_000,
-}
+import { Circuit } from './circuit.ts'
+import { type CircuitRules, usualRules } from './circuit-rules.ts'
 
 /** Callers make up names of models: of one provider no more than these are remembered. */
 const MOST_MODELS = 1_000
@@ -27,7 +18,7 @@ export class Circuits implements Breakers {
 
   constructor(clock: Clock, rules: Partial<CircuitRules> = {}) {
     this.#clock = clock
-    this.#rules = { ...RULES, ...rules }
+    this.#rules = { ...usualRules, ...rules }
   }
 
   /** The same circuit for the same target. */
