@@ -10,11 +10,13 @@ import { admitToProcess, admitToProvider, type Gates } from './policies/admit.ts
 import { authenticate } from './policies/authenticate.ts'
 import { authorize } from './policies/authorize.ts'
 import { balance } from './policies/balance.ts'
+import { breaker } from './policies/breaker.ts'
 import type { CacheParts } from './policies/cache/use.ts'
 import { cacheChats } from './policies/cache-chats.ts'
 import { cacheVectors } from './policies/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
 import { check } from './policies/check.ts'
+import type { Circuits } from './policies/circuits.ts'
 import { Latencies } from './policies/latencies.ts'
 import { type CallLimits, limit } from './policies/limit.ts'
 import { limitProvider } from './policies/limit-provider.ts'
@@ -23,6 +25,8 @@ import type { SafetyLocks } from './policies/locks.ts'
 import { measure } from './policies/measure.ts'
 import { observe } from './policies/observe.ts'
 import { keepModel, type Planner, plan } from './policies/plan.ts'
+import { retry } from './policies/retry.ts'
+import { RetryBudget } from './policies/retry-budget.ts'
 import { route } from './policies/route.ts'
 import { safetyLock } from './policies/safety-lock.ts'
 import { useKeys } from './policies/use-keys.ts'
@@ -34,11 +38,12 @@ export interface GatewayParts {
   /** Undefined when there is no cache. */
   readonly cache: CacheParts | undefined
   readonly clock: Clock
-  readonly limits: CallLimits & LimitParts & { readonly providers: ReadonlyMap<string, Limits> }
   /** From 0 up to 1. */
   readonly random: () => number
+  readonly limits: CallLimits & LimitParts & { readonly providers: ReadonlyMap<string, Limits> }
   /** How many upstream calls there may be at once. */
   readonly gates: Gates
+  readonly circuits: Circuits
   readonly locks: SafetyLocks
   /** Throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
@@ -51,8 +56,9 @@ export interface Gateway {
 
 /** The road of a call: each line one policy, in the order in which a call meets them. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { telemetry, callers, planner, cache, clock, random, limits, gates, locks, validate } = parts
+  const { telemetry, callers, planner, cache, clock, random, limits, gates, circuits, locks, validate } = parts
   const latencies = new Latencies(clock)
+  const retries = { clock, random, budget: new RetryBudget() }
 
   const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
     .use(observe(telemetry))
@@ -65,10 +71,12 @@ export function createGateway(parts: GatewayParts): Gateway {
     .use(balance({ random, latencies }))
     .use(route(clock))
     .use(safetyLock(locks))
+    .use(retry(retries))
     .use(measure(latencies, clock))
     .use(limitProvider(limits, limits.providers))
     .use(admitToProvider(gates, clock))
     .use(admitToProcess(gates, clock))
+    .use(breaker(circuits, clock))
     .use(useKeys(clock))
     .to(callProvider((provider, question) => provider.chat(question)))
 
@@ -84,10 +92,12 @@ export function createGateway(parts: GatewayParts): Gateway {
     .use(balance({ random, latencies }))
     .use(route(clock))
     .use(safetyLock(locks))
+    .use(retry(retries))
     .use(measure(latencies, clock))
     .use(limitProvider(limits, limits.providers))
     .use(admitToProvider(gates, clock))
     .use(admitToProcess(gates, clock))
+    .use(breaker(circuits, clock))
     .use(useKeys(clock))
     .to(callProvider((provider, question) => provider.embed(question)))
 

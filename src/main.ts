@@ -15,6 +15,7 @@ import { providerNamed } from './domain/provider-named.ts'
 import { createGateway } from './gateway.ts'
 import type { Gates } from './policies/admit.ts'
 import { chatAddress } from './policies/cache-chats.ts'
+import { Circuits } from './policies/circuits.ts'
 import { Gate } from './policies/gate.ts'
 import { SafetyLocks } from './policies/locks.ts'
 import { Planner } from './policies/plan.ts'
@@ -109,6 +110,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
   const store = config.cache && createCache(config.cache)
+  const circuits = new Circuits(clock)
   const telemetry = createTelemetry({
     clock,
     random: Math.random,
@@ -118,6 +120,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
       ...config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
       ...Object.values(config.safetyLocks),
     ],
+    breakers: circuits,
     locks,
     summary: {
       primaryProvider,
@@ -150,6 +153,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     planner,
     cache,
     clock,
+    random: Math.random,
     limits: {
       ...config.limits,
       limiter,
@@ -157,8 +161,8 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
       aliases: new Map(Object.entries(config.limits.aliases)),
       providers: new Map(Object.entries(config.limits.providers)),
     },
-    random: Math.random,
     gates,
+    circuits,
     locks,
     validate: { chat: validateChat, embed: validateEmbed },
   })
@@ -179,6 +183,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     audit: (method, { requestId, trail, peer }, reason) =>
       log.info('admin call', { method, request_id: requestId, caller: trail.caller, peer, reason }),
     locks,
+    breakers: circuits,
     clock,
     components: () => [
       ...(cache ? [{ name: 'cache', healthy: true, message: '' }] : []),

@@ -15,15 +15,19 @@ import type { Limiter, Provider, Telemetry } from '../src/domain/ports.ts'
 import { AttemptOutcome, type ChatEvent, type ChatRequest, ChatRequestSchema, Role } from '../src/domain/types.ts'
 import { admitToProcess, admitToProvider } from '../src/policies/admit.ts'
 import { authenticate } from '../src/policies/authenticate.ts'
+import { breaker } from '../src/policies/breaker.ts'
 import { cacheChats } from '../src/policies/cache-chats.ts'
 import { callProvider } from '../src/policies/call-provider.ts'
 import { check } from '../src/policies/check.ts'
+import { Circuits } from '../src/policies/circuits.ts'
 import { Gate } from '../src/policies/gate.ts'
 import { limit } from '../src/policies/limit.ts'
 import { limitProvider } from '../src/policies/limit-provider.ts'
 import type { LimitParts } from '../src/policies/limited.ts'
 import { observe } from '../src/policies/observe.ts'
 import { Planner, plan } from '../src/policies/plan.ts'
+import { retry } from '../src/policies/retry.ts'
+import { RetryBudget } from '../src/policies/retry-budget.ts'
 import { route } from '../src/policies/route.ts'
 import { useKeys } from '../src/policies/use-keys.ts'
 import { Connection } from '../src/providers/connection.ts'
@@ -37,7 +41,7 @@ import { type Script, ScriptedUpstream, type Step } from './support/scripted-ups
 
 /*
  * Whatever callers and upstreams do, at rest nothing is left: every watcher and every caller was told one ending, and
- * no timer, listener, attempt, upstream call, place, reservation or permit is still open, and no key is in use.
+ * no timer, listener, attempt, retry, upstream call, place, reservation or permit is still open, and no key is in use.
  */
 
 const WORDS = 'one two three four five six seven eight nine ten eleven twelve'.split(/(?<= )/)
@@ -89,6 +93,8 @@ interface Upstream {
   /** `refused`: the call goes no further. `failed`: it may, if nothing was said. */
   readonly outcome: 'ok' | 'failed' | 'refused' | 'stalled'
   readonly longestPause: number
+  /** From the request to the end, in ms. */
+  readonly duration: number
 }
 
 const speaking: fc.Arbitrary<Upstream> = fc
@@ -115,6 +121,7 @@ const speaking: fc.Arbitrary<Upstream> = fc
       words,
       outcome: ending.startsWith('done') ? 'ok' : ending === 'stall' ? 'stalled' : 'failed',
       longestPause: Math.max(0, ...steps.slice(1).map((step) => step.wait)),
+      duration: steps.reduce((sum, step) => sum + step.wait, 0),
     }
   })
 
@@ -132,6 +139,7 @@ const answering: fc.Arbitrary<Upstream> = fc
     words: status === 200 ? ['one '] : [],
     outcome: status === 200 ? 'ok' : status === 400 ? 'refused' : 'failed',
     longestPause: 0,
+    duration: wait,
   }))
 
 // What callers do.
@@ -148,6 +156,7 @@ const caller = fc.record({
   stallsAfter: fc.option(fc.integer({ min: 0, max: 4 }), { freq: 2 }),
   stallsFor: fc.constantFrom<number | undefined>(1, 50, 70_000, undefined),
   known: fc.constantFrom(true, true, true, true, true, false),
+  allowReset: fc.boolean(),
 })
 type CallerPlan = typeof caller extends fc.Arbitrary<infer T> ? T : never
 
@@ -167,7 +176,6 @@ const limited = fc.record({
   /** Whether whoever counts is elsewhere, and takes so many turns of the microtask queue. */
   turns: fc.nat(3),
 })
-type Limited = typeof limited extends fc.Arbitrary<infer T> ? T : never
 
 const world = fc.record({
   limited,
@@ -181,13 +189,15 @@ const world = fc.record({
     freq: 2,
   }),
   queue: fc.integer({ min: 0, max: 3 }),
+  random: fc.constantFrom(0, 0.5, 0.999),
+  /** How many calls it takes to open a circuit: with few it happens all the time, with many never. */
+  leastCalls: fc.constantFrom(1, 3, 1_000, 1_000),
 })
-type Bounds = { readonly most: { readonly atOne: number; readonly atAll: number } | undefined; readonly queue: number }
 
 test('whatever callers and upstreams do, every ending is told once and nothing is left open', async () => {
   await fc.assert(
-    fc.asyncProperty(world, async ({ upstreams, callers, limited, cached, ...bounds }) => {
-      await new World(upstreams, limited, cached, bounds).live(callers)
+    fc.asyncProperty(world, async ({ callers, ...facts }) => {
+      await new World(facts).live(callers)
     }),
     { numRuns: 1_500 },
   )
@@ -201,6 +211,8 @@ interface Ear {
   error: GatewayError | undefined
 }
 
+type WorldFacts = Omit<typeof world extends fc.Arbitrary<infer T> ? T : never, 'callers'>
+
 class World {
   readonly #clock = new FakeClock()
   readonly #ears: Ear[] = []
@@ -211,10 +223,14 @@ class World {
   readonly #chat: Handler<Call<ChatRequest>, ChatEvent>
   readonly #limiter: MemoryLimiter
   readonly #cached: boolean
+  readonly #budget = new RetryBudget()
+  /** Whether it can be told beforehand which targets are asked. */
+  readonly #isForeseen: boolean
   #active = 0
 
-  constructor(upstreams: readonly Upstream[], limited: Limited, cached: boolean, { most, queue }: Bounds) {
+  constructor({ upstreams, limited, cached, most, queue, random, leastCalls }: WorldFacts) {
     const clock = this.#clock
+    this.#isForeseen = leastCalls === 1_000
     this.#cached = cached
     const rules = { enabled: true, ttl: 60_000, fallbackTtl: 1_000, maxTemperature: undefined }
     const store = new MemoryCache({ clock, maxEntries: 10, maxBytes: 1 << 20 })
@@ -261,12 +277,17 @@ class World {
       .use(cacheChats(cache))
       .use(this.#listen('cache'))
       .use(route(clock))
-      .use(limitProvider(parts, ofProviders))
       .use(this.#listen('route'))
+      .use(retry({ clock, random: () => random, budget: this.#budget }))
+      .use(this.#listen('retry'))
+      .use(limitProvider(parts, ofProviders))
+      .use(this.#listen('limitProvider'))
       .use(admitToProvider(gates, clock))
       .use(this.#listen('admitToProvider'))
       .use(admitToProcess(gates, clock))
       .use(this.#listen('admitToProcess'))
+      .use(breaker(new Circuits(clock, { leastCalls }), clock))
+      .use(this.#listen('breaker'))
       .use(useKeys(clock))
       .use(this.#listen('useKeys'))
       .to(callProvider((provider, question) => provider.chat(question)))
@@ -276,12 +297,13 @@ class World {
     const lives = plans.map((plan) => this.#call(plan, plans.length === 1, this.#gates.length > 0))
     // The longest road: four targets that each stall, a reader that stalls, and the gateway's own longest duration.
     await this.#clock.advance(1_500_000)
-    for (const life of lives) life.verify(this.#plans)
+    for (const life of lives) life.verify(this.#isForeseen ? this.#plans : undefined)
     for (const ear of this.#ears) {
       expect(ear, 'an ear hears one ending, and nothing after').toMatchObject({ ends: 1, heardAfter: false })
       if (!ear.error) expect(ear.finished, 'an ending without error comes after finish').toBe(true)
     }
     expect(this.#active, 'active calls and attempts').toBe(0)
+    expect(this.#budget, 'calls and retries under way').toEqual({ calls: 0, retries: 0 })
     expect(this.#clock.waiting, 'timers').toBe(0)
     expect(this.#limiter.active, 'places and reservations').toBe(0)
     for (const upstream of this.#upstreams) expect(upstream.open, 'open upstream calls').toBe(0)
@@ -308,6 +330,7 @@ class World {
       model: `p${first}/m`,
       fallbackModels: others.map((target) => `p${target}/m`),
       messages: [{ role: Role.USER, content: 'count' }],
+      allowReset: plan.allowReset,
     })
     const context = new DoorContext(
       clock,
@@ -448,7 +471,12 @@ class Client {
           expect(this.#full, 'an event for a reader that is full').toBe(false)
           expect(this.#endings, 'an event after the ending').toBe(0)
           expect(this.#finished, 'an event after finish').toBe(false)
+          expect(event.case === 'start', 'a start comes first, and once').toBe(taken === 0)
           if (event.case === 'text') this.#text += event.value.text
+          if (event.case === 'reset') {
+            expect(this.#plan.allowReset, 'reset only for who allowed it').toBe(true)
+            this.#text = ''
+          }
           if (event.case === 'finish') {
             this.#finished = true
             this.known = event.value.route?.cached ?? false
@@ -507,7 +535,8 @@ class Client {
     return this.#finished && !this.#error && !this.known
   }
 
-  verify(upstreams: readonly Upstream[]): void {
+  /** Without `upstreams` only what holds whatever they do. */
+  verify(upstreams: readonly Upstream[] | undefined): void {
     const { leaves, timeout, known, stallsAfter, stallsFor, streamed } = this.#plan
     const reason = this.#error?.reason
     if (this.#complaint) throw this.#complaint
@@ -524,21 +553,23 @@ class Client {
     const isLimited = reason === 'RATE_LIMITED' || attempts.some((attempt) => attempt.reason === 'RATE_LIMITED')
     if (!known) expect(this.#left || reason === 'UNAUTHENTICATED').toBe(true)
     else if (isLimited) expect(WORDS.join('').startsWith(this.#text), 'text without gap').toBe(true)
-    else if (patient && !this.#bounded)
+    else if (patient && upstreams && !this.#bounded)
       this.#verifyOutcome(this.#plan.targets.map((target) => upstreams[target] as Upstream)) // 0 to 3
     else expect(WORDS.join('').startsWith(this.#text), 'text without gap').toBe(true)
   }
 
   /** Who neither leaves nor hurries nor stalls for ever is told what the upstreams said, to the word. */
   #verifyOutcome(targets: readonly Upstream[]): void {
+    const { allowReset } = this.#plan
     const last = targets.find(
-      (target) => target.words.length > 0 || target.outcome === 'ok' || target.outcome === 'refused',
+      ({ words, outcome }) => outcome === 'ok' || outcome === 'refused' || (words.length > 0 && !allowReset),
     )
     const decisive = last ?? targets.at(-1)
     const asked = new Set(this.#context.trail.attempts.map(({ provider }) => provider)).size
     // A vendor that is asked without streaming may be silent as long as the call may take.
     const slow = ({ outcome, longestPause }: Upstream) => outcome === 'stalled' || longestPause > 60_000
     if ((!this.#plan.streamed || this.#mayShare) && targets.slice(0, asked).some(slow)) return
+    if (allowReset && !isInTime(targets)) return
     expect(this.#error?.code, `${this.#error?.message}`).not.toBe('DEADLINE_EXCEEDED')
     if (!decisive) return
     if (this.known) {
@@ -548,11 +579,18 @@ class Client {
     expect(asked, 'targets asked').toBe(targets.indexOf(decisive) + 1)
     if (this.#plan.streamed && decisive.longestPause > 60_000) return // may be given up, or may have been paused
     expect(this.#error === undefined, `${this.#error?.message}`).toBe(decisive.outcome === 'ok')
-    if (this.#plan.streamed || !this.#error) expect(this.#text).toBe(decisive.words.join(''))
+    this.#verifyText(decisive, targets.slice(0, asked))
     if (!this.#error && this.#endsByItself(decisive)) {
       const answered = this.#upstreams[this.#plan.targets[asked - 1] ?? 0]
       expect(answered?.aborted ?? 0, 'connections that could have been used again').toBe(0)
     }
+  }
+
+  /** Of an answer that failed a stream's reader keeps what the last target said that said anything. */
+  #verifyText(decisive: Upstream, asked: readonly Upstream[]): void {
+    const { allowReset, streamed } = this.#plan
+    const said = allowReset && this.#error ? asked.findLast(({ words }) => words.length > 0) : decisive
+    if (streamed || !this.#error) expect(this.#text).toBe((said?.words ?? []).join(''))
   }
 
   #endsByItself({ script }: Upstream): boolean {
@@ -570,6 +608,15 @@ function slowed(limiter: Limiter, turns: number): Limiter {
       return limiter.reserve(...call)
     },
   }
+}
+
+/** Whether every target may be asked to its end: none pauses for too long, nor do all together take too long. */
+function isInTime(targets: readonly Upstream[]): boolean {
+  const all = targets.reduce(
+    (sum, { duration, outcome }) => sum + 2 * duration + (outcome === 'stalled' ? 120_000 : 0),
+    0,
+  )
+  return all < 550_000 && targets.every(({ longestPause }) => longestPause <= 60_000)
 }
 
 function requireWire(settings: ReturnType<typeof plainSettings>) {

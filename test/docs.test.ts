@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
-import { reasons } from '../src/domain/reasons.ts'
+import { codes, reasons } from '../src/domain/reasons.ts'
+import { instruments } from '../src/telemetry/instruments.ts'
 import { startGateway } from './support/gateway.ts'
 
 const ROOT = new URL('../', import.meta.url)
@@ -15,6 +16,7 @@ const PAGES = [
   'docs/configuration.md',
   'docs/errors.md',
   'docs/limits.md',
+  'docs/resilience.md',
   'docs/routing.md',
 ]
 
@@ -60,6 +62,20 @@ it('the TypeScript example prints what the README says', async () => {
   } finally {
     await gateway.close()
   }
+})
+
+it('docs/resilience.md speaks of reasons, codes and metrics that there are', () => {
+  const page = read('docs/resilience.md')
+  const [known, metrics] = [new Set(Object.keys(reasons)), Object.values(instruments).map(({ name }) => name)]
+  const spoken = [...page.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map(([, reason = '']) => reason)
+  expect(spoken.filter((reason) => !known.has(reason))).toEqual([])
+  expect(spoken.length).toBeGreaterThan(5)
+  const statuses = [...page.matchAll(/(?<![`A-Z_])([A-Z]+_[A-Z]+|UNAVAILABLE)(?![`A-Z_])/g)].map(
+    ([, code = '']) => code,
+  )
+  expect(statuses.filter((code) => !(code in codes))).toEqual([])
+  const named = [...page.matchAll(/`(llm_gateway_\w+)`/g)].map(([, name = '']) => name)
+  expect(named.filter((name) => !metrics.some((metric) => metric === name))).toEqual([])
 })
 
 it('docs/errors.md names every reason once, with its status and origin, and says what to do', () => {

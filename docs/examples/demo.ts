@@ -117,7 +117,7 @@ async function failure(gateway: Gateway): Promise<void> {
   assert.equal(retry?.retryDelay?.seconds, 1n)
   assert.deepEqual(
     detail?.attempts.map(({ status }) => status),
-    [503, 429],
+    [503, 503, 429, 429],
   )
   show('status', `${Code[error.code]}: ${error.rawMessage}`)
   show('reason', `${info.reason}, by the ${info.metadata['origin']}`)

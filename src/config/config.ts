@@ -1,5 +1,5 @@
 import type { CacheRules } from '../domain/cache.ts'
-import type { Defaults } from '../domain/call.ts'
+import type { Defaults, OnUnknown, Timeouts } from '../domain/call.ts'
 import type { Strategy } from '../domain/facts.ts'
 import type { AuthSettings } from '../domain/identity.ts'
 import type { Limits } from '../domain/limits.ts'
@@ -81,6 +81,10 @@ export interface AliasConfig {
   readonly targets: readonly AliasTarget[]
   /** The most time for an attempt at one of them. */
   readonly attemptTimeout?: number
+  /** In place of those of its targets' providers. */
+  readonly timeout?: Partial<Timeouts>
+  /** Default: `next`. */
+  readonly onUnknown?: OnUnknown
 }
 
 export interface AliasTarget {

@@ -1,4 +1,5 @@
-import type { ProviderKind, ProviderSettings, Timeouts } from '../providers/define.ts'
+import type { Timeouts } from '../domain/call.ts'
+import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { goesBy, kindNamed, namesOf } from '../providers/index.ts'
 import { baseUrlFault, normalBaseUrl } from './base-url.ts'
 import { concurrencyOf } from './concurrency.ts'
@@ -8,6 +9,7 @@ import { report } from './issues.ts'
 import { ownLimits } from './limits.ts'
 import { missing, optionsOf } from './provider-options.ts'
 import { modelId, unique } from './readers.ts'
+import { timeoutsOf } from './routes.ts'
 import { type OldProviderEntry, type ProviderEntry, providerBlock } from './schema.ts'
 import type { Variables } from './variables.ts'
 
@@ -160,12 +162,7 @@ function settingsOf(
     ...(model !== undefined && { defaultModel: model }),
     ...(embedModel !== undefined && { defaultEmbedModel: embedModel }),
     headers,
-    timeout: {
-      connect: entry.timeout?.connect ?? defaultTimeouts.connect,
-      firstToken: entry.timeout?.first_token ?? defaultTimeouts.firstToken,
-      idle: entry.timeout?.idle ?? defaultTimeouts.idle,
-      total: entry.timeout?.total ?? defaultTimeouts.total,
-    },
+    timeout: { ...defaultTimeouts, ...(entry.timeout && timeoutsOf(entry.timeout)) },
     streamUnary: entry.stream_unary ?? false,
     ...(entry.limits && { limits: ownLimits(entry.limits) }),
     ...concurrencyOf(entry, path, findings),

@@ -1,4 +1,4 @@
-import type { Defaults } from '../domain/call.ts'
+import type { Defaults, Timeouts } from '../domain/call.ts'
 import type { ProviderSettings } from '../providers/define.ts'
 import { otherNames } from '../providers/index.ts'
 import type { AliasConfig, PriceConfig } from './config.ts'
@@ -9,6 +9,7 @@ import type { FileSettings } from './schema.ts'
 
 type Named<T> = Readonly<Record<string, T>>
 type AliasEntry = NonNullable<FileSettings['models']>[string]
+type TimeoutsEntry = NonNullable<AliasEntry['timeout']>
 type DefaultsEntry = NonNullable<FileSettings['defaults']>
 
 /** The aliases. Each target must name a configured provider. */
@@ -30,8 +31,20 @@ export function aliasesOf(
         defaults: defaultsOf(defaults),
       })),
       ...(entry.attempt_timeout !== undefined && { attemptTimeout: entry.attempt_timeout }),
+      ...(entry.timeout && { timeout: timeoutsOf(entry.timeout) }),
+      ...(entry.on_unknown !== undefined && { onUnknown: entry.on_unknown }),
     }
   })
+}
+
+/** Those that are set. */
+export function timeoutsOf({ connect, first_token, idle, total }: TimeoutsEntry): Partial<Timeouts> {
+  return {
+    ...(connect !== undefined && { connect }),
+    ...(first_token !== undefined && { firstToken: first_token }),
+    ...(idle !== undefined && { idle }),
+    ...(total !== undefined && { total }),
+  }
 }
 
 function checkTargets(

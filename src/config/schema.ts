@@ -209,6 +209,8 @@ const alias = block({
   attempt_timeout: field(duration()).optional(),
   cache: cacheRules.optional(),
   limits: limits.optional(),
+  timeout: timeoutBlock.optional(),
+  on_unknown: field(oneOf(['next', 'fail'] as const)).optional(),
 })
 
 const price = block({

@@ -53,3 +53,18 @@ export interface Defaults {
   readonly temperature?: number | undefined
   readonly maxTokens?: number | undefined
 }
+
+/** How long an upstream call may take. */
+export interface Timeouts {
+  /** To a connection, in ms. */
+  readonly connect: number
+  /** To the first meaningful event of a streamed call, in ms. */
+  readonly firstToken: number
+  /** Between two chunks of a streamed call, in ms. */
+  readonly idle: number
+  /** Of a whole upstream call, in ms. */
+  readonly total: number
+}
+
+/** What is done where nobody knows whether a target has processed the request: the next one is asked, or the call fails. */
+export type OnUnknown = 'next' | 'fail'

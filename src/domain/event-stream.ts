@@ -95,6 +95,11 @@ export class EventStream<E> {
     this.#watchers.push(watcher)
   }
 
+  /** Gives it up before its end, as when the call is cancelled. */
+  cancel(reason: GatewayError): void {
+    this.#cancel(reason)
+  }
+
   /** The one consumer. */
   read(reader: Reader<E>): void {
     this.#reader = reader

@@ -8,6 +8,7 @@ import type {
   Message,
   Part,
   Reasoning,
+  ResetEvent,
   Route,
   StartEvent,
   ToolCall,
@@ -84,6 +85,13 @@ export function partEvent(part: Part): ChatEvent {
 
 export function citationEvent(citation: Citation): ChatEvent {
   return chatEvent({ case: 'citation', value: { $typeName: 'llmgateway.v1.CitationEvent', citation } })
+}
+
+/** Everything since the start is void: another target begins anew. */
+export function resetEvent(route: Route | undefined): ChatEvent {
+  const value: ResetEvent = { $typeName: 'llmgateway.v1.ResetEvent' }
+  if (route) value.route = route
+  return chatEvent({ case: 'reset', value })
 }
 
 export interface ChatFinish extends EmbedFinish {

@@ -1,4 +1,4 @@
-import type { AnyRequest, Call, CallContext, Caller, Defaults, Operation } from './call.ts'
+import type { AnyRequest, Call, CallContext, Caller, Defaults, OnUnknown, Operation, Timeouts } from './call.ts'
 import type { KeyLease } from './keys.ts'
 import type { CallTelemetry, Provider } from './ports.ts'
 
@@ -15,6 +15,10 @@ export interface Target {
   readonly alias?: string | undefined
   /** The most time for an attempt at it, in ms. */
   readonly attemptTimeout?: number | undefined
+  /** Whether another target is asked where this one may have processed the request, or not. Default: `next`. */
+  readonly onUnknown?: OnUnknown | undefined
+  /** In place of the provider's own. */
+  readonly timeout?: Partial<Timeouts> | undefined
   /** Its share of the calls among the targets of its alias. Default: 1. */
   readonly weight?: number | undefined
   /** What the targets of its alias have in common; undefined where they are asked in their order. */

@@ -24,6 +24,9 @@ function addToResponse(response: ChatResponse, message: Message, { event }: Chat
     case 'start':
       response.id = event.value.id
       break
+    case 'reset':
+      Object.assign(message, emptyMessage(Role.ASSISTANT))
+      break
     case 'finish': {
       const { finishReason, rawFinishReason, usage, cost, route } = event.value
       if (message.parts.length > 0) addTextPart(message)

@@ -1,11 +1,11 @@
-import type { AnyRequest, Call, CallContext, Caller, Defaults } from './call.ts'
+import type { AnyRequest, Call, CallContext, Caller, Defaults, Timeouts } from './call.ts'
 import type { EventStream, Watcher } from './event-stream.ts'
 import type { AnyEvent, EmbedEvent } from './events.ts'
 import type { KeyPool } from './keys.ts'
 import type { LimitKind, LimitScope, Quota, Standing } from './limits.ts'
 import type { ModelPrice } from './money.ts'
 import type { AttemptRecord } from './trail.ts'
-import type { Capability, ChatEvent, ChatRequest, EmbedRequest, StatsResponse } from './types.ts'
+import type { BreakerState, Capability, ChatEvent, ChatRequest, EmbedRequest, StatsResponse } from './types.ts'
 
 /** One attempt's question to a provider. */
 export interface Ask<R extends AnyRequest> {
@@ -17,6 +17,8 @@ export interface Ask<R extends AnyRequest> {
   readonly stream: boolean
   /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
   readonly firstEventBy: number
+  /** In place of the provider's own. */
+  readonly timeout?: Partial<Timeouts> | undefined
   /** Names the key to use, if it matters which. To be filled with the status; ended by the provider when the answer is complete. */
   readonly attempt: AttemptRecord
   /** W3C trace context for the upstream; undefined when the call is not traced. */
@@ -85,6 +87,22 @@ export interface CallTelemetry extends Watcher<AnyEvent> {
 export interface AttemptTelemetry extends Watcher<AnyEvent> {
   /** W3C trace context for the upstream; undefined when the call is not traced. */
   readonly traceparent: string | undefined
+}
+
+/** Tells which targets are left out because they keep failing. */
+export interface Breakers {
+  /** Of a provider's model, or the worst of all its models. */
+  stateOf(provider: string, model?: string): BreakerState
+  /** Has every change told to `listener`, which must not throw. */
+  onChange(listener: (change: BreakerChange) => void): void
+}
+
+export interface BreakerChange {
+  readonly provider: string
+  readonly model: string
+  readonly state: BreakerState
+  /** How long calls are refused until one may try again, in ms; 0 unless it has opened. */
+  readonly coolDown: number
 }
 
 /** Tells what has been counted. */

@@ -48,6 +48,7 @@ export const reasons = {
   INTERNAL: ['INTERNAL', 'gateway'],
 
   UPSTREAM_UNREACHABLE: ['UNAVAILABLE', 'provider'],
+  UPSTREAM_CIRCUIT_OPEN: ['UNAVAILABLE', 'provider'],
   UPSTREAM_TLS: ['FAILED_PRECONDITION', 'provider'],
   UPSTREAM_RESET: ['UNAVAILABLE', 'provider'],
   UPSTREAM_TIMEOUT: ['UNAVAILABLE', 'provider'],

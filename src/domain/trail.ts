@@ -59,6 +59,8 @@ export class Trail {
   fallbackUsed = false
   /** Whether part of the answer was handed out. */
   committed = false
+  /** How many attempts asked a target once more that had just failed. */
+  retries = 0
   /** What the vendor has reported so far. */
   usage: Usage | undefined
   /** What the caller is told beside its answer or its error, as names in lower case and values. */

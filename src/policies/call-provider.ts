@@ -14,7 +14,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
 ): Handler<Call<R> & Observed & Routed & Keyed, E> {
   return (call) => {
     const { context, target, firstEventBy, request, operation } = call
-    const { provider, model, defaults } = target
+    const { provider, model, defaults, timeout } = target
     const attempt = context.trail.begin(provider.name, model)
     if (call.key) attempt.keyId = call.key.keyId
     const telemetry = call.telemetry.attempt(attempt)
@@ -25,6 +25,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
       context,
       stream: operation === 'stream_chat',
       firstEventBy,
+      timeout,
       attempt,
       traceparent: telemetry.traceparent,
     }

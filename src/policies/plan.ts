@@ -1,4 +1,4 @@
-import type { AnyRequest, Call, Defaults, Operation } from '../domain/call.ts'
+import type { AnyRequest, Call, Defaults, OnUnknown, Operation, Timeouts } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import { didYouMean } from '../domain/closest.ts'
 import { GatewayError } from '../domain/error.ts'
@@ -26,6 +26,8 @@ export interface Alias {
   readonly strategy?: Strategy | undefined
   /** In ms. */
   readonly attemptTimeout?: number | undefined
+  readonly timeout?: Partial<Timeouts> | undefined
+  readonly onUnknown?: OnUnknown | undefined
 }
 
 export interface AliasTarget {
@@ -143,13 +145,13 @@ export class Planner {
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #targetsOf({ name, targets, attemptTimeout, strategy = 'priority' }: Alias): readonly Target[] {
+  #targetsOf({ name, targets, attemptTimeout, timeout, onUnknown, strategy = 'priority' }: Alias): readonly Target[] {
     const choice = strategy === 'priority' ? undefined : { strategy }
+    const common = { attemptTimeout, timeout, onUnknown, choice, alias: name }
     return targets.map(({ target: address, defaults, weight }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#addresses())
-      const own = { ...target.defaults, ...defaults }
-      return { ...target, defaults: own, attemptTimeout, weight, choice, alias: name }
+      return { ...target, ...common, defaults: { ...target.defaults, ...defaults }, weight }
     })
   }
 

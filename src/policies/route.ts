@@ -6,46 +6,80 @@ import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Planned, Routed, Target } from '../domain/facts.ts'
 import type { Handler } from '../domain/follow.ts'
+import type { Reason } from '../domain/reasons.ts'
 import type { Trail } from '../domain/trail.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 import { allFailed, type Failure } from './all-failed.ts'
+import { LEAST_TIME } from './least-time.ts'
+import { startOver } from './start-over.ts'
 
 /** The least share of the deadline that an attempt of several gets for its first event, in ms. */
 const LEAST_SHARE = 10_000
-/** With less time left than this, in ms, no further attempt is begun. */
-const LEAST_TIME = 200
 
-/** Asks the targets in their order, until one has begun to answer. */
+/** Asks the targets in their order, until one has begun to answer; where the caller allows it, until one has answered. */
 export function route(clock: Clock): Policy<Call & Planned, Routed> {
-  return (next) => (call) => firstToAnswer(next, call, clock)
+  return (next) => (call) => {
+    const { request, context } = call
+    const walk = new Walk(next, call, clock)
+    const answering = walk.firstToAnswer()
+    if (!('allowReset' in request && request.allowReset)) return answering
+    return answering.then((events) => startOver(events, context.cancellation, (error) => walk.goOn(error)))
+  }
 }
 
-async function firstToAnswer<C extends Call & Planned, E extends AnyEvent>(
-  next: Handler<C & Routed, E>,
-  call: C,
-  clock: Clock,
-): Promise<EventStream<E>> {
-  const { targets, context } = call
-  const failures: Failure[] = []
-  for (const [index, target] of targets.entries()) {
-    if (!worthAsking(target, failures)) {
-      passOver(target, context.trail)
-      continue
-    }
-    if (index > 0 && context.deadline - clock.now() < LEAST_TIME) break
-    context.trail.fallbackUsed = index > 0
-    context.trail.warnings = []
-    const firstEventBy = firstEventLimit(call, target, targets.length - index, clock.now())
-    try {
-      return await next({ ...call, target, firstEventBy })
-    } catch (thrown) {
-      const error = GatewayError.from(thrown)
-      failures.push({ target, error })
-      if (!error.fallback) break
-    }
+/** The way of one call along its targets. */
+class Walk<C extends Call & Planned, E extends AnyEvent> {
+  readonly #ask: Handler<C & Routed, E>
+  readonly #call: C
+  readonly #clock: Clock
+  readonly #failures: Failure[] = []
+  /** Of the target that is asked next. */
+  #index = 0
+
+  constructor(ask: Handler<C & Routed, E>, call: C, clock: Clock) {
+    this.#ask = ask
+    this.#call = call
+    this.#clock = clock
   }
-  context.cancellation.throwIfCancelled()
-  throw allFailed(failures)
+
+  async firstToAnswer(): Promise<EventStream<E>> {
+    const { targets, context } = this.#call
+    while (this.#index < targets.length) {
+      const at = this.#index++
+      const target = targets[at] as Target // at < length
+      if (!worthAsking(target, this.#failures)) {
+        passOver(target, context.trail)
+        continue
+      }
+      const now = this.#clock.now()
+      if (at > 0 && context.deadline - now < LEAST_TIME) break
+      context.trail.fallbackUsed = at > 0
+      context.trail.warnings = []
+      const firstEventBy = firstEventLimit(this.#call, target, targets.length - at, now)
+      try {
+        return await this.#ask({ ...this.#call, target, firstEventBy })
+      } catch (thrown) {
+        const error = GatewayError.from(thrown)
+        this.#failures.push({ target, error })
+        if (!mayGoOn(error, target)) break
+      }
+    }
+    context.cancellation.throwIfCancelled()
+    throw allFailed(this.#failures)
+  }
+
+  /** The target that answered has broken off. Without another its error is the call's. */
+  goOn(error: GatewayError): Promise<EventStream<E>> {
+    this.#failures.push({ target: this.#call.targets[this.#index - 1] as Target, error }) // it was asked
+    return this.firstToAnswer()
+  }
+}
+
+/** What the vendor may be working on all the same: the answer of another target would be the second one. */
+const UNKNOWN: ReadonlySet<Reason> = new Set<Reason>(['UPSTREAM_TIMEOUT', 'UPSTREAM_GATEWAY', 'UPSTREAM_RESET'])
+
+function mayGoOn({ fallback, retry, reason }: GatewayError, { onUnknown }: Target): boolean {
+  return fallback && (onUnknown !== 'fail' || retry || !UNKNOWN.has(reason))
 }
 
 function passOver({ provider, model }: Target, trail: Trail): void {

@@ -45,7 +45,7 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
         assumed: settings.assumed ?? false,
         model,
         streamed,
-        timeouts: settings.timeout,
+        timeouts: ask.timeout ? { ...settings.timeout, ...ask.timeout } : settings.timeout,
         firstEventBy: ask.firstEventBy,
       },
       {

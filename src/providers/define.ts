@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { Defaults } from '../domain/call.ts'
+import type { Defaults, Timeouts } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/events.ts'
@@ -174,17 +174,6 @@ export interface EmbedReply {
   readonly vectors: readonly number[][]
   readonly usage: Usage | undefined
   readonly model: string
-}
-
-export interface Timeouts {
-  /** To a connection, in ms. */
-  readonly connect: number
-  /** To the first meaningful event of a streamed call, in ms. */
-  readonly firstToken: number
-  /** Between two chunks of a streamed call, in ms. */
-  readonly idle: number
-  /** Of a whole upstream call, in ms. */
-  readonly total: number
 }
 
 /** How many calls there may be at once, and how many may wait. */

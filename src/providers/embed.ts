@@ -69,6 +69,7 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
     const { body, headers } = await fetchJson(connection, post, {
       model,
       timeout: ask.firstEventBy - connection.clock.now(),
+      timeouts: ask.timeout,
       cancellation,
       attempt,
     })

@@ -1,8 +1,8 @@
+import type { Timeouts } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { type ErrorFacts, GatewayError } from '../domain/error.ts'
 import type { Source } from '../domain/event-stream.ts'
 import type { Reason } from '../domain/reasons.ts'
-import type { Timeouts } from './define.ts'
 import { networkError } from './status.ts'
 import type { HttpExchange, HttpHeaders, HttpReplyHandler, HttpRequest, Upstream } from './upstream.ts'
 import { Watchdog } from './watchdog.ts'
@@ -55,6 +55,8 @@ export class Exchange implements Source, HttpReplyHandler {
   readonly #watchdog: Watchdog
   readonly #startedAt: number
   #http: HttpExchange | undefined
+  #sent = false
+  #reusedConnection = false
   #phase: Phase = 'before reply'
   #committed = false
   #paused = false
@@ -116,6 +118,11 @@ export class Exchange implements Source, HttpReplyHandler {
     this.#http?.abort()
   }
 
+  sent(onFreshConnection: boolean): void {
+    this.#sent = true
+    this.#reusedConnection = !onFreshConnection
+  }
+
   start(status: number, headers: HttpHeaders): void {
     this.#lastChunkAt = this.#options.clock.now()
     const encoding = headers['content-encoding']
@@ -146,13 +153,12 @@ export class Exchange implements Source, HttpReplyHandler {
   }
 
   fail(cause: Error): void {
-    const { provider, model, assumed } = this.#options
-    const received = this.#phase !== 'before reply'
+    const nothingCame = this.#phase === 'before reply'
     this.#close()
     this.#reader.fail(
       this.#committed
         ? this.#error('UPSTREAM_STREAM_TRUNCATED', 'broke off its answer', { cause })
-        : networkError({ provider, model, assumed }, cause, received),
+        : networkError(this.#options, cause, nothingCame && this.#reusedConnection),
     )
   }
 
@@ -197,7 +203,8 @@ export class Exchange implements Source, HttpReplyHandler {
     const total = this.#startedAt + timeouts.total
     if (this.#phase === 'draining') return this.#drainUntil
     if (!this.#committed) {
-      return Math.min(total, firstEventBy, streamed ? this.#startedAt + timeouts.firstToken : total)
+      const connected = this.#sent ? total : this.#startedAt + timeouts.connect
+      return Math.min(total, firstEventBy, connected, streamed ? this.#startedAt + timeouts.firstToken : total)
     }
     if (this.#paused || !streamed) return total
     return Math.min(total, this.#lastChunkAt + timeouts.idle)
@@ -210,6 +217,10 @@ export class Exchange implements Source, HttpReplyHandler {
 
   #expiry(): GatewayError {
     const { clock, timeouts } = this.#options
+    if (!this.#sent && clock.now() >= this.#startedAt + timeouts.connect - 1) {
+      const cause = Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })
+      return networkError(this.#options, cause, false)
+    }
     if (!this.#committed) return this.#error('UPSTREAM_TIMEOUT', 'did not answer in time')
     if (clock.now() - this.#startedAt >= timeouts.total - 1) {
       return this.#error('GATEWAY_MAX_DURATION', `took longer than ${timeouts.total / 1000} s`)
@@ -217,7 +228,7 @@ export class Exchange implements Source, HttpReplyHandler {
     return this.#error('UPSTREAM_IDLE_TIMEOUT', `sent nothing for ${timeouts.idle / 1000} s`)
   }
 
-  /** Once part of the answer is in the caller's hands nobody falls back, whatever the error allows. */
+  /** Once part of the answer is in the caller's hands, only who allowed it is answered anew by another target. */
   #error(reason: Reason, what: string, facts: ErrorFacts = {}): GatewayError {
     const { provider, model } = this.#options
     return new GatewayError(reason, `${provider}/${model} ${what}.`, { ...facts, provider, model, fallback: true })

@@ -1,3 +1,4 @@
+import type { Timeouts } from '../domain/call.ts'
 import type { Cancellation } from '../domain/cancellation.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
 import { wholeBody } from './body-reader.ts'
@@ -10,6 +11,8 @@ export interface FetchOptions {
   readonly model: string
   /** For the whole exchange, in ms. */
   readonly timeout: number
+  /** In place of the provider's own. */
+  readonly timeouts?: Partial<Timeouts> | undefined
   readonly cancellation: Cancellation
   readonly attempt?: AttemptRecord
 }
@@ -18,7 +21,7 @@ export interface FetchOptions {
 export function fetchJson(
   connection: Connection,
   request: HttpRequest,
-  { model, timeout, cancellation, attempt }: FetchOptions,
+  { model, timeout, timeouts, cancellation, attempt }: FetchOptions,
 ): Promise<{ body: unknown; headers: HttpHeaders }> {
   const { settings, upstream, clock } = connection
   return new Promise((resolve, reject) => {
@@ -31,7 +34,7 @@ export function fetchJson(
         assumed: settings.assumed ?? false,
         model,
         streamed: false,
-        timeouts: settings.timeout,
+        timeouts: timeouts ? { ...settings.timeout, ...timeouts } : settings.timeout,
         firstEventBy: clock.now() + timeout,
       },
       {

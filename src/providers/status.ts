@@ -370,8 +370,11 @@ interface Peer {
   readonly assumed: boolean
 }
 
-/** The error that a broken connection means. `received`: whether any byte of a reply had come. */
-export function networkError({ provider, model, assumed }: Peer, cause: Error, received: boolean): GatewayError {
+/**
+ * The error that a broken connection means. `outworn`: whether it had served before, and broke before a byte of the reply
+ * came: servers close connections that were idle for long, and the request met such an end.
+ */
+export function networkError({ provider, model, assumed }: Peer, cause: Error, outworn: boolean): GatewayError {
   const name = `${provider}/${model}`
   const facts = { provider, model, cause, fallback: true }
   const code = codeOf(cause)
@@ -390,7 +393,10 @@ export function networkError({ provider, model, assumed }: Peer, cause: Error, r
   if (code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new GatewayError('UPSTREAM_LIMIT', `${name} sent too large headers.`, facts)
   }
-  return new GatewayError('UPSTREAM_RESET', `${name} closed the connection.`, { ...facts, retry: !received })
+  return new GatewayError('UPSTREAM_RESET', `${name} closed the connection.`, {
+    ...facts,
+    ...(outworn && { retry: true, retryAfter: 0 }),
+  })
 }
 
 function codeOf(error: Error): string {

@@ -1,5 +1,5 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import type { Clock } from '../domain/clock.ts'
 
 /** Where HTTP requests go through, as in HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
@@ -19,6 +19,8 @@ export interface HttpRequest {
 
 /** Told of one reply. After `fail` or `end` there is nothing more. */
 export interface HttpReplyHandler {
+  /** The request is on a connection; whether it is the first there. */
+  sent(onFreshConnection: boolean): void
   start(status: number, headers: HttpHeaders): void
   data(chunk: Buffer): void
   end(): void
@@ -48,6 +50,8 @@ const LOOKUP_TIMEOUT_MS = 2_000
 
 export function createUpstream(options: { clock: Clock; connectTimeout: number; proxy: ProxySettings }): Upstream {
   const { clock, connectTimeout, proxy } = options
+  const connector = new WatchedConnector({ timeout: connectTimeout, lookup: boundedLookup(clock) })
+  const proxied = proxy.https || proxy.http
   const settings: Agent.Options = {
     // Only the gateway's own queue may wait: a cap on connections would be a second one, without deadlines.
     connections: null,
@@ -57,9 +61,8 @@ export function createUpstream(options: { clock: Clock; connectTimeout: number; 
     headersTimeout: 0,
     bodyTimeout: 0,
     maxHeaderSize: 64 * 1024,
-    connect: { timeout: connectTimeout, lookup: boundedLookup(clock) },
+    connect: connector.connect,
   }
-  const proxied = proxy.https || proxy.http
   const dispatcher: Dispatcher = proxied
     ? new EnvHttpProxyAgent({
         ...settings,
@@ -70,7 +73,8 @@ export function createUpstream(options: { clock: Clock; connectTimeout: number; 
     : new Agent(settings)
   return {
     send(request, handler) {
-      const exchange = new Exchange(handler)
+      // A proxy's connections are made elsewhere: of these nothing is known, and they count as fresh.
+      const exchange = new Exchange(handler, () => Boolean(proxied) || connector.isConnecting)
       dispatcher.dispatch({ ...request, body: request.body ?? null }, exchange)
       return exchange
     },
@@ -78,14 +82,35 @@ export function createUpstream(options: { clock: Clock; connectTimeout: number; 
   }
 }
 
+/** Undici sends the requests that wait for a connection in the turn in which that is made. */
+class WatchedConnector {
+  isConnecting = false
+  readonly connect: buildConnector.connector
+
+  constructor(options: buildConnector.BuildOptions) {
+    const connect = buildConnector(options)
+    this.connect = (target, callback) =>
+      connect(target, (...made) => {
+        this.isConnecting = true
+        try {
+          callback(...made)
+        } finally {
+          this.isConnecting = false
+        }
+      })
+  }
+}
+
 /** Undici's view and ours of one request. */
 class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
   readonly #handler: HttpReplyHandler
+  readonly #isFresh: () => boolean
   #controller: Dispatcher.DispatchController | undefined
   #over = false
 
-  constructor(handler: HttpReplyHandler) {
+  constructor(handler: HttpReplyHandler, isFresh: () => boolean) {
     this.#handler = handler
+    this.#isFresh = isFresh
   }
 
   pause(): void {
@@ -113,6 +138,7 @@ class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
     this.#controller = controller
     // It was aborted while it waited for its connection.
     if (this.#over) this.#abortNow()
+    else this.#handler.sent(this.#isFresh())
   }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: HttpHeaders): void {

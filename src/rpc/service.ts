@@ -5,7 +5,7 @@ import type { EmbedEvent } from '../domain/events.ts'
 import { createCall } from '../domain/facts.ts'
 import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
-import type { Callers, Provider, SafetyLockSource, StatsSource } from '../domain/ports.ts'
+import type { Breakers, Callers, Provider, SafetyLockSource, StatsSource } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './methods.ts'
 import { createTestProvider, listProviders } from './views/admin.ts'
@@ -29,6 +29,7 @@ export interface ServiceDeps {
   /** Undefined when there is no cache. */
   readonly cache: CacheAdmin | undefined
   readonly locks?: SafetyLockSource
+  readonly breakers: Breakers
   readonly clock: Clock
   /** What calls can do without. */
   readonly components?: Components

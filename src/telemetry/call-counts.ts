@@ -17,6 +17,7 @@ export class CallCounts implements Totals {
   readonly active: Counter
   readonly errors: Counter
   readonly fallbacks: Counter
+  readonly retries: Counter
   readonly operations: Readonly<Record<Operation, OfOperation>>
   readonly #reasons = new Map<Reason, Counter>()
 
@@ -24,6 +25,7 @@ export class CallCounts implements Totals {
     this.active = metrics.counter(instruments.activeConnections, {})
     this.errors = metrics.counter(instruments.errorRate, {})
     this.fallbacks = metrics.counter(instruments.fallbacks, {})
+    this.retries = metrics.counter(instruments.retries, {})
     const of = (operation: Operation): OfOperation => ({
       active: metrics.counter(instruments.activeCalls, { operation }),
       overhead: metrics.histogram(instruments.overhead, { operation }),

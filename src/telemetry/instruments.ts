@@ -128,6 +128,27 @@ export const instruments = {
     description: 'Attempts at providers, by outcome: ok, failed, skipped or cancelled. The reason of ok is empty.',
     labels: ['provider', 'model', 'outcome', 'reason'],
   },
+  breakerState: {
+    name: 'llm_gateway_breaker_state',
+    kind: 'gauge',
+    unit: '{state}',
+    description: 'Whether calls reach a target: 0 closed, they do; 1 half-open, a probe is under way; 2 open.',
+    labels: ['provider', 'model'],
+  },
+  breakerTransitions: {
+    name: 'llm_gateway_breaker_transitions_total',
+    kind: 'counter',
+    unit: '{transition}',
+    description: 'Changes of the breakers of targets, by the state they changed to: closed, half_open or open.',
+    labels: ['provider', 'model', 'state'],
+  },
+  retries: {
+    name: 'llm_gateway_retries_total',
+    kind: 'counter',
+    unit: '{attempt}',
+    description: 'Attempts that asked a target once more that had just failed.',
+    labels: [],
+  },
   cacheHits: {
     name: 'llm_gateway_cache_hits_total',
     kind: 'counter',

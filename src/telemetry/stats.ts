@@ -1,8 +1,15 @@
 import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
-import type { LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports.ts'
+import type { Breakers, LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports.ts'
 import { duration } from '../domain/trail.ts'
-import type { CacheStats, ConfigSummary, SafetyLockStats, StatsResponse, UpstreamStats } from '../domain/types.ts'
+import {
+  BreakerState,
+  type CacheStats,
+  type ConfigSummary,
+  type SafetyLockStats,
+  type StatsResponse,
+  type UpstreamStats,
+} from '../domain/types.ts'
 import type { Counter } from './metrics.ts'
 import { other, type Upstream, type Upstreams } from './upstreams.ts'
 
@@ -23,6 +30,7 @@ interface Cache {
 }
 
 export interface StatsParts {
+  readonly breakers: Breakers
   readonly cache?: Cache | undefined
   readonly locks?: SafetyLockSource | undefined
 }
@@ -45,14 +53,16 @@ export class Stats implements StatsSource {
   readonly #cache: Cache | undefined
   readonly #clock: Clock
   readonly #locks: SafetyLockSource | undefined
+  readonly #breakers: Breakers
   /** Wall time in ms. */
   #since: number
   #base: Base | undefined
 
-  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, parts: StatsParts = {}) {
+  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, parts: StatsParts) {
     this.#clock = clock
     this.#cache = parts.cache
     this.#locks = parts.locks
+    this.#breakers = parts.breakers
     this.#upstreams = upstreams
     this.#totals = totals
     this.#config = config
@@ -98,11 +108,14 @@ export class Stats implements StatsSource {
     const providers = new Map<string, Sum>()
     const models = new Map<string, Sum>()
     const all = new Sum()
-    for (const name of this.#upstreams.providers) providers.set(name, new Sum())
+    for (const name of this.#upstreams.providers) providers.set(name, new Sum(this.#breakers.stateOf(name)))
     for (const upstream of this.#upstreams.all()) {
       all.add(upstream)
-      sumOf(providers, upstream.provider).add(upstream)
-      sumOf(models, upstream.model === other ? other : `${upstream.provider}/${upstream.model}`).add(upstream)
+      const { provider, model } = upstream
+      sumOf(providers, provider).add(upstream)
+      sumOf(models, model === other ? other : `${provider}/${model}`, this.#breakers.stateOf(provider, model)).add(
+        upstream,
+      )
     }
     const { requests, errors, fallbacks } = this.#totals
     return { requests, errors: errors.value, fallbacks: fallbacks.value, all, providers, models }
@@ -127,6 +140,7 @@ export class Stats implements StatsSource {
 }
 
 class Sum {
+  readonly #breaker: BreakerState
   attempts = 0
   #errors = 0
   #succeeded = 0
@@ -136,6 +150,10 @@ class Sum {
   #inputTokens = 0
   #outputTokens = 0
   #cost = 0
+
+  constructor(breaker = BreakerState.CLOSED) {
+    this.#breaker = breaker
+  }
 
   add(upstream: Upstream): void {
     this.attempts += upstream.attempts
@@ -176,6 +194,7 @@ class Sum {
       inputTokens: BigInt(this.#inputTokens),
       outputTokens: BigInt(this.#outputTokens),
       costUsd: dollars(this.#cost),
+      breaker: this.#breaker,
     }
   }
 }
@@ -193,10 +212,10 @@ function locksToMessages(states: readonly LockState[]): Record<string, SafetyLoc
   )
 }
 
-function sumOf(sums: Map<string, Sum>, name: string): Sum {
+function sumOf(sums: Map<string, Sum>, name: string, breaker?: BreakerState): Sum {
   let sum = sums.get(name)
   if (!sum) {
-    sum = new Sum()
+    sum = new Sum(breaker)
     sums.set(name, sum)
   }
   return sum

@@ -4,10 +4,18 @@ import type { Call, Operation } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
-import type { AttemptTelemetry, CallTelemetry, SafetyLockSource, StatsSource, Telemetry } from '../domain/ports.ts'
+import type {
+  AttemptTelemetry,
+  Breakers,
+  CallTelemetry,
+  SafetyLockSource,
+  StatsSource,
+  Telemetry,
+} from '../domain/ports.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
+import { watchBreakers } from './breakers.ts'
 import { CacheCounts } from './cache-counts.ts'
 import { CallCounts } from './call-counts.ts'
 import { callLine, levelOf, outcomeNames } from './call-line.ts'
@@ -30,6 +38,7 @@ export interface TelemetryOptions {
   readonly providers: readonly ObservedProvider[]
   /** The configured targets, as `provider/model`. */
   readonly targets?: readonly string[]
+  readonly breakers: Breakers
   /** Shown in the statistics. */
   readonly summary: Summary
   /** Shown in the statistics and in metrics. */
@@ -53,7 +62,7 @@ export interface GatewayTelemetry extends Telemetry {
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
-  const { clock, random, log, providers, tracing, sampleRatio = 0 } = options
+  const { clock, random, log, providers, breakers, tracing, sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
   const upstreams = new Upstreams(metrics, providers, options.targets ?? [])
   const counts = new CallCounts(metrics)
@@ -62,6 +71,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
   observeKeys(metrics, providers)
   if (options.locks) observeLocks(metrics, options.locks)
+  watchBreakers({ breakers, metrics, upstreams, log, targets: options.targets ?? [] })
   const tracer = tracing?.tracer
   const house: House = {
     clock,
@@ -75,7 +85,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   }
   return {
     metrics,
-    stats: new Stats(clock, upstreams, counts, options.summary, { cache, locks: options.locks }),
+    stats: new Stats(clock, upstreams, counts, options.summary, { breakers, cache, locks: options.locks }),
     recordHttp: createHttpMetrics(metrics),
     cache,
     begin: (call) => new CallRecorder(house, call),
@@ -153,6 +163,7 @@ class CallRecorder implements CallTelemetry, AttemptParent {
     const timeToFirstToken = firstEventAt === undefined ? undefined : firstEventAt - trail.arrivedAt
     const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited) / 1000
     this.#house.counts.end(this.operation, overhead, trail.fallbackUsed, error)
+    if (trail.retries > 0) this.#house.counts.retries.value += trail.retries
     this.#countUpstream(latency / 1000, error)
     if (this.#span) this.#endSpan(this.#span, error)
     this.#log(latency, timeToFirstToken, error)

@@ -56,6 +56,8 @@ describe('a file', () => {
               - acme/small
               - { target: acme/a/b, weight: 2, defaults: { temperature: 0, max_tokens: 5 } }
             attempt_timeout: 20s
+            timeout: { first_token: 5s, total: 1m }
+            on_unknown: fail
         tasks: { planning: default, general: acme/small }
         priority: [acme]
         defaults: { temperature: 0.5, max_tokens: 100 }
@@ -85,6 +87,8 @@ describe('a file', () => {
             { target: 'acme/a/b', weight: 2, defaults: { temperature: 0, maxTokens: 5 } },
           ],
           attemptTimeout: 20_000,
+          timeout: { firstToken: 5_000, total: 60_000 },
+          onUnknown: 'fail',
         },
       ],
       tasks: { planning: 'default', general: 'acme/small' },

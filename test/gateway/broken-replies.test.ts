@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { chat, embed, streamChat } from '../support/client.ts'
+import { type ChatInit, chat, embed, streamChat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import {
@@ -46,10 +46,6 @@ beforeAll(async () => {
           { kind: local, base_url: "${first.url}", timeout: { first_token: 300ms, idle: 200ms, total: 700ms } }
         second: { kind: local, base_url: "${second.url}" }
         kept: { kind: local, base_url: "${kept.url}" }
-      models:
-        first-or-second: { targets: [first/m, second/m] }
-        impatient-or-second: { targets: [impatient/m, second/m] }
-        kept-or-second: { targets: [kept/m, second/m] }
     `,
   })
   client = new GrpcClient(gateway.grpc)
@@ -65,6 +61,17 @@ afterAll(async () => {
 
 const SSE_HEAD = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n'
 const ERROR = { message: 'no', type: 'server_error', code: null }
+
+let models = 0
+/** A target that no test has asked: what failed often is left out. */
+function only(provider: string): { model: string } {
+  return { model: `${provider}/m${++models}` }
+}
+
+/** The same, and another to fall back to. */
+function orSecond(provider: string): ChatInit {
+  return { ...only(provider), fallbackModels: [`second/m${models}`] }
+}
 
 type Row = readonly [name: string, reply: Reply, reason: string]
 
@@ -122,7 +129,7 @@ describe.each(BEFORE)('where a streamed reply %s', (_, reply, reason) => {
 
   test('the next target answers, and the caller notices nothing', async () => {
     first.answer(reply)
-    const { text, cases, error } = await streamChat(client, { model: `${provider}-or-second` })
+    const { text, cases, error } = await streamChat(client, orSecond(provider))
     expect(error).toBeUndefined()
     expect(text).toBe('second')
     expect(cases).toEqual(['start', 'text', 'finish'])
@@ -130,7 +137,7 @@ describe.each(BEFORE)('where a streamed reply %s', (_, reply, reason) => {
 
   test('the error says so when there is no other target', async () => {
     first.answer(reply)
-    const { messages, error } = await streamChat(client, { model: `${provider}/m` })
+    const { messages, error } = await streamChat(client, only(provider))
     expect(messages).toEqual([])
     expect(error).toMatchObject({ reason, metadata: { committed: 'false' }, detail: { committed: false } })
   })
@@ -174,7 +181,7 @@ describe.each(AFTER)('where a streamed reply %s in the middle', (_, reply, reaso
   test('the caller keeps what came, is told that it is not all, and nobody else is asked', async () => {
     first.answer(reply)
     const asked = second.hits.length
-    const { text, cases, error } = await streamChat(client, { model: `${provider}-or-second` })
+    const { text, cases, error } = await streamChat(client, orSecond(provider))
     expect(text).toBe('one two ')
     expect(cases).not.toContain('finish')
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason, metadata: { committed: 'true', provider } })
@@ -185,7 +192,7 @@ describe.each(AFTER)('where a streamed reply %s in the middle', (_, reply, reaso
 
 test('a failure that a vendor tells in the middle keeps its code where it is not one of those that pass', async () => {
   first.answer(stream(...PART, frame({ error: { ...ERROR, code: 400 } })))
-  const { text, cases, error } = await streamChat(client, { model: 'first-or-second' })
+  const { text, cases, error } = await streamChat(client, orSecond('first'))
   expect(text).toBe('one two ')
   expect(cases).not.toContain('finish')
   expect(error).toMatchObject({
@@ -201,7 +208,7 @@ test('an answer that goes on for ever is ended at the longest time for it', asyn
     const dripping = setInterval(() => response.write(delta('drip ')), 50)
     socket.once('close', () => clearInterval(dripping))
   })
-  const { text, error } = await streamChat(client, { model: 'impatient-or-second' })
+  const { text, error } = await streamChat(client, orSecond('impatient'))
   expect(text).toMatch(/^(drip ){4,}$/)
   expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'GATEWAY_MAX_DURATION' })
 })
@@ -237,33 +244,24 @@ describe.each(WHOLE)('where a whole reply %s', (_, reply, reason) => {
 
   test('the next target answers', async () => {
     first.answer(reply)
-    const { value } = await chat(client, { model: `${provider}-or-second` })
+    const { value } = await chat(client, orSecond(provider))
     expect(value?.message?.content).toBe('second')
-    expect(value?.route?.attempts).toMatchObject([{ reason }, { reason: '' }])
+    expect(value?.route?.attempts.at(0)).toMatchObject({ reason })
+    expect(value?.route?.attempts.at(-1)).toMatchObject({ reason: '' })
   })
 
   test('embeddings fail, because they have no other target', async () => {
     first.answer(reply)
-    const { error } = await embed(client, { model: `${provider}/m` })
+    const { error } = await embed(client, only(provider))
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason, metadata: { provider } })
   })
 })
 
-describe('where a connection that was kept open is reset when it is used again', () => {
-  test('the next target answers', async () => {
-    await chat(client, { model: 'kept/m' })
-    const { value } = await chat(client, { model: 'kept-or-second' })
-    expect(value?.message?.content).toBe('second')
-    expect(value?.route?.attempts).toMatchObject([{ provider: 'kept', reason: 'UPSTREAM_RESET' }, { reason: '' }])
-  })
-
-  test('the error says so when there is no other target, and the call after it succeeds', async () => {
-    await chat(client, { model: 'kept/m' })
-    const { error } = await chat(client, { model: 'kept/m' })
-    expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_RESET', metadata: { provider: 'kept' } })
-    const { value } = await chat(client, { model: 'kept/m' })
-    expect(value?.message?.content).toBe('first use')
-  })
+test('where a connection that was kept open is reset when it is used again, another one serves', async () => {
+  await chat(client, { model: 'kept/m' })
+  const { value } = await chat(client, { model: 'kept/m' })
+  expect(value?.message?.content).toBe('first use')
+  expect(value?.route?.attempts).toMatchObject([{ reason: 'UPSTREAM_RESET' }, { provider: 'kept', reason: '' }])
 })
 
 test('an answer of a million pieces of tool calls is cut at what an answer can have', async () => {
@@ -272,7 +270,7 @@ test('an answer of a million pieces of tool calls is cut at what an answer can h
       choices: [{ delta: { tool_calls: [{ index, id: `c${index}`, function: { name: 'f', arguments: '{}' } }] } }],
     })
   first.answer(stream(Array.from({ length: 2000 }, (_, index) => piece(index)).join(''), STOP, DONE))
-  const { cases, error } = await streamChat(client, { model: 'first/m' })
+  const { cases, error } = await streamChat(client, only('first'))
   expect(cases.filter((name) => name === 'toolCall')).toHaveLength(1024)
   expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_LIMIT' })
 })

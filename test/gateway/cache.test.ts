@@ -394,11 +394,11 @@ describe('equal questions at the same time', () => {
   })
 
   test('a vendor’s error is everybody’s', async () => {
-    upstream.answer(later(failure(401)))
+    upstream.answer(later(failure(400)))
     const all = await Promise.all(Array.from({ length: 10 }, () => chat(grpc, UP, ADA)))
     expect(upstream.hits).toHaveLength(1)
     for (const { error } of all) {
-      expect(error).toMatchObject({ reason: 'UPSTREAM_CREDENTIALS' })
+      expect(error).toMatchObject({ reason: 'UPSTREAM_INVALID_REQUEST' })
       expect(error?.detail?.attempts).toHaveLength(1)
     }
   })

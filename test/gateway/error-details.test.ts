@@ -84,10 +84,10 @@ describe('an error is small enough for every client', () => {
   })
 
   test('when many targets with long names fail', async () => {
-    upstream.answer(failure(503))
+    upstream.answer(failure(502))
     const fallbackModels = Array.from({ length: 16 }, (_, index) => `house/${'long'.repeat(55)}-${index}`)
     const { error } = await chat(grpc, { model: 'house/m', fallbackModels })
-    expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_OVERLOADED', metadata: { attempts: '17' } })
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_GATEWAY', metadata: { attempts: '17' } })
     expect(error?.statusBytes).toBeLessThanOrEqual(4096)
     expect(Buffer.byteLength(error?.message ?? '')).toBeLessThanOrEqual(2000)
   })
@@ -144,8 +144,8 @@ test('many inputs are sent in as many requests as the vendor allows, and come ba
 
 test('one batch that fails ends the others', async () => {
   upstream.hits.length = 0
-  upstream.answer(failure(500), answers('never'))
+  upstream.answer(failure(502), answers('never'))
   const { error } = await embed(grpc, { model: 'small-batches/m', inputs: Array(600).fill('a') })
-  expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_ERROR' })
+  expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_GATEWAY' })
   expect(error?.detail?.attempts).toHaveLength(1)
 })

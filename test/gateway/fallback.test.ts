@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AttemptOutcome, Role } from '../../src/domain/types.ts'
-import { chat, embed, streamChat } from '../support/client.ts'
+import { type ChatInit, chat, embed, streamChat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import {
@@ -24,7 +24,6 @@ beforeAll(async () => {
   for (const _ of NAMES) upstreams.push(await startUpstream())
   const url = (index: number) => upstreams[index]?.url
   const pairs = BOTH_FAIL.map((_, index) => `pair-${index}`)
-  const targets = NAMES.map((name) => `${name}/m`).join(', ')
   gateway = await startGateway({
     yaml: [
       'providers:',
@@ -37,7 +36,6 @@ beforeAll(async () => {
       ]),
       'models:',
       ...pairs.map((pair) => `  ${pair}: { targets: [${pair}-one/m, ${pair}-two/m] }`),
-      `  six: { targets: [${targets}] }`,
       '  two: { targets: [one/m, two/m] }',
       '  other-models: { targets: [one/m, two/another, five/m] }',
       '  windows: { targets: [one/small, two/small, three/unknown, four/large] }',
@@ -67,6 +65,14 @@ function answerWith(...replies: readonly Reply[]): void {
   }
 }
 
+let models = 0
+/** All upstreams, or the first of them, with a model that no test has asked for: what failed often is left out. */
+function fresh(count: number = NAMES.length): ChatInit {
+  const [model, ...fallbackModels] = NAMES.slice(0, count).map((name) => `${name}/m${models}`)
+  models++
+  return { model: model ?? '', fallbackModels }
+}
+
 /** Which upstreams were asked. */
 function asked(): string[] {
   return NAMES.filter((_, index) => (upstreams[index]?.hits.length ?? 0) > 0)
@@ -84,37 +90,41 @@ describe('of six targets of which five fail', () => {
 
   test('the sixth answers, and the route tells of the five in their order', async () => {
     answerWith(...FIVE)
-    const { value } = await chat(client, { model: 'six' })
+    const { value } = await chat(client, fresh())
     expect(value?.message?.content).toBe('six')
     expect(value?.route).toMatchObject({ provider: 'six', fallbackUsed: true })
-    expect(value?.route?.attempts.map(({ provider, reason }) => [provider, reason])).toEqual([
-      ...REASONS.map((reason, index) => [NAMES[index], reason]),
-      ['six', ''],
-    ])
-    expect(upstreams.map(({ hits }) => hits.length)).toEqual([1, 1, 1, 1, 1, 1])
+    expect(value?.route?.attempts.map(({ provider, reason }) => [provider, reason])).toEqual(
+      [
+        ['one', 'UPSTREAM_OVERLOADED'],
+        ['two', 'UPSTREAM_RATE_LIMITED'],
+        ...REASONS.map((reason, index) => [NAMES[index], reason]),
+        ['six', ''],
+      ].toSorted(([one], [other]) => NAMES.indexOf(one as 'one') - NAMES.indexOf(other as 'one')),
+    )
+    expect(upstreams.map(({ hits }) => hits.length)).toEqual([2, 2, 1, 1, 1, 1])
   })
 
   test('the sixth answers a stream too', async () => {
     answerWith(...FIVE)
-    const { text, cases, error } = await streamChat(client, { model: 'six' })
+    const { text, cases, error } = await streamChat(client, fresh())
     expect(error).toBeUndefined()
     expect({ text, cases }).toEqual({ text: 'six', cases: ['start', 'text', 'finish'] })
   })
 
   test('the error of all six names each with its reason', async () => {
     answerWith(...FIVE, failure(500))
-    const { error } = await chat(client, { model: 'six' })
+    const { error } = await chat(client, fresh())
     expect(error?.code).toBe('UNAVAILABLE')
     for (const [index, reason] of [...REASONS, 'UPSTREAM_ERROR'].entries()) {
-      expect(error?.message).toContain(`${NAMES[index]}/m: ${reason}`)
+      expect(error?.message).toMatch(new RegExp(`${NAMES[index]}/m\\d+: ${reason}`))
     }
-    expect(error?.detail?.attempts.map(({ provider }) => provider)).toEqual(NAMES)
-    expect(error?.metadata).toMatchObject({ attempts: '6', committed: 'false' })
+    expect(error?.detail?.attempts.map(({ provider }) => provider)).toEqual(['one', 'one', 'two', ...NAMES.slice(1)])
+    expect(error?.metadata).toMatchObject({ attempts: '8', committed: 'false' })
   })
 
   test('nobody but the first is asked when the caller wants no fallback', async () => {
     answerWith(...FIVE)
-    const { error } = await chat(client, { model: 'six', disableFallback: true })
+    const { error } = await chat(client, { ...fresh(), disableFallback: true })
     expect(error?.reason).toBe('UPSTREAM_OVERLOADED')
     expect(asked()).toEqual(['one'])
   })
@@ -122,7 +132,7 @@ describe('of six targets of which five fail', () => {
 
 test('the first target alone is asked when it answers', async () => {
   answerWith()
-  const { value } = await chat(client, { model: 'six' })
+  const { value } = await chat(client, fresh())
   expect(value?.route).toMatchObject({ provider: 'one', fallbackUsed: false })
   expect(asked()).toEqual(['one'])
 })
@@ -157,14 +167,14 @@ describe('when both targets fail, the error is', () => {
       const { error } = await chat(client, { model })
       expect(error?.code).toBe(code)
       expect(error?.retryAfter).toBe(wait)
-      expect(error?.detail?.attempts).toHaveLength(2)
+      expect(new Set(error?.detail?.attempts.map(({ provider }) => provider)).size).toBe(2)
     },
   )
 })
 
 test("the caller's own mistake is told at once, and costs one request", async () => {
   answerWith(failure(400))
-  const { error } = await chat(client, { model: 'six' })
+  const { error } = await chat(client, fresh())
   expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'UPSTREAM_INVALID_REQUEST' })
   expect(asked()).toEqual(['one'])
   expect(upstreams[0]?.hits).toHaveLength(1)
@@ -227,7 +237,11 @@ describe('content that a target cannot carry', () => {
     answerWith(answers('one'), failure(503))
     const { error } = await chat(client, { model: 'files', messages })
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_OVERLOADED' })
-    expect(error?.detail?.attempts).toMatchObject([{ reason: 'UNSUPPORTED' }, { reason: 'UPSTREAM_OVERLOADED' }])
+    expect(error?.detail?.attempts).toMatchObject([
+      { reason: 'UNSUPPORTED' },
+      { reason: 'UPSTREAM_OVERLOADED' },
+      { reason: 'UPSTREAM_OVERLOADED' },
+    ])
   })
 })
 

@@ -13,7 +13,7 @@ let upstream: UpstreamServer
 let good: UpstreamServer
 
 beforeAll(async () => {
-  upstream = await startUpstream(failure(503))
+  upstream = await startUpstream(failure(501))
   good = await startUpstream(answers('ok'))
   gateway = await startGateway({
     yaml: `

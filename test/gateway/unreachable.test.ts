@@ -85,7 +85,7 @@ async function startMute() {
 const UNREACHABLE = [
   ['nobody listens', 'refusing', 'UPSTREAM_UNREACHABLE', 'ECONNREFUSED'],
   ['its name is not known', 'nameless', 'UPSTREAM_UNREACHABLE', /ENOTFOUND|EAI_AGAIN/],
-  ['its connection is not answered', 'mute', 'UPSTREAM_UNREACHABLE', 'UND_ERR_CONNECT_TIMEOUT'],
+  ['its connection is not answered', 'mute', 'UPSTREAM_UNREACHABLE', /ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT/],
   ['its certificate is signed by a stranger', 'self-signed', 'UPSTREAM_TLS', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
   ['its certificate is for another host', 'wrong-host', 'UPSTREAM_TLS', 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ['its certificate has expired', 'expired', 'UPSTREAM_TLS', 'CERT_HAS_EXPIRED'],

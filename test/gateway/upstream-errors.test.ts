@@ -60,6 +60,8 @@ interface Row {
   readonly reason: string
   /** What RetryInfo says, in ms. */
   readonly wait?: number
+  /** Whether the same target is asked once more. */
+  readonly again?: boolean
   /** Whether the next target is asked. */
   readonly next: boolean
 }
@@ -68,6 +70,8 @@ const INVALID = { code: 'INVALID_ARGUMENT', next: false }
 const PRECONDITION = { code: 'FAILED_PRECONDITION', next: true }
 const UNAVAILABLE = { code: 'UNAVAILABLE', next: true }
 const EXHAUSTED = { code: 'RESOURCE_EXHAUSTED', next: true }
+/** For a moment: the same target is asked once more. */
+const PASSING = { ...UNAVAILABLE, again: true }
 
 /** By the name of what is tried: the vendor's kind, and what it answers. */
 const ROWS: readonly (readonly [kind: string, answer: string, row: Row])[] = [
@@ -103,13 +107,13 @@ const ROWS: readonly (readonly [kind: string, answer: string, row: Row])[] = [
     { reply: failure(404, { code: 'model_not_found' }), ...PRECONDITION, reason: 'UPSTREAM_MODEL_MISSING' },
   ],
   ['openai', '405', { reply: failure(405), code: 'INTERNAL', next: true, reason: 'UPSTREAM_PROTOCOL' }],
-  ['openai', '408', { reply: failure(408), ...UNAVAILABLE, reason: 'UPSTREAM_TRANSIENT' }],
-  ['openai', '409', { reply: failure(409), ...UNAVAILABLE, reason: 'UPSTREAM_TRANSIENT' }],
+  ['openai', '408', { reply: failure(408), ...PASSING, reason: 'UPSTREAM_TRANSIENT' }],
+  ['openai', '409', { reply: failure(409), ...PASSING, reason: 'UPSTREAM_TRANSIENT' }],
   ['openai', '413 as HTML', { reply: json('<html>413</html>', 413), ...INVALID, reason: 'REQUEST_TOO_LARGE' }],
   ['openai', '415', { reply: failure(415), code: 'INTERNAL', next: true, reason: 'UPSTREAM_PROTOCOL' }],
   ['openai', '422', { reply: failure(422), ...INVALID, reason: 'UPSTREAM_INVALID_REQUEST' }],
   ['openai', '424', { reply: failure(424), code: 'FAILED_PRECONDITION', next: false, reason: 'UPSTREAM_DEPENDENCY' }],
-  ['openai', '429', { reply: failure(429), ...EXHAUSTED, reason: 'UPSTREAM_RATE_LIMITED' }],
+  ['openai', '429', { reply: failure(429), ...EXHAUSTED, again: true, reason: 'UPSTREAM_RATE_LIMITED' }],
   [
     'openai',
     '429 insufficient_quota',
@@ -127,10 +131,10 @@ const ROWS: readonly (readonly [kind: string, answer: string, row: Row])[] = [
   [
     'openai',
     '429 slow_down',
-    { reply: failure(429, { code: 'slow_down' }), ...UNAVAILABLE, reason: 'UPSTREAM_OVERLOADED', wait: 1000 },
+    { reply: failure(429, { code: 'slow_down' }), ...PASSING, reason: 'UPSTREAM_OVERLOADED', wait: 1000 },
   ],
-  ['openai', '500', { reply: failure(500), ...UNAVAILABLE, reason: 'UPSTREAM_ERROR' }],
-  ['openai', '500 without a body', { reply: json('', 500), ...UNAVAILABLE, reason: 'UPSTREAM_ERROR' }],
+  ['openai', '500', { reply: failure(500), ...PASSING, reason: 'UPSTREAM_ERROR' }],
+  ['openai', '500 without a body', { reply: json('', 500), ...PASSING, reason: 'UPSTREAM_ERROR' }],
   ['openai', '501', { reply: failure(501), code: 'INTERNAL', next: true, reason: 'UPSTREAM_PROTOCOL' }],
   ...[502, 504, 520, 521, 522, 523, 524].map(
     (status) =>
@@ -140,8 +144,8 @@ const ROWS: readonly (readonly [kind: string, answer: string, row: Row])[] = [
         { reply: json('<html></html>', status), ...UNAVAILABLE, reason: 'UPSTREAM_GATEWAY' },
       ] as const,
   ),
-  ['openai', '503', { reply: failure(503), ...UNAVAILABLE, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
-  ['openai', '529', { reply: failure(529), ...UNAVAILABLE, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
+  ['openai', '503', { reply: failure(503), ...PASSING, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
+  ['openai', '529', { reply: failure(529), ...PASSING, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
   [
     'azure',
     '400 content_filter',
@@ -158,15 +162,20 @@ const ROWS: readonly (readonly [kind: string, answer: string, row: Row])[] = [
     {
       reply: failure(429, {}, { 'retry-after-ms': '1500', 'retry-after': '2' }),
       ...EXHAUSTED,
+      again: true,
       reason: 'UPSTREAM_RATE_LIMITED',
       wait: 1500,
     },
   ],
-  ['groq', '422', { reply: failure(422), code: 'INVALID_ARGUMENT', next: true, reason: 'UPSTREAM_INVALID_REQUEST' }],
+  [
+    'groq',
+    '422',
+    { reply: failure(422), code: 'INVALID_ARGUMENT', again: true, next: true, reason: 'UPSTREAM_INVALID_REQUEST' },
+  ],
   [
     'groq',
     '498 capacity_exceeded',
-    { reply: failure(498, { code: 'capacity_exceeded' }), ...UNAVAILABLE, reason: 'UPSTREAM_OVERLOADED', wait: 1000 },
+    { reply: failure(498, { code: 'capacity_exceeded' }), ...PASSING, reason: 'UPSTREAM_OVERLOADED', wait: 1000 },
   ],
   ['groq', '499', { reply: failure(499), ...UNAVAILABLE, reason: 'UPSTREAM_ERROR' }],
   [
@@ -188,27 +197,38 @@ const ROWS: readonly (readonly [kind: string, answer: string, row: Row])[] = [
     },
   ],
   ['local', '404', { reply: failure(404), ...PRECONDITION, reason: 'LOCAL_MODEL_MISSING' }],
-  ['local', '429', { reply: failure(429), ...UNAVAILABLE, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
-  ['local', '503', { reply: failure(503), ...UNAVAILABLE, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
-  ['local', '500', { reply: failure(500), ...UNAVAILABLE, reason: 'UPSTREAM_ERROR' }],
+  ['local', '429', { reply: failure(429), ...PASSING, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
+  ['local', '503', { reply: failure(503), ...PASSING, reason: 'UPSTREAM_OVERLOADED', wait: 1000 }],
+  ['local', '500', { reply: failure(500), ...PASSING, reason: 'UPSTREAM_ERROR' }],
 ]
+
+/** Asks to be called again at once, so that the test need not wait. */
+function hurried(reply: Reply): Reply {
+  return (exchange) => {
+    exchange.response.setHeader('retry-after-ms', '0')
+    reply(exchange)
+  }
+}
 
 test.each(ROWS.map((row, index) => [...row, `row-${index}`] as const))(
   '%s answers %s',
   async (_, answer, row, name) => {
-    const { reply, code, reason, wait, next } = row
-    vendor.answer(reply)
+    const { reply, code, reason, wait, again = false, next } = row
+    const isHurried = again && wait === undefined
+    vendor.answer(isHurried ? hurried(reply) : reply)
     const status = Number(answer.slice(0, 3))
     const asked = vendor.hits.length
 
     const { error } = await chat(client, { model: `${name}/m` })
     expect(error).toMatchObject({ code, reason, domain: 'llmgateway.v1' })
     expect(error?.metadata).toMatchObject({ provider: name, target: `${name}/m`, upstream_status: `${status}` })
-    expect(error?.detail?.attempts).toMatchObject([{ provider: name, status, outcome: AttemptOutcome.FAILED, reason }])
-    expect(error?.retryAfter).toBe(wait)
-    expect(error?.pushback).toBe(reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? '-1' : wait?.toString())
-    expect(vendor.hits.length).toBe(asked + 1)
+    const attempt = { provider: name, status, outcome: AttemptOutcome.FAILED, reason }
+    expect(error?.detail?.attempts).toMatchObject(again ? [attempt, attempt] : [attempt])
+    expect(error?.retryAfter).toBe(isHurried ? 0 : wait)
+    expect(error?.pushback).toBe(reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? '-1' : error?.retryAfter?.toString())
+    expect(vendor.hits.length).toBe(asked + (again ? 2 : 1))
 
+    vendor.answer(hurried(reply))
     const before = other.hits.length
     const { text, error: streamError } = await streamChat(client, { model: `${name}-streamed-or-other` })
     expect(other.hits.length - before).toBe(next ? 1 : 0)

@@ -43,7 +43,7 @@ describe('with a file', () => {
 
   /** Which targets a call goes to when all of them fail. */
   async function targetsOf(request: ChatInit): Promise<string[]> {
-    upstream.answer(failure(503))
+    upstream.answer(failure(501))
     const before = upstream.hits.length
     await chat(client, request)
     return upstream.hits.slice(before).map(({ path, json }) => `${path.split('/')[1]}/${json['model']}`)
@@ -105,13 +105,13 @@ describe('with a file', () => {
     expect(upstream.hits.at(-1)?.json).toMatchObject({ temperature: 0.3, max_tokens: 77 })
     await chat(client, { model: 'house/ai/small', temperature: 0, maxTokens: 5 })
     expect(upstream.hits.at(-1)?.json).toMatchObject({ temperature: 0, max_tokens: 5 })
-    upstream.answer(failure(503), answers('ok'))
+    upstream.answer(failure(501), answers('ok'))
     await chat(client, { model: 'careful' })
     expect(upstream.hits.at(-1)?.json).toMatchObject({ model: 'ai/small', temperature: 0, max_tokens: 77 })
   })
 
   test('options for one vendor do not reach another', async () => {
-    upstream.answer(failure(503), answers('ok'))
+    upstream.answer(failure(501), answers('ok'))
     const before = upstream.hits.length
     await chat(client, {
       model: 'careful',
@@ -151,7 +151,7 @@ describe('with environment variables alone', () => {
     const env: GatewayOptions['env'] = { ...LOCAL, ...VLLM, ...OPENAI, ...addresses, ...order }
     const gateway = await startGateway({ env })
     const client = new GrpcClient(gateway.grpc)
-    upstream.answer(failure(503))
+    upstream.answer(failure(501))
     const before = upstream.hits.length
     const { error } = await chat(client, {})
     expect(error?.detail?.attempts.map(({ provider }) => provider)).toEqual(expected)

@@ -38,10 +38,15 @@ function upstreamWith(proxy: ProxySettings = {}, clock = systemClock): Upstream 
 }
 
 /** The status and the body of one GET, or the code of its error. */
-function get(upstream: Upstream, origin: string): Promise<string> {
+function get(
+  upstream: Upstream,
+  origin: string,
+  sent: (onFreshConnection: boolean) => void = () => {},
+): Promise<string> {
   return new Promise((resolve) => {
     let reply = ''
     const handler: HttpReplyHandler = {
+      sent,
       start: (status) => {
         reply = `${status} `
       },
@@ -93,6 +98,32 @@ test('connections are used again', async () => {
   expect(connections).toBeLessThanOrEqual(2)
 })
 
+test('it is told which requests are the first on their connection', async () => {
+  const { server, port } = await listening(createServer((_, response) => response.end('hello')))
+  let connections = 0
+  server.on('connection', () => connections++)
+  const upstream = upstreamWith()
+  const fresh: boolean[] = []
+  const ask = () => get(upstream, `http://127.0.0.1:${port}`, (isFirst) => fresh.push(isFirst))
+  await Promise.all([ask(), ask(), ask()])
+  expect(fresh).toEqual([true, true, true])
+  for (let call = 0; call < 10; call++) {
+    await ask()
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(fresh.filter((isFirst) => isFirst)).toHaveLength(connections)
+  expect(fresh).toContain(false)
+})
+
+test('of connections through a proxy nothing is known: each counts as fresh', async () => {
+  const { port } = await listening(createServer((_, response) => response.end('hello')))
+  const { url } = await startProxy()
+  const upstream = upstreamWith({ http: url })
+  const fresh: boolean[] = []
+  for (let call = 0; call < 3; call++) await get(upstream, `http://127.0.0.1:${port}`, (isFirst) => fresh.push(isFirst))
+  expect(fresh).toEqual([true, true, true])
+})
+
 test('an aborted request closes its socket and says nothing more, before its reply and in the midst of it', async () => {
   let closed = 0
   const { server, port } = await listening(
@@ -109,6 +140,7 @@ test('an aborted request closes its socket and says nothing more, before its rep
       const exchange = upstream.send(
         { method: 'GET', origin: `http://127.0.0.1:${port}`, path, headers: {} },
         {
+          sent() {},
           start: () => said.push('start'),
           data() {
             exchange.pause()

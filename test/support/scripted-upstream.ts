@@ -33,6 +33,7 @@ export class ScriptedUpstream implements Upstream {
   send(request: HttpRequest, handler: HttpReplyHandler): HttpExchange {
     this.open++
     this.sent++
+    handler.sent(true)
     return new Playing(this.#clock, this.#script(request), handler, this)
   }
 

@@ -7,6 +7,7 @@ const upstream = createUpstream({ clock: systemClock, connectTimeout: 3_000, pro
 upstream.send(
   { method: 'GET', origin: url.origin, path: url.pathname, headers: {} },
   {
+    sent() {},
     start: (status) => print(String(status)),
     data() {},
     end() {},

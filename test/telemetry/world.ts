@@ -7,7 +7,14 @@ import { finishEvent, startEvent, textEvent } from '../../src/domain/events.ts'
 import { createCall, type Observed, type Target } from '../../src/domain/facts.ts'
 import { costOf } from '../../src/domain/money.ts'
 import { Trail } from '../../src/domain/trail.ts'
-import { AttemptOutcome, type ChatEvent, type ChatRequest, FinishReason, type Usage } from '../../src/domain/types.ts'
+import {
+  AttemptOutcome,
+  BreakerState,
+  type ChatEvent,
+  type ChatRequest,
+  FinishReason,
+  type Usage,
+} from '../../src/domain/types.ts'
 import { callProvider } from '../../src/policies/call-provider.ts'
 import { observe } from '../../src/policies/observe.ts'
 import { createLog, type Level } from '../../src/telemetry/log.ts'
@@ -74,6 +81,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
     random: () => 0.5,
     log,
     providers: [provider('one'), provider('two')],
+    breakers: { stateOf: () => BreakerState.CLOSED, onChange() {} },
     summary: { primaryProvider: 'one', fallbackProviders: ['two'], cacheEnabled: false },
     ...options,
   })

@@ -201,6 +201,14 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
    * @generated from field: bool disable_fallback = 25;
    */
   disableFallback: boolean;
+
+  /**
+   * Start over on the next target when an answer breaks off after it has begun: the stream tells it by `reset`, and
+   * what came before that is void. Without it such a stream ends with the error.
+   *
+   * @generated from field: bool allow_reset = 26;
+   */
+  allowReset: boolean;
 };
 
 /**
@@ -318,6 +326,14 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
      */
     value: CitationEvent;
     case: "citation";
+  } | {
+    /**
+     * Only where the request has `allow_reset`.
+     *
+     * @generated from field: llmgateway.v1.ResetEvent reset = 9;
+     */
+    value: ResetEvent;
+    case: "reset";
   } | {
     /**
      * Last, once, before status OK.
@@ -512,6 +528,26 @@ export declare type CitationEvent = Message<"llmgateway.v1.CitationEvent"> & {
  * Use `create(CitationEventSchema)` to create a new message.
  */
 export declare const CitationEventSchema: GenMessage<CitationEvent>;
+
+/**
+ * The answer broke off, and another target has begun it anew: drop everything since `start`.
+ *
+ * @generated from message llmgateway.v1.ResetEvent
+ */
+export declare type ResetEvent = Message<"llmgateway.v1.ResetEvent"> & {
+  /**
+   * Of the new target, as far as it is known.
+   *
+   * @generated from field: llmgateway.v1.Route route = 1;
+   */
+  route?: Route | undefined;
+};
+
+/**
+ * Describes the message llmgateway.v1.ResetEvent.
+ * Use `create(ResetEventSchema)` to create a new message.
+ */
+export declare const ResetEventSchema: GenMessage<ResetEvent>;
 
 /**
  * The answer is complete.

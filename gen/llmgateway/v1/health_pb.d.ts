@@ -96,6 +96,13 @@ export declare type ProviderHealth = Message<"llmgateway.v1.ProviderHealth"> & {
   latency?: Duration | undefined;
 
   /**
+   * The worst of the breakers of its models.
+   *
+   * @generated from field: llmgateway.v1.BreakerState breaker = 6;
+   */
+  breaker: BreakerState;
+
+  /**
    * Where its calls go while it is rate limited with no key left, as `provider/model`; empty while it takes them itself.
    *
    * @generated from field: string locked_to = 10;
@@ -203,4 +210,42 @@ export enum HealthStatus {
  * Describes the enum llmgateway.v1.HealthStatus.
  */
 export declare const HealthStatusSchema: GenEnum<HealthStatus>;
+
+/**
+ * Whether calls reach a target. A target that keeps failing is left out until a probe succeeds.
+ *
+ * @generated from enum llmgateway.v1.BreakerState
+ */
+export enum BreakerState {
+  /**
+   * @generated from enum value: BREAKER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Calls go through.
+   *
+   * @generated from enum value: BREAKER_STATE_CLOSED = 1;
+   */
+  CLOSED = 1,
+
+  /**
+   * One call, the probe, is under way to find out whether the target is well again; all others are refused.
+   *
+   * @generated from enum value: BREAKER_STATE_HALF_OPEN = 2;
+   */
+  HALF_OPEN = 2,
+
+  /**
+   * Calls are refused without asking the target.
+   *
+   * @generated from enum value: BREAKER_STATE_OPEN = 3;
+   */
+  OPEN = 3,
+}
+
+/**
+ * Describes the enum llmgateway.v1.BreakerState.
+ */
+export declare const BreakerStateSchema: GenEnum<BreakerState>;
 

@@ -6,7 +6,7 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { CacheStats } from "./cache_pb.js";
-import type { ComponentHealth } from "./health_pb.js";
+import type { BreakerState, ComponentHealth } from "./health_pb.js";
 
 /**
  * Describes the file llmgateway/v1/stats.proto.
@@ -191,6 +191,13 @@ export declare type UpstreamStats = Message<"llmgateway.v1.UpstreamStats"> & {
    * @generated from field: double cost_usd = 9;
    */
   costUsd: number;
+
+  /**
+   * Of a model; of a provider the worst of its models.
+   *
+   * @generated from field: llmgateway.v1.BreakerState breaker = 10;
+   */
+  breaker: BreakerState;
 };
 
 /**

@@ -132,6 +132,12 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
       return
     }
     if (!this.#said) return
+    if (event.event.case === 'reset') {
+      // What was said is void, for those who come later too.
+      this.#said = []
+      this.#bytes = 0
+      return
+    }
     this.#said.push(event)
     this.#bytes += sizeOf(event)
     if (this.#bytes > MOST_BYTES) {
@@ -163,7 +169,7 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
   /** A vendor's error is everybody's. Any other is that of the call that was under way. */
   #refuse(error: GatewayError): void {
     this.#close()
-    const isShared = originOf(error.reason) === 'provider'
+    const isShared = originOf(error.reason) === 'provider' || error.facts.upstream !== undefined
     const [first, ...others] = this.#seats.splice(0)
     first?.refuse(error)
     for (const seat of others) seat.refuse(isShared ? error : undefined)

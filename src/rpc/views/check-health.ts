@@ -1,8 +1,9 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/error.ts'
-import type { LastAttempt, Provider, SafetyLockSource, StatsSource } from '../../domain/ports.ts'
+import type { Breakers, LastAttempt, Provider, SafetyLockSource, StatsSource } from '../../domain/ports.ts'
 import { duration } from '../../domain/trail.ts'
 import {
+  type BreakerState,
   type ComponentHealth,
   type HealthRequest,
   type HealthResponse,
@@ -27,6 +28,7 @@ export interface HealthSources {
   readonly providers: readonly Provider[]
   readonly stats: StatsSource
   readonly locks?: SafetyLockSource
+  readonly breakers: Breakers
   readonly clock: Clock
   /** What calls can do without. */
   readonly components?: Components
@@ -38,7 +40,7 @@ export interface HealthSources {
  * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
-  const { providers, stats, locks, clock, components = () => [], isDraining } = sources
+  const { providers, stats, breakers, locks, clock, components = () => [], isDraining } = sources
   const probes = new Map<Provider, Remembered<LastAttempt>>()
   for (const provider of providers) {
     probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
@@ -47,9 +49,9 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
   async function healthOf(provider: Provider): Promise<ProviderHealth> {
     const last = stats.lastAttempt(provider.name)
     const isFresh = last !== undefined && clock.now() - last.at <= FRESH
-    const health = toHealth(provider, isFresh ? last : await probes.get(provider)?.get())
+    const known = isFresh ? last : await probes.get(provider)?.get()
     const lock = locks?.states().find((state) => state.locked && state.provider === provider.name)
-    return lock ? { ...health, lockedTo: lock.target } : health
+    return { ...toHealth(provider, known, breakers.stateOf(provider.name)), lockedTo: lock?.target ?? '' }
   }
 
   return async ({ view }, context) => {
@@ -79,7 +81,7 @@ async function probe(provider: Provider, clock: Clock): Promise<LastAttempt> {
   return { ok: !failure, at, latency: at - startedAt, reason: failure?.reason ?? '', message: failure?.message ?? '' }
 }
 
-function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHealth {
+function toHealth(provider: Provider, last: LastAttempt | undefined, breaker: BreakerState): ProviderHealth {
   const healthy = last?.ok ?? false
   return {
     $typeName: 'llmgateway.v1.ProviderHealth',
@@ -89,6 +91,7 @@ function toHealth(provider: Provider, last: LastAttempt | undefined): ProviderHe
     message: healthy ? '' : last?.message || `Its last call failed: ${last?.reason}.`,
     latency: duration(last?.latency ?? 0),
     lockedTo: '',
+    breaker,
   }
 }
 

@@ -64,7 +64,7 @@ for (const [protocol, transport] of Object.entries(transports([withCredential]))
     assert.equal(error.code, Code.Unavailable)
     assert.equal(error.findDetails(ErrorInfoSchema)[0]?.reason, 'UPSTREAM_OVERLOADED')
     assert.equal(error.findDetails(RetryInfoSchema)[0]?.retryDelay?.seconds, 1n)
-    assert.equal(error.findDetails(ErrorDetailSchema)[0]?.attempts.length, 2)
+    assert.equal(error.findDetails(ErrorDetailSchema)[0]?.attempts.length, 4)
   })
 }
 

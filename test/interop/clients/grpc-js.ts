@@ -102,7 +102,7 @@ await check('an error with its details', async () => {
   assert.ok(info && retry && detail)
   assert.equal(anyUnpack(info, ErrorInfoSchema)?.reason, 'UPSTREAM_OVERLOADED')
   assert.equal(anyUnpack(retry, RetryInfoSchema)?.retryDelay?.seconds, 1n)
-  assert.equal(anyUnpack(detail, ErrorDetailSchema)?.attempts.length, 2)
+  assert.equal(anyUnpack(detail, ErrorDetailSchema)?.attempts.length, 4)
 })
 
 await check('a call without a credential is refused', async () => {

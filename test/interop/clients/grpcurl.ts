@@ -50,7 +50,7 @@ await check('an error with its details', () => {
   assert.equal(error['code'], 14)
   assert.deepEqual(
     details.map((detail) => detail['reason'] ?? detail['retryDelay'] ?? detail['attempts']?.['length']),
-    ['UPSTREAM_OVERLOADED', '1s', 2],
+    ['UPSTREAM_OVERLOADED', '1s', 4],
   )
 })
 

@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
-import type { LastAttempt, Provider } from '../../../src/domain/ports.ts'
-import { HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
+import type { Breakers, LastAttempt, Provider } from '../../../src/domain/ports.ts'
+import { BreakerState, HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
 import { createCheckHealth } from '../../../src/rpc/views/check-health.ts'
 import type { Components } from '../../../src/rpc/views/components.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -14,7 +14,10 @@ interface World {
   readonly attempts?: Readonly<Record<string, LastAttempt>>
   readonly draining?: boolean
   readonly components?: Components
+  readonly breakers?: Breakers
 }
+
+const closed: Breakers = { stateOf: () => BreakerState.CLOSED, onChange() {} }
 
 function healthOf({
   clock = new FakeClock(),
@@ -22,14 +25,10 @@ function healthOf({
   components = () => [],
   attempts = {},
   draining = false,
+  breakers = closed,
 }: World) {
-  const check = createCheckHealth({
-    providers,
-    components,
-    stats: statsWith(attempts),
-    clock,
-    isDraining: () => draining,
-  })
+  const stats = statsWith(attempts)
+  const check = createCheckHealth({ providers, components, stats, breakers, clock, isDraining: () => draining })
   return () => check(create(HealthRequestSchema), contextFor(clock))
 }
 
@@ -70,6 +69,7 @@ test('a call of the last minute tells how its provider is, without a probe', asy
       kind: 'kind-of-test',
       healthy: true,
       message: '',
+      breaker: BreakerState.CLOSED,
       latency: { $typeName: 'google.protobuf.Duration', seconds: 0n, nanos: 250_000_000 },
       lockedTo: '',
     },

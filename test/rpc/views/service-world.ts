@@ -2,6 +2,7 @@ import type { CallContext } from '../../../src/domain/call.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { Provider, Telemetry } from '../../../src/domain/ports.ts'
 import { createGateway } from '../../../src/gateway.ts'
+import { Circuits } from '../../../src/policies/circuits.ts'
 import { SafetyLocks } from '../../../src/policies/locks.ts'
 import { Planner } from '../../../src/policies/plan.ts'
 import type { ProviderKind } from '../../../src/providers/define.ts'
@@ -40,6 +41,7 @@ export function simulated(name: string, facts: Partial<Provider> = {}): Provider
 
 /** The real service over the real chain, in front of simulators. */
 export function serviceOver(...providers: Provider[]): Methods {
+  const circuits = new Circuits(systemClock)
   const gateway = createGateway({
     telemetry: silent,
     callers,
@@ -50,6 +52,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     random: Math.random,
     gates: { providers: new Map() },
     locks: new SafetyLocks({ clock: systemClock, spares: [] }),
+    circuits,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({
@@ -61,6 +64,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     cache: undefined,
     components: () => [],
     audit: () => {},
+    breakers: circuits,
     clock: systemClock,
     isDraining: () => false,
   })

@@ -148,7 +148,7 @@ func (c client) errorDetails(ctx context.Context) error {
 			told = append(told, fmt.Sprint(len(detail.GetAttempts()), " attempts"))
 		}
 	}
-	return same(strings.Join(told, ", "), "UPSTREAM_OVERLOADED, 1s, 2 attempts")
+	return same(strings.Join(told, ", "), "UPSTREAM_OVERLOADED, 1s, 4 attempts")
 }
 
 func (c client) noCredential(ctx context.Context) error {

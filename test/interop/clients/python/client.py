@@ -116,7 +116,7 @@ def check_error_details():
     assert (info.domain, info.reason) == ("llmgateway.v1", "UPSTREAM_OVERLOADED"), info
     assert info.metadata["origin"] == "provider", info
     assert details["RetryInfo"].retry_delay.seconds == 1, details
-    assert [attempt.status for attempt in details["ErrorDetail"].attempts] == [503, 429], details
+    assert [attempt.status for attempt in details["ErrorDetail"].attempts] == [503, 503, 429, 429], details
 
 
 def check_no_credential():

@@ -1,0 +1,87 @@
+import { type CallOptions, chat, type Door, streamChat } from '../support/client.ts'
+import { ConnectClient } from '../support/connect-client.ts'
+import { startGateway } from '../support/gateway.ts'
+import { GrpcClient } from '../support/grpc-client.ts'
+import { begin, delta, type Exchange, silence, startUpstream } from '../support/upstream-server.ts'
+import { type Figures, type Promised, quantile, spread, times } from './figures.ts'
+
+const MOST = 100
+
+interface Manner {
+  readonly name: string
+  readonly streams: boolean
+  call(door: Door, model: string, options: CallOptions): Promise<unknown>
+}
+
+const MANNERS: readonly Manner[] = [
+  { name: 'unary', streams: false, call: (door, model, options) => chat(door, { model }, options) },
+  {
+    name: 'stream, before its first event',
+    streams: false,
+    call: (door, model, options) => streamChat(door, { model }, options),
+  },
+  {
+    name: 'stream, in its middle',
+    streams: true,
+    call: (door, model, options) => streamChat(door, { model }, options),
+  },
+]
+
+/** From the moment in which a caller leaves to that in which the upstream's socket is closed. */
+export const cancellation: Promised = {
+  name: 'P6',
+  async measure(short) {
+    const manners = new Map<string, Manner>()
+    const arrived = new Map<string, (exchange: Exchange) => void>()
+    const upstream = await startUpstream((exchange) => {
+      const model = String(exchange.hit.json['model'])
+      const reply = manners.get(model)?.streams ? begin(delta('one '), delta('two ')) : silence
+      reply(exchange)
+      arrived.get(model)?.(exchange)
+    })
+    const gateway = await startGateway({ yaml: `providers: { house: { kind: local, base_url: "${upstream.url}" } }` })
+    const doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+    const figures: Figures[] = []
+    for (const [door, client] of Object.entries(doors)) {
+      for (const manner of MANNERS) {
+        const took: number[] = []
+        await times(short ? 20 : 500, 4, async (index) => {
+          const model = `${door}-${MANNERS.indexOf(manner)}-${index}`
+          manners.set(model, manner)
+          took.push(await leave(client, manner, model, arrived))
+        })
+        figures.push({
+          promise: `a caller leaves (${door}, ${manner.name}): the upstream's socket is closed within ${MOST} ms (p99)`,
+          measured: spread(took),
+          holds: quantile(took, 0.99) <= MOST,
+        })
+      }
+      client.close()
+    }
+    await gateway.close()
+    await upstream.close()
+    return figures
+  },
+}
+
+/** Calls, leaves once the upstream has the call or the caller its first event, and says how long the rest took, in ms. */
+async function leave(
+  door: Door,
+  manner: Manner,
+  model: string,
+  arrived: Map<string, (exchange: Exchange) => void>,
+): Promise<number> {
+  const leaving = new AbortController()
+  let left = 0
+  const go = () => {
+    left ||= performance.now()
+    leaving.abort()
+  }
+  const hit = new Promise<Exchange>((resolve) => arrived.set(model, resolve))
+  const told = manner.call(door, `house/${model}`, { signal: leaving.signal, ...(manner.streams && { onMessage: go }) })
+  const { hit: request } = await hit
+  if (!manner.streams) go()
+  const closed = await request.closed
+  await told
+  return closed - left
+}

@@ -1,0 +1,43 @@
+/**
+ * Measures what is promised of a gateway in trouble, over real sockets, and writes it into docs/resilience.md.
+ * `npm run promises -- [--short] [NAME...]`: only the promises named, or all. `--short` makes few rounds and writes
+ * nothing. Takes minutes; exits 1 when a promise does not hold.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { cancellation } from './cancellation.ts'
+import { deadlines } from './deadlines.ts'
+import type { Figures, Promised } from './figures.ts'
+import { outage } from './outage.ts'
+
+const ALL: readonly Promised[] = [cancellation, deadlines, outage]
+const PAGE = new URL('../../docs/resilience.md', import.meta.url)
+const TABLE = /(?<=<!-- measured by npm run promises -->\n)[\s\S]*(?=<!-- end -->)/
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { short: { type: 'boolean' } } })
+const short = values.short ?? false
+const chosen = ALL.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
+
+const figures: Figures[] = []
+for (const promised of chosen) {
+  for (const figure of await promised.measure(short)) {
+    console.log(`${promised.name} ${figure.holds ? 'holds' : 'DOES NOT HOLD'}: ${figure.promise}: ${figure.measured}`)
+    figures.push(figure)
+  }
+}
+if (!short && chosen.length === ALL.length) write(figures)
+process.exitCode = figures.every(({ holds }) => holds) ? 0 : 1
+
+function write(measured: readonly Figures[]): void {
+  const rows = measured.map((figure) => `| ${figure.promise} | ${figure.measured} | ${figure.holds ? 'yes' : 'no'} |`)
+  const [load] = loadavg().map((average) => average.toFixed(1))
+  const place = `Node ${process.versions.node}, ${cpus().length} cores, gateway, upstreams and callers on one machine, load average ${load}.`
+  const table = `${place}\n\n| promise | measured | holds |\n|---|---|---|\n${rows.join('\n')}\n\n`
+  const page = readFileSync(PAGE, 'utf8')
+  if (!TABLE.test(page)) throw new Error('docs/resilience.md has no place for the figures')
+  writeFileSync(
+    PAGE,
+    page.replace(TABLE, () => `\n${table}`),
+  )
+}

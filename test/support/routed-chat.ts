@@ -1,0 +1,42 @@
+import { create } from '@bufbuild/protobuf'
+import type { Call } from '../../src/domain/call.ts'
+import { Cancellation } from '../../src/domain/cancellation.ts'
+import type { Clock } from '../../src/domain/clock.ts'
+import { createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
+import type { Provider } from '../../src/domain/ports.ts'
+import { Trail } from '../../src/domain/trail.ts'
+import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
+
+export type RoutedChat = Call<ChatRequest> & Planned & Routed
+
+/** A target that nobody asks. */
+export function targetNamed(provider: string, model = 'm'): Target {
+  // Only its name and what it knows of models are looked at.
+  return { provider: { name: provider, describe: () => ({}) } as unknown as Provider, model, defaults: {} }
+}
+
+export interface Limits {
+  /** Until the deadline, in ms. */
+  readonly left?: number
+  /** Until the first event must be in hand, in ms. */
+  readonly firstEvent?: number
+}
+
+/** A streamed chat on its way to its one target. */
+export function routedChat(
+  clock: Clock,
+  { left = 600_000, firstEvent = Number.POSITIVE_INFINITY }: Limits = {},
+): RoutedChat {
+  const target = targetNamed('house')
+  const call = createCall('stream_chat', create(ChatRequestSchema), {
+    requestId: 'id',
+    credential: undefined,
+    deadline: clock.now() + left,
+    cancellation: new Cancellation(),
+    peer: '',
+    trail: new Trail(clock),
+    wire: new Uint8Array(),
+    header: () => undefined,
+  })
+  return { ...call, targets: [target], target, firstEventBy: clock.now() + firstEvent }
+}
