@@ -59,6 +59,8 @@ export class Trail {
   committed = false
   /** What the vendor has reported so far. */
   usage: Usage | undefined
+  /** How long it has waited for its turn, in ms. */
+  queued = 0
   /** Who calls; empty while that is not known. */
   caller = ''
 
