@@ -65,6 +65,8 @@ export class Trail {
   usage: Usage | undefined
   /** What the caller is told beside its answer or its error, as names in lower case and values. */
   trailers: Trailers | undefined
+  /** How long it has waited for its turn, in ms. */
+  queued = 0
   /** Who calls; empty while that is not known. */
   caller = ''
 

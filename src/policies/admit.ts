@@ -76,7 +76,8 @@ async function admitLater<C extends Needs, E extends AnyEvent>(
 async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise<Permit> {
   const { caller, context, target } = call
   const { provider, model } = target
-  const until = latestStart(call, clock.now())
+  const since = clock.now()
+  const until = latestStart(call, since)
   try {
     return await gate.enter({ caller: caller.name, until, cancellation: context.cancellation })
   } catch (thrown) {
@@ -85,6 +86,8 @@ async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise
     const who = fallback ? `${provider.name}/${model}` : 'The gateway'
     const facts = { ...error.facts, fallback, cause: error, ...(fallback && { provider: provider.name, model }) }
     throw passOver(target, context.trail, new GatewayError(error.reason, `${who} is busy: ${error.message}`, facts))
+  } finally {
+    context.trail.queued += clock.now() - since
   }
 }
 

@@ -266,7 +266,8 @@ export const instruments = {
     name: 'llm_gateway_overhead_seconds',
     kind: 'histogram',
     unit: 's',
-    description: 'Time of a call that was not spent waiting for providers; of a stream, up to its first token.',
+    description:
+      'Time of a call that was not spent waiting for providers or its turn; of a stream, up to its first token.',
     labels: ['operation'],
     boundaries: overheadBoundaries,
   },

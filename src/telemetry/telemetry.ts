@@ -161,7 +161,7 @@ class CallRecorder implements CallTelemetry, AttemptParent {
     const latency = now - trail.arrivedAt
     const firstEventAt = this.operation === 'stream_chat' ? this.#firstEventAt : undefined
     const timeToFirstToken = firstEventAt === undefined ? undefined : firstEventAt - trail.arrivedAt
-    const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited) / 1000
+    const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited - trail.queued) / 1000
     this.#house.counts.end(this.operation, overhead, trail.fallbackUsed, error)
     if (trail.retries > 0) this.#house.counts.retries.value += trail.retries
     this.#countUpstream(latency / 1000, error)

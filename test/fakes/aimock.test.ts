@@ -14,14 +14,18 @@ let client: GrpcClient
 beforeAll(async () => {
   mock = new LLMock({ port: 0 })
   await mock.start()
+  // A key that was refused or limited is not used again at once: each such test has a provider of its own.
+  const providers = ['', '-refused', '-limited', '-limited-for-long'].flatMap((after) => [
+    `  openai${after}: { kind: openai, base_url: "${mock.url}/v1", keys: ["$\{KEY}"] }`,
+    `  azure${after}: { kind: azure, base_url: "${mock.url}", keys: ["$\{KEY}"] }`,
+    `  anthropic${after}: { kind: anthropic, base_url: "${mock.url}", keys: ["$\{KEY}"] }`,
+  ])
   gateway = await startGateway({
     yaml: `
 auth: none
 providers:
-  openai: { base_url: "${mock.url}/v1" }
-  azure: { base_url: "${mock.url}" }
-  anthropic: { base_url: "${mock.url}" }`,
-    env: { OPENAI_API_KEY: 'k1', AZURE_OPENAI_API_KEY: 'k2', ANTHROPIC_API_KEY: 'k3' },
+${providers.join('\n')}`,
+    env: { KEY: 'k1' },
   })
   client = new GrpcClient(gateway.grpc)
 })
@@ -38,7 +42,7 @@ afterAll(async () => {
 
 const ask = (provider: string, content: string) => ({
   provider,
-  model: provider === 'anthropic' ? 'claude-sonnet-4-6' : 'gpt-4o-mini',
+  model: provider.startsWith('anthropic') ? 'claude-sonnet-4-6' : 'gpt-4o-mini',
   messages: [{ role: Role.USER, content }],
 })
 const weather = { name: 'get_weather', parameters: '{"type":"object","properties":{"city":{"type":"string"}}}' }
@@ -92,13 +96,13 @@ describe.each(['openai', 'azure', 'anthropic'])('%s', (provider) => {
   })
 
   it.each([
-    [401, 'authentication_error', 'UPSTREAM_CREDENTIALS', 'FAILED_PRECONDITION'],
-    [429, 'rate_limit_error', 'UPSTREAM_RATE_LIMITED', 'RESOURCE_EXHAUSTED'],
-    [500, 'api_error', 'UPSTREAM_ERROR', 'UNAVAILABLE'],
-    [503, 'overloaded_error', 'UPSTREAM_OVERLOADED', 'UNAVAILABLE'],
-  ])('that fails with %i %s is reported as %s', async (status, type, reason, code) => {
+    [401, 'authentication_error', 'UPSTREAM_CREDENTIALS', 'FAILED_PRECONDITION', '-refused'],
+    [429, 'rate_limit_error', 'UPSTREAM_RATE_LIMITED', 'RESOURCE_EXHAUSTED', '-limited'],
+    [500, 'api_error', 'UPSTREAM_ERROR', 'UNAVAILABLE', ''],
+    [503, 'overloaded_error', 'UPSTREAM_OVERLOADED', 'UNAVAILABLE', ''],
+  ])('that fails with %i %s is reported as %s', async (status, type, reason, code, after) => {
     mock.nextRequestError(status, { message: 'No.', type })
-    const { error } = await chat(client, ask(provider, 'hello'))
+    const { error } = await chat(client, ask(`${provider}${after}`, 'hello'))
     expect([error?.reason, error?.code]).toEqual([reason, code])
     expect(error?.detail?.attempts.at(-1)?.status).toBe(status)
     expect(error?.message).not.toContain('No.')
@@ -129,7 +133,7 @@ describe.each(['openai', 'azure', 'anthropic'])('%s', (provider) => {
 
   it('that limits the rate says how long to wait', async () => {
     mock.onMessage('hello', { content: 'Hi there!' }, { chaos: { rateLimitRate: 1 } })
-    const { error } = await chat(client, ask(provider, 'hello'))
+    const { error } = await chat(client, ask(`${provider}-limited-for-long`, 'hello'))
     expect(error?.reason).toBe('UPSTREAM_RATE_LIMITED')
     expect(error?.retryAfter).toBeGreaterThan(0)
   })

@@ -33,8 +33,10 @@ async function fullProvider() {
 test('with another target left a call waits for half of its time, else for nearly all of it', async () => {
   const { clock, p, q, call } = await fullProvider()
   const start = clock.now()
-  const [first, only] = [call(routedCall(clock, [p, q])), call(routedCall(clock, [p]))]
+  const made = routedCall(clock, [p])
+  const [first, only] = [call(routedCall(clock, [p, q])), call(made)]
   await clock.advance(60_000)
+  expect(made.context.trail.queued).toBe(59_800)
   expect(first).toEqual({ reason: 'CONCURRENCY_LIMITED', at: start + 30_000 })
   expect(only).toEqual({ reason: 'CONCURRENCY_LIMITED', at: start + 59_800 })
 })
