@@ -86,6 +86,11 @@ export function citationEvent(citation: Citation): ChatEvent {
   return chatEvent({ case: 'citation', value: { $typeName: 'llmgateway.v1.CitationEvent', citation } })
 }
 
+/** Made by the doors, so that no policy meets one. */
+export function heartbeatEvent(): ChatEvent {
+  return chatEvent({ case: 'heartbeat', value: { $typeName: 'llmgateway.v1.HeartbeatEvent' } })
+}
+
 export interface ChatFinish extends EmbedFinish {
   readonly finishReason: FinishReason
   /** The vendor's own word, empty when it gave none. */

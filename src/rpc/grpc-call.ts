@@ -1,22 +1,27 @@
-import { constants } from 'node:http2'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Metadata, ServerUnaryCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
 import { DoorContext } from './context.ts'
 import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
 import type { Endpoint } from './endpoints.ts'
 import { errorReply, toGrpcStatus } from './errors.ts'
-import { http2StreamOf } from './http2-stream.ts'
+import { http2StreamOf } from './grpc-js.ts'
+import type { Arrived, NextTurn } from './next-turn.ts'
 
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
 
+export interface GrpcMount<E extends Endpoint> extends Mount<E> {
+  readonly turn: NextTurn
+}
+
 /** One call at the gRPC door, from its arrival until its last byte has left. */
-export abstract class GrpcCall implements LiveCall {
+export abstract class GrpcCall implements LiveCall, Arrived {
   slot = -1
   readonly endless: boolean
   readonly context: DoorContext
   protected readonly settings: DoorSettings
-  readonly #surface: Surface
+  readonly #stream: ServerHttp2Stream
   readonly #live: LiveCalls
   /** Whether its ending was handed to grpc-js. */
   #settled = false
@@ -24,15 +29,22 @@ export abstract class GrpcCall implements LiveCall {
   #stopPatience: (() => void) | undefined
   readonly #stopListening: () => void
 
-  constructor({ endpoint, settings, live }: Mount<Endpoint>, surface: Surface) {
+  constructor({ endpoint, settings, live }: GrpcMount<Endpoint>, surface: Surface) {
     this.endless = endpoint.endless
     this.settings = settings
-    this.#surface = surface
+    this.#stream = http2StreamOf(surface)
     this.#live = live
     this.context = contextOf(surface, endpoint.endless, settings)
     surface.on('cancelled', () => this.#end())
     live.add(this)
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
+  }
+
+  abstract begin(): void
+
+  /** Whether more of its answer may be sent. */
+  protected get isOpen(): boolean {
+    return !this.#settled && !this.#over
   }
 
   /** The first ending counts. */
@@ -54,7 +66,7 @@ export abstract class GrpcCall implements LiveCall {
 
   /** Closes the stream without a status, which cannot reach a reader that stands still. */
   protected reset(code: number): void {
-    http2StreamOf(this.#surface)?.close(code)
+    this.#stream.close(code)
   }
 
   /** It is over on the wire; nothing of it may be left. */
