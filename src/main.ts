@@ -17,6 +17,7 @@ import type { DoorOptions, DoorTls } from './rpc/door.ts'
 import { endpoints } from './rpc/endpoints.ts'
 import { GrpcDoor } from './rpc/grpc.ts'
 import { HealthService } from './rpc/health-service.ts'
+import { LoopDelay } from './rpc/loop-delay.ts'
 import { probe } from './rpc/probe.ts'
 import { createService } from './rpc/service.ts'
 import { validateChat, validateEmbed } from './rpc/validate.ts'
@@ -90,6 +91,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
+  const loopDelay = new LoopDelay(clock)
   const telemetry = createTelemetry({
     clock,
     random: Math.random,
@@ -98,6 +100,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     targets: config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),
     summary: { primaryProvider, fallbackProviders, cacheEnabled: false },
     tracing,
+    loopDelay: () => loopDelay.current,
     sampleRatio,
   })
   const callers = createCallers(config.auth, { clock })
@@ -127,6 +130,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     isDraining: () => draining,
   })
   const { server } = config
+  const { maxLoopDelay, ...limits } = server.limits
   const door: Omit<DoorOptions, 'address'> = {
     endpoints: endpoints(methods, health),
     clock,
@@ -138,14 +142,25 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     maxReceiveBytes: server.maxReceiveBytes,
     maxSendBytes: server.maxSendBytes,
     maxStreams: server.maxStreams,
+    heartbeat: server.heartbeat,
+    keepalive: server.keepalive,
+    maxConnectionAge: server.maxConnectionAge,
+    proxyProtocol: server.proxyProtocol,
+    ...limits,
+    isOverloaded: () => loopDelay.current > maxLoopDelay,
   }
-  const grpcDoor = new GrpcDoor({ ...door, address: addressText(server.grpc) })
+  const grpcDoor = new GrpcDoor({
+    ...door,
+    address: addressText(server.grpc),
+    onRefused: (refusal) => telemetry.recordRefusal('grpc', refusal),
+  })
   const httpDoor = new HttpDoor({
     ...door,
     address: addressText(server.http),
     ready: () => health.serving,
     corsOrigins: server.cors.origins,
     onRequest: telemetry.recordHttp,
+    onRefused: (refusal) => telemetry.recordRefusal('http', refusal),
   })
   const metrics = await serveMetrics({ producer: telemetry.metrics, ...server.metrics, version })
   const grpcPort = await grpcDoor.listen()
@@ -166,6 +181,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     await new Promise<void>((resolve) => clock.after(linger, resolve))
     const grace = server.drain - linger
     await Promise.all([grpcDoor.drain(grace), httpDoor.drain(grace)])
+    loopDelay.stop()
     await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
   }
 }

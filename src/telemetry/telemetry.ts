@@ -31,6 +31,8 @@ export interface TelemetryOptions {
   readonly summary: Summary
   /** Where spans go. Without it there are none. */
   readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
+  /** How late the event loop is, in ms. */
+  readonly loopDelay?: () => number
   /** The share of calls that are traced, 0 to 1, where the caller has not decided. Default 0. */
   readonly sampleRatio?: number | undefined
 }
@@ -40,16 +42,19 @@ export interface GatewayTelemetry extends Telemetry {
   readonly metrics: Metrics
   readonly stats: StatsSource
   readonly recordHttp: RecordHttp
+  /** Counts what a door refused. Both names are of a bounded set. */
+  readonly recordRefusal: (door: 'grpc' | 'http', refusal: string) => void
 }
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
-  const { clock, random, log, providers, tracing, sampleRatio = 0 } = options
+  const { clock, random, log, providers, tracing, loopDelay, sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
   const upstreams = new Upstreams(metrics, providers, options.targets ?? [])
   const counts = new CallCounts(metrics)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
   if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
+  if (loopDelay) metrics.observe(instruments.loopDelay, {}, () => loopDelay() / 1000)
   const tracer = tracing?.tracer
   const house: House = {
     clock,
@@ -65,6 +70,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
     metrics,
     stats: new Stats(clock, upstreams, counts, options.summary),
     recordHttp: createHttpMetrics(metrics),
+    recordRefusal: (door, refusal) => metrics.counter(instruments.refused, { door, refusal }).value++,
     begin: (call) => new CallRecorder(house, call),
   }
 }
