@@ -48,13 +48,19 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
     maxSendBytes: file?.max_send_bytes ?? 16 * MEBIBYTE,
     maxStreams: file?.max_streams ?? 1000,
     maxDeadline: file?.max_deadline ?? 600_000,
+    ...connectionsOf(file),
+    limits,
+    ...(tls && { tls }),
+    cors: { origins: file?.cors?.origins ?? [] },
+  }
+}
+
+function connectionsOf(file: FileSettings['server']) {
+  return {
     heartbeat: file?.heartbeat ?? 15_000,
     keepalive: file?.keepalive ?? 10_000,
     maxConnectionAge: file?.max_connection_age ?? 30 * 60_000,
     proxyProtocol: file?.proxy_protocol ?? false,
-    limits,
-    ...(tls && { tls }),
-    cors: { origins: file?.cors?.origins ?? [] },
   }
 }
 

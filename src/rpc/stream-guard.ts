@@ -25,10 +25,13 @@ const HEADER_OVERHEAD = 32
 /** An upload, and the guard that watches over it. */
 class GuardedUpload extends Upload {
   readonly guard: StreamGuard
+  /** A stream that is over does not know it any more. */
+  readonly session: GuardedSession | undefined
 
-  constructor(guard: StreamGuard, now: number, compressed: boolean) {
+  constructor(guard: StreamGuard, session: GuardedSession | undefined, now: number, compressed: boolean) {
     super(now, compressed)
     this.guard = guard
+    this.session = session
   }
 }
 
@@ -103,7 +106,8 @@ export class StreamGuard {
 
   #open(stream: GuardedStream, compressed: boolean): void {
     const { clock, readTimeout } = this.#settings
-    const upload = new GuardedUpload(this, clock.now(), compressed)
+    const session = stream.session as GuardedSession | undefined // of a server's stream
+    const upload = new GuardedUpload(this, session, clock.now(), compressed)
     upload.stopTimer = clock.after(readTimeout, () => this.#late(stream, upload))
     stream[UPLOAD] = upload
     if (compressed) this.#compressed++
@@ -170,11 +174,10 @@ export class StreamGuard {
   }
 
   /** A client that begins calls and resets them at once costs more than it spends. */
-  countReset(stream: GuardedStream, upload: Upload): void {
+  countReset(stream: GuardedStream, { session, arrivedAt }: GuardedUpload): void {
     const { clock, maxResets, onRefused } = this.#settings
     const now = clock.now()
-    const session = stream.session as GuardedSession | undefined // of a server's stream
-    if (!session || session.destroyed || stream.headersSent || now - upload.arrivedAt > YOUNG) return
+    if (!session || session.destroyed || stream.headersSent || now - arrivedAt > YOUNG) return
     session[RESETS] ??= { count: 0, since: now }
     const resets = session[RESETS]
     if (now - resets.since > RESET_WINDOW) {
