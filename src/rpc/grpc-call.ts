@@ -35,12 +35,20 @@ export abstract class GrpcCall implements LiveCall, Arrived {
     this.#stream = http2StreamOf(surface)
     this.#live = live
     this.context = contextOf(surface, endpoint.endless, settings)
-    surface.on('cancelled', () => this.#end())
+    // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
+    this.#stream.once('close', () => this.#end())
     live.add(this)
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
   }
 
-  abstract begin(): void
+  /** Answers it, unless it is over or grpc-js has refused it. */
+  begin(): void {
+    if (this.#stream.destroyed || this.#stream.headersSent) this.#end()
+    else void this.serve()
+  }
+
+  /** Never rejects: that would be an unhandled rejection, which ends the process. */
+  protected abstract serve(): Promise<void>
 
   /** Whether more of its answer may be sent. */
   protected get isOpen(): boolean {
@@ -77,8 +85,9 @@ export abstract class GrpcCall implements LiveCall, Arrived {
     this.#live.remove(this)
   }
 
-  /** grpc-js says `cancelled` after every ending, a good one too. No error is made for those: that would cost much. */
+  /** Comes after every ending, a good one too. No error is made for those: that would cost much. */
   #end(): void {
+    if (this.#over) return
     this.#over = true
     this.release()
     if (this.#settled) return

@@ -36,12 +36,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     surface.on('drain', () => this.#resume())
   }
 
-  begin(): void {
-    void this.#serve()
-  }
-
-  /** Never rejects: that would be an unhandled rejection, which ends the process. */
-  async #serve(): Promise<void> {
+  protected async serve(): Promise<void> {
     const { method, call } = this.#endpoint
     try {
       this.context.cancellation.throwIfCancelled()

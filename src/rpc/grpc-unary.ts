@@ -25,12 +25,7 @@ class UnaryCall extends GrpcCall {
     this.#callback = callback
   }
 
-  begin(): void {
-    void this.#serve()
-  }
-
-  /** Never rejects: that would be an unhandled rejection, which ends the process. */
-  async #serve(): Promise<void> {
+  protected async serve(): Promise<void> {
     const { method, call } = this.#endpoint
     try {
       this.context.cancellation.throwIfCancelled()

@@ -184,6 +184,17 @@ describe('requests', () => {
     expect((await call(port, message(Buffer.alloc(9), true), { 'grpc-encoding': 'br' })).status).toBe(12)
   })
 
+  it('that are refused before they end leave nothing open', async () => {
+    const { raw, door, begun } = await open()
+    const caller = raw()
+    caller.send(callFrame(1, CHAT, [['grpc-encoding', 'br']]), frame(frames.DATA, 0, 1, message(Buffer.alloc(9), true)))
+    await eventually(() => caller.received.includes(frames.HEADERS))
+    caller.send(frame(frames.DATA, flags.END_STREAM, 1), frame(frames.PING, 0, 0, Buffer.alloc(8)))
+    await eventually(() => caller.received.includes(frames.PING) && door.openCalls === 0)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([begun, door.openCalls]).toEqual([[], 0])
+  })
+
   it('with too many headers, or too large ones, are refused', async () => {
     const { port, begun, isServed } = await open()
     const many = Object.fromEntries(Array.from({ length: 130 }, (_, at) => [`x-${at}`, 'v']))
