@@ -5,12 +5,13 @@ const INTERVAL = 20
 
 /**
  * How late the event loop is: what a timer that should have fired says of it. While it is late, everything that has
- * arrived waits, and what arrives will wait as long.
+ * arrived waits, and what arrives will wait as long. It is smoothed, so that one short stop of the process, when most of
+ * what waits can be served at once, counts for half.
  */
 export class LoopDelay {
   readonly #clock: Clock
   #due: number
-  #last = 0
+  #smoothed = 0
   #stopTimer: () => void
 
   constructor(clock: Clock) {
@@ -19,18 +20,22 @@ export class LoopDelay {
     this.#stopTimer = clock.after(INTERVAL, this.#measure)
   }
 
-  /** In ms: of the last measurement, or of the one that is overdue. */
+  /** In ms. A measurement that is overdue counts already. */
   get current(): number {
-    return Math.max(this.#last, this.#clock.now() - this.#due)
+    return Math.max(this.#smoothed, this.#with(this.#clock.now() - this.#due))
   }
 
   stop(): void {
     this.#stopTimer()
   }
 
+  #with(delay: number): number {
+    return (this.#smoothed + Math.max(0, delay)) / 2
+  }
+
   readonly #measure = (): void => {
     const now = this.#clock.now()
-    this.#last = Math.max(0, now - this.#due)
+    this.#smoothed = this.#with(now - this.#due)
     this.#due = now + INTERVAL
     this.#stopTimer = this.#clock.after(INTERVAL, this.#measure)
   }

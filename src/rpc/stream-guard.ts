@@ -144,6 +144,7 @@ export class StreamGuard {
 
   /** Keeps a compressed call until one of those before it is unpacked: few may be at once, because they swell. */
   #hold(stream: GuardedStream, enter: () => void): void {
+    if (this.#waiting.length >= MOST_WAITING) this.#waiting = this.#waiting.filter(({ stream }) => !stream.destroyed)
     if (this.#waiting.length >= MOST_WAITING) {
       this.#refuse(stream, 'compressed_calls')
       return

@@ -10,13 +10,34 @@ it('the delay of a loop that keeps up is none, and one that does not is noticed 
   expect(delay.current).toBe(0)
   delay.stop()
   await clock.advance(320)
-  expect(delay.current).toBe(300)
+  expect(delay.current).toBe(150)
   expect(clock.waiting).toBe(0)
+})
+
+/** A clock whose timers fire late by so many ms. */
+class LateClock extends FakeClock {
+  late = 0
+
+  override after(ms: number, act: () => void): () => void {
+    return super.after(ms + this.late, act)
+  }
+}
+
+it('a loop that goes on being late soon counts as late as it is, and one late turn as half of it', async () => {
+  const clock = new LateClock()
+  const delay = new LoopDelay(clock)
+  await clock.advance(1000)
+  clock.late = 300
+  await clock.advance(20 + 320)
+  expect(delay.current).toBeCloseTo(150)
+  await clock.advance(3 * 320)
+  expect(delay.current).toBeGreaterThan(250)
+  delay.stop()
 })
 
 it('a loop that was blocked is late, until it has gone round again', async () => {
   const delay = new LoopDelay(systemClock)
-  const until = performance.now() + 300
+  const until = performance.now() + 600
   while (performance.now() < until);
   expect(delay.current).toBeGreaterThan(200)
   await new Promise((resolve) => setTimeout(resolve, 0))
