@@ -79,7 +79,8 @@ async function start(flags: Flags): Promise<number> {
   } catch (error) {
     log.failure('the gateway could not start', error)
     log.flushSync()
-    return 1
+    // What has been opened already would keep the process.
+    process.exit(1)
   }
 }
 

@@ -1,6 +1,6 @@
 import http2 from 'node:http2'
 import { gzipSync } from 'node:zlib'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { CallContext } from '../../src/domain/call.ts'
 import { LlmGateway } from '../../src/domain/types.ts'
 import type { DoorOptions } from '../../src/rpc/door.ts'
@@ -207,6 +207,31 @@ describe('requests', () => {
     await isServed()
   })
 
+  it('with values that a header cannot hold go on without them, and none is printed', async () => {
+    const { raw, begun } = await open()
+    const printed: string[] = []
+    const print = (...words: unknown[]) => void printed.push(words.join(' '))
+    const spies = (['error', 'warn', 'log', 'info', 'debug'] as const).map((how) =>
+      vi.spyOn(console, how).mockImplementation(print),
+    )
+    const caller = raw()
+    caller.send(
+      callFrame(1, CHAT, [
+        ['authorization', 'Bearer canary\u00e9'],
+        ['x-lines', 'canary\r\nx-forged: 1'],
+        ['x-nul', 'canary\0'],
+      ]),
+      frame(frames.DATA, flags.END_STREAM, 1, EMPTY),
+    )
+    await eventually(() => begun.length === 1)
+    for (const spy of spies) spy.mockRestore()
+    const [context] = begun
+    expect([context?.credential, context?.header('x-lines'), context?.header('x-forged')]).toEqual(
+      Array(3).fill(undefined),
+    )
+    expect(printed).toEqual([])
+  })
+
   it('with large headers are refused though the client never takes note of what it may send', async () => {
     const { raw, refused, begun } = await open()
     const hostile = raw({ polite: false })
@@ -260,6 +285,13 @@ describe('slow clients', () => {
     const details = detailsOf(Buffer.from(String(headers['grpc-status-details-bin']), 'base64'))
     expect(details.info?.reason).toBe('REQUEST_READ_TIMEOUT')
     expect({ begun, refused }).toEqual({ begun: [], refused: ['read_timeout'] })
+  })
+
+  it('requests that were received before do not count', async () => {
+    const { port, refused } = await open({ maxPendingBytes: 300_000 })
+    const body = message(Buffer.alloc(100_000))
+    for (let at = 0; at < 5; at++) expect((await call(port, body)).status).toBe(3) // it is no request, but it is whole
+    expect(refused).toEqual([])
   })
 
   it('a hundred that keep half a request each hold no more than is allowed, and small calls pass', async () => {
