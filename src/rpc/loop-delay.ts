@@ -2,11 +2,13 @@ import type { Clock } from '../domain/clock.ts'
 
 /** How often it is measured, in ms. */
 const INTERVAL = 20
+/** What one measurement counts for. */
+const WEIGHT = 0.25
 
 /**
  * How late the event loop is: what a timer that should have fired says of it. While it is late, everything that has
- * arrived waits, and what arrives will wait as long. It is smoothed, so that one short stop of the process, when most of
- * what waits can be served at once, counts for half.
+ * arrived waits, and what arrives will wait as long. It is smoothed: after one stop of the process, as a busy machine
+ * causes, what waits can be served at once; it is the loop that stays late that cannot keep up.
  */
 export class LoopDelay {
   readonly #clock: Clock
@@ -30,7 +32,7 @@ export class LoopDelay {
   }
 
   #with(delay: number): number {
-    return (this.#smoothed + Math.max(0, delay)) / 2
+    return this.#smoothed + WEIGHT * (Math.max(0, delay) - this.#smoothed)
   }
 
   readonly #measure = (): void => {
