@@ -27,6 +27,7 @@ import type { DoorOptions, DoorTls } from './rpc/door.ts'
 import { endpoints } from './rpc/endpoints.ts'
 import { GrpcDoor } from './rpc/grpc.ts'
 import { HealthService } from './rpc/health-service.ts'
+import { LoopDelay } from './rpc/loop-delay.ts'
 import { probe } from './rpc/probe.ts'
 import { createService } from './rpc/service.ts'
 import { validateChat, validateEmbed } from './rpc/validate.ts'
@@ -95,7 +96,8 @@ async function start(flags: Flags): Promise<number> {
   } catch (error) {
     log.failure('the gateway could not start', error)
     log.flushSync()
-    return 1
+    // What has been opened already would keep the process.
+    process.exit(1)
   }
 }
 
@@ -111,6 +113,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const [primaryProvider = '', ...fallbackProviders] = config.priority
   const store = config.cache && createCache(config.cache)
   const circuits = new Circuits(clock)
+  const loopDelay = new LoopDelay(clock)
   const telemetry = createTelemetry({
     clock,
     random: Math.random,
@@ -129,6 +132,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
       strategies: Object.fromEntries(config.models.map(({ name, strategy }) => [name, strategy])),
     },
     tracing,
+    loopDelay: () => loopDelay.current,
     sampleRatio,
     cache: config.cache && store && { store, ttl: config.cache.rules.ttl },
   })
@@ -192,6 +196,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     isDraining: () => draining,
   })
   const { server } = config
+  const { maxLoopDelay, ...limits } = server.limits
   const door: Omit<DoorOptions, 'address'> = {
     endpoints: endpoints(methods, health),
     clock,
@@ -203,14 +208,25 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     maxReceiveBytes: server.maxReceiveBytes,
     maxSendBytes: server.maxSendBytes,
     maxStreams: server.maxStreams,
+    heartbeat: server.heartbeat,
+    keepalive: server.keepalive,
+    maxConnectionAge: server.maxConnectionAge,
+    proxyProtocol: server.proxyProtocol,
+    ...limits,
+    isOverloaded: () => loopDelay.current > maxLoopDelay,
   }
-  const grpcDoor = new GrpcDoor({ ...door, address: addressText(server.grpc) })
+  const grpcDoor = new GrpcDoor({
+    ...door,
+    address: addressText(server.grpc),
+    onRefused: (refusal) => telemetry.recordRefusal('grpc', refusal),
+  })
   const httpDoor = new HttpDoor({
     ...door,
     address: addressText(server.http),
     ready: () => health.serving,
     corsOrigins: server.cors.origins,
     onRequest: telemetry.recordHttp,
+    onRefused: (refusal) => telemetry.recordRefusal('http', refusal),
   })
   const metrics = await serveMetrics({ producer: telemetry.metrics, ...server.metrics, version })
   const grpcPort = await grpcDoor.listen()
@@ -231,6 +247,7 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     await new Promise<void>((resolve) => clock.after(linger, resolve))
     const grace = server.drain - linger
     await Promise.all([grpcDoor.drain(grace), httpDoor.drain(grace)])
+    loopDelay.stop()
     await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
     limiter.close?.()
     redis?.close()

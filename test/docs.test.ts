@@ -14,6 +14,7 @@ const PAGES = [
   'docs/architecture.md',
   'docs/caching.md',
   'docs/configuration.md',
+  'docs/doors.md',
   'docs/errors.md',
   'docs/limits.md',
   'docs/resilience.md',

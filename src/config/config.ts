@@ -51,8 +51,36 @@ export interface ServerConfig {
   readonly concurrency?: ConcurrencyLimit
   /** The deadline of a call that brings none, and the most that one may bring. */
   readonly maxDeadline: number
+  /** How long a stream may be silent before it says that it lives. */
+  readonly heartbeat: number
+  /** How often a client is asked whether it lives, and how long it may take to say so. */
+  readonly keepalive: number
+  readonly maxConnectionAge: number
+  /** Whether a load balancer says whose connections it passes on. */
+  readonly proxyProtocol: boolean
+  readonly limits: DoorLimits
   readonly tls?: TlsConfig
   readonly cors: { readonly origins: readonly string[] }
+}
+
+/** What each door takes before it refuses. */
+export interface DoorLimits {
+  /** At once. */
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
+  /** How long a request may take to arrive. */
+  readonly readTimeout: number
+  /** How long a reader may take nothing of its stream. */
+  readonly stallTimeout: number
+  readonly maxHeaderBytes: number
+  /** Of all requests that are not whole yet. */
+  readonly maxPendingBytes: number
+  /** That are unpacked at once. */
+  readonly maxCompressedCalls: number
+  /** Calls that one connection may reset as soon as it began them, in 10 s. */
+  readonly maxResets: number
+  /** How late the event loop may be before calls are refused. */
+  readonly maxLoopDelay: number
 }
 
 /** Absolute paths of PEM files. */

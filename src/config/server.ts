@@ -1,7 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { AuthSettings } from '../domain/identity.ts'
 import { concurrencyOf } from './concurrency.ts'
-import type { Address, ServerConfig, TlsConfig } from './config.ts'
+import type { Address, DoorLimits, ServerConfig, TlsConfig } from './config.ts'
 import type { EnvironmentSettings } from './env.ts'
 import type { Findings } from './findings.ts'
 import { type Flags, readFlag } from './flags.ts'
@@ -35,18 +35,48 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
   if (overlap(grpc, metrics)) findings.problem('server.metrics', 'is the address of server.grpc')
   if (overlap(http, metrics)) findings.problem('server.metrics', 'is the address of server.http')
   const tls = file?.tls && tlsOf(file.tls, sources)
+  const maxReceiveBytes = file?.max_receive_bytes ?? 16 * MEBIBYTE
+  const limits = limitsOf(file?.limits)
+  if (limits.maxPendingBytes < maxReceiveBytes) {
+    findings.problem('server.limits.pending_bytes', 'must not be less than server.max_receive_bytes')
+  }
   return {
     grpc,
     http,
     metrics,
     drain: file?.drain ?? 25_000,
-    maxReceiveBytes: file?.max_receive_bytes ?? 16 * MEBIBYTE,
+    maxReceiveBytes,
     maxSendBytes: file?.max_send_bytes ?? 16 * MEBIBYTE,
     maxStreams: file?.max_streams ?? 1000,
     ...concurrencyOf(file ?? {}, ['server'], findings),
     maxDeadline: file?.max_deadline ?? 600_000,
+    ...connectionsOf(file),
+    limits,
     ...(tls && { tls }),
     cors: { origins: file?.cors?.origins ?? [] },
+  }
+}
+
+function connectionsOf(file: FileSettings['server']) {
+  return {
+    heartbeat: file?.heartbeat ?? 15_000,
+    keepalive: file?.keepalive ?? 10_000,
+    maxConnectionAge: file?.max_connection_age ?? 30 * 60_000,
+    proxyProtocol: file?.proxy_protocol ?? false,
+  }
+}
+
+function limitsOf(written: NonNullable<FileSettings['server']>['limits']): DoorLimits {
+  return {
+    maxConnections: written?.connections ?? 10_000,
+    maxConnectionsPerAddress: written?.connections_per_address ?? 1000,
+    readTimeout: written?.read_timeout ?? 10_000,
+    stallTimeout: written?.stall_timeout ?? 60_000,
+    maxHeaderBytes: written?.header_bytes ?? 16_384,
+    maxPendingBytes: written?.pending_bytes ?? 128 * MEBIBYTE,
+    maxCompressedCalls: written?.compressed_calls ?? 4,
+    maxResets: written?.resets ?? 200,
+    maxLoopDelay: written?.loop_delay ?? 200,
   }
 }
 

@@ -94,6 +94,11 @@ export function resetEvent(route: Route | undefined): ChatEvent {
   return chatEvent({ case: 'reset', value })
 }
 
+/** Made by the doors, so that no policy meets one. */
+export function heartbeatEvent(): ChatEvent {
+  return chatEvent({ case: 'heartbeat', value: { $typeName: 'llmgateway.v1.HeartbeatEvent' } })
+}
+
 export interface ChatFinish extends EmbedFinish {
   readonly finishReason: FinishReason
   /** The vendor's own word, empty when it gave none. */

@@ -63,6 +63,11 @@ export class AsyncEvents<E> implements AsyncIterableIterator<E, undefined>, Read
     return false
   }
 
+  /** Says something beside the stream, if the reader waits for it. */
+  say(event: E): void {
+    if (this.#waiting) this.event(event)
+  }
+
   /** The first ending counts. */
   end(error?: GatewayError): void {
     this.#ending ??= { error: this.#follower.ended(error) }

@@ -9,11 +9,12 @@ import {
   type LiveCall,
   type LiveCalls,
   type Mount,
+  stalled,
   TIME_TO_END,
   TIME_TO_LEAVE,
 } from './door.ts'
 import { type Encode, encoderFor } from './encode.ts'
-import type { Endpoint, StreamEndpoint, UnaryEndpoint } from './endpoints.ts'
+import type { Endpoint, Heartbeat, StreamEndpoint, UnaryEndpoint } from './endpoints.ts'
 import { errorReply, toConnectError } from './errors.ts'
 
 /** One HTTP request and its response, as a call sees it. */
@@ -36,6 +37,8 @@ class ConnectCall implements LiveCall, Follower<Message> {
   readonly context: DoorContext
   /** Answers for the call when it was cancelled and does not end by itself. */
   giveUp: ((reason: GatewayError) => void) | undefined
+  /** Sends a message beside the stream. */
+  say: ((message: Message) => void) | undefined
   readonly #exchange: Exchange
   readonly #settings: DoorSettings
   readonly #encode: Encode
@@ -46,12 +49,15 @@ class ConnectCall implements LiveCall, Follower<Message> {
   readonly #stopListening: () => void
   #stopPatience: (() => void) | undefined
   #stopStallTimer: (() => void) | undefined
+  #stopHeartbeat: (() => void) | undefined
+  #heartbeat: Heartbeat | undefined
 
   constructor({ endpoint, settings, live }: Mount<Endpoint>, request: Message, handler: HandlerContext) {
     const exchange = handler.values.get(exchangeKey)
     if (!exchange) throw new Error('the door gave no exchange')
     this.endless = endpoint.endless
     this.#responseTrailer = handler.responseTrailer
+    if (endpoint.kind === 'server_streaming') this.#heartbeat = endpoint.heartbeat
     this.#exchange = exchange
     this.#settings = settings
     this.#encode = encoderFor(endpoint.method.output)
@@ -65,15 +71,19 @@ class ConnectCall implements LiveCall, Follower<Message> {
   /** The reader has taken what it was given. */
   asked(): void {
     this.#stopStallTimer?.()
+    const { message } = this.#heartbeat ?? {}
+    const { clock, heartbeat } = this.#settings
+    if (message && !this.#over) this.#stopHeartbeat = clock.after(heartbeat, () => this.say?.(message))
   }
 
   gave(message: Message): void {
+    this.#stopHeartbeat?.()
     this.checkSize(message)
-    const { clock, stallTimeout } = this.#settings
+    if (this.#heartbeat?.isLast(message)) this.#heartbeat = undefined
+    const { clock, stallTimeout, onRefused } = this.#settings
     this.#stopStallTimer = clock.after(stallTimeout, () => {
-      this.context.cancel(
-        new GatewayError('CANCELLED', `The caller took nothing of the stream for ${stallTimeout / 1000} s.`),
-      )
+      onRefused('stalled')
+      this.context.cancel(stalled(stallTimeout))
       this.#exchange.destroy()
     })
   }
@@ -85,6 +95,7 @@ class ConnectCall implements LiveCall, Follower<Message> {
 
   ended(error: GatewayError | undefined): ConnectError | undefined {
     this.#settled = true
+    this.#stopHeartbeat?.()
     if (error?.reason === 'INTERNAL') this.#settings.report(error, this.context)
     const { trail } = this.context
     if (!error) for (const [name, value] of trail.trailers ?? []) this.#responseTrailer.set(name, value)
@@ -101,6 +112,7 @@ class ConnectCall implements LiveCall, Follower<Message> {
     this.#over = true
     this.#stopPatience?.()
     this.#stopStallTimer?.()
+    this.#stopHeartbeat?.()
     this.#stopListening()
     this.context.close()
     this.#live.remove(this)
@@ -146,6 +158,7 @@ export function answerStream(
   const call = new ConnectCall(mount, request, handler)
   const events = new AsyncEvents<Message>(call)
   call.giveUp = (reason) => events.end(reason)
+  call.say = (message) => events.say(message)
   const open = async () => {
     try {
       call.context.cancellation.throwIfCancelled()

@@ -1,26 +1,31 @@
 import type { ServerHttp2Session } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
 import type { DescMethodServerStreaming, DescMethodUnary } from '@bufbuild/protobuf'
 import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler } from '@connectrpc/connect/protocol'
+import { errorToJsonBytes } from '@connectrpc/connect/protocol-connect'
 import {
   compressionGzip,
   // biome-ignore lint/suspicious/noDeprecatedImports: only its other signature is deprecated
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
+import type { Clock } from '../domain/clock.ts'
 import { answerStream, answerUnary, type Exchange, exchangeKey } from './connect-call.ts'
 import { type DoorOptions, type DoorSettings, LiveCalls, TIME_TO_END, TIME_TO_LEAVE, withDefaults } from './door.ts'
+import { toConnectError, toHeaders } from './errors.ts'
+import { Gate } from './gate.ts'
+import { limitConnectTimeout, limitGrpcTimeout } from './grpc-timeout.ts'
 import {
   type HttpRequest,
   type HttpResponse,
   hasValidHost,
   isPreflight,
-  limitTimeouts,
   setCorsHeaders,
   setSecurityHeaders,
 } from './http-rules.ts'
-import { breakOff, createHttpServer, type HttpServer, partsOf } from './http-server.ts'
+import { breakOff, createHttpServer, type HttpServer, putGateBefore } from './http-server.ts'
+import { listenOn } from './listen.ts'
+import { refusalReply } from './refusals.ts'
 
 export interface HttpDoorOptions extends DoorOptions {
   /** Whether calls are taken; for `/readyz`. */
@@ -37,21 +42,21 @@ const CLIENT_CLOSED_REQUEST = 499
 /** The door for curl, browsers and gRPC-Web: Connect's protocols over HTTP. */
 export class HttpDoor {
   readonly #options: HttpDoorOptions
+  readonly #settings: DoorSettings
+  readonly #gate: Gate
   readonly #server: HttpServer
   readonly #handlers: ReadonlyMap<string, UniversalHandler>
   readonly #live = new LiveCalls()
-  readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
   #draining = false
 
   constructor(options: HttpDoorOptions) {
     this.#options = options
-    this.#handlers = route(withDefaults(options), this.#live)
-    this.#server = createHttpServer(options.tls, (request, response) => this.#serve(request, response))
-    this.#server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
-    })
+    this.#settings = withDefaults(options)
+    this.#handlers = route(this.#settings, this.#live)
+    this.#server = createHttpServer(this.#settings, (request, response) => this.#serve(request, response))
+    this.#gate = new Gate(this.#settings)
+    putGateBefore(this.#server, this.#gate)
     this.#server.on('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session)
       session.once('close', () => this.#sessions.delete(session))
@@ -63,16 +68,14 @@ export class HttpDoor {
     return this.#live.size
   }
 
+  /** How many connections are open. */
+  get openConnections(): number {
+    return this.#gate.open
+  }
+
   /** Returns the port. Rejects when the address cannot be bound. */
   listen(): Promise<number> {
-    const { host, port } = partsOf(this.#options.address)
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject)
-        resolve((this.#server.address() as AddressInfo).port) // what listens on TCP has one
-      })
-    })
+    return listenOn(this.#server, this.#options.address)
   }
 
   /** Stops listening and finishes what is open. What is left after `grace` ms ends with UNAVAILABLE. */
@@ -82,9 +85,7 @@ export class HttpDoor {
     return new Promise((resolve) => {
       let stopTimer = clock.after(grace, () => {
         this.#live.drainAll()
-        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => {
-          for (const socket of this.#sockets) socket.destroy()
-        })
+        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
       })
       this.#server.close(() => {
         stopTimer()
@@ -107,10 +108,29 @@ export class HttpDoor {
     this.#follow(request, response, isKnown ? path : 'other')
     if (!hasValidHost(request)) answer(response, 400, 'The Host header is missing or malformed.')
     else if (isPreflight(request)) answer(response, 204)
-    else if (handler) void call(handler, request, response, requestId)
+    else if (handler) this.#call(handler, request, response, requestId)
     else if (!isKnown || (request.method !== 'GET' && request.method !== 'HEAD')) answer(response, 404, 'Not found.')
     else if (path === '/readyz' && !ready()) answer(response, 503, 'not ready')
     else answer(response, 200, 'ok')
+  }
+
+  #call(handler: UniversalHandler, request: HttpRequest, response: HttpResponse, requestId: string): void {
+    const { clock, readTimeout, isOverloaded, onRefused } = this.#settings
+    if (isOverloaded()) {
+      onRefused('overloaded')
+      refuse(request, response, clock)
+      return
+    }
+    // Node's own timeout knows HTTP/1.1 only.
+    if (request.httpVersionMajor > 1) {
+      const stopTimer = clock.after(readTimeout, () => {
+        onRefused('read_timeout')
+        breakOff(response)
+      })
+      request.once('end', stopTimer)
+      response.once('close', stopTimer)
+    }
+    void call(handler, request, response, requestId)
   }
 
   /** Reports the request when it is over. While draining, its connection must not stay for another one. */
@@ -166,7 +186,8 @@ async function call(
     destroy: () => breakOff(response),
   }
   try {
-    limitTimeouts(request.headers)
+    limitGrpcTimeout(request.headers)
+    limitConnectTimeout(request.headers)
     const values = createContextValues().set(exchangeKey, exchange)
     const reply = await handler(universalRequestFromNodeRequest(request, response, undefined, values))
     await universalResponseToNodeResponse(reply, response)
@@ -174,6 +195,20 @@ async function call(
     // The connection broke, or Connect met what it cannot answer.
     breakOff(response)
   }
+}
+
+/** In the words of gRPC-Web or of Connect, before either has read the request. */
+function refuse(request: HttpRequest, response: HttpResponse, clock: Clock): void {
+  const reply = refusalReply('overloaded', clock)
+  const type = request.headers['content-type'] ?? ''
+  if (type.startsWith('application/grpc-web')) {
+    response.writeHead(200, { 'content-type': type, ...toHeaders(reply) })
+    response.end()
+    return
+  }
+  const retryAfter = String(Math.ceil((reply.pushback ?? 0) / 1000))
+  response.writeHead(503, { 'content-type': 'application/json', 'retry-after': retryAfter })
+  response.end(errorToJsonBytes(toConnectError(reply), undefined))
 }
 
 function answer(response: HttpResponse, status: number, text = ''): void {

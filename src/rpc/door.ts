@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { DoorContext } from './context.ts'
 import type { Endpoint } from './endpoints.ts'
+import { type Refusal, refusalErrors } from './refusals.ts'
 
 const MiB = 1024 * 1024
 
@@ -27,6 +28,32 @@ export interface DoorOptions {
   readonly maxStreams?: number
   /** A reader that takes nothing for so long is cut off. Default: 60 s. */
   readonly stallTimeout?: number
+  /** How long a stream may be silent before it says that it lives. Default: 15 s. */
+  readonly heartbeat?: number
+  /** How long a request may take to arrive, and a connection to say what it speaks. Default: 10 s. */
+  readonly readTimeout?: number
+  /** How often a connection is asked whether its client lives, and how long that may take to answer. Default: 10 s. */
+  readonly keepalive?: number
+  /** After it a client is sent to another connection, give or take a tenth. Default: 30 min. */
+  readonly maxConnectionAge?: number
+  /** At once. Default: 10,000. */
+  readonly maxConnections?: number
+  /** From one address at once. Default: 1000. */
+  readonly maxConnectionsPerAddress?: number
+  /** Whether a load balancer says whose connections it passes on, by PROXY protocol version 1. Default: no. */
+  readonly proxyProtocol?: boolean
+  /** Of a request: names, values and 32 for each. Default: 16 KiB. */
+  readonly maxHeaderBytes?: number
+  /** Of all requests that are not whole yet. Default: 128 MiB. */
+  readonly maxPendingBytes?: number
+  /** Compressed requests that are unpacked at once; others wait. Default: 4, as many as Node has threads for it. */
+  readonly maxCompressedCalls?: number
+  /** Calls that one connection may reset, in 10 s, in the second in which it began them. Default: 200. */
+  readonly maxResets?: number
+  /** Whether calls are refused because the process cannot keep up. Default: never. */
+  readonly isOverloaded?: () => boolean
+  /** Told of everything that the door refuses, and of readers that it cuts off. */
+  readonly onRefused?: (refusal: Refusal) => void
 }
 
 /** PEM. */
@@ -43,6 +70,19 @@ const defaults = {
   maxSendBytes: 16 * MiB,
   maxStreams: 1000,
   stallTimeout: 60_000,
+  heartbeat: 15_000,
+  readTimeout: 10_000,
+  keepalive: 10_000,
+  maxConnectionAge: 30 * 60_000,
+  maxConnections: 10_000,
+  maxConnectionsPerAddress: 1000,
+  proxyProtocol: false,
+  maxHeaderBytes: 16 * 1024,
+  maxPendingBytes: 128 * MiB,
+  maxCompressedCalls: 4,
+  maxResets: 200,
+  isOverloaded: () => false,
+  onRefused: (_refusal: Refusal): void => {},
 }
 
 /** The options of a door with their defaults. */
@@ -97,8 +137,7 @@ export class LiveCalls {
   }
 
   #drain(isMeant: (call: LiveCall) => boolean): void {
-    const reason = new GatewayError('DRAINING', 'This gateway is shutting down: try again, on another connection.')
-    for (const call of this.#calls.filter(isMeant)) call.context.cancel(reason)
+    for (const call of this.#calls.filter(isMeant)) call.context.cancel(refusalErrors.draining)
   }
 }
 
@@ -107,6 +146,11 @@ export interface Mount<E extends Endpoint> {
   readonly endpoint: E
   readonly settings: DoorSettings
   readonly live: LiveCalls
+}
+
+/** A reader that stands still has nothing left of its call. */
+export function stalled(stallTimeout: number): GatewayError {
+  return new GatewayError('CANCELLED', `The caller took nothing of the stream for ${stallTimeout / 1000} s.`)
 }
 
 /** Throws RESPONSE_TOO_LARGE. */

@@ -1,5 +1,6 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf'
-import { HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../domain/types.ts'
+import { heartbeatEvent } from '../domain/events.ts'
+import { type ChatEvent, ChatEventSchema, HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../domain/types.ts'
 import type { Methods, MethodsOf, StreamMethod, UnaryMethod } from './methods.ts'
 
 /** One method as the doors mount it. */
@@ -19,7 +20,21 @@ export interface StreamEndpoint {
   readonly method: DescMethod
   readonly path: string
   readonly endless: boolean
+  /** What it says while it is silent; undefined where silence is what a client expects. */
+  readonly heartbeat: Heartbeat | undefined
   readonly call: StreamMethod<Message, Message>
+}
+
+export interface Heartbeat {
+  readonly message: Message
+  /** Whether nothing may follow this message. */
+  isLast(message: Message): boolean
+}
+
+const chatHeartbeat: Heartbeat = {
+  message: heartbeatEvent(),
+  // Only streams of ChatEvent have this heartbeat.
+  isLast: (message) => (message as ChatEvent).event.case === 'finish',
 }
 
 /** Everything that both doors serve. */
@@ -43,9 +58,9 @@ function mount<S extends DescService>(
   })
 }
 
-type Implemented = Pick<UnaryEndpoint, 'kind' | 'call'> | Pick<StreamEndpoint, 'kind' | 'call'>
+type Implemented = Pick<UnaryEndpoint, 'kind' | 'call'> | Pick<StreamEndpoint, 'kind' | 'call' | 'heartbeat'>
 
-function implementationOf({ methodKind, localName, name }: DescMethod, methods: object): Implemented {
+function implementationOf({ methodKind, localName, name, output }: DescMethod, methods: object): Implemented {
   // MethodsOf is derived from the same descriptor: the function of this name takes and gives the method's messages.
   const named = methods as Record<string, UnaryMethod<Message, Message> & StreamMethod<Message, Message>>
   const implementation = named[localName]?.bind(methods)
@@ -53,8 +68,10 @@ function implementationOf({ methodKind, localName, name }: DescMethod, methods: 
   switch (methodKind) {
     case 'unary':
       return { kind: methodKind, call: implementation }
-    case 'server_streaming':
-      return { kind: methodKind, call: implementation }
+    case 'server_streaming': {
+      const heartbeat = output.typeName === ChatEventSchema.typeName ? chatHeartbeat : undefined
+      return { kind: methodKind, call: implementation, heartbeat }
+    }
     default:
       throw new Error(`${name}: the contract has no methods that take a stream`)
   }

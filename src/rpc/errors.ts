@@ -95,6 +95,17 @@ export function toGrpcStatus(reply: ErrorReply, context: CallContext): Required<
   return { code: reply.code, details: reply.message, metadata }
 }
 
+/** The same as headers, for an answer that is given without grpc-js. */
+export function toHeaders(reply: ErrorReply): Record<string, string> {
+  const headers: Record<string, string> = {
+    'grpc-status': String(reply.code),
+    'grpc-message': encodeURI(reply.message),
+    'grpc-status-details-bin': statusOf(reply).toString('base64'),
+  }
+  if (reply.pushback !== undefined) headers['grpc-retry-pushback-ms'] = String(Math.ceil(reply.pushback))
+  return headers
+}
+
 export function toConnectError(reply: ErrorReply, trailers: Trailers = []): ConnectError {
   const metadata: Record<string, string> = Object.fromEntries(trailers)
   if (reply.pushback !== undefined) metadata['grpc-retry-pushback-ms'] = String(Math.ceil(reply.pushback))

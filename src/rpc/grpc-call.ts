@@ -1,22 +1,27 @@
-import { constants } from 'node:http2'
+import { constants, type ServerHttp2Stream } from 'node:http2'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
 import { DoorContext } from './context.ts'
 import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
 import type { Endpoint } from './endpoints.ts'
 import { errorReply, toGrpcStatus } from './errors.ts'
-import { http2StreamOf } from './http2-stream.ts'
+import { http2StreamOf } from './grpc-js.ts'
+import type { Arrived, NextTurn } from './next-turn.ts'
 
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
 
+export interface GrpcMount<E extends Endpoint> extends Mount<E> {
+  readonly turn: NextTurn
+}
+
 /** One call at the gRPC door, from its arrival until its last byte has left. */
-export abstract class GrpcCall implements LiveCall {
+export abstract class GrpcCall implements LiveCall, Arrived {
   slot = -1
   readonly endless: boolean
   readonly context: DoorContext
   protected readonly settings: DoorSettings
-  readonly #surface: Surface
+  readonly #stream: ServerHttp2Stream
   readonly #live: LiveCalls
   /** Whether its ending was handed to grpc-js. */
   #settled = false
@@ -24,15 +29,30 @@ export abstract class GrpcCall implements LiveCall {
   #stopPatience: (() => void) | undefined
   readonly #stopListening: () => void
 
-  constructor({ endpoint, settings, live }: Mount<Endpoint>, surface: Surface) {
+  constructor({ endpoint, settings, live }: GrpcMount<Endpoint>, surface: Surface) {
     this.endless = endpoint.endless
     this.settings = settings
-    this.#surface = surface
+    this.#stream = http2StreamOf(surface)
     this.#live = live
     this.context = contextOf(surface, endpoint.endless, settings)
-    surface.on('cancelled', () => this.#end())
+    // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
+    this.#stream.once('close', () => this.#end())
     live.add(this)
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
+  }
+
+  /** Answers it, unless it is over or grpc-js has refused it. */
+  begin(): void {
+    if (this.#stream.destroyed || this.#stream.headersSent) this.#end()
+    else void this.serve()
+  }
+
+  /** Never rejects: that would be an unhandled rejection, which ends the process. */
+  protected abstract serve(): Promise<void>
+
+  /** Whether more of its answer may be sent. */
+  protected get isOpen(): boolean {
+    return !this.#settled && !this.#over
   }
 
   /** The first ending counts. */
@@ -63,7 +83,7 @@ export abstract class GrpcCall implements LiveCall {
 
   /** Closes the stream without a status, which cannot reach a reader that stands still. */
   protected reset(code: number): void {
-    http2StreamOf(this.#surface)?.close(code)
+    this.#stream.close(code)
   }
 
   /** It is over on the wire; nothing of it may be left. */
@@ -74,8 +94,9 @@ export abstract class GrpcCall implements LiveCall {
     this.#live.remove(this)
   }
 
-  /** grpc-js says `cancelled` after every ending, a good one too. No error is made for those: that would cost much. */
+  /** Comes after every ending, a good one too. No error is made for those: that would cost much. */
   #end(): void {
+    if (this.#over) return
     this.#over = true
     this.release()
     if (this.#settled) return

@@ -3,37 +3,53 @@ import type { Message } from '@bufbuild/protobuf'
 import type { handleServerStreamingCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
 import type { EventStream, Reader } from '../domain/event-stream.ts'
-import { checkSize, type Mount } from './door.ts'
+import { checkSize, stalled } from './door.ts'
 import { decode, type Encode, encoderFor } from './encode.ts'
 import type { StreamEndpoint } from './endpoints.ts'
-import { GrpcCall } from './grpc-call.ts'
+import { GrpcCall, type GrpcMount } from './grpc-call.ts'
+
+type Surface = ServerWritableStream<Buffer, Buffer>
 
 /** Hands the events of a call to its reader, and stops while that is full. */
 class StreamCall extends GrpcCall implements Reader<Message> {
-  readonly #surface: ServerWritableStream<Buffer, Buffer>
+  readonly #endpoint: StreamEndpoint
+  readonly #surface: Surface
   readonly #encode: Encode
   #events: EventStream<Message> | undefined
-  #written = 0
-  #stopStallTimer: (() => void) | undefined
+  /** Messages that the reader has not taken yet. */
+  #pending = 0
+  /** When it last took one, or was first given one to take, on the monotonic clock, in ms. */
+  #takenAt: number
+  #saidAt: number
+  #isBeating: boolean
+  #stopPulse: () => void
 
-  constructor(mount: Mount<StreamEndpoint>, surface: ServerWritableStream<Buffer, Buffer>, encode: Encode) {
+  constructor(mount: GrpcMount<StreamEndpoint>, surface: Surface, encode: Encode) {
     super(mount, surface)
+    this.#endpoint = mount.endpoint
     this.#surface = surface
     this.#encode = encode
+    this.#isBeating = mount.endpoint.heartbeat !== undefined
+    this.#takenAt = this.context.trail.arrivedAt
+    this.#saidAt = this.#takenAt
+    this.#stopPulse = this.#nextPulse(this.#takenAt)
     surface.on('drain', () => this.#resume())
   }
 
-  forward(events: EventStream<Message>): void {
-    this.#events = events
-    events.read(this)
+  protected async serve(): Promise<void> {
+    const { method, call } = this.#endpoint
+    try {
+      this.context.cancellation.throwIfCancelled()
+      this.#events = await call(decode(method.input, this.#surface.request), this.context)
+      this.#events.read(this)
+    } catch (error) {
+      this.fail(GatewayError.from(error))
+    }
   }
 
   event(message: Message): boolean {
-    const bytes = this.#encode(message)
-    checkSize(bytes.length, this.settings.maxSendBytes)
-    const hasRoom = this.#surface.write(bytes, this.#onWritten)
-    if (!hasRoom) this.#watchForStall()
-    return hasRoom
+    if (this.#isBeating && this.#endpoint.heartbeat?.isLast(message)) this.#isBeating = false
+    return this.#write(message)
   }
 
   end(error?: GatewayError): void {
@@ -48,15 +64,23 @@ class StreamCall extends GrpcCall implements Reader<Message> {
 
   protected override release(): void {
     super.release()
-    this.#stopStallTimer?.()
+    this.#stopPulse()
   }
 
-  readonly #onWritten = (): void => {
-    this.#written++
+  #write(message: Message): boolean {
+    const bytes = this.#encode(message)
+    checkSize(bytes.length, this.settings.maxSendBytes)
+    this.#saidAt = this.settings.clock.now()
+    if (this.#pending++ === 0) this.#takenAt = this.#saidAt
+    return this.#surface.write(bytes, this.#onTaken)
+  }
+
+  readonly #onTaken = (): void => {
+    this.#pending--
+    this.#takenAt = this.settings.clock.now()
   }
 
   #resume(): void {
-    this.#stopStallTimer?.()
     try {
       this.#events?.resume()
     } catch (error) {
@@ -64,33 +88,42 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     }
   }
 
-  /** Watches single messages and not `drain`, so that a slow reader which takes a little each time lives on. */
-  #watchForStall(): void {
-    const { clock, stallTimeout } = this.settings
-    const before = this.#written
-    this.#stopStallTimer = clock.after(stallTimeout, () => {
-      if (this.#written > before) this.#watchForStall()
-      else {
-        const message = `The caller took nothing of the stream for ${stallTimeout / 1000} s.`
-        this.context.cancel(new GatewayError('CANCELLED', message))
-        this.reset(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-      }
-    })
+  /**
+   * One timer for a reader that stands still and for a stream that is silent. It watches single messages and not
+   * `drain`, so that a slow reader which takes a little each time lives on.
+   */
+  readonly #pulse = (): void => {
+    const { clock, stallTimeout, heartbeat } = this.settings
+    const now = clock.now()
+    if (this.#pending > 0 && now - this.#takenAt >= stallTimeout) {
+      this.#cutOff()
+      return
+    }
+    const { message } = this.#endpoint.heartbeat ?? {}
+    if (message && this.#isBeating && this.isOpen && this.#pending === 0 && now - this.#saidAt >= heartbeat) {
+      this.#write(message)
+    }
+    this.#stopPulse = this.#nextPulse(now)
+  }
+
+  /** Not later than anything can be due. */
+  #nextPulse(now: number): () => void {
+    const { clock, stallTimeout, heartbeat } = this.settings
+    const stallsAt = (this.#pending > 0 ? this.#takenAt : now) + stallTimeout
+    if (!this.#isBeating || !this.isOpen) return clock.after(stallsAt - now, this.#pulse)
+    const beatsAt = (this.#pending > 0 ? now : this.#saidAt) + heartbeat
+    return clock.after(Math.min(stallsAt, beatsAt) - now, this.#pulse)
+  }
+
+  #cutOff(): void {
+    const { stallTimeout, onRefused } = this.settings
+    onRefused('stalled')
+    this.context.cancel(stalled(stallTimeout))
+    this.reset(constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
 }
 
-export function streamHandler(mount: Mount<StreamEndpoint>): handleServerStreamingCall<Buffer, Buffer> {
-  const { endpoint } = mount
-  const { input, output } = endpoint.method
-  const encode = encoderFor(output)
-  // Never rejects: that would be an unhandled rejection, which ends the process.
-  const serve = async (call: StreamCall, request: Buffer) => {
-    try {
-      call.context.cancellation.throwIfCancelled()
-      call.forward(await endpoint.call(decode(input, request), call.context))
-    } catch (error) {
-      call.fail(GatewayError.from(error))
-    }
-  }
-  return (surface) => void serve(new StreamCall(mount, surface, encode), surface.request)
+export function streamHandler(mount: GrpcMount<StreamEndpoint>): handleServerStreamingCall<Buffer, Buffer> {
+  const encode = encoderFor(mount.endpoint.method.output)
+  return (surface) => mount.turn.add(new StreamCall(mount, surface, encode))
 }

@@ -1,19 +1,42 @@
+import type { Message } from '@bufbuild/protobuf'
 import type { handleUnaryCall, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
-import { checkSize, type Mount } from './door.ts'
-import { decode, encoderFor } from './encode.ts'
+import { checkSize } from './door.ts'
+import { decode, type Encode, encoderFor } from './encode.ts'
 import type { UnaryEndpoint } from './endpoints.ts'
-import { GrpcCall } from './grpc-call.ts'
+import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
 class UnaryCall extends GrpcCall {
+  readonly #endpoint: UnaryEndpoint
+  readonly #request: Buffer
+  readonly #encode: Encode
   readonly #callback: sendUnaryData<Buffer>
 
-  constructor(mount: Mount<UnaryEndpoint>, surface: ServerUnaryCall<Buffer, Buffer>, callback: sendUnaryData<Buffer>) {
+  constructor(
+    mount: GrpcMount<UnaryEndpoint>,
+    surface: ServerUnaryCall<Buffer, Buffer>,
+    encode: Encode,
+    callback: sendUnaryData<Buffer>,
+  ) {
     super(mount, surface)
+    this.#endpoint = mount.endpoint
+    this.#request = surface.request
+    this.#encode = encode
     this.#callback = callback
   }
 
-  answer(bytes: Buffer): void {
+  protected async serve(): Promise<void> {
+    const { method, call } = this.#endpoint
+    try {
+      this.context.cancellation.throwIfCancelled()
+      this.#answer(await call(decode(method.input, this.#request), this.context))
+    } catch (error) {
+      this.fail(GatewayError.from(error))
+    }
+  }
+
+  #answer(response: Message): void {
+    const bytes = this.#encode(response)
     checkSize(bytes.length, this.settings.maxSendBytes)
     this.succeed(() => this.#callback(null, bytes, this.trailers()))
   }
@@ -23,18 +46,7 @@ class UnaryCall extends GrpcCall {
   }
 }
 
-export function unaryHandler(mount: Mount<UnaryEndpoint>): handleUnaryCall<Buffer, Buffer> {
-  const { endpoint } = mount
-  const { input, output } = endpoint.method
-  const encode = encoderFor(output)
-  // Never rejects: that would be an unhandled rejection, which ends the process.
-  const serve = async (call: UnaryCall, request: Buffer) => {
-    try {
-      call.context.cancellation.throwIfCancelled()
-      call.answer(encode(await endpoint.call(decode(input, request), call.context)))
-    } catch (error) {
-      call.fail(GatewayError.from(error))
-    }
-  }
-  return (surface, callback) => void serve(new UnaryCall(mount, surface, callback), surface.request)
+export function unaryHandler(mount: GrpcMount<UnaryEndpoint>): handleUnaryCall<Buffer, Buffer> {
+  const encode = encoderFor(mount.endpoint.method.output)
+  return (surface, callback) => mount.turn.add(new UnaryCall(mount, surface, encode, callback))
 }

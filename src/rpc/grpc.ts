@@ -1,3 +1,5 @@
+import type { ServerOptions as Http2Options } from 'node:http2'
+import { createServer, type Server as Listener } from 'node:net'
 import * as grpc from '@grpc/grpc-js'
 import {
   type DoorOptions,
@@ -9,29 +11,42 @@ import {
   withDefaults,
 } from './door.ts'
 import type { Endpoint } from './endpoints.ts'
+import { Gate } from './gate.ts'
+import { accessHttp2 } from './grpc-js.ts'
 import { streamHandler } from './grpc-stream.ts'
 import { unaryHandler } from './grpc-unary.ts'
+import { listenOn } from './listen.ts'
+import { NextTurn } from './next-turn.ts'
 import { addReflection } from './reflection.ts'
+import { StreamGuard } from './stream-guard.ts'
 
-/**
- * Without keepalive a client that vanished is never noticed, and a connection that broke the protocol is never closed.
- * A shorter timeout would kill slow readers, because a ping waits behind the data.
- */
-const KEEPALIVE = 10_000
-/** Clients that stay connected for ever never see new replicas. */
-const MAX_CONNECTION_AGE = 30 * 60_000
+const MAX_HEADERS = 64
+/** Frames and streams that break the protocol, before their connection is closed. */
+const MAX_FAULTS = 32
 
 /** The door for services: gRPC over HTTP/2. */
 export class GrpcDoor {
   readonly #settings: DoorSettings
   readonly #server: grpc.Server
+  readonly #gate: Gate
+  readonly #guard: StreamGuard
+  readonly #listener: Listener
   readonly #live = new LiveCalls()
+  readonly #turn = new NextTurn()
 
+  /** Throws when grpc-js is not as the gateway knows it. */
   constructor(options: DoorOptions) {
     // It prints metadata that it rejects, bearer tokens included.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE)
-    this.#settings = withDefaults(options)
-    this.#server = new grpc.Server(serverOptions(this.#settings))
+    const settings = withDefaults(options)
+    this.#settings = settings
+    this.#server = new grpc.Server(serverOptions(settings))
+    const http2 = accessHttp2(this.#server, credentials(settings.tls), http2Options(settings))
+    this.#gate = new Gate(settings)
+    this.#guard = new StreamGuard(settings)
+    http2.onStream(this.#guard.hook)
+    http2.onSession(this.#guard.watchSession)
+    this.#listener = createServer({ noDelay: true }, (socket) => this.#gate.admit(socket, http2.inject))
     const methods = new Map<string, Endpoint[]>()
     for (const endpoint of options.endpoints) {
       const service = endpoint.method.parent.typeName
@@ -46,14 +61,14 @@ export class GrpcDoor {
     return this.#live.size
   }
 
+  /** How many connections are open. */
+  get openConnections(): number {
+    return this.#gate.open
+  }
+
   /** Returns the port. Rejects when the address cannot be bound. */
   listen(): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.bindAsync(this.#settings.address, credentials(this.#settings.tls), (error, port) => {
-        if (error) reject(error)
-        else resolve(port)
-      })
-    })
+    return listenOn(this.#listener, this.#settings.address)
   }
 
   /**
@@ -62,13 +77,17 @@ export class GrpcDoor {
    */
   drain(grace: number): Promise<void> {
     const { clock } = this.#settings
+    this.#listener.close()
+    this.#guard.draining = true
     return new Promise((resolve) => {
       let stopTimer = clock.after(grace, () => {
         this.#live.drainAll()
-        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#server.forceShutdown())
+        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
       })
       this.#server.tryShutdown(() => {
         stopTimer()
+        // Those that have not begun to speak.
+        this.#gate.destroyAll()
         resolve()
       })
       this.#live.drainEndless()
@@ -87,7 +106,7 @@ export class GrpcDoor {
   }
 
   #handlerOf(endpoint: Endpoint): grpc.UntypedHandleCall {
-    const common = { settings: this.#settings, live: this.#live }
+    const common = { settings: this.#settings, live: this.#live, turn: this.#turn }
     return endpoint.kind === 'unary' ? unaryHandler({ endpoint, ...common }) : streamHandler({ endpoint, ...common })
   }
 }
@@ -106,16 +125,32 @@ function definitionOf({ path, kind }: Endpoint): grpc.MethodDefinition<Buffer, B
   }
 }
 
-function serverOptions({ maxDuration, maxReceiveBytes, maxStreams }: DoorSettings): grpc.ServerOptions {
+/**
+ * Without keepalive a client that vanished is never noticed, and a connection that broke the protocol is never closed.
+ * Its pings wait behind the data that a slow reader has yet to take. Clients that stay connected for ever never see new
+ * replicas.
+ */
+function serverOptions(settings: DoorSettings): grpc.ServerOptions {
+  const { maxDuration, maxReceiveBytes, maxStreams, keepalive, maxConnectionAge } = settings
   return {
     'grpc.max_concurrent_streams': maxStreams,
-    'grpc.keepalive_time_ms': KEEPALIVE,
-    'grpc.keepalive_timeout_ms': KEEPALIVE,
-    'grpc.max_connection_age_ms': MAX_CONNECTION_AGE,
+    'grpc.keepalive_time_ms': keepalive,
+    'grpc.keepalive_timeout_ms': keepalive,
+    'grpc.max_connection_age_ms': maxConnectionAge,
     'grpc.max_connection_age_grace_ms': maxDuration + 60_000,
     'grpc.max_receive_message_length': maxReceiveBytes,
     'grpc.max_send_message_length': -1, // checked before, to say what to do about it
     'grpc.enable_channelz': 0,
+  }
+}
+
+function http2Options({ maxHeaderBytes, readTimeout }: DoorSettings): Http2Options & { handshakeTimeout: number } {
+  return {
+    settings: { maxHeaderListSize: maxHeaderBytes },
+    maxHeaderListPairs: MAX_HEADERS,
+    maxSessionInvalidFrames: MAX_FAULTS,
+    maxSessionRejectedStreams: MAX_FAULTS,
+    handshakeTimeout: readTimeout, // of TLS
   }
 }
 

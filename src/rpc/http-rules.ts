@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import { cors } from '@connectrpc/connect'
 
@@ -53,19 +53,4 @@ export function setCorsHeaders(request: HttpRequest, response: HttpResponse, ori
 
 export function isPreflight(request: HttpRequest): boolean {
   return request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined
-}
-
-/** The longest that a timer of Node's can keep, about 24.8 days: in ms, and in a unit of grpc-timeout. */
-const LONGEST_TIMER = 2 ** 31 - 1
-const LONGEST_GRPC_TIMEOUT = '596H'
-/** The units of grpc-timeout whose eight digits can exceed it, in ms. */
-const LONG_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000 }
-
-/** Cuts a timeout to what a timer can keep: with a longer one Connect's fires at once. */
-export function limitTimeouts(headers: IncomingHttpHeaders): void {
-  if (Number(headers['connect-timeout-ms']) > LONGEST_TIMER) headers['connect-timeout-ms'] = String(LONGEST_TIMER)
-  const timeout = headers['grpc-timeout']
-  if (typeof timeout !== 'string') return
-  const unit = LONG_UNITS[timeout.slice(-1)] ?? 0
-  if (Number(timeout.slice(0, -1)) * unit > LONGEST_TIMER) headers['grpc-timeout'] = LONGEST_GRPC_TIMEOUT
 }

@@ -300,6 +300,20 @@ export const instruments = {
     description: 'Commands that Redis did not answer in time, or answered with an error.',
     labels: [],
   },
+  refused: {
+    name: 'llm_gateway_refused_total',
+    kind: 'counter',
+    unit: '{refusal}',
+    description: 'Calls and connections that a door, grpc or http, refused or cut off, by what was wrong.',
+    labels: ['door', 'refusal'],
+  },
+  loopDelay: {
+    name: 'llm_gateway_event_loop_delay_seconds',
+    kind: 'gauge',
+    unit: 's',
+    description: 'How late the event loop is. Calls are refused while it is too late.',
+    labels: [],
+  },
   spansDropped: {
     name: 'llm_gateway_spans_dropped_total',
     kind: 'counter',

@@ -45,6 +45,8 @@ export interface TelemetryOptions {
   readonly locks?: SafetyLockSource
   /** Where spans go. Without it there are none. */
   readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
+  /** How late the event loop is, in ms. */
+  readonly loopDelay?: () => number
   /** The share of calls that are traced, 0 to 1, where the caller has not decided. Default 0. */
   readonly sampleRatio?: number | undefined
   /** What is kept of answers, and how long by default, in ms. */
@@ -58,11 +60,13 @@ export interface GatewayTelemetry extends Telemetry {
   readonly recordHttp: RecordHttp
   /** Undefined when there is no cache. */
   readonly cache: CacheCounts | undefined
+  /** Counts what a door refused. Both names are of a bounded set. */
+  readonly recordRefusal: (door: 'grpc' | 'http', refusal: string) => void
 }
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
-  const { clock, random, log, providers, breakers, tracing, sampleRatio = 0 } = options
+  const { clock, random, log, providers, breakers, tracing, loopDelay, sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
   const upstreams = new Upstreams(metrics, providers, options.targets ?? [])
   const counts = new CallCounts(metrics)
@@ -72,6 +76,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   observeKeys(metrics, providers)
   if (options.locks) observeLocks(metrics, options.locks)
   watchBreakers({ breakers, metrics, upstreams, log, targets: options.targets ?? [] })
+  if (loopDelay) metrics.observe(instruments.loopDelay, {}, () => loopDelay() / 1000)
   const tracer = tracing?.tracer
   const house: House = {
     clock,
@@ -88,6 +93,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
     stats: new Stats(clock, upstreams, counts, options.summary, { breakers, cache, locks: options.locks }),
     recordHttp: createHttpMetrics(metrics),
     cache,
+    recordRefusal: (door, refusal) => metrics.counter(instruments.refused, { door, refusal }).value++,
     begin: (call) => new CallRecorder(house, call),
   }
 }

@@ -18,6 +18,21 @@ describe('a file', () => {
       maxSendBytes: 16_777_216,
       maxStreams: 1000,
       maxDeadline: 600_000,
+      heartbeat: 15_000,
+      keepalive: 10_000,
+      maxConnectionAge: 1_800_000,
+      proxyProtocol: false,
+      limits: {
+        maxConnections: 10_000,
+        maxConnectionsPerAddress: 1000,
+        readTimeout: 10_000,
+        stallTimeout: 60_000,
+        maxHeaderBytes: 16_384,
+        maxPendingBytes: 134_217_728,
+        maxCompressedCalls: 4,
+        maxResets: 200,
+        maxLoopDelay: 200,
+      },
       cors: { origins: [] },
     })
     expect({ auth, models, tasks, priority, defaults, prices, telemetry, proxy }).toEqual({
@@ -46,6 +61,20 @@ describe('a file', () => {
           max_send_bytes: 2MB
           max_streams: 10
           max_deadline: 1h
+          heartbeat: 5s
+          keepalive: 20s
+          max_connection_age: 1h
+          proxy_protocol: true
+          limits:
+            connections: 1
+            connections_per_address: 2
+            read_timeout: 3s
+            stall_timeout: 4s
+            header_bytes: 8KiB
+            pending_bytes: 2MiB
+            compressed_calls: 7
+            resets: 8
+            loop_delay: 9ms
           tls: { cert: tls/a.pem, key: tls/a.pem, client_ca: tls/a.pem }
           cors: { origins: [https://app.test] }
         auth: none
@@ -75,6 +104,21 @@ describe('a file', () => {
         maxSendBytes: 2_000_000,
         maxStreams: 10,
         maxDeadline: 3_600_000,
+        heartbeat: 5000,
+        keepalive: 20_000,
+        maxConnectionAge: 3_600_000,
+        proxyProtocol: true,
+        limits: {
+          maxConnections: 1,
+          maxConnectionsPerAddress: 2,
+          readTimeout: 3000,
+          stallTimeout: 4000,
+          maxHeaderBytes: 8192,
+          maxPendingBytes: 2_097_152,
+          maxCompressedCalls: 7,
+          maxResets: 8,
+          maxLoopDelay: 9,
+        },
         tls: { cert: '/etc/gateway/tls/a.pem', key: '/etc/gateway/tls/a.pem', clientCa: '/etc/gateway/tls/a.pem' },
         cors: { origins: ['https://app.test'] },
       },

@@ -5,6 +5,7 @@ import { EventStream } from '../../src/domain/event-stream.ts'
 import {
   citationEvent,
   finishEvent,
+  heartbeatEvent,
   partEvent,
   reasoningEvent,
   refusalEvent,
@@ -99,4 +100,11 @@ test('a failure is no answer', async () => {
   stream.push(textEvent('Hel'))
   stream.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'cut'))
   await expect(foldChat(stream)).rejects.toMatchObject({ reason: 'UPSTREAM_STREAM_TRUNCATED' })
+})
+
+test('a heartbeat says nothing of the answer', async () => {
+  const first = textEvent('one ')
+  const second = textEvent('two')
+  const beating = await fold(heartbeatEvent(), first, heartbeatEvent(), second, heartbeatEvent())
+  expect(beating).toEqual(await fold(first, second))
 })

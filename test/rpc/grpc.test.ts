@@ -212,6 +212,19 @@ describe('a stream', () => {
     expect(reader.messages).toHaveLength(1)
   })
 
+  it('that breaks off in the turn in which it says much loses nothing of that', async () => {
+    const { client } = await open({
+      streamChat: async (_request, context) => {
+        const stream = new TestStream(context).say(...Array.from({ length: 40 }, (_, at) => `word ${at} `))
+        stream.events.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'The vendor broke off.'))
+        return stream.events
+      },
+    })
+    const reader = client.stream(streamChat, {})
+    expect((await reader.ending).details?.info?.reason).toBe('UPSTREAM_STREAM_TRUNCATED')
+    expect(reader.messages).toHaveLength(40)
+  })
+
   it('that is refused before it begins sends trailers only', async () => {
     const { port } = await open({
       streamChat: () => Promise.reject(new GatewayError('UNAUTHENTICATED', 'No valid credential.')),

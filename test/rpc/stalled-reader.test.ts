@@ -24,7 +24,7 @@ async function stalled(stallTimeout: number) {
         return stream.events
       },
     },
-    { clock, stallTimeout },
+    { clock, stallTimeout, heartbeat: Number.POSITIVE_INFINITY },
   )
   const door = new GrpcDoor(options)
   const client = new TestClient(await door.listen())
@@ -102,6 +102,7 @@ describe('a reader that stands still', () => {
     for (let round = 0; round < 4; round++) {
       await clock.advance(50_000)
       await take(http2Stream, 60_000) // two of the sixteen messages that wait: no drain yet
+      await heard(session)
       expect(stream.paused).toBe(true)
       expect(stream.cancelledWith).toBeUndefined()
     }
@@ -146,6 +147,11 @@ function rawStream(port: number, method: string, settings: http2.Settings = {}) 
   http2Stream.on('error', () => {})
   http2Stream.end(Buffer.alloc(5))
   return { session, http2Stream }
+}
+
+/** The server has dealt with all that was sent to it, and what it sent then is here. */
+async function heard(session: http2.ClientHttp2Session): Promise<void> {
+  for (let round = 0; round < 2; round++) await new Promise((resolve) => session.ping(resolve))
 }
 
 /** Reads so many bytes and no more than a chunk beyond. */

@@ -24,6 +24,7 @@ export interface RunningGateway {
   readonly http: string
   /** The URL of its metrics. */
   readonly metrics: string
+  readonly pid: number
   /** All that it has written so far. */
   output(): string
   /** Settles with the first line of the log that fits, past ones included. Rejects when the process ends without one. */
@@ -81,6 +82,7 @@ function start(command: 'serve' | 'check', { yaml, env = {} }: GatewayOptions) {
   const exited = once(child, 'close').then(() => child.exitCode)
   return {
     ...readOutput(child),
+    pid: child.pid ?? 0,
     exited,
     signal: (name: 'SIGTERM' | 'SIGKILL') => void child.kill(name),
     async close() {

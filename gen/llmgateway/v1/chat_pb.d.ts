@@ -284,7 +284,7 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
    */
   event: {
     /**
-     * First, once.
+     * Once, before all others but heartbeats.
      *
      * @generated from field: llmgateway.v1.StartEvent start = 1;
      */
@@ -326,6 +326,15 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
      */
     value: CitationEvent;
     case: "citation";
+  } | {
+    /**
+     * The stream is silent but alive: sent whenever nothing else was for a while, 15 s unless the gateway is configured
+     * otherwise, and before the start too. It says nothing of the answer.
+     *
+     * @generated from field: llmgateway.v1.HeartbeatEvent heartbeat = 8;
+     */
+    value: HeartbeatEvent;
+    case: "heartbeat";
   } | {
     /**
      * Only where the request has `allow_reset`.
@@ -528,6 +537,20 @@ export declare type CitationEvent = Message<"llmgateway.v1.CitationEvent"> & {
  * Use `create(CitationEventSchema)` to create a new message.
  */
 export declare const CitationEventSchema: GenMessage<CitationEvent>;
+
+/**
+ * Nothing has happened.
+ *
+ * @generated from message llmgateway.v1.HeartbeatEvent
+ */
+export declare type HeartbeatEvent = Message<"llmgateway.v1.HeartbeatEvent"> & {
+};
+
+/**
+ * Describes the message llmgateway.v1.HeartbeatEvent.
+ * Use `create(HeartbeatEventSchema)` to create a new message.
+ */
+export declare const HeartbeatEventSchema: GenMessage<HeartbeatEvent>;
 
 /**
  * The answer broke off, and another target has begun it anew: drop everything since `start`.

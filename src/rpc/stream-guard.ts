@@ -1,0 +1,226 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { DoorSettings } from './door.ts'
+import type { StreamListener } from './grpc-js.ts'
+import { limitGrpcTimeout, timeoutOf } from './grpc-timeout.ts'
+import { type AnswerableRefusal, type Refusal, refusalHeaders } from './refusals.ts'
+import { Upload } from './upload.ts'
+
+const UPLOAD = Symbol('upload')
+const RESETS = Symbol('resets')
+type GuardedStream = ServerHttp2Stream & { [UPLOAD]?: GuardedUpload }
+type GuardedSession = ServerHttp2Session & { [RESETS]?: { count: number; since: number } }
+
+/** Its messages come in their own time: it is a conversation. */
+const REFLECTION = '/grpc.reflection.'
+/** Requests below this size are taken even where larger ones have filled the room. */
+const SMALL_UPLOAD = 65_536
+/** Compressed calls that may wait for their turn. */
+const MOST_WAITING = 1000
+/** A call that is reset younger than this, unanswered, is one of a flood; so long its resets are counted. In ms. */
+const YOUNG = 1000
+const RESET_WINDOW = 10_000
+/** What HPACK counts for a header beside its name and value. https://www.rfc-editor.org/rfc/rfc7541#section-4.1 */
+const HEADER_OVERHEAD = 32
+
+/** An upload, and the guard that watches over it. */
+class GuardedUpload extends Upload {
+  readonly guard: StreamGuard
+  /** A stream that is over does not know it any more. */
+  readonly session: GuardedSession | undefined
+
+  constructor(guard: StreamGuard, session: GuardedSession | undefined, now: number, compressed: boolean) {
+    super(now, compressed)
+    this.guard = guard
+    this.session = session
+  }
+}
+
+/** Stands before grpc-js: what passes has a right to be worked for. It costs a call a few microseconds. */
+export class StreamGuard {
+  /** Whether new calls are refused because the gateway shuts down. */
+  draining = false
+  readonly #settings: DoorSettings
+  readonly #answers: ReturnType<typeof refusalHeaders>
+  /** Bytes of requests that are not whole yet, in all. */
+  #pendingBytes = 0
+  #compressed = 0
+  #waiting: { readonly stream: GuardedStream; readonly enter: () => void }[] = []
+
+  constructor(settings: DoorSettings) {
+    this.#settings = settings
+    this.#answers = refusalHeaders(settings.clock)
+  }
+
+  /** Before grpc-js's own listener. */
+  readonly hook =
+    (pass: StreamListener): StreamListener =>
+    (stream, headers, flags, raw) => {
+      const refusal = this.#judge(headers, raw)
+      if (refusal) {
+        this.#refuse(stream, refusal)
+        return
+      }
+      const { maxCompressedCalls } = this.#settings
+      const compressed = isCompressed(headers)
+      if (isReflection(headers)) pass(stream, headers, flags, raw)
+      else if (!compressed || this.#compressed < maxCompressedCalls) {
+        this.#open(stream, compressed)
+        pass(stream, headers, flags, raw)
+      } else {
+        this.#hold(stream, () => {
+          this.#open(stream, true)
+          pass(stream, headers, flags, raw)
+        })
+      }
+    }
+
+  /** A client that says nothing, or never takes note of our settings, which bound what it may send. */
+  readonly watchSession = (session: ServerHttp2Session): void => {
+    const { clock, readTimeout, onRefused } = this.#settings
+    if (this.draining) session.close()
+    const stopTimer = clock.after(readTimeout, () => {
+      if (session.destroyed || !session.pendingSettingsAck) return
+      onRefused('handshake')
+      session.destroy()
+    })
+    session.once('close', stopTimer)
+    session.once('localSettings', stopTimer)
+  }
+
+  #judge(headers: IncomingHttpHeaders, raw: readonly string[]): AnswerableRefusal | undefined {
+    const { maxHeaderBytes, isOverloaded } = this.#settings
+    if (this.draining) return 'draining'
+    if (isOverloaded()) return 'overloaded'
+    let bytes = (raw.length / 2) * HEADER_OVERHEAD
+    for (const text of raw) bytes += text.length
+    if (bytes > maxHeaderBytes) return 'header_bytes'
+    if (isReflection(headers) && isCompressed(headers)) return 'compressed_calls'
+    const timeout = headers['grpc-timeout']
+    if (timeout === undefined) return undefined
+    const ms = typeof timeout === 'string' ? timeoutOf(timeout) : undefined
+    if (ms === undefined) return 'malformed_timeout'
+    if (ms < 1) return 'no_time'
+    limitGrpcTimeout(headers)
+    return undefined
+  }
+
+  #open(stream: GuardedStream, compressed: boolean): void {
+    const { clock, readTimeout } = this.#settings
+    const session = stream.session as GuardedSession | undefined // of a server's stream
+    const upload = new GuardedUpload(this, session, clock.now(), compressed)
+    upload.stopTimer = clock.after(readTimeout, () => this.#late(stream, upload))
+    stream[UPLOAD] = upload
+    if (compressed) this.#compressed++
+    // Before grpc-js adds its own.
+    stream.on('data', onData)
+    stream.on('end', onEnd)
+    stream.on('close', onClose)
+  }
+
+  /** More of a request has come. */
+  take(stream: GuardedStream, upload: Upload, chunk: Buffer): void {
+    const wrong = upload.take(chunk)
+    this.#pendingBytes += chunk.length
+    if (wrong === 'messages') this.#refuse(stream, wrong)
+    else if (wrong) this.#reset(stream, wrong)
+    else if (this.#pendingBytes > this.#settings.maxPendingBytes && upload.bytes > SMALL_UPLOAD) {
+      this.#reset(stream, 'pending_bytes')
+    }
+  }
+
+  /** Nothing of a request is on its way any more. */
+  release(upload: Upload): void {
+    upload.open = false
+    upload.stopTimer?.()
+    this.#pendingBytes -= upload.bytes
+    if (!upload.compressed) return
+    this.#compressed--
+    while (this.#compressed < this.#settings.maxCompressedCalls) {
+      const next = this.#waiting.shift()
+      if (!next) return
+      if (!next.stream.closed && !next.stream.destroyed) next.enter()
+    }
+  }
+
+  /** Keeps a compressed call until one of those before it is unpacked: few may be at once, because they swell. */
+  #hold(stream: GuardedStream, enter: () => void): void {
+    if (this.#waiting.length >= MOST_WAITING) this.#waiting = this.#waiting.filter(({ stream }) => !stream.destroyed)
+    if (this.#waiting.length >= MOST_WAITING) {
+      this.#refuse(stream, 'compressed_calls')
+      return
+    }
+    stream.on('error', nothing)
+    this.#waiting.push({ stream, enter })
+  }
+
+  #late(stream: GuardedStream, upload: Upload): void {
+    if (upload.open && !stream.destroyed) this.#refuse(stream, 'read_timeout')
+  }
+
+  /** Answers, and takes no more of the request: a client that never ends it would keep its place. */
+  #refuse(stream: GuardedStream, refusal: AnswerableRefusal): void {
+    this.#settings.onRefused(refusal)
+    stream.on('error', nothing)
+    if (stream.headersSent || stream.closed || stream.destroyed) {
+      stream.close(constants.NGHTTP2_CANCEL)
+      return
+    }
+    stream.respond(this.#answers[refusal], { endStream: true })
+    stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  #reset(stream: GuardedStream, refusal: Refusal): void {
+    this.#settings.onRefused(refusal)
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+
+  /** A client that begins calls and resets them at once costs more than it spends. */
+  countReset(stream: GuardedStream, { session, arrivedAt }: GuardedUpload): void {
+    const { clock, maxResets, onRefused } = this.#settings
+    const now = clock.now()
+    if (!session || session.destroyed || stream.headersSent || now - arrivedAt > YOUNG) return
+    session[RESETS] ??= { count: 0, since: now }
+    const resets = session[RESETS]
+    if (now - resets.since > RESET_WINDOW) {
+      resets.count = 0
+      resets.since = now
+    }
+    if (++resets.count <= maxResets) return
+    onRefused('resets')
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    session.destroy()
+  }
+}
+
+/*
+ * Listeners of every stream: functions that all share.
+ */
+
+function onData(this: GuardedStream, chunk: Buffer): void {
+  const upload = this[UPLOAD]
+  if (upload?.open) upload.guard.take(this, upload, chunk)
+}
+
+function onEnd(this: GuardedStream): void {
+  const upload = this[UPLOAD]
+  if (upload?.open) upload.guard.release(upload)
+}
+
+function onClose(this: GuardedStream): void {
+  const upload = this[UPLOAD]
+  if (!upload) return
+  if (upload.open) upload.guard.release(upload)
+  if (this.rstCode === constants.NGHTTP2_CANCEL) upload.guard.countReset(this, upload)
+}
+
+function isReflection(headers: IncomingHttpHeaders): boolean {
+  return headers[':path']?.startsWith(REFLECTION) ?? false
+}
+
+/** Encodings that are not known are grpc-js's to refuse. */
+function isCompressed(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers['grpc-encoding']
+  return encoding !== undefined && encoding !== 'identity'
+}
+
+function nothing(): void {}

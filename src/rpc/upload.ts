@@ -1,0 +1,41 @@
+/** Frame lengths that an ordinary client has no reason for: so many frames, of so few bytes on average. */
+const MANY_FRAMES = 64
+const SMALL_FRAME = 256
+/** The flag of compression and the length before each message. https://grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html */
+const PREFIX = 5
+
+/** What has arrived of one request. */
+export class Upload {
+  /** Whether more is to come. */
+  open = true
+  bytes = 0
+  /** On the monotonic clock, in ms. */
+  readonly arrivedAt: number
+  readonly compressed: boolean
+  stopTimer: (() => void) | undefined
+  #frames = 0
+  /** Up to the end of its message; undefined until its prefix has arrived. */
+  #length: number | undefined
+  #prefix: Buffer | undefined
+
+  constructor(arrivedAt: number, compressed: boolean) {
+    this.arrivedAt = arrivedAt
+    this.compressed = compressed
+  }
+
+  /** Counts the next piece. Says what is wrong with what has come so far. */
+  take(chunk: Buffer): 'messages' | 'small_frames' | undefined {
+    this.bytes += chunk.length
+    this.#frames++
+    this.#length ??= this.#readLength(chunk)
+    if (this.#length !== undefined && this.bytes > this.#length) return 'messages'
+    return this.#frames > MANY_FRAMES && this.bytes < this.#frames * SMALL_FRAME ? 'small_frames' : undefined
+  }
+
+  #readLength(chunk: Buffer): number | undefined {
+    const head = this.#prefix ? Buffer.concat([this.#prefix, chunk]) : chunk
+    if (head.length >= PREFIX) return PREFIX + head.readUInt32BE(1)
+    this.#prefix = head
+    return undefined
+  }
+}

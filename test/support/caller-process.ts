@@ -1,0 +1,78 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+
+/** A caller in a process of its own, so that it can be killed and stopped. */
+export interface CallerProcess {
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void
+  /** How its stream ended, as it saw it: the code of the reset. */
+  readonly ended: Promise<number>
+}
+
+export interface CallerOptions {
+  readonly door: 'gRPC' | 'HTTP'
+  /** Of that door. */
+  readonly port: number
+  /** Of the method it calls. */
+  readonly path: string
+  /** Of the message it sends. */
+  readonly body: Buffer
+  /** Whether it reads what it gets. If not: whether its window is shut, or its socket is not read. */
+  readonly reads: 'all' | 'window shut' | 'socket unread'
+}
+
+/** Settles once the first byte of the answer is there. */
+export async function startCaller(options: CallerOptions): Promise<CallerProcess> {
+  const order = JSON.stringify({ ...options, body: options.body.toString('base64') })
+  const child = spawn(process.execPath, ['-e', script, order], { stdio: ['ignore', 'pipe', 'inherit'] })
+  await said(child, 'begun')
+  return {
+    signal: (name) => void child.kill(name),
+    ended: said(child, 'ended').then((words) => Number(words.split(' ')[1])),
+  }
+}
+
+async function said(child: ChildProcess, word: string): Promise<string> {
+  const { stdout } = child
+  if (!stdout) throw new Error('the caller cannot be heard')
+  for (;;) {
+    const [chunk] = await once(stdout, 'data')
+    const line = String(chunk)
+      .split('\n')
+      .find((text) => text.startsWith(word))
+    if (line !== undefined) return line
+  }
+}
+
+/** Without a loader, because that takes half a second. */
+const script = `
+const http2 = require('node:http2'), net = require('node:net')
+const { door, port, path, body, reads } = JSON.parse(process.argv[1])
+const bytes = Buffer.from(body, 'base64')
+if (door === 'HTTP') {
+  const socket = net.connect(port, '127.0.0.1')
+  const head = 'POST ' + path + ' HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/connect+proto\\r\\n'
+  socket.write(head + 'Content-Length: ' + bytes.length + '\\r\\n\\r\\n')
+  socket.write(bytes)
+  socket.once('data', () => { console.log('begun'); if (reads !== 'all') socket.pause() })
+  if (reads === 'all') socket.on('data', () => {})
+  socket.on('error', () => {})
+  socket.on('close', () => console.log('ended 0'))
+} else {
+  const settings = reads === 'window shut' ? { initialWindowSize: 1000 } : { initialWindowSize: 2 ** 30 }
+  const session = http2.connect('http://127.0.0.1:' + port, { settings })
+  session.on('error', () => {})
+  if (reads !== 'window shut') session.once('connect', () => session.setLocalWindowSize(2 ** 30))
+  const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' }
+  const stream = session.request(headers)
+  stream.end(bytes)
+  stream.on('error', () => {})
+  stream.on('close', () => console.log('ended ' + stream.rstCode))
+  stream.on('response', () => {
+    console.log('begun')
+    if (reads === 'all') stream.resume()
+    // A process that does nothing reads nothing.
+    if (reads === 'socket unread') setTimeout(() => { for (const end = Date.now() + 3000; Date.now() < end;); stream.resume() }, 50)
+  })
+}
+setTimeout(() => {}, 60000)
+`
