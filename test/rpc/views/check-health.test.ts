@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
-import type { LastAttempt, Provider } from '../../../src/domain/ports.ts'
+import type { ComponentState, LastAttempt, Provider } from '../../../src/domain/ports.ts'
 import { HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
 import { createCheckHealth } from '../../../src/rpc/views/check-health.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -12,10 +12,17 @@ interface World {
   readonly providers: readonly Provider[]
   readonly attempts?: Readonly<Record<string, LastAttempt>>
   readonly draining?: boolean
+  readonly components?: readonly ComponentState[]
 }
 
-function healthOf({ clock = new FakeClock(), providers, attempts = {}, draining = false }: World) {
-  const check = createCheckHealth({ providers, stats: statsWith(attempts), clock, isDraining: () => draining })
+function healthOf({ clock = new FakeClock(), providers, attempts = {}, draining = false, components = [] }: World) {
+  const check = createCheckHealth({
+    providers,
+    stats: statsWith(attempts),
+    clock,
+    components: () => components,
+    isDraining: () => draining,
+  })
   return () => check(create(HealthRequestSchema), contextFor(clock))
 }
 
@@ -43,6 +50,16 @@ describe('overall', () => {
   ])('%s', async (_name, providers, draining, status) => {
     expect((await healthOf({ providers, draining })()).status).toBe(status)
   })
+})
+
+test('a component that is not healthy degrades the gateway, and says why', async () => {
+  const redis = { name: 'redis', healthy: false, message: 'Redis is in trouble (OOM).' }
+  const { status, components } = await healthOf({ providers: [providerNamed('up')], components: [redis] })()
+  expect(status).toBe(HealthStatus.DEGRADED)
+  expect(components).toMatchObject([redis])
+  const down = providerNamed('down', { listModels: failing('UPSTREAM_UNREACHABLE', 'Is it running?') })
+  const worst = await healthOf({ providers: [down], components: [{ ...redis, healthy: true }] })()
+  expect(worst.status).toBe(HealthStatus.UNHEALTHY)
 })
 
 test('a call of the last minute tells how its provider is, without a probe', async () => {
