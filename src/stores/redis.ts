@@ -15,6 +15,8 @@ export interface RedisOptions {
   readonly onChange?: (state: ComponentState) => void
 }
 
+/** How long the first look may take with all that a connection needs, in ms. */
+const FIRST_LOOK = 1_000
 /** Between two looks at Redis, in ms. */
 const LOOK_WHEN_WELL = 1_000
 const LOOK_WHEN_IN_TROUBLE = 250
@@ -22,7 +24,7 @@ const PROBE_KEY = 'llm-gateway:probe'
 /** Errors that say how Redis is, not what was wrong with a command. */
 const TROUBLE = /^(READONLY|OOM|LOADING|MISCONF|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/
 
-/** Waits for the first look at Redis, at most for about the timeout. Never rejects: a gateway starts without Redis, too. */
+/** Waits a moment for the first look at Redis. Never rejects: a gateway starts without Redis, too. */
 export async function connectRedis(options: RedisOptions): Promise<RedisStore> {
   const store = new RedisStore(await createRedisClient(options.address, options.timeout), options)
   await store.open()
@@ -90,7 +92,7 @@ export class RedisStore implements SharedStore {
       () => {},
     )
     await new Promise<void>((resolve) => {
-      const stop = clock.after(timeout, resolve)
+      const stop = clock.after(Math.max(FIRST_LOOK, timeout), resolve)
       void connected.then(() => {
         stop()
         resolve()
