@@ -152,7 +152,8 @@ export class RedisStore implements SharedStore {
   /** Writes, so that a Redis that only reads, or is full, is not taken for well. */
   async #look(): Promise<void> {
     const reply = await this.#ask('SET', [PROBE_KEY, '1', 'PX', 10_000])
-    if (this.#closed || reply === undefined || reply instanceof Error) return
+    // What a connection that was given up still answers tells nothing of the next one.
+    if (this.#closed || this.#leaving || reply === undefined || reply instanceof Error) return
     this.#change(true, '')
   }
 

@@ -84,7 +84,7 @@ test('gateways share the limit of a provider, beside those of callers', async ()
   const client = await redis.client()
   expect(await client.hget('llm-gateway:limit:provider:sim', 'requests')).toBe('3')
   expect(await client.hget('llm-gateway:limit:caller:127.0.0.1', 'requests')).toBe('10')
-})
+}, 120_000)
 
 test('the places of a gateway that was killed come back', async () => {
   const house = `, house: { kind: local, base_url: "${upstream.url}", default_model: m }`
