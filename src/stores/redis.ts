@@ -128,11 +128,16 @@ export class RedisStore implements SharedStore {
   /** Settles with the reply, an Error that Redis replied with, or undefined when there is no reply in time. */
   #ask(command: string, args: readonly Argument[]): Promise<unknown> {
     return new Promise((resolve) => {
+      let isOver = false
       const settle = this.#inFlight.add((reply) => {
+        isOver = true
         if (reply === undefined) this.#failures++
         resolve(reply)
       })
-      this.#client.callBuffer(command, ...args).then(settle, (error: Error) => settle(this.#failed(error)))
+      this.#client.callBuffer(command, ...args).then(settle, (error: Error) => {
+        // How a command fails that was given up says nothing of how Redis is by now.
+        if (!isOver) settle(this.#failed(error))
+      })
     })
   }
 
