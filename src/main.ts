@@ -96,8 +96,8 @@ async function start(flags: Flags): Promise<number> {
   } catch (error) {
     log.failure('the gateway could not start', error)
     log.flushSync()
-    // What has been opened already would keep the process.
-    process.exit(1)
+    // What was opened before it failed would keep the process alive.
+    return process.exit(1)
   }
 }
 

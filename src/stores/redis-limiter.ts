@@ -42,8 +42,10 @@ export class RedisLimiter implements Limiter {
     const reply = store.available ? await call.reserve(this.#lease, tokens, enforced) : undefined
     if (reply === undefined) {
       this.#without++
-      if (local) return new Both(await local.reserve(id, quotas, tokens, enforced), call)
+      const here = await local?.reserve(id, quotas, tokens, enforced)
+      if (here && !(here.refusal && enforced)) return new Both(here, call)
       call.settle(0)
+      if (here) return here
       if (enforced) throw unavailable()
       return call
     }

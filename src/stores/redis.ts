@@ -15,6 +15,8 @@ export interface RedisOptions {
   readonly onChange?: (state: ComponentState) => void
 }
 
+/** How long the first look may take with all that a connection needs, in ms. */
+const FIRST_LOOK = 1_000
 /** Between two looks at Redis, in ms. */
 const LOOK_WHEN_WELL = 1_000
 const LOOK_WHEN_IN_TROUBLE = 250
@@ -22,7 +24,7 @@ const PROBE_KEY = 'llm-gateway:probe'
 /** Errors that say how Redis is, not what was wrong with a command. */
 const TROUBLE = /^(READONLY|OOM|LOADING|MISCONF|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/
 
-/** Waits for the first look at Redis, at most for about the timeout. Never rejects: a gateway starts without Redis, too. */
+/** Waits a moment for the first look at Redis. Never rejects: a gateway starts without Redis, too. */
 export async function connectRedis(options: RedisOptions): Promise<RedisStore> {
   const store = new RedisStore(await createRedisClient(options.address, options.timeout), options)
   await store.open()
@@ -90,7 +92,7 @@ export class RedisStore implements SharedStore {
       () => {},
     )
     await new Promise<void>((resolve) => {
-      const stop = clock.after(timeout, resolve)
+      const stop = clock.after(Math.max(FIRST_LOOK, timeout), resolve)
       void connected.then(() => {
         stop()
         resolve()
@@ -126,11 +128,16 @@ export class RedisStore implements SharedStore {
   /** Settles with the reply, an Error that Redis replied with, or undefined when there is no reply in time. */
   #ask(command: string, args: readonly Argument[]): Promise<unknown> {
     return new Promise((resolve) => {
+      let isOver = false
       const settle = this.#inFlight.add((reply) => {
+        isOver = true
         if (reply === undefined) this.#failures++
         resolve(reply)
       })
-      this.#client.callBuffer(command, ...args).then(settle, (error: Error) => settle(this.#failed(error)))
+      this.#client.callBuffer(command, ...args).then(settle, (error: Error) => {
+        // How a command fails that was given up says nothing of how Redis is by now.
+        if (!isOver) settle(this.#failed(error))
+      })
     })
   }
 
@@ -150,7 +157,8 @@ export class RedisStore implements SharedStore {
   /** Writes, so that a Redis that only reads, or is full, is not taken for well. */
   async #look(): Promise<void> {
     const reply = await this.#ask('SET', [PROBE_KEY, '1', 'PX', 10_000])
-    if (this.#closed || reply === undefined || reply instanceof Error) return
+    // What a connection that was given up still answers tells nothing of the next one.
+    if (this.#closed || this.#leaving || reply === undefined || reply instanceof Error) return
     this.#change(true, '')
   }
 

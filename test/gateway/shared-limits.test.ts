@@ -76,6 +76,16 @@ test('tokens go through up to the limit, and no further than one call is misjudg
   })
 }, 120_000)
 
+test('gateways share the limit of a provider, beside those of callers', async () => {
+  await start(2, '{ caller: { requests: 100, window: 1h }, provider: { requests: 3, tokens: 100000, window: 1h } }')
+  const outcomes = await Promise.all(Array.from({ length: 10 }, (_, call) => ask(call)))
+  const refused = outcomes.flatMap(({ error }) => error?.quota ?? [])
+  expect(refused).toEqual(Array(7).fill('provider:sim: 3 requests in 3600 s'))
+  const client = await redis.client()
+  expect(await client.hget('llm-gateway:limit:provider:sim', 'requests')).toBe('3')
+  expect(await client.hget('llm-gateway:limit:caller:127.0.0.1', 'requests')).toBe('10')
+}, 120_000)
+
 test('the places of a gateway that was killed come back', async () => {
   const house = `, house: { kind: local, base_url: "${upstream.url}", default_model: m }`
   await start(2, '{ caller: { concurrent: 2 } }', EXACT, house)

@@ -105,6 +105,16 @@ test('a window begins with its first call and ends by the time of Redis', async 
   await vi.waitFor(async () => expect((await reserve(short)).refusal).toBeUndefined(), { timeout: 5_000 })
 })
 
+test('what ends in the next window does not change it', async () => {
+  const { reserve } = await gateway()
+  const old = await reserve(quota({ tokens: 1000 }), 900)
+  // As if the window had been another one.
+  await redis.hset('llm-gateway:limit:caller:web', 'start', String(Date.now() - 1_000), 'tokens', '500')
+  old.settle(0)
+  await vi.waitFor(async () => expect(await redis.get('llm-gateway:limit:call:call-0')).toBe('settled'))
+  expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('500')
+})
+
 test('a call that one limit refuses counts against no other', async () => {
   const { reserve } = await gateway()
   const other = quota({ requests: 5, tokens: 100, concurrent: 5 }, 'other')

@@ -100,12 +100,18 @@ describe('trouble', () => {
     'Redis is %s: nobody waits for it any more, and it is used again by itself',
     async (_, begin, end) => {
       await begin()
-      const first = await Promise.all(Array.from({ length: 20 }, () => store.send('SET', ['key', '1'])))
-      expect(first.filter((reply) => reply !== undefined)).toEqual([])
+      const first = Promise.all(Array.from({ length: 20 }, () => store.send('SET', ['key', '1'])))
       await became(false)
+      expect(store.waiting, 'beside a look').toBeLessThan(2)
+      expect((await first).filter((reply) => reply !== undefined)).toEqual([])
       const waits = await Promise.all(Array.from({ length: 100 }, wait))
       expect(waits.every(({ reply }) => reply === undefined)).toBe(true)
       expect(Math.max(...waits.map(({ ms }) => ms))).toBeLessThan(50)
+      const running = Promise.all(Array.from({ length: 100 }, () => store.run(defineScript('return 1'), [], [])))
+      expect(store.waiting, 'beside a look').toBeLessThan(2)
+      expect((await running).every((reply) => reply === undefined)).toBe(true)
+      const { failures } = store
+      await vi.waitFor(() => expect(store.failures, 'looks in vain').toBeGreaterThan(failures + 2), { timeout: 10_000 })
       expect(store.state().message).toMatch(/^Redis is in trouble \([\w ]+\)\.$/)
       await end()
       await became(true)

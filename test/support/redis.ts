@@ -33,8 +33,10 @@ export async function startRedis(...options: readonly string[]): Promise<RedisSe
   const start = async () => {
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
     child = spawn('redis-server', [...fixed, ...options], { stdio: 'ignore' })
-    const failed = once(child, 'error').then(([error]) => Promise.reject(error))
-    await Promise.race([answering(port), failed])
+    const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`redis-server ended with ${code}`)))
+    // Once it has answered, its end is what tests are about.
+    ended.catch(() => {})
+    await Promise.race([answering(port), ended])
   }
   const kill = async () => {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
@@ -68,7 +70,8 @@ export async function startRedis(...options: readonly string[]): Promise<RedisSe
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

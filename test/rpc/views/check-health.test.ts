@@ -1,10 +1,9 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
-import type { Breakers, LastAttempt, Provider } from '../../../src/domain/ports.ts'
+import type { Breakers, ComponentState, LastAttempt, Provider } from '../../../src/domain/ports.ts'
 import { BreakerState, HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
 import { createCheckHealth } from '../../../src/rpc/views/check-health.ts'
-import type { Components } from '../../../src/rpc/views/components.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { contextFor, providerNamed, statsWith } from './view-world.ts'
 
@@ -13,7 +12,7 @@ interface World {
   readonly providers: readonly Provider[]
   readonly attempts?: Readonly<Record<string, LastAttempt>>
   readonly draining?: boolean
-  readonly components?: Components
+  readonly components?: readonly ComponentState[]
   readonly breakers?: Breakers
 }
 
@@ -22,13 +21,19 @@ const closed: Breakers = { stateOf: () => BreakerState.CLOSED, onChange() {} }
 function healthOf({
   clock = new FakeClock(),
   providers,
-  components = () => [],
+  components = [],
   attempts = {},
   draining = false,
   breakers = closed,
 }: World) {
-  const stats = statsWith(attempts)
-  const check = createCheckHealth({ providers, components, stats, breakers, clock, isDraining: () => draining })
+  const check = createCheckHealth({
+    providers,
+    components: () => components,
+    stats: statsWith(attempts),
+    breakers,
+    clock,
+    isDraining: () => draining,
+  })
   return () => check(create(HealthRequestSchema), contextFor(clock))
 }
 
@@ -56,6 +61,16 @@ describe('overall', () => {
   ])('%s', async (_name, providers, draining, status) => {
     expect((await healthOf({ providers, draining })()).status).toBe(status)
   })
+})
+
+test('a component that is not healthy degrades the gateway, and says why', async () => {
+  const redis = { name: 'redis', healthy: false, message: 'Redis is in trouble (OOM).' }
+  const { status, components } = await healthOf({ providers: [providerNamed('up')], components: [redis] })()
+  expect(status).toBe(HealthStatus.DEGRADED)
+  expect(components).toMatchObject([redis])
+  const down = providerNamed('down', { listModels: failing('UPSTREAM_UNREACHABLE', 'Is it running?') })
+  const worst = await healthOf({ providers: [down], components: [{ ...redis, healthy: true }] })()
+  expect(worst.status).toBe(HealthStatus.UNHEALTHY)
 })
 
 test('a call of the last minute tells how its provider is, without a probe', async () => {
