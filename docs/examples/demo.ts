@@ -71,14 +71,14 @@ async function embed(gateway: Gateway): Promise<void> {
 }
 
 async function fallback(gateway: Gateway): Promise<void> {
-  title('Fallback: the first target fails, the second one answers')
+  title('Fallback: the first target fails twice, the second one answers')
   const request = { model: 'unsteady', messages: [{ role: Role.USER, content: 'Still here?' }] }
   const { message, route } = await gateway.chat(request)
   assert.equal(message?.content, 'Still here?')
   assert.equal(route?.fallbackUsed, true)
   assert.deepEqual(
     route.attempts.map(({ outcome }) => outcome),
-    [AttemptOutcome.FAILED, AttemptOutcome.OK],
+    [AttemptOutcome.FAILED, AttemptOutcome.FAILED, AttemptOutcome.OK],
   )
   show('answer', message.content)
   for (const attempt of route.attempts) show('attempt', describe(attempt))

@@ -204,7 +204,7 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
 
   /**
    * Start over on the next target when an answer breaks off after it has begun: the stream tells it by `reset`, and
-   * what came before that is void. Without it such a stream ends with the error.
+   * what came before that is void; Chat answers with the new answer alone. Without it such a call ends with the error.
    *
    * @generated from field: bool allow_reset = 26;
    */
