@@ -8,7 +8,16 @@ import { reasons } from '../src/domain/reasons.ts'
 import { startGateway } from './support/gateway.ts'
 
 const ROOT = new URL('../', import.meta.url)
-const PAGES = ['README.md', 'docs/architecture.md', 'docs/configuration.md', 'docs/errors.md']
+const PAGES = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
+  'docs/architecture.md',
+  'docs/configuration.md',
+  'docs/deployment.md',
+  'docs/errors.md',
+]
 
 /** A file of the repository. */
 function read(path: string): string {

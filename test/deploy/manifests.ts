@@ -38,15 +38,13 @@ export function readManifests(folder: string): Manifests {
   )
 }
 
-/** What a chart adds, and what says the same to Kubernetes in other words: the text of a YAML file in a ConfigMap. */
+/** What a chart adds. */
 const OF_HELM = /^(?:helm\.sh\/chart|app\.kubernetes\.io\/(?:managed-by|version)|checksum\/\w+)$/
 
-/** Without what only Helm puts there; YAML inside of YAML is read. */
-export function normalised(node: unknown, key = ''): unknown {
-  if (typeof node === 'string' && key.endsWith('.yaml'))
-    return parseAllDocuments(node).map((document) => document.toJS())
-  if (Array.isArray(node)) return node.map((item) => normalised(item))
+/** Without what only Helm puts there. */
+export function normalised(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(normalised)
   if (typeof node !== 'object' || node === null) return node
   const entries = Object.entries(node).filter(([name]) => !OF_HELM.test(name))
-  return Object.fromEntries(entries.map(([name, value]) => [name, normalised(value, name)]))
+  return Object.fromEntries(entries.map(([name, value]) => [name, normalised(value)]))
 }
