@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheFolder, isThere } from '../interop/tools.ts'
+import { checkPod } from './check-pod.ts'
 import { type Container, run } from './container.ts'
 import { type Image, inside, makeBase, replay } from './image.ts'
 import { messageOf, type Report } from './report.ts'
@@ -30,6 +31,7 @@ export async function checkImage(report: Report, { root: context, folder }: { ro
   if (!image) return
   await checkContent(report, image, context)
   await checkRunning(report, image, context)
+  await checkPod(report, image, context)
 }
 
 async function whyNot(): Promise<string | undefined> {
@@ -73,7 +75,7 @@ async function checkRunning(report: Report, image: Image, context: string): Prom
   cpSync(join(context, 'docs/examples/simulator.yaml'), join(image.root, 'etc/llm-gateway/gateway.yaml'))
   let container: Container | undefined
   await report.check('it starts', async () => {
-    container = await run(image, { LLM_GATEWAY_CONFIG: '/etc/llm-gateway/gateway.yaml' })
+    container = await run(image, { variables: { LLM_GATEWAY_CONFIG: '/etc/llm-gateway/gateway.yaml' } })
     await container.said('"message":"ready"')
   })
   if (!container) return

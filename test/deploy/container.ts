@@ -21,9 +21,16 @@ export interface Container {
 
 const PATIENCE = 30_000
 
-/** Starts what the image says it runs, with these variables besides its own. */
-export async function run(image: Image, variables: Readonly<Record<string, string>> = {}): Promise<Container> {
-  const { root, directory, user, entrypoint, command } = image
+export interface RunOptions {
+  /** Besides those of the image. */
+  readonly variables?: Readonly<Record<string, string>>
+  /** In place of the image's CMD. */
+  readonly command?: readonly string[]
+}
+
+/** Starts what the image says it runs. */
+export async function run(image: Image, { variables = {}, command = image.command }: RunOptions): Promise<Container> {
+  const { root, directory, user, entrypoint } = image
   const environment = [...assignments(image), ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)]
   const enter = [ENTER, root, `${user.uid}:${user.gid}`, directory, 'ro', ...environment, ...entrypoint, ...command]
   const child = spawn('unshare', ['--mount', '--pid', '--net', '--fork', '--kill-child', ...enter], {
