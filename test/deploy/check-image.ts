@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { cacheFolder, isThere } from '../interop/tools.ts'
 import { checkPod } from './check-pod.ts'
 import { type Container, run } from './container.ts'
-import { type Image, inside, makeBase, replay } from './image.ts'
+import { type Image, inside, isolated, makeBase, replay } from './image.ts'
 import { messageOf, type Report } from './report.ts'
 
 /** What an image may hold besides Node: no package manager. */
@@ -36,8 +36,8 @@ export async function checkImage(report: Report, { root: context, folder }: { ro
 
 async function whyNot(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return 'it needs root, for namespaces of its own'
-  if (!(await isThere('unshare', '--mount', '--pid', '--net', '--fork', 'ip', 'link', 'set', 'lo', 'up'))) {
-    return 'it needs namespaces of its own: unshare and ip, and a machine that allows them'
+  if (!(await isThere(...isolated(['--mount', '--pid', '--net'], ['ip', 'link', 'set', 'lo', 'up'])))) {
+    return 'it needs namespaces of its own: setpriv, unshare and ip, and a machine that allows them'
   }
   return undefined
 }
@@ -129,6 +129,6 @@ async function checkEnd(report: Report, image: Image, container: Container): Pro
     container.signal('SIGTERM')
     await container.said('"message":"shutting down"')
     assert.equal((await container.execute(image.healthcheck)).exitCode, 1)
-    assert.equal(await container.exited, 0)
+    assert.equal(await container.ended(), 0)
   })
 }

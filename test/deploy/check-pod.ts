@@ -41,7 +41,7 @@ export async function checkPod(report: Report, image: Image, context: string): P
   })
   await report.check('with the empty Secret of the manifests it does not start, and says why', async () => {
     const closed = await run(image, { command: args })
-    assert.equal(await closed.exited, 1)
+    assert.equal(await closed.ended(), 1)
     assert.match(closed.output(), /the environment variable WEB_KEY is not set/)
   })
   let container: Container | undefined
@@ -66,7 +66,7 @@ export async function checkPod(report: Report, image: Image, context: string): P
       await running.said('"message":"shutting down"')
       assert.equal(await ask(running, probes.readinessProbe.grpc), 'NOT_SERVING')
       assert.equal(await ask(running, probes.livenessProbe.grpc), 'SERVING')
-      assert.equal(await running.exited, 0)
+      assert.equal(await running.ended(), 0)
       assert.ok(Date.now() - begin < pod.terminationGracePeriodSeconds * 1000)
     })
   } finally {

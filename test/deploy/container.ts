@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { type Executed, execute } from '../interop/execute.ts'
-import { assignments, ENTER, type Image } from './image.ts'
+import { assignments, ENTER, type Image, isolated } from './image.ts'
 
 /** An image that runs: as process 1 of its namespace, on a network of its own, its root not to be written. */
 export interface Container {
@@ -15,11 +15,13 @@ export interface Container {
   execute(command: readonly string[]): Promise<Executed>
   /** Does nothing once it has ended. */
   signal(name: 'SIGTERM' | 'SIGKILL'): void
-  /** Its exit code; null when a signal ended it. */
-  readonly exited: Promise<number | null>
+  /** Its exit code. Rejects when a signal ended it, which comes after 60 s. */
+  ended(): Promise<number | null>
 }
 
 const PATIENCE = 30_000
+/** More than the gateway may take to end. */
+const LONGEST_END = 60_000
 
 export interface RunOptions {
   /** Besides those of the image. */
@@ -33,16 +35,21 @@ export async function run(image: Image, { variables = {}, command = image.comman
   const { root, directory, user, entrypoint } = image
   const environment = [...assignments(image), ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)]
   const enter = [ENTER, root, `${user.uid}:${user.gid}`, directory, 'ro', ...environment, ...entrypoint, ...command]
-  const child = spawn('unshare', ['--mount', '--pid', '--net', '--fork', '--kill-child', ...enter], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const [program, ...args] = isolated(['--mount', '--pid', '--net'], enter)
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const output = collect(child)
   const exited = once(child, 'close').then(() => child.exitCode)
   const pid = await firstChild(child)
+  const ended = async () => {
+    const timer = setTimeout(() => process.kill(pid, 'SIGKILL'), LONGEST_END)
+    const code = await exited.finally(() => clearTimeout(timer))
+    if (child.signalCode !== null || code === 137) throw new Error(`it did not end by itself:\n${output()}`)
+    return code
+  }
   return {
     pid,
     output,
-    exited,
+    ended,
     said: (text) => until(() => output().includes(text), child, output),
     execute: (words) => beside(pid, image, environment, words),
     signal: (name) => {

@@ -35,6 +35,11 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 /** What a builder needs of this machine's environment to reach the registry of packages. */
 const passedOn = ['NODE_EXTRA_CA_CERTS', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'npm_config_registry']
 
+/** A command in namespaces of its own, all of which ends with the process that starts it. */
+export function isolated(namespaces: readonly string[], words: readonly string[]): readonly [string, ...string[]] {
+  return ['setpriv', '--pdeathsig', 'KILL', 'unshare', ...namespaces, '--fork', '--kill-child', ...words]
+}
+
 /** Carries out the steps of the Dockerfile. Returns the last stage; rejects at the first step that fails. */
 export async function replay(options: ReplayOptions): Promise<Image> {
   const stages = new Map<string, Image>()
@@ -88,8 +93,8 @@ async function runIn(image: Image, script: string): Promise<void> {
   const fromHere = passedOn.flatMap((name) => (process.env[name] === undefined ? [] : `${name}=${process.env[name]}`))
   const variables = [...fromHere, ...assignments(image)]
   const enter = [ENTER, image.root, `${image.user.uid}:${image.user.gid}`, image.directory, 'rw', ...variables]
-  const args = ['--mount', '--pid', '--fork', '--kill-child', ...enter, '/bin/sh', '-c', script]
-  await mustExecute({ command: 'unshare', args, timeout: RUN_TIME })
+  const [command, ...args] = isolated(['--mount', '--pid'], [...enter, '/bin/sh', '-c', script])
+  await mustExecute({ command, args, timeout: RUN_TIME })
 }
 
 function copy(source: string, step: Step & { kind: 'copy' }, image: Image, building: Building): void {
