@@ -11,9 +11,13 @@ import { startGateway } from './support/gateway.ts'
 const ROOT = new URL('../', import.meta.url)
 const PAGES = [
   'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'CHANGELOG.md',
   'docs/architecture.md',
   'docs/caching.md',
   'docs/configuration.md',
+  'docs/deployment.md',
   'docs/doors.md',
   'docs/errors.md',
   'docs/limits.md',

@@ -51,7 +51,8 @@ export async function goToolsOf(module: string): Promise<string> {
   return folder
 }
 
-async function isThere(command: string, ...args: readonly string[]): Promise<boolean> {
+/** Whether a program can be started. */
+export async function isThere(command: string, ...args: readonly string[]): Promise<boolean> {
   try {
     await mustExecute({ command, args, timeout: SHORT })
     return true
@@ -60,7 +61,8 @@ async function isThere(command: string, ...args: readonly string[]): Promise<boo
   }
 }
 
-function cacheFolder(name: string): string {
+/** A folder that is kept between runs, outside the repository. */
+export function cacheFolder(name: string): string {
   const base = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache')
   const folder = join(base, 'llm-gateway-ci', name)
   mkdirSync(folder, { recursive: true })
