@@ -6,10 +6,11 @@ import { addressText, checkReport } from './config/check.ts'
 import type { CacheConfig, Config, TlsConfig } from './config/config.ts'
 import { type CommandLine, type Flags, readCommandLine } from './config/flags.ts'
 import { readConfig } from './config/read.ts'
+import type { CacheStore } from './domain/cache.ts'
 import type { CallContext } from './domain/call.ts'
 import { systemClock } from './domain/clock.ts'
 import type { GatewayError } from './domain/error.ts'
-import type { KeyNews } from './domain/keys.ts'
+import { type KeyNews, readKeyNews } from './domain/keys.ts'
 import type { ComponentState, Limiter, Provider } from './domain/ports.ts'
 import { providerNamed } from './domain/provider-named.ts'
 import { createGateway } from './gateway.ts'
@@ -32,10 +33,13 @@ import { probe } from './rpc/probe.ts'
 import { createService } from './rpc/service.ts'
 import { validateChat, validateEmbed } from './rpc/validate.ts'
 import { createCallers } from './stores/callers.ts'
+import { HybridCache, NEAR_TTL } from './stores/hybrid-cache.ts'
 import { MemoryCache } from './stores/memory-cache.ts'
 import { MemoryLimiter } from './stores/memory-limiter.ts'
 import { connectRedis, type RedisStore } from './stores/redis.ts'
+import { RedisCache } from './stores/redis-cache.ts'
 import { RedisLimiter } from './stores/redis-limiter.ts'
+import { SharedNews } from './stores/shared-news.ts'
 import { createLimitRecord, observeRedis, observeRedisLimiter } from './telemetry/limit-metrics.ts'
 import { createLog, type Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
@@ -105,13 +109,16 @@ async function start(flags: Flags): Promise<number> {
 async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
   const clock = systemClock
   const version = packageVersion()
-  const providers = await createProviders(config, log)
+  const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: tellRedis(log) }))
+  const news = redis && new SharedNews({ store: redis, clock, origin: randomUUID() })
+  const providers = await createProviders(config, log, news)
+  if (news) shareKeys(providers, news)
   const locks = createLocks(config, providers, log)
   const gates = createGates(config)
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
-  const store = config.cache && createCache(config.cache)
+  const store = config.cache && createCache(config.cache, redis, news)
   const circuits = new Circuits(clock)
   const loopDelay = new LoopDelay(clock)
   const telemetry = createTelemetry({
@@ -137,7 +144,6 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     cache: config.cache && store && { store, ttl: config.cache.rules.ttl },
   })
   observeGates(telemetry.metrics, gates)
-  const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: tellRedis(log) }))
   if (redis) observeRedis(telemetry.metrics, redis)
   const limiter = createLimiter(config, redis, telemetry.metrics)
   const callers = createCallers(config.auth, { clock, limits: config.limits.caller })
@@ -250,15 +256,37 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     loopDelay.stop()
     await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
     limiter.close?.()
+    news?.close()
     redis?.close()
   }
 }
 
-function createCache({ maxEntries, maxBytes }: CacheConfig): MemoryCache {
-  return new MemoryCache({ clock: systemClock, maxEntries, maxBytes })
+/** The configuration has seen to it that there is a Redis where one is needed. */
+function createCache(
+  { strategy, maxEntries, maxBytes }: CacheConfig,
+  redis: RedisStore | undefined,
+  news: SharedNews | undefined,
+): CacheStore {
+  const clock = systemClock
+  if (strategy === 'memory' || !redis || !news) return new MemoryCache({ clock, maxEntries, maxBytes })
+  const far = new RedisCache({ store: redis, clock })
+  if (strategy === 'redis') return far
+  const near = new MemoryCache({ clock, maxEntries, maxBytes, maxTtl: NEAR_TTL })
+  return new HybridCache({ near, far, news, clock })
 }
 
-async function createProviders(config: Config, log: Log): Promise<Provider[]> {
+const KEY_NEWS = 'keys'
+
+/** What one gateway learns of a key all learn. */
+function shareKeys(providers: readonly Provider[], news: SharedNews): void {
+  news.listen(KEY_NEWS, (told) => {
+    const known = readKeyNews(told)
+    const provider = known && providers.find(({ name }) => name === known.provider)
+    if (provider) provider.keys?.apply(known)
+  })
+}
+
+async function createProviders(config: Config, log: Log, news: SharedNews | undefined): Promise<Provider[]> {
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
   const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
@@ -267,7 +295,10 @@ async function createProviders(config: Config, log: Log): Promise<Provider[]> {
       clock: systemClock,
       proxy: config.proxy,
       prices,
-      onKeyNews: (news) => logKeyNews(log, news),
+      onKeyNews(told) {
+        logKeyNews(log, told)
+        news?.tell(KEY_NEWS, told)
+      },
     }),
   )
 }

@@ -1,5 +1,5 @@
 import type { CacheRules } from '../domain/cache.ts'
-import type { CacheConfig } from './config.ts'
+import type { CacheConfig, RedisConfig } from './config.ts'
 import type { EnvironmentSettings } from './env.ts'
 import type { Findings } from './findings.ts'
 import type { CacheRulesEntry, FileSettings } from './schema.ts'
@@ -7,7 +7,12 @@ import type { CacheRulesEntry, FileSettings } from './schema.ts'
 const defaults = { ttl: 3_600_000, fallbackTtl: 60_000, maxEntries: 1000, maxBytes: 256 * 2 ** 20 }
 
 /** The cache that the file or the environment asks for. A file that has the block wants one. */
-export function cacheOf(file: FileSettings, env: EnvironmentSettings, findings: Findings): CacheConfig | undefined {
+export function cacheOf(
+  file: FileSettings,
+  env: EnvironmentSettings,
+  redis: RedisConfig | undefined,
+  findings: Findings,
+): CacheConfig | undefined {
   const entry = file.cache
   const old = file.llm_gateway?.cache
   const wanted = entry ? (entry.enabled ?? true) : old ? (old.enabled ?? true) : (env.cacheEnabled?.value ?? false)
@@ -17,6 +22,7 @@ export function cacheOf(file: FileSettings, env: EnvironmentSettings, findings: 
   }
   const ttl = entry?.ttl ?? old?.ttl ?? env.cacheTtl?.value ?? defaults.ttl
   return {
+    strategy: strategyOf(entry, env, redis, findings),
     rules: {
       enabled: true,
       ttl,
@@ -28,6 +34,19 @@ export function cacheOf(file: FileSettings, env: EnvironmentSettings, findings: 
     aliases: rulesIn(file.models),
     tasks: { [FROM_THE_CACHE_FIRST]: { enabled: true }, ...rulesIn(file.tasks) },
   }
+}
+
+function strategyOf(
+  entry: FileSettings['cache'],
+  env: EnvironmentSettings,
+  redis: RedisConfig | undefined,
+  findings: Findings,
+): CacheConfig['strategy'] {
+  const strategy = entry?.strategy ?? env.cacheStrategy?.value ?? 'memory'
+  if (strategy === 'memory' || redis) return strategy
+  if (entry?.strategy) findings.problem('cache.strategy', `${strategy} needs redis.url or REDIS_URL`)
+  else findings.notice(`CACHE_STRATEGY: ${strategy} needs REDIS_URL; answers are kept in memory.`)
+  return 'memory'
 }
 
 function tellUnwanted({ cacheTtl, cacheMaxSize, cacheStrategy }: EnvironmentSettings, findings: Findings): void {

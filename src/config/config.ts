@@ -92,6 +92,8 @@ export interface TlsConfig {
 }
 
 export interface CacheConfig {
+  /** Where answers are kept: in this process, in Redis, or in both. */
+  readonly strategy: 'memory' | 'redis' | 'hybrid'
   readonly rules: CacheRules
   readonly maxEntries: number
   readonly maxBytes: number

@@ -66,10 +66,7 @@ const temperature = decimal(0, 2)
 export const defaultReaders = { maxTokens, temperature }
 
 const cacheEntries = integer(1, 100_000_000)
-const cacheStrategy: Reader<'memory'> = {
-  expects: 'memory; redis and hybrid are not available in this version',
-  read: (value) => (value.toLowerCase() === 'memory' ? 'memory' : undefined),
-}
+const cacheStrategy = oneOf(['memory', 'redis', 'hybrid'])
 export const cacheReaders = { ttl: duration(), maxEntries: cacheEntries, strategy: cacheStrategy }
 
 const defaults = block({ temperature: field(temperature).optional(), max_tokens: field(maxTokens).optional() })

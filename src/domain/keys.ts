@@ -1,7 +1,7 @@
 import type { GatewayError } from './error.ts'
 import type { Watcher } from './event-stream.ts'
 import type { AnyEvent } from './events.ts'
-import type { Reason } from './reasons.ts'
+import { isReason, type Reason } from './reasons.ts'
 
 /** The keys of one provider. A provider that needs none has one without an id, which may rest, but not be quarantined. */
 export interface KeyPool {
@@ -61,3 +61,15 @@ export type KeyNews = { readonly provider: string; readonly keyId: string } & (
   | { readonly change: 'quarantined'; readonly reason: Reason }
   | { readonly change: 'recovered' }
 )
+
+/** News from another process; undefined for anything else. */
+export function readKeyNews(news: unknown): KeyNews | undefined {
+  if (typeof news !== 'object' || news === null) return undefined
+  const { provider, keyId, change, model, until, reason }: { readonly [member: string]: unknown } = { ...news }
+  if (typeof provider !== 'string' || typeof keyId !== 'string') return undefined
+  if (change === 'recovered') return { provider, keyId, change }
+  if (typeof reason !== 'string' || !isReason(reason)) return undefined
+  if (change === 'quarantined') return { provider, keyId, change, reason }
+  const isCooled = change === 'cooled' && typeof model === 'string' && typeof until === 'number'
+  return isCooled ? { provider, keyId, change, model, until, reason } : undefined
+}

@@ -45,6 +45,7 @@ export const reasons = {
   NO_PROVIDERS: ['FAILED_PRECONDITION', 'gateway'],
   DRAINING: ['UNAVAILABLE', 'gateway'],
   OVERLOADED: ['UNAVAILABLE', 'gateway'],
+  CACHE_UNAVAILABLE: ['UNAVAILABLE', 'gateway'],
   LIMITS_UNAVAILABLE: ['UNAVAILABLE', 'gateway'],
   TOO_MANY_COMPRESSED: ['RESOURCE_EXHAUSTED', 'policy'],
   TOO_MANY_WATCHERS: ['RESOURCE_EXHAUSTED', 'policy'],
@@ -90,4 +91,8 @@ export function codeOf(reason: Reason): Code {
 
 export function originOf(reason: Reason): Origin {
   return reasons[reason][1]
+}
+
+export function isReason(text: string): text is Reason {
+  return Object.hasOwn(reasons, text)
 }

@@ -85,5 +85,5 @@ function tokensOf(usage: Usage | undefined): number | undefined {
 
 /** An answer that was kept costs the vendor nothing. */
 function isCached(route: Route | undefined): boolean {
-  return route !== undefined && route.cached
+  return route?.cached === true
 }

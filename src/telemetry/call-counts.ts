@@ -1,6 +1,6 @@
 import type { Operation } from '../domain/call.ts'
 import type { GatewayError } from '../domain/error.ts'
-import { originOf, type Reason, reasons } from '../domain/reasons.ts'
+import { isReason, originOf, type Reason, reasons } from '../domain/reasons.ts'
 import { instruments } from './instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics.ts'
 import type { Totals } from './stats.ts'
@@ -57,8 +57,4 @@ export class CallCounts implements Totals {
     if (reason) reason.value++
     if (originOf(error.reason) !== 'caller') this.errors.value++
   }
-}
-
-export function isReason(text: string): text is Reason {
-  return Object.hasOwn(reasons, text)
 }
