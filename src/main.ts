@@ -54,6 +54,8 @@ const USAGE = `usage: llm-gateway [serve]             start the gateway
 options: --config FILE, --grpc ADDRESS, --http ADDRESS, --metrics ADDRESS, --log-level LEVEL`
 
 const DEFAULT_ADDRESS = '127.0.0.1:50051'
+/** What gateways tell each other of their keys. */
+const KEY_NEWS = 'keys'
 /** After SIGTERM, how long calls are still taken while load balancers learn of it, in ms. */
 const LINGER = 5_000
 
@@ -274,8 +276,6 @@ function createCache(
   const near = new MemoryCache({ clock, maxEntries, maxBytes, maxTtl: NEAR_TTL })
   return new HybridCache({ near, far, news, clock })
 }
-
-const KEY_NEWS = 'keys'
 
 /** What one gateway learns of a key all learn. */
 function shareKeys(providers: readonly Provider[], news: SharedNews): void {

@@ -52,6 +52,7 @@ beforeAll(async () => {
         first: { kind: openai, base_url: "${first.url}", ${key} }
         impatient: { kind: openai, base_url: "${first.url}", ${key}, ${limits} }
         second: { kind: openai, base_url: "${second.url}", ${key} }
+${spares.map((name) => `        ${name}: { kind: openai, base_url: "${first.url}", ${key} }`).join('\n')}
         refusing: { kind: openai, base_url: "http://127.0.0.1:${await closedPort()}", ${key} }
         nameless: { kind: openai, base_url: "http://no-such-host.invalid", ${key} }
         kept: { kind: openai, base_url: "${kept.url}", ${key} }
@@ -74,6 +75,9 @@ afterAll(async () => {
   await gateway.close()
   await Promise.all([first.close(), second.close(), kept.close()])
 })
+
+/** A key that was refused is not used again: who refuses one is a provider of its own. */
+const spares = Array.from({ length: 5 }, (_, index) => `spare-${index + 1}`)
 
 let models = 0
 /** A model that no other test has. */
@@ -137,12 +141,12 @@ describe('the next target answers, and the caller notices nothing, when the firs
     ['asks to wait, in words that mean nothing', [limited('abc')], [2, 1], {}],
     ['asks to wait for less than nothing', [limited('-5')], [2, 1], {}],
     ['asks to wait for longer than there is time', [limited('1e99')], [2, 1], {}],
-    ['has no quota left', [failure(429, { code: 'insufficient_quota' })], [1, 1], {}],
+    ['has no quota left', [failure(429, { code: 'insufficient_quota' })], [1, 1], { provider: 'spare-1' }],
     ['is overloaded, twice', [failure(503)], [2, 1], {}],
     ['fails, twice', [failure(500)], [2, 1], { streamed: false }],
     ['is behind a proxy that fails', [failure(502)], [1, 1], {}],
-    ['refuses the key', [failure(401)], [1, 1], {}],
-    ['refuses the account', [failure(403)], [1, 1], {}],
+    ['refuses the key', [failure(401)], [1, 1], { provider: 'spare-2' }],
+    ['refuses the account', [failure(403)], [1, 1], { provider: 'spare-3' }],
     ['does not have the model', [failure(404)], [1, 1], {}],
     ['redirects', [json('', 307, { location: 'http://127.0.0.1:9/' })], [1, 1], {}],
   ])('%s', async (_, replies, hits, question) => {
@@ -236,11 +240,11 @@ describe('with no other target the error says what is wrong:', () => {
       'RESOURCE_EXHAUSTED',
       'UPSTREAM_QUOTA_EXHAUSTED',
       1,
-      {},
+      { provider: 'spare-5' },
     ],
     ['it is overloaded', failure(503), 'UNAVAILABLE', 'UPSTREAM_OVERLOADED', 2, {}],
     ['it fails', failure(500), 'UNAVAILABLE', 'UPSTREAM_ERROR', 2, {}],
-    ['it refuses the key', failure(401), 'FAILED_PRECONDITION', 'UPSTREAM_CREDENTIALS', 1, {}],
+    ['it refuses the key', failure(401), 'FAILED_PRECONDITION', 'UPSTREAM_CREDENTIALS', 1, { provider: 'spare-4' }],
     ['it does not have the model', failure(404), 'FAILED_PRECONDITION', 'UPSTREAM_MODEL_MISSING', 1, {}],
   ])('%s', async (_, reply, code, reason, hits, question) => {
     const result = await ask([reply], { ...question, alone: true })
@@ -323,7 +327,7 @@ test('a model that the vendor does not have is not asked for again for a minute,
 })
 
 test('an answer by fallback costs what the target costs that gave it', async () => {
-  first.answer('priced', failure(401))
+  first.answer('priced', failure(501))
   second.answer('priced', json(chatBody('dear', { usage: { prompt_tokens: 10_000, completion_tokens: 0 } })))
   const { value } = await chat(client, { model: 'first/priced', fallbackModels: ['second/priced'] })
   expect(value?.route).toMatchObject({ provider: 'second', model: 'priced', fallbackUsed: true })
@@ -347,14 +351,14 @@ test('a deadline that comes first ends the call and closes the upstream, and no 
 test('an attempt that has no time to answer is not begun', async () => {
   const model = newModel()
   first.answer(model, ({ response }) => {
-    setTimeout(() => response.writeHead(401).end(), 850)
+    setTimeout(() => response.writeHead(501).end(), 850)
   })
   const { error } = await chat(
     client,
     { model: `first/${model}`, fallbackModels: [`second/${model}`] },
     { deadline: Number.POSITIVE_INFINITY, metadata: { 'grpc-timeout': '1000m' } },
   )
-  expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'UPSTREAM_CREDENTIALS' })
+  expect(error).toMatchObject({ code: 'INTERNAL', reason: 'UPSTREAM_PROTOCOL' })
   expect(second.hits(model)).toHaveLength(0)
 })
 
@@ -362,7 +366,7 @@ describe('where nobody may be asked twice what one target may have processed', (
   test.each<readonly [fault: string, reply: Reply, text: string]>([
     ['a proxy that failed ends the call', failure(504), ''],
     ['a broken connection ends the call', beginThen([': ping\n\n'], ({ socket }) => socket.resetAndDestroy()), ''],
-    ['a refusal does not', failure(401), 'second'],
+    ['a refusal does not', failure(501), 'second'],
   ])('%s', async (_, reply, text) => {
     first.answer('careful', reply)
     const before = second.hits('careful').length

@@ -89,7 +89,7 @@ test('it is seen in Stats, in Health and in metrics, and the log tells it once',
 
 test('the next target answers what the local model cannot', async () => {
   limitFor(3_600)
-  local.answer(failure(503))
+  local.answer(failure(501))
   const { value } = await chat(client, { model: 'cloud' })
   local.answer(answers('local'))
   expect(value?.route).toMatchObject({ provider: 'further', warnings: [] })
@@ -98,7 +98,7 @@ test('the next target answers what the local model cannot', async () => {
 
 test('when it has no other target, the limit is what the caller is told', async () => {
   limitFor(3_600)
-  local.answer(failure(503))
+  local.answer(failure(501))
   const { error } = await chat(client, { model: 'alone/m' })
   local.answer(answers('local'))
   expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'UPSTREAM_RATE_LIMITED' })
