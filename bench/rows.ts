@@ -32,6 +32,7 @@ const question = 'What is the capital of France, and since when has it been that
 const saturated = { connections: 4, streams: 8 }
 
 const upstreamChat = { method: 'Chat', request: chat('upstream/gpt-4o-mini', question), upstream: true } as const
+const emptyChat = { method: 'Chat', request: chat('sim/echo', 'Hello'), upstream: false } as const
 const manyCalls = { ...saturated, unit: 'call', calls: 12_000 } as const
 
 export const rows: readonly Row[] = [
@@ -57,6 +58,10 @@ export const rows: readonly Row[] = [
     bar: 1.5,
     latency: true,
   },
+  { ...manyCalls, ...emptyChat, name: 'Chat, known to the memory before Redis', gateway: 'hybrid' },
+  { ...manyCalls, ...emptyChat, name: 'Chat, known to Redis', gateway: 'redis' },
+  { ...manyCalls, ...emptyChat, name: 'Chat, no upstream, limits in memory', gateway: 'limited' },
+  { ...manyCalls, ...emptyChat, name: 'Chat, no upstream, limits in Redis', gateway: 'limitedInRedis' },
   {
     ...manyCalls,
     ...upstreamChat,

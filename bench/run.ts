@@ -10,7 +10,16 @@ import { Comparison, type Cost, type Effort, median } from './measure.ts'
 import { pause } from './process.ts'
 import { type LatencyResult, missesABar, page, type RowResult, tables } from './report.ts'
 import { type Row, rows } from './rows.ts'
-import { type Subject, startFloor, startGateway, Upstream, type VariantName, variants } from './world.ts'
+import {
+  type Subject,
+  startFloor,
+  startGateway,
+  startRedis,
+  Upstream,
+  type Variant,
+  type VariantName,
+  variants,
+} from './world.ts'
 
 /*
  * npm run bench [-- --quick] [--write] [--only PATTERN]
@@ -60,13 +69,16 @@ async function measure(version: string) {
   const { start, idle } = await startUps(upstream)
   const floor = await startFloor(folder, upstream)
   running.push(floor.server)
+  const redis = await startRedis()
+  if (redis) running.push(redis)
+  else console.error('SKIPPED: the rows that need a redis-server, which Debian has in a package of that name.')
   const gateways = new Map<VariantName, Subject>()
   const compared: { row: Row; comparison: Comparison; cost: Cost }[] = []
   const latencies: LatencyResult[] = []
-  for (const row of rows.filter(({ name }) => only.test(name))) {
+  for (const row of rows.filter(({ name, gateway }) => only.test(name) && (redis || !needsRedis(gateway)))) {
     let gateway = gateways.get(row.gateway)
     if (!gateway) {
-      gateway = await startGateway(folder, upstream, variants[row.gateway])
+      gateway = await startGateway(folder, upstream, variants[row.gateway], { redis: redis?.port })
       gateways.set(row.gateway, gateway)
       running.push(gateway.server)
     }
@@ -83,13 +95,18 @@ async function measure(version: string) {
   return { rows: results, latencies, decoded, start, idle, rounds: effort.rounds, h2load: version }
 }
 
+function needsRedis(name: VariantName): boolean {
+  const variant: Variant = variants[name]
+  return variant.redis ?? false
+}
+
 /** How long a gateway takes to start, in ms, and the memory that it then takes, in bytes. */
 async function startUps(upstream: Upstream) {
   const times: number[] = []
   const sizes: number[] = []
   for (let start = 0; start < STARTS; start++) {
     const before = performance.now()
-    const gateway = await startGateway(folder, upstream, variants.usual, true)
+    const gateway = await startGateway(folder, upstream, variants.usual, { bare: true })
     times.push(performance.now() - before)
     await pause(IDLE_MS)
     sizes.push(gateway.server.rss)

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { CALLER_KEY } from './load.ts'
-import { freePorts, Server } from './process.ts'
+import { freePorts, pause, Server } from './process.ts'
 
 const builtGateway = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const builtFloor = fileURLToPath(new URL('dist/floor.js', import.meta.url))
@@ -22,14 +24,36 @@ export interface Variant {
   readonly name: string
   readonly logLevel: 'warn' | 'info'
   readonly traces: boolean
-  readonly cache?: boolean
+  /** More of the configuration. */
+  readonly more?: string
+  /** Whether it needs a Redis. */
+  readonly redis?: boolean
 }
+
+/** Far away, so that they are counted and refuse nobody. */
+const LIMITS = 'limits: { caller: { requests: 1000000000, tokens: 1000000000000, concurrent: 100000 } }'
 
 export const variants = {
   usual: { name: 'gateway', logLevel: 'warn', traces: false },
   traced: { name: 'gateway-traced', logLevel: 'warn', traces: true },
   logging: { name: 'gateway-logging', logLevel: 'info', traces: false },
-  caching: { name: 'gateway-caching', logLevel: 'warn', traces: false, cache: true },
+  caching: { name: 'gateway-caching', logLevel: 'warn', traces: false, more: 'cache: { ttl: 1h }' },
+  redis: {
+    name: 'gateway-redis',
+    logLevel: 'warn',
+    traces: false,
+    more: 'cache: { strategy: redis }\nlimits: { store: memory }',
+    redis: true,
+  },
+  hybrid: {
+    name: 'gateway-hybrid',
+    logLevel: 'warn',
+    traces: false,
+    more: 'cache: { strategy: hybrid }\nlimits: { store: memory }',
+    redis: true,
+  },
+  limited: { name: 'gateway-limited', logLevel: 'warn', traces: false, more: LIMITS },
+  limitedInRedis: { name: 'gateway-limited-in-redis', logLevel: 'warn', traces: false, more: LIMITS, redis: true },
 } as const satisfies Record<string, Variant>
 export type VariantName = keyof typeof variants
 
@@ -62,16 +86,16 @@ export async function startFloor(folder: string, upstream: Upstream): Promise<Su
   return { name: 'floor', server, port, answered: async () => undefined }
 }
 
-/** `bare` leaves out what is loaded only to look into it. */
+/** `redis` is the port of one; `bare` leaves out what is loaded only to look into it. */
 export async function startGateway(
   folder: string,
   upstream: Upstream,
   variant: Variant,
-  bare = false,
+  { redis, bare = false }: { readonly redis?: number | undefined; readonly bare?: boolean } = {},
 ): Promise<Subject> {
   const [grpc = 0, http = 0, metrics = 0] = await freePorts(3)
   const config = `${folder}/${variant.name}.yaml`
-  await writeFile(config, gatewayYaml({ grpc, http, metrics }, upstream.port, variant))
+  await writeFile(config, gatewayYaml({ grpc, http, metrics }, upstream.port, redis, variant))
   const server = Server.start({
     script: builtGateway,
     args: ['serve', '--config', config],
@@ -84,7 +108,12 @@ export async function startGateway(
   return { name: 'gateway', server, port: grpc, answered: () => answeredOk(metrics) }
 }
 
-function gatewayYaml(ports: Record<'grpc' | 'http' | 'metrics', number>, upstream: number, variant: Variant): string {
+function gatewayYaml(
+  ports: Record<'grpc' | 'http' | 'metrics', number>,
+  upstream: number,
+  redis: number | undefined,
+  variant: Variant,
+): string {
   const vendor = (name: string) =>
     `  ${name}: { kind: openai, base_url: "http://127.0.0.1:${upstream}/${name}/v1", keys: ["\${VENDOR_KEY}"] }`
   const collector = variant.traces ? `otlp_endpoint: "http://127.0.0.1:${upstream}", sample_ratio: 0.01, ` : ''
@@ -97,7 +126,8 @@ providers:
   sim: { kind: simulator }
 ${['upstream', 'paced', 'base64', 'float'].map(vendor).join('\n')}
 telemetry: { ${collector}log_level: ${variant.logLevel} }
-${variant.cache ? 'cache: { ttl: 1h }' : ''}
+${variant.more ?? ''}
+${variant.redis ? `redis: { url: "redis://127.0.0.1:${redis}" }` : ''}
 `
 }
 
@@ -105,4 +135,24 @@ async function answeredOk(metricsPort: number): Promise<number> {
   const page = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text()
   const good = page.matchAll(/^llm_requests_total\{[^}]*status="OK"[^}]*\} (\d+)/gm)
   return Array.from(good, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0)
+}
+
+/** A Redis on a free port; undefined where there is none on this machine. */
+export async function startRedis(): Promise<{ readonly port: number; stop(): Promise<void> } | undefined> {
+  const [port = 0] = await freePorts(1)
+  const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
+  const failed = await new Promise<boolean>((resolve) => {
+    child.once('error', () => resolve(true))
+    child.once('spawn', () => resolve(false))
+  })
+  if (failed) return undefined
+  await pause(300)
+  return {
+    port,
+    async stop() {
+      const gone = once(child, 'exit')
+      child.kill()
+      await gone
+    },
+  }
 }

@@ -7,10 +7,8 @@ import type { AnyEvent } from '../domain/events.ts'
 import type { Authenticated, Planned, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { Gate, Permit } from './gate.ts'
+import { LEAST_TIME } from './least-time.ts'
 import { passOver } from './pass-over.ts'
-
-/** What must be left of the time to the deadline when a call has been let in, in ms. */
-const LEAST_TIME = 200
 
 /** Where upstream calls wait for one another. */
 export interface Gates {

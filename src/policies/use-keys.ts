@@ -7,10 +7,9 @@ import type { AnyEvent } from '../domain/events.ts'
 import type { Keyed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { KeyLease, KeyPool } from '../domain/keys.ts'
+import { LEAST_TIME } from './least-time.ts'
 import { passOver } from './pass-over.ts'
 
-/** With less time left than this, in ms, no further key is tried. */
-const LEAST_TIME = 200
 /** Two waits that differ by less, in ms, are told as one. */
 const SAME_WAIT = 50
 

@@ -166,7 +166,7 @@ describe('a file', () => {
       'models.default.strategy: must be one of priority, weighted, least_latency, least_cost',
       'models.default.targets[1].target: must be a target such as provider/model',
       'models["gpt-4.1"].targets: must name at least one target',
-      'cache.strategy: must be memory; redis and hybrid are not available in this version',
+      'cache.strategy: must be one of memory, redis, hybrid',
       'cache.tll: is not a known key. Did you mean "ttl"?',
       'redis.ulr: is not a known key',
       'telemetry.sample_ratio: must be a number from 0 to 1',
