@@ -45,6 +45,8 @@ export interface GatewayParts {
   readonly gates: Gates
   readonly circuits: Circuits
   readonly locks: SafetyLocks
+  /** Whether the gateway is about to end, so that no further attempts are begun. */
+  readonly isEnding: () => boolean
   /** Throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
 }
@@ -56,9 +58,10 @@ export interface Gateway {
 
 /** The road of a call: each line one policy, in the order in which a call meets them. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const { telemetry, callers, planner, cache, clock, random, limits, gates, circuits, locks, validate } = parts
+  const { telemetry, callers, planner, cache, clock, random, limits, gates, circuits, locks, isEnding, validate } =
+    parts
   const latencies = new Latencies(clock)
-  const retries = { clock, random, budget: new RetryBudget() }
+  const retries = { clock, random, budget: new RetryBudget(), isEnding }
 
   const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
     .use(observe(telemetry))
@@ -69,7 +72,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     .use(limit(limits, limits))
     .use(cacheChats(cache))
     .use(balance({ random, latencies }))
-    .use(route(clock))
+    .use(route(clock, isEnding))
     .use(safetyLock(locks))
     .use(retry(retries))
     .use(measure(latencies, clock))
@@ -90,7 +93,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     .use(limit(limits, limits))
     .use(cacheVectors(cache))
     .use(balance({ random, latencies }))
-    .use(route(clock))
+    .use(route(clock, isEnding))
     .use(safetyLock(locks))
     .use(retry(retries))
     .use(measure(latencies, clock))

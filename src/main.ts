@@ -156,6 +156,9 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     priority: config.priority,
     defaults: config.defaults,
   })
+  let draining = false
+  /** So late in the drain that a further attempt would hardly come to its end. */
+  let ending = false
   const observer = telemetry.cache
   const cache =
     config.cache && store && observer ? { store, observer, clock, rules: rulesFor(config.cache) } : undefined
@@ -176,10 +179,10 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     gates,
     circuits,
     locks,
+    isEnding: () => ending,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   const health = new HealthService()
-  let draining = false
   const methods = createService({
     chat,
     embed,
@@ -254,7 +257,11 @@ async function serve(config: Config, log: Log): Promise<() => Promise<void>> {
     const linger = Math.min(LINGER, server.drain / 5)
     await new Promise<void>((resolve) => clock.after(linger, resolve))
     const grace = server.drain - linger
+    const stopTimer = clock.after(grace / 2, () => {
+      ending = true
+    })
     await Promise.all([grpcDoor.drain(grace), httpDoor.drain(grace)])
+    stopTimer()
     loopDelay.stop()
     await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
     limiter.close?.()

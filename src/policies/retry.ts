@@ -20,13 +20,15 @@ export interface RetryTools {
   /** From 0 up to 1. */
   readonly random: () => number
   readonly budget: RetryBudget
+  /** Whether the gateway is about to end, so that no further attempt is begun. */
+  readonly isEnding?: () => boolean
 }
 
 /**
  * Asks a target once more where that may help, as the error says that it does: after a wait, within the time that is
  * left, and never so often that the retries of many calls become a load of their own.
  */
-export function retry({ clock, random, budget }: RetryTools): Policy<Call & Routed> {
+export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<Call & Routed> {
   return (next) => async (call) => {
     budget.calls++
     try {
@@ -34,7 +36,7 @@ export function retry({ clock, random, budget }: RetryTools): Policy<Call & Rout
     } catch (thrown) {
       const error = GatewayError.from(thrown)
       const wait = waitFor(error, call, random)
-      if (wait === undefined || !isInTime(call, clock.now() + wait) || budget.isSpent) throw error
+      if (wait === undefined || !isInTime(call, clock.now() + wait) || budget.isSpent || isEnding?.()) throw error
       call.context.trail.retries++
       budget.retries++
       try {

@@ -16,11 +16,14 @@ import { startOver } from './start-over.ts'
 /** The least share of the deadline that an attempt of several gets for its first event, in ms. */
 const LEAST_SHARE = 10_000
 
-/** Asks the targets in their order, until one has begun to answer; where the caller allows it, until one has answered. */
-export function route(clock: Clock): Policy<Call & Planned, Routed> {
+/**
+ * Asks the targets in their order, until one has begun to answer; where the caller allows it, until one has answered.
+ * `isEnding`: whether the gateway is about to end, so that no further attempt is begun.
+ */
+export function route(clock: Clock, isEnding: () => boolean = () => false): Policy<Call & Planned, Routed> {
   return (next) => (call) => {
     const { request, context } = call
-    const walk = new Walk(next, call, clock)
+    const walk = new Walk(next, call, clock, isEnding)
     const answering = walk.firstToAnswer()
     if (!('allowReset' in request && request.allowReset)) return answering
     return answering.then((events) => startOver(events, context.cancellation, (error) => walk.goOn(error)))
@@ -32,14 +35,16 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
   readonly #ask: Handler<C & Routed, E>
   readonly #call: C
   readonly #clock: Clock
+  readonly #isEnding: () => boolean
   readonly #failures: Failure[] = []
   /** Of the target that is asked next. */
   #index = 0
 
-  constructor(ask: Handler<C & Routed, E>, call: C, clock: Clock) {
+  constructor(ask: Handler<C & Routed, E>, call: C, clock: Clock, isEnding: () => boolean) {
     this.#ask = ask
     this.#call = call
     this.#clock = clock
+    this.#isEnding = isEnding
   }
 
   async firstToAnswer(): Promise<EventStream<E>> {
@@ -52,7 +57,7 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
         continue
       }
       const now = this.#clock.now()
-      if (at > 0 && context.deadline - now < LEAST_TIME) break
+      if (at > 0 && (this.#isEnding() || context.deadline - now < LEAST_TIME)) break
       context.trail.fallbackUsed = at > 0
       context.trail.warnings = []
       const firstEventBy = firstEventLimit(this.#call, target, targets.length - at, now)

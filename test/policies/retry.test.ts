@@ -12,6 +12,7 @@ const SOURCE = { pause() {}, resume() {}, cancel() {} }
 
 /** Answers each attempt as told, the last answer for all that follow, and notes when they came. */
 function world(random: number, ...answers: readonly (GatewayError | 'ok')[]) {
+  let ending = false
   const clock = new FakeClock()
   const budget = new RetryBudget()
   const begun: number[] = []
@@ -22,11 +23,14 @@ function world(random: number, ...answers: readonly (GatewayError | 'ok')[]) {
     if (answer instanceof GatewayError) throw answer
     return new EventStream(call.context.cancellation, SOURCE)
   }
-  const ask = retry({ clock, random: () => random, budget })<RoutedChat, ChatEvent>(next)
+  const ask = retry({ clock, random: () => random, budget, isEnding: () => ending })<RoutedChat, ChatEvent>(next)
   return {
     clock,
     budget,
     begun,
+    end: () => {
+      ending = true
+    },
     /** What becomes of a call: `ok`, or the reason of its error. */
     call: (call = routedChat(clock)) =>
       ask(call).then(
@@ -63,6 +67,13 @@ test('the second attempt may succeed', async () => {
 test('a failure that will not pass is told at once', async () => {
   const { begun, call } = world(0, final)
   expect(await call()).toBe('UPSTREAM_CREDENTIALS')
+  expect(begun).toEqual([0])
+})
+
+test('a gateway that is about to end tries nothing again', async () => {
+  const { begun, end, call } = world(0, failed())
+  end()
+  expect(await call()).toBe('UPSTREAM_ERROR')
   expect(begun).toEqual([0])
 })
 

@@ -53,6 +53,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     gates: { providers: new Map() },
     locks: new SafetyLocks({ clock: systemClock, spares: [] }),
     circuits,
+    isEnding: () => false,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({
