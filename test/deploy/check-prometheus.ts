@@ -17,11 +17,13 @@ const TIME = 60_000
 /** A gateway of which every metric tells something. Its collector of traces is not there. */
 const configuration = `
 telemetry: { otlp_endpoint: "http://127.0.0.1:9" }
+cache: { enabled: true }
 providers:
   sim: { kind: simulator, first_token_ms: 5, pace_ms: 5 }
 models:
-  default: { targets: [sim/echo] }
-  unsteady: { targets: [sim/error-503, sim/echo] }
+  default: { targets: [sim/echo], cache: { enabled: false } }
+  unsteady: { targets: [sim/error-503, sim/echo], cache: { enabled: false } }
+  known: { targets: [sim/echo] }
 `
 
 /** The dashboard and the alerts, on a running gateway. */
@@ -119,6 +121,7 @@ function keepCalling(gateway: RunningGateway): () => Promise<void> {
     while (!stopped) {
       await chat(client, {})
       await chat(client, { model: 'unsteady' })
+      await chat(client, { model: 'known' })
       await chat(client, { model: 'sim/error-429' })
       await streamChat(client, { messages: [{ role: Role.USER, content: 'one two three four' }] })
       await embed(client, { provider: 'sim', inputs: ['a'] })
