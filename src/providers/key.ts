@@ -3,8 +3,6 @@ import type { GatewayError } from '../domain/error.ts'
 /** How long a key rests whose vendor does not say, in ms: twice as long each time, as long as no attempt succeeds. */
 const FIRST_REST = 250
 const LONGEST_REST = 60_000
-/** The least rest, whatever the vendor says, in ms. */
-const LEAST_REST = 100
 /** When a quarantined key is first tried, in ms, and the longest time between two trials. */
 const FIRST_PROBE = 30_000
 const LONGEST_PROBE = 600_000
@@ -84,14 +82,15 @@ export class Key {
     if (this.#rests.size > 0 && this.freeAt(model, now) === 0) this.#rests.delete(model)
   }
 
-  /** Rests for a model. `wait` in ms, undefined where nobody knows. False when it rests as long already. */
+  /** Rests for a model. `wait` in ms, undefined where nobody knows. False when that changes nothing. */
   cool(model: string, wait: number | undefined, error: GatewayError, now: number): boolean {
+    // Its vendor says to call again at once.
+    if (wait !== undefined && wait < 1) return false
     const rest = this.#rests.get(model)
     const resting = rest !== undefined && rest.until > now
     const times = (rest?.times ?? 0) + 1
-    const known = wait === undefined ? undefined : Math.max(wait, LEAST_REST)
     // Attempts that were under way together fail together: that is one failure, not many in a row.
-    const until = resting && known === undefined ? rest.until : now + (known ?? restAfter(times))
+    const until = resting && wait === undefined ? rest.until : now + (wait ?? restAfter(times))
     if (resting && until <= rest.until) return false
     this.#rests.delete(model)
     if (this.#rests.size >= MOST_MODELS) this.#forgetOne()

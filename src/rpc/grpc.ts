@@ -75,23 +75,21 @@ export class GrpcDoor {
    * Stops listening, tells every client to go elsewhere, and finishes what is open. What is left after `grace` ms ends
    * with UNAVAILABLE. Calls that arrive on old connections are dropped unprocessed, and clients send them anew.
    */
-  drain(grace: number): Promise<void> {
+  async drain(grace: number): Promise<void> {
     const { clock } = this.#settings
     this.#listener.close()
     this.#guard.draining = true
-    return new Promise((resolve) => {
-      let stopTimer = clock.after(grace, () => {
-        this.#live.drainAll()
-        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
-      })
-      this.#server.tryShutdown(() => {
-        stopTimer()
-        // Those that have not begun to speak.
-        this.#gate.destroyAll()
-        resolve()
-      })
-      this.#live.drainEndless()
+    let stopTimer = clock.after(grace, () => {
+      this.#live.drainAll()
+      stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
     })
+    // With Node 24 it is done while sessions are still open.
+    this.#server.tryShutdown(() => {})
+    this.#live.drainEndless()
+    await this.#guard.sessionsEnded()
+    stopTimer()
+    // Those that have not begun to speak.
+    this.#gate.destroyAll()
   }
 
   #mount(endpoints: readonly Endpoint[]): void {

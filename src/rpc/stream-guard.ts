@@ -45,6 +45,8 @@ export class StreamGuard {
   #pendingBytes = 0
   #compressed = 0
   #waiting: { readonly stream: GuardedStream; readonly enter: () => void }[] = []
+  #sessions = 0
+  #onLastSession: (() => void) | undefined
 
   constructor(settings: DoorSettings) {
     this.#settings = settings
@@ -77,6 +79,10 @@ export class StreamGuard {
   /** A client that says nothing, or never takes note of our settings, which bound what it may send. */
   readonly watchSession = (session: ServerHttp2Session): void => {
     const { clock, readTimeout, onRefused } = this.#settings
+    this.#sessions++
+    session.once('close', () => {
+      if (--this.#sessions === 0) this.#onLastSession?.()
+    })
     if (this.draining) session.close()
     const stopTimer = clock.after(readTimeout, () => {
       if (session.destroyed || !session.pendingSettingsAck) return
@@ -85,6 +91,14 @@ export class StreamGuard {
     })
     session.once('close', stopTimer)
     session.once('localSettings', stopTimer)
+  }
+
+  /** Resolves when no client is connected, at once where none is. */
+  sessionsEnded(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#sessions === 0) resolve()
+      else this.#onLastSession = resolve
+    })
   }
 
   #judge(headers: IncomingHttpHeaders, raw: readonly string[]): AnswerableRefusal | undefined {

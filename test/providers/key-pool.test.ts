@@ -137,10 +137,12 @@ describe('a rate limit', () => {
     expect(news).toHaveLength(2)
   })
 
-  test('that asks for no wait at all gets a short one', () => {
-    const { attempt, pool } = poolOf(['a'])
+  test('that asks for no wait at all makes no key rest', () => {
+    const { attempt, pool, news } = poolOf(['a'])
     attempt(limited(0))
-    expect(pool.wait('m')).toBe(100)
+    expect(pool.wait('m')).toBe(0)
+    expect(attempt()).toBe('a')
+    expect(news).toEqual([])
   })
 
   test('outlasts the success of an attempt that began before it', () => {
