@@ -31,7 +31,7 @@ export interface Variant {
 }
 
 /** Far away, so that they are counted and refuse nobody. */
-const LIMITS = 'limits: { caller: { requests: 1000000000, tokens: 1000000000000, concurrent: 100000 } }'
+const LIMITS = 'limits: { caller: { requests: 1000000000, tokens: 2000000000, concurrent: 10000 } }'
 
 export const variants = {
   usual: { name: 'gateway', logLevel: 'warn', traces: false },
