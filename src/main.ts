@@ -13,6 +13,7 @@ import type { GatewayError } from './domain/error.ts'
 import { type KeyNews, readKeyNews } from './domain/keys.ts'
 import type { ComponentState, Limiter, Provider } from './domain/ports.ts'
 import { providerNamed } from './domain/provider-named.ts'
+import { splitTarget } from './domain/target-name.ts'
 import { createGateway } from './gateway.ts'
 import type { Gates } from './policies/admit.ts'
 import { chatAddress } from './policies/cache-chats.ts'
@@ -342,10 +343,9 @@ function logKeyNews(log: Log, { provider, keyId, ...news }: KeyNews): void {
 
 function createLocks(config: Config, providers: readonly Provider[], log: Log): SafetyLocks {
   const spares = Object.entries(config.safetyLocks).flatMap(([provider, target]) => {
-    const slash = target.indexOf('/')
-    const spare = providerNamed(providers, target.slice(0, slash))
-    if (!spare) return []
-    return [{ provider, target: { provider: spare, model: target.slice(slash + 1), defaults: config.defaults } }]
+    const { provider: name, model } = splitTarget(target)
+    const spare = providerNamed(providers, name)
+    return spare ? [{ provider, target: { provider: spare, model, defaults: config.defaults } }] : []
   })
   return new SafetyLocks({
     clock: systemClock,

@@ -1,4 +1,5 @@
 import type { Defaults, Timeouts } from '../domain/call.ts'
+import { splitTarget } from '../domain/target-name.ts'
 import type { ProviderSettings } from '../providers/define.ts'
 import { otherNames } from '../providers/index.ts'
 import type { AliasConfig, PriceConfig } from './config.ts'
@@ -66,7 +67,7 @@ function checkTargets(
 }
 
 function unknownProvider(target: string, providers: readonly string[]): string | undefined {
-  const provider = target.slice(0, target.indexOf('/'))
+  const { provider } = splitTarget(target)
   return providers.includes(provider) ? undefined : notConfigured(provider, providers)
 }
 
@@ -115,7 +116,7 @@ export function safetyLocksOf(
 }
 
 function providerOf(target: string, found: readonly ProviderSettings[]): ProviderSettings | undefined {
-  const wanted = target.slice(0, target.indexOf('/'))
+  const { provider: wanted } = splitTarget(target)
   return (
     found.find(({ name }) => name === wanted) ?? found.find(({ name, kind }) => otherNames(name, kind).includes(wanted))
   )

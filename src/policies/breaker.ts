@@ -3,9 +3,10 @@ import type { Policy } from '../domain/chain.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { Routed, Target } from '../domain/facts.ts'
-import { AttemptOutcome, BreakerState } from '../domain/types.ts'
+import { BreakerState } from '../domain/types.ts'
 import type { Refusal } from './circuit.ts'
 import type { Circuits } from './circuits.ts'
+import { passOver } from './pass-over.ts'
 
 /** Spares a target that keeps failing, and its callers the wait for it: calls are refused until a probe succeeds. */
 export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Routed> {
@@ -15,10 +16,7 @@ export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Routed>
     const startedAt = clock.now()
     const pass = circuit.admit()
     if (typeof pass === 'object') {
-      const error = refused(target, pass, pass.until - startedAt)
-      const attempt = context.trail.begin(target.provider.name, target.model)
-      context.trail.fail(attempt, AttemptOutcome.SKIPPED, error.reason)
-      throw error
+      throw passOver(target, context.trail, refused(target, pass, pass.until - startedAt))
     }
     try {
       const events = await next(call)

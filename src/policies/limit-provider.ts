@@ -4,8 +4,8 @@ import { estimateTokens } from '../domain/estimate.ts'
 import type { Routed } from '../domain/facts.ts'
 import { follow } from '../domain/follow.ts'
 import type { Limits } from '../domain/limits.ts'
-import { AttemptOutcome } from '../domain/types.ts'
 import { counted, type LimitParts, refusalOf, Settlement } from './limited.ts'
+import { passOver } from './pass-over.ts'
 
 /** Keeps attempts at a provider within its limits: a full one is passed over, as one that is out of order is. */
 export function limitProvider(parts: LimitParts, limits: ReadonlyMap<string, Limits>): Policy<Call & Routed> {
@@ -21,8 +21,8 @@ export function limitProvider(parts: LimitParts, limits: ReadonlyMap<string, Lim
     const id = `${requestId}:${trail.attempts.length}`
     return counted(parts, { id, quotas, tokens, call }, (reservation) => {
       if (reservation.refusal && !parts.shadow) {
-        trail.fail(trail.begin(provider.name, model), AttemptOutcome.SKIPPED, 'RATE_LIMITED')
-        throw refusalOf(reservation.refusal, { fallback: true, provider: provider.name, model })
+        const facts = { fallback: true, provider: provider.name, model }
+        throw passOver(target, trail, refusalOf(reservation.refusal, facts))
       }
       return follow(next, call, new Settlement(trail, reservation))
     })

@@ -7,10 +7,9 @@ import type { AnyEvent } from '../domain/events.ts'
 import type { Planned, Routed, Target } from '../domain/facts.ts'
 import type { Handler } from '../domain/follow.ts'
 import type { Reason } from '../domain/reasons.ts'
-import type { Trail } from '../domain/trail.ts'
-import { AttemptOutcome } from '../domain/types.ts'
 import { allFailed, type Failure } from './all-failed.ts'
 import { LEAST_TIME } from './least-time.ts'
+import { skip } from './pass-over.ts'
 import { startOver } from './start-over.ts'
 
 /** The least share of the deadline that an attempt of several gets for its first event, in ms. */
@@ -53,7 +52,7 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
       const at = this.#index++
       const target = targets[at] as Target // at < length
       if (!worthAsking(target, this.#failures)) {
-        passOver(target, context.trail)
+        skip(target, context.trail, 'CONTEXT_LENGTH_EXCEEDED')
         continue
       }
       const now = this.#clock.now()
@@ -85,10 +84,6 @@ const UNKNOWN: ReadonlySet<Reason> = new Set<Reason>(['UPSTREAM_TIMEOUT', 'UPSTR
 
 function mayGoOn({ fallback, retry, reason }: GatewayError, { onUnknown }: Target): boolean {
   return fallback && (onUnknown !== 'fail' || retry || !UNKNOWN.has(reason))
-}
-
-function passOver({ provider, model }: Target, trail: Trail): void {
-  trail.fail(trail.begin(provider.name, model), AttemptOutcome.SKIPPED, 'CONTEXT_LENGTH_EXCEEDED')
 }
 
 /** A conversation that was too long for one model goes only to those that are known to take a longer one. */

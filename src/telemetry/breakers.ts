@@ -1,4 +1,5 @@
 import type { Breakers } from '../domain/ports.ts'
+import { splitTarget } from '../domain/target-name.ts'
 import { BreakerState } from '../domain/types.ts'
 import { instruments } from './instruments.ts'
 import type { Log } from './log.ts'
@@ -26,8 +27,8 @@ export function watchBreakers({ breakers, metrics, upstreams, log, targets }: Br
   const gauge = (provider: string, model: string): Counter =>
     metrics.counter(instruments.breakerState, { provider, model })
   for (const target of targets) {
-    const slash = target.indexOf('/')
-    gauge(target.slice(0, slash), target.slice(slash + 1))
+    const { provider, model } = splitTarget(target)
+    gauge(provider, model)
   }
   breakers.onChange((change) => {
     const { provider, model } = upstreams.find(change.provider, change.model, false)

@@ -17,6 +17,7 @@ import {
   reset,
   STOP,
   silence,
+  startForgetfulUpstream,
   startUpstream,
   stream,
   type UpstreamServer,
@@ -33,11 +34,7 @@ let kept: UpstreamServer
 beforeAll(async () => {
   first = await startUpstream(silence)
   second = await startUpstream(answers('second'))
-  kept = await startUpstream((exchange) => {
-    const { connection } = exchange.hit
-    if (kept.hits.filter((hit) => hit.connection === connection).length > 1) reset(exchange)
-    else answers('first use')(exchange)
-  })
+  kept = await startForgetfulUpstream('first use')
   gateway = await startGateway({
     yaml: `
       providers:

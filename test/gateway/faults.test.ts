@@ -19,6 +19,7 @@ import {
   reset,
   STOP,
   silence,
+  startForgetfulUpstream,
   startUpstream,
   stream,
   type UpstreamServer,
@@ -38,11 +39,7 @@ let kept: UpstreamServer
 beforeAll(async () => {
   first = await startModelUpstream('first')
   second = await startModelUpstream('second')
-  kept = await startUpstream((exchange) => {
-    const { connection } = exchange.hit
-    if (kept.hits.filter((hit) => hit.connection === connection).length > 1) reset(exchange)
-    else answers('fresh')(exchange)
-  })
+  kept = await startForgetfulUpstream('fresh')
   const key = `keys: ["$\{KEY}"]`
   const limits = 'timeout: { connect: 500ms, first_token: 500ms, idle: 400ms, total: 1500ms }'
   gateway = await startGateway({

@@ -49,6 +49,17 @@ export async function startUpstream(...first: readonly Reply[]): Promise<Upstrea
   return startUpstreamWith({}, ...first)
 }
 
+/** Answers the first request of each connection, and resets those that use it again. */
+export async function startForgetfulUpstream(text: string): Promise<UpstreamServer> {
+  const served = new Set<number>()
+  return startUpstream((exchange) => {
+    const { connection } = exchange.hit
+    const reply = served.has(connection) ? reset : answers(text)
+    served.add(connection)
+    reply(exchange)
+  })
+}
+
 export async function startUpstreamWith({ tls }: UpstreamOptions, ...first: readonly Reply[]): Promise<UpstreamServer> {
   const hits: Hit[] = []
   const waiting: ((hit: Hit) => void)[] = []

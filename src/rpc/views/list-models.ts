@@ -4,6 +4,7 @@ import { GatewayError } from '../../domain/error.ts'
 import type { ModelFilter } from '../../domain/model-filter.ts'
 import type { ModelPrice } from '../../domain/money.ts'
 import type { Provider } from '../../domain/ports.ts'
+import { splitTarget } from '../../domain/target-name.ts'
 import type { Alias, ListModelsRequest, ListModelsResponse, Model, Price, UnavailableList } from '../../domain/types.ts'
 import { findProvider } from './find-provider.ts'
 import { orCancelled } from './or-cancelled.ts'
@@ -68,8 +69,8 @@ export function createListModels(
 function maySee(models: ModelFilter | undefined, { name, targets }: AliasTargets): boolean {
   if (!models || models.allowsAlias(name)) return true
   return targets.some((target) => {
-    const slash = target.indexOf('/')
-    return models.allowsModel(target.slice(0, slash), target.slice(slash + 1))
+    const { provider, model } = splitTarget(target)
+    return models.allowsModel(provider, model)
   })
 }
 
