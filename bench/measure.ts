@@ -93,6 +93,8 @@ export class Comparison {
   }
 
   async #garbage(subject: Subject): Promise<Garbage> {
+    // A server that stood idle has made its young generation small, and enlarges it under load.
+    await this.#load(subject, 1)
     await subject.server.ask('start')
     const { units } = await this.#load(subject)
     const { pause, survived } = await subject.server.ask<Garbage>('stop')
@@ -114,10 +116,10 @@ export class Comparison {
     const calls = Math.max(inFlight, Math.round((this.#row.calls * share) / inFlight) * inFlight)
     const counts = async () => ({ answered: await subject.answered(), served: await this.#upstream.served() })
     const before = await counts()
-    const cpuBefore = subject.server.cpu
+    const cpuBefore = await subject.server.cpu()
     const order = { port: subject.port, method, request, calls, connections, streams, folder: this.#folder }
     const { bytes } = await load(order)
-    const cpu = subject.server.cpu - cpuBefore
+    const cpu = (await subject.server.cpu()) - cpuBefore
     const after = await counts()
     if (before.answered !== undefined && after.answered !== before.answered + calls) {
       throw new Error(

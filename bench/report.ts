@@ -106,7 +106,7 @@ client are processes of their own on the same machine.
 
 ## How
 
-- Cost is the CPU time of the server's process, all its threads, from \`/proc\`: divided by the calls of a round, or by
+- Cost is the CPU time of the server's process, all its threads: divided by the calls of a round, or by
   the ${'`text`'} events of its streams. The load is h2load (${results.h2load}) with 32 calls in flight on 4 connections,
   if the row does not say otherwise; every call brings a key and a deadline.
 - Rounds alternate: floor, gateway, floor, gateway. A ratio is that of two neighbours; the table shows the median of

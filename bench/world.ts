@@ -8,7 +8,7 @@ import { freePorts, pause, Server } from './process.ts'
 const builtGateway = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const builtFloor = fileURLToPath(new URL('dist/floor.js', import.meta.url))
 const builtUpstream = fileURLToPath(new URL('dist/upstream.js', import.meta.url))
-const builtGarbage = new URL('dist/garbage.js', import.meta.url).href
+const builtMeter = new URL('dist/meter.js', import.meta.url).href
 
 /** A server under load, and how to tell that it answered. */
 export interface Subject {
@@ -81,7 +81,7 @@ export class Upstream {
 export async function startFloor(folder: string, upstream: Upstream): Promise<Subject> {
   const [port = 0] = await freePorts(1)
   const args = [String(port), `http://127.0.0.1:${upstream.port}`]
-  const server = Server.start({ script: builtFloor, args, preload: builtGarbage, folder, name: 'floor' })
+  const server = Server.start({ script: builtFloor, args, preload: builtMeter, folder, name: 'floor' })
   await server.listens(port)
   return { name: 'floor', server, port, answered: async () => undefined }
 }
@@ -100,7 +100,7 @@ export async function startGateway(
     script: builtGateway,
     args: ['serve', '--config', config],
     env: { CALLER_KEY, VENDOR_KEY: 'bench-vendor-key' },
-    ...(!bare && { preload: builtGarbage }),
+    ...(!bare && { preload: builtMeter }),
     folder,
     name: variant.name,
   })

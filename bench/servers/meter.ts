@@ -1,15 +1,18 @@
 import { GCProfiler, type GCProfilerResult } from 'node:v8'
 
 /*
- * Loaded into a server before its own code: tells, when it is asked, what the collector did between `start` and `stop`.
- * Objects that outlive the young generation without being of use are the dearest garbage, and no profile by function
- * shows them.
+ * Loaded into a server before its own code: tells, when it is asked, the CPU time that the process has taken, and what
+ * the collector did between `start` and `stop`. Objects that outlive the young generation without being of use are the
+ * dearest garbage, and no profile by function shows them.
  */
 
 let profiler: GCProfiler | undefined
 
 process.on('message', (question) => {
-  if (question === 'start') {
+  if (question === 'cpu') {
+    const { user, system } = process.cpuUsage()
+    process.send?.({ cpu: user + system })
+  } else if (question === 'start') {
     profiler = new GCProfiler()
     profiler.start()
     process.send?.({})
