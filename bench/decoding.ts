@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { type ChatEvent, ChatRequestSchema } from '../gen/llmgateway/v1/chat_pb.js'
+import { built } from './built.ts'
 import { median } from './measure.ts'
 import { TEXT_EVENTS } from './servers/replies.ts'
 import { type WireStream, wireStreams } from './streams.ts'
@@ -43,22 +44,15 @@ function costOf(work: () => void): number {
   return (user + system) / STREAMS / TEXT_EVENTS
 }
 
-/** What is measured is what is shipped; its types are those of what it was made of. */
-async function built() {
-  const load = (path: string): Promise<unknown> => import(new URL(`../dist/${path}`, import.meta.url).href)
-  const { Answer } = (await load('providers/answer.js')) as typeof import('../src/providers/answer.ts')
-  const { framingFor } = (await load('providers/frames.js')) as typeof import('../src/providers/frames.ts')
-  const { kindNamed } = (await load('providers/index.js')) as typeof import('../src/providers/index.ts')
-  const { Trail } = (await load('domain/trail.js')) as typeof import('../src/domain/trail.ts')
-  const { EventStream } = (await load('domain/event-stream.js')) as typeof import('../src/domain/event-stream.ts')
-  const { Cancellation } = (await load('domain/cancellation.js')) as typeof import('../src/domain/cancellation.ts')
-  const { systemClock } = (await load('domain/clock.js')) as typeof import('../src/domain/clock.ts')
-  return { Answer, framingFor, kindNamed, Trail, EventStream, Cancellation, systemClock }
-}
-
 /** Decodes as a call does, from the vendor's bytes to the events of the caller, without sockets and messages. */
 async function builtDecoder(): Promise<Decode> {
-  const { Answer, framingFor, kindNamed, Trail, EventStream, Cancellation, systemClock } = await built()
+  const { Answer } = await built<typeof import('../src/providers/answer.ts')>('providers/answer')
+  const { framingFor } = await built<typeof import('../src/providers/frames.ts')>('providers/frames')
+  const { kindNamed } = await built<typeof import('../src/providers/index.ts')>('providers/index')
+  const { Trail } = await built<typeof import('../src/domain/trail.ts')>('domain/trail')
+  const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
+  const { Cancellation } = await built<typeof import('../src/domain/cancellation.ts')>('domain/cancellation')
+  const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const request = create(ChatRequestSchema)
 
   return ({ kind, contentType, chunks }) => {

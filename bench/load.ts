@@ -19,6 +19,8 @@ export interface Load {
 }
 
 export interface LoadResult {
+  /** Calls per second. */
+  readonly rate: number
   /** Of all replies, without headers. */
   readonly bytes: number
   /** Of each call, in ms, sorted. */
@@ -54,13 +56,14 @@ export async function load({ port, method, request, calls, connections, streams,
   const url = `http://127.0.0.1:${port}/llmgateway.v1.LlmGateway/${method}`
   const { stdout } = await run('h2load', [...args, url], { maxBuffer: 16 << 20 })
   const good = Number(/^status codes: (\d+) 2xx, 0 3xx, 0 4xx, 0 5xx$/m.exec(stdout)?.[1])
+  const rate = Number(/^finished in .*, ([\d.]+) req\/s/m.exec(stdout)?.[1])
   const bytes = Number(/\((\d+)\) data$/m.exec(stdout)?.[1])
   if (good !== calls || Number.isNaN(bytes)) throw new Error(`${method}: not every call was answered\n${stdout}`)
   const latencies = (await readFile(times, 'utf8'))
     .trimEnd()
     .split('\n')
     .map((line) => Number(line.split('\t')[2]) / 1000)
-  return { bytes, latencies: latencies.sort((a, b) => a - b) }
+  return { rate, bytes, latencies: latencies.sort((a, b) => a - b) }
 }
 
 /** With the five bytes that gRPC puts before a message. */

@@ -87,6 +87,17 @@ export class Comparison {
     return { floor: await this.#latency(this.#floor), gateway: await this.#latency(this.#gateway) }
   }
 
+  /** Calls per second under the row's load, in the rounds' middle. */
+  async rate(): Promise<{ floor: number; gateway: number }> {
+    const floor: number[] = []
+    const gateway: number[] = []
+    for (let round = 0; round < this.#effort.rounds; round++) {
+      floor.push((await this.#load(this.#floor)).rate)
+      gateway.push((await this.#load(this.#gateway)).rate)
+    }
+    return { floor: median(floor), gateway: median(gateway) }
+  }
+
   async #cpu(subject: Subject): Promise<number> {
     const { cpu, units } = await this.#load(subject)
     return cpu / units
@@ -109,8 +120,8 @@ export class Comparison {
     return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }
   }
 
-  /** One round: the CPU time that it took, in microseconds, and the calls or events that were answered. */
-  async #load(subject: Subject, share = this.#effort.share): Promise<{ cpu: number; units: number }> {
+  /** One round: its CPU time in microseconds, the calls or events that were answered, and its calls per second. */
+  async #load(subject: Subject, share = this.#effort.share): Promise<{ cpu: number; units: number; rate: number }> {
     const { method, request, connections, streams, unit, upstream } = this.#row
     const inFlight = connections * streams
     const calls = Math.max(inFlight, Math.round((this.#row.calls * share) / inFlight) * inFlight)
@@ -118,7 +129,7 @@ export class Comparison {
     const before = await counts()
     const cpuBefore = await subject.server.cpu()
     const order = { port: subject.port, method, request, calls, connections, streams, folder: this.#folder }
-    const { bytes } = await load(order)
+    const { bytes, rate } = await load(order)
     const cpu = (await subject.server.cpu()) - cpuBefore
     const after = await counts()
     if (before.answered !== undefined && after.answered !== before.answered + calls) {
@@ -130,7 +141,7 @@ export class Comparison {
       throw new Error(`${subject.name}: of ${calls} calls ${after.served - before.served} reached the upstream`)
     }
     this.#checkBytes(subject, bytes / calls)
-    return { cpu, units: unit === 'call' ? calls : calls * TEXT_EVENTS }
+    return { cpu, units: unit === 'call' ? calls : calls * TEXT_EVENTS, rate }
   }
 
   /** h2load does not read gRPC statuses; but an error has no message, so that its reply is shorter than a good one. */

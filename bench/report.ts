@@ -1,7 +1,8 @@
 import { cpus } from 'node:os'
 import type { Decoding } from './decoding.ts'
 import { type Cost, type Garbage, type Latency, median } from './measure.ts'
-import type { Row } from './rows.ts'
+import { LIMITS_AND_KEY, type PartCost, SINGLE_FLIGHT } from './parts.ts'
+import { CHAT_MISS, type Row } from './rows.ts'
 
 export interface RowResult {
   readonly row: Row
@@ -15,9 +16,18 @@ export interface LatencyResult {
   readonly gateway: Latency
 }
 
+/** Calls per second. */
+export interface RateResult {
+  readonly row: Row
+  readonly floor: number
+  readonly gateway: number
+}
+
 export interface Results {
   readonly rows: readonly RowResult[]
   readonly latencies: readonly LatencyResult[]
+  readonly rates: readonly RateResult[]
+  readonly parts: readonly PartCost[]
   readonly decoded: readonly Decoding[]
   /** From the start of the process until it listens, in ms: median. */
   readonly start: number
@@ -31,8 +41,14 @@ export interface Results {
 const START_BAR = 1000
 const IDLE_BAR = 160e6
 
+/** The most that limits in memory and the check of a key may cost a call, in us. */
+const LIMITS_AND_KEY_BAR = 5
+/** The most that single-flight may add to a miss: this part of it. */
+const SINGLE_FLIGHT_BAR = 0.03
+
 /** The figures as Markdown, which a terminal shows well too. */
-export function tables({ rows, latencies, decoded, start, idle }: Results): string {
+export function tables(results: Results): string {
+  const { rows, latencies, rates, parts, decoded, start, idle } = results
   return [
     table(
       ['call', 'floor, us', 'gateway, us', 'ratio', 'lowest to highest', 'of the least', 'bar'],
@@ -49,11 +65,33 @@ export function tables({ rows, latencies, decoded, start, idle }: Results): stri
       ]),
     ),
     table(
-      ['one call in flight', 'floor p50, ms', 'p99', 'gateway p50, ms', 'p99'],
+      ['one call in flight', 'floor p50, ms', 'p99', 'gateway p50, ms', 'p99', 'bar'],
       latencies.map(({ row, floor, gateway }) => [
         row.name,
         ...[floor.p50, floor.p99, gateway.p50, gateway.p99].map((ms) => ms.toFixed(2)),
+        row.p99Bar === undefined ? '' : verdict(gateway.p99, row.p99Bar, `${row.p99Bar} ms`),
       ]),
+    ),
+    table(
+      ['calls per second', 'floor', 'gateway', 'bar'],
+      rates.map(({ row, floor, gateway }) => [
+        row.name,
+        floor.toFixed(0),
+        gateway.toFixed(0),
+        row.rateBar === undefined ? '' : verdict(-gateway, -row.rateBar, `${row.rateBar}`),
+      ]),
+    ),
+    table(
+      ['part of the road', 'us per call', 'lowest to highest', 'bar'],
+      parts.map((part) => {
+        const bar = partBar(part, results)
+        return [
+          part.name,
+          part.cost.toFixed(2),
+          `${part.lowest.toFixed(2)} to ${part.highest.toFixed(2)}`,
+          bar === undefined ? '' : verdict(part.cost, bar, `${bar.toFixed(1)} us`),
+        ]
+      }),
     ),
     table(
       ['decoding a stream of 64 events', 'us per event', 'lowest to highest'],
@@ -73,10 +111,23 @@ export function tables({ rows, latencies, decoded, start, idle }: Results): stri
   ].join('\n')
 }
 
-export function missesABar({ rows, start, idle }: Results): boolean {
+export function missesABar(results: Results): boolean {
+  const { rows, latencies, rates, parts, start, idle } = results
   return (
-    start > START_BAR || idle > IDLE_BAR || rows.some(({ row, cost }) => median(cost.ratios) > (row.bar ?? Infinity))
+    start > START_BAR ||
+    idle > IDLE_BAR ||
+    rows.some(({ row, cost }) => median(cost.ratios) > (row.bar ?? Infinity)) ||
+    latencies.some(({ row, gateway }) => gateway.p99 > (row.p99Bar ?? Infinity)) ||
+    rates.some(({ row, gateway }) => gateway < (row.rateBar ?? 0)) ||
+    parts.some((part) => part.cost > (partBar(part, results) ?? Infinity))
   )
+}
+
+/** In us. */
+function partBar({ name }: PartCost, { rows }: Results): number | undefined {
+  if (name === LIMITS_AND_KEY) return LIMITS_AND_KEY_BAR
+  const miss = rows.find(({ row }) => row.name === CHAT_MISS)
+  return name === SINGLE_FLIGHT && miss ? SINGLE_FLIGHT_BAR * miss.cost.gateway : undefined
 }
 
 /** docs/performance.md. */
@@ -118,6 +169,9 @@ client are processes of their own on the same machine.
 - The collector's row is a round of its own: its pauses, and the bytes that it moved from the young generation to the
   old one, for each call or event. Garbage that survives is the dearest, and profiles by function do not show it.
 - Latencies are those that h2load sees with one call in flight.
+- Calls per second are those of the same load, the median of the rounds; the client takes its part of the machine.
+- The parts of the road are measured apart, in one process without sockets: calls that are answered at once, with the
+  part and without it, round by round. Single-flight may add 3 % to a miss, which is the row of what is asked anew.
 - Decoding is measured apart, in one process without sockets: the built code makes the caller's events of the same answer
   as each vendor streams it, an event a chunk.
 - A process is ready when its gRPC port takes connections; its idle memory is the resident set two seconds later, with

@@ -1,0 +1,124 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import { type ChatEvent, type ChatRequest, ChatRequestSchema, FinishReason } from '../gen/llmgateway/v1/chat_pb.js'
+import { Role } from '../gen/llmgateway/v1/message_pb.js'
+import type { Call, CallContext } from '../src/domain/call.ts'
+import type { Planned } from '../src/domain/facts.ts'
+import type { Handler } from '../src/domain/follow.ts'
+import { built } from './built.ts'
+import { median } from './measure.ts'
+
+/** What a part of the road adds to a call, in us of CPU. */
+export interface PartCost {
+  readonly name: string
+  readonly cost: number
+  readonly lowest: number
+  readonly highest: number
+}
+
+export const LIMITS_AND_KEY = 'API key and limits in memory'
+export const SINGLE_FLIGHT = 'single-flight, nobody joins'
+
+/** In a round. */
+const CALLS = 5000
+const WARM_UPS = 5
+
+type Ask = () => Promise<void>
+interface Part {
+  readonly name: string
+  readonly without: Ask
+  readonly with: Ask
+}
+
+/** Each part in one process without sockets: calls with it against the same calls without it, round by round. */
+export async function partCosts(rounds: number): Promise<PartCost[]> {
+  const costs: PartCost[] = []
+  for (const part of [await limitsAndKey(), await singleFlight()]) {
+    const added: number[] = []
+    for (let round = -WARM_UPS; round < rounds; round++) {
+      const without = await costOf(part.without)
+      const cost = (await costOf(part.with)) - without
+      if (round >= 0) added.push(cost)
+    }
+    const { name } = part
+    costs.push({ name, cost: median(added), lowest: Math.min(...added), highest: Math.max(...added) })
+  }
+  return costs
+}
+
+async function costOf(ask: Ask): Promise<number> {
+  const before = process.cpuUsage()
+  for (let count = 0; count < CALLS; count++) await ask()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / CALLS
+}
+
+async function limitsAndKey(): Promise<Part> {
+  const { authenticate } = await built<typeof import('../src/policies/authenticate.ts')>('policies/authenticate')
+  const { limit } = await built<typeof import('../src/policies/limit.ts')>('policies/limit')
+  const { Chain } = await built<typeof import('../src/domain/chain.ts')>('domain/chain')
+  const { createCallers } = await built<typeof import('../src/stores/callers.ts')>('stores/callers')
+  const { MemoryLimiter } = await built<typeof import('../src/stores/memory-limiter.ts')>('stores/memory-limiter')
+  const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
+  const { hash } = await import('node:crypto')
+  const world = await callsOf('bench-key')
+  const far = { requests: 1e9, tokens: 2e9, concurrent: 10_000, window: 60_000 }
+  const key = { name: 'bench', sha256: hash('sha256', 'bench-key', 'hex'), admin: false }
+  const callers = createCallers({ kind: 'required', keys: [key] }, { clock, limits: far })
+  const limits = { limiter: new MemoryLimiter({ clock }), record: { reached() {} }, shadow: false, aliases: new Map() }
+  const chain = Chain.of<Call<ChatRequest> & Planned, ChatEvent>()
+    .use(authenticate(callers))
+    .use(limit(limits, limits))
+    .to(world.answer)
+  return { name: LIMITS_AND_KEY, without: () => world.ask(world.answer), with: () => world.ask(chain) }
+}
+
+async function singleFlight(): Promise<Part> {
+  const { Flight } = await built<typeof import('../src/policies/cache/flight.ts')>('policies/cache/flight')
+  const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
+  const world = await callsOf('bench-key')
+  const flying: Handler<Call<ChatRequest>, ChatEvent> = async (call) => {
+    const options = { clock, cacheId: 'bench', landed: () => false, closed() {}, shared() {} }
+    const flight = new Flight(call.context, options)
+    const boarded = flight.join(call)
+    void flight.fly(world.answer, call)
+    const events = await boarded
+    if (!events) throw new Error('the first of a flight was sent away')
+    return events
+  }
+  return { name: SINGLE_FLIGHT, without: () => world.ask(world.answer), with: () => world.ask(flying) }
+}
+
+/** Calls that are answered at once, and what a door does with them: it reads the answer to its end. */
+async function callsOf(credential: string) {
+  const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
+  const { DoorContext } = await built<typeof import('../src/rpc/context.ts')>('rpc/context')
+  const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
+  const { finishEvent, startEvent, textEvent } = await built<typeof import('../src/domain/events.ts')>('domain/events')
+  const request = create(ChatRequestSchema, { model: 'house/m', messages: [{ role: Role.USER, content: 'Hello' }] })
+  const wire = toBinary(ChatRequestSchema, request)
+  const arrival = {
+    requestId: 'bench',
+    credential: `Bearer ${credential}`,
+    peer: '127.0.0.1:1',
+    timeout: 60_000,
+    maxDuration: 600_000,
+    wire,
+    header: () => undefined,
+  }
+  const answer: Handler<{ readonly context: CallContext }, ChatEvent> = async ({ context }) => {
+    const events = new EventStream<ChatEvent>(context.cancellation, { pause() {}, resume() {}, cancel() {} })
+    events.push(startEvent(context.requestId, undefined))
+    events.push(textEvent('Hello'))
+    const finish = { finishReason: FinishReason.STOP, rawFinishReason: 'stop', usage: undefined, cost: undefined }
+    events.push(finishEvent({ ...finish, route: undefined }))
+    events.end()
+    return events
+  }
+  const ask = async (handler: Handler<Call<ChatRequest> & Planned, ChatEvent>) => {
+    const context = new DoorContext(systemClock, arrival, () => {})
+    const events = await handler({ operation: 'chat', request, context, targets: [] })
+    await new Promise<void>((resolve) => events.read({ event: () => true, end: () => resolve() }))
+    context.close()
+  }
+  return { answer, ask }
+}
