@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import type { CacheRules } from '../../src/domain/cache.ts'
@@ -85,10 +87,10 @@ function world() {
   const counts = { hits: 0, misses: 0, shared: 0 }
   const observer = { hit: () => counts.hits++, miss: () => counts.misses++, shared: () => counts.shared++ }
   const provider = new Provider()
-  const handler = cacheChats({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(provider.ask)
+  const answer = cacheChats({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(provider.ask)
   let calls = 0
 
-  function call(operation: 'chat' | 'stream_chat' = 'stream_chat', some: { timeout?: number; caller?: string } = {}) {
+  function call(operation: 'chat' | 'stream_chat' = 'stream_chat', some: { timeout?: number; caller?: string; handler?: typeof answer } = {}) {
     const request = create(ChatRequestSchema, { model: 'm' })
     const context = new DoorContext(
       clock,
@@ -105,7 +107,7 @@ function world() {
     )
     const caller = { name: some.caller ?? 'ada', admin: false }
     const asked = { ...createCall(operation, request, context), caller, targets: [] }
-    return new Reading(handler(asked), context)
+    return new Reading((some.handler ?? answer)(asked), context)
   }
 
   return { clock, store, counts, provider, call }
@@ -365,3 +367,33 @@ describe('readers of one answer that are not alike', () => {
     expect(provider.paused).toBe(1)
   })
 })
+
+test('a question that is answered leaves nothing behind', async () => {
+  const { clock, store, call } = world()
+  const observer = { hit() {}, miss() {}, shared() {} }
+  const handler = cacheChats({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(async ({ context }) => {
+    const events = new EventStream<ChatEvent>(context.cancellation, { pause() {}, resume() {}, cancel() {} })
+    events.push(finish())
+    events.end()
+    return events
+  })
+  const ask = async (from: number, to: number) => {
+    for (let count = from; count < to; count++) {
+      const reading = call('chat', { caller: `caller-${count}`, handler })
+      while (!reading.ended) await Promise.resolve()
+    }
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  await ask(0, 2_000)
+  const before = await ask(2_000, 4_000)
+  const after = await ask(4_000, 24_000)
+  // An entry of a map, its key of 43 characters and its value are more than 100 bytes.
+  expect((after - before) / 20_000, 'bytes for each question').toBeLessThan(30)
+})
+
+/** All of it, at once. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+}
