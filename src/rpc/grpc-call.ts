@@ -36,7 +36,7 @@ export abstract class GrpcCall implements LiveCall, Arrived {
     this.#live = live
     this.context = contextOf(surface, endpoint.endless, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
-    this.#stream.once('close', () => this.#end())
+    this.#stream.on('close', () => this.#end())
     live.add(this)
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
   }

@@ -9,16 +9,21 @@ const LONGEST_TIMER = 2 ** 31 - 1
 const LONGEST_TIMEOUT = '596H'
 
 /** The value of `grpc-timeout` in ms; undefined when it is malformed. */
-export function timeoutOf(text: string): number | undefined {
+function timeoutOf(text: string): number | undefined {
   const match = TIMEOUT.exec(text)
   const unit = match && units[match[2] ?? '']
   return match && unit ? Number(match[1]) * unit : undefined
 }
 
-/** Cuts `grpc-timeout` to what a timer can keep: with a longer one the libraries' timers fire at once. */
-export function limitGrpcTimeout(headers: IncomingHttpHeaders): void {
+/**
+ * Cuts `grpc-timeout` to what a timer can keep: with a longer one the libraries' timers fire at once. Returns what it was
+ * in ms, undefined when it is malformed or absent.
+ */
+export function limitGrpcTimeout(headers: IncomingHttpHeaders): number | undefined {
   const text = headers['grpc-timeout']
-  if (typeof text === 'string' && (timeoutOf(text) ?? 0) > LONGEST_TIMER) headers['grpc-timeout'] = LONGEST_TIMEOUT
+  const ms = typeof text === 'string' ? timeoutOf(text) : undefined
+  if (ms !== undefined && ms > LONGEST_TIMER) headers['grpc-timeout'] = LONGEST_TIMEOUT
+  return ms
 }
 
 /** The same for the header of Connect's protocol, which counts ms. */

@@ -1,7 +1,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { DoorSettings } from './door.ts'
 import type { StreamListener } from './grpc-js.ts'
-import { limitGrpcTimeout, timeoutOf } from './grpc-timeout.ts'
+import { limitGrpcTimeout } from './grpc-timeout.ts'
 import { type AnswerableRefusal, type Refusal, refusalHeaders } from './refusals.ts'
 import { Upload } from './upload.ts'
 
@@ -109,13 +109,10 @@ export class StreamGuard {
     for (const text of raw) bytes += text.length
     if (bytes > maxHeaderBytes) return 'header_bytes'
     if (isReflection(headers) && isCompressed(headers)) return 'compressed_calls'
-    const timeout = headers['grpc-timeout']
-    if (timeout === undefined) return undefined
-    const ms = typeof timeout === 'string' ? timeoutOf(timeout) : undefined
+    if (headers['grpc-timeout'] === undefined) return undefined
+    const ms = limitGrpcTimeout(headers)
     if (ms === undefined) return 'malformed_timeout'
-    if (ms < 1) return 'no_time'
-    limitGrpcTimeout(headers)
-    return undefined
+    return ms < 1 ? 'no_time' : undefined
   }
 
   #open(stream: GuardedStream, compressed: boolean): void {
