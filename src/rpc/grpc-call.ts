@@ -11,6 +11,8 @@ import type { Arrived, NextTurn } from './next-turn.ts'
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
 
+const NO_METADATA = new Metadata()
+
 export interface GrpcMount<E extends Endpoint> extends Mount<E> {
   readonly turn: NextTurn
 }
@@ -21,7 +23,8 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   readonly endless: boolean
   readonly context: DoorContext
   protected readonly settings: DoorSettings
-  readonly #stream: ServerHttp2Stream
+  protected readonly stream: ServerHttp2Stream
+  readonly #surface: Surface
   readonly #live: LiveCalls
   /** Whether its ending was handed to grpc-js. */
   #settled = false
@@ -32,18 +35,19 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   constructor({ endpoint, settings, live }: GrpcMount<Endpoint>, surface: Surface) {
     this.endless = endpoint.endless
     this.settings = settings
-    this.#stream = http2StreamOf(surface)
+    this.stream = http2StreamOf(surface)
+    this.#surface = surface
     this.#live = live
     this.context = contextOf(surface, endpoint.endless, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
-    this.#stream.on('close', () => this.#end())
+    this.stream.on('close', () => this.#end())
     live.add(this)
     this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
   }
 
   /** Answers it, unless it is over or grpc-js has refused it. */
   begin(): void {
-    if (this.#stream.destroyed || this.#stream.headersSent) this.#end()
+    if (this.stream.destroyed || this.stream.headersSent) this.#end()
     else void this.serve()
   }
 
@@ -70,20 +74,31 @@ export abstract class GrpcCall implements LiveCall, Arrived {
     this.sendStatus(toGrpcStatus(errorReply(error, this.context.trail), this.context))
   }
 
-  /** What goes with a good status; undefined when there is nothing to tell. */
-  protected trailers(): Metadata | undefined {
+  /** What goes with a good status. */
+  protected trailers(): Metadata {
     const { trailers } = this.context.trail
-    if (!trailers) return undefined
+    if (!trailers) return NO_METADATA
     const metadata = new Metadata()
     for (const [name, value] of trailers) metadata.set(name, value)
     return metadata
+  }
+
+  /**
+   * Sends a message past grpc-js, which copies each one and waits for it to be on its way before it takes the next. Does
+   * nothing where nobody listens any more.
+   */
+  protected write(frame: Buffer, onTaken?: () => void): void {
+    const { stream } = this
+    if (stream.destroyed || stream.closed) return
+    if (!stream.headersSent) this.#surface.sendMetadata(NO_METADATA)
+    stream.write(frame, onTaken)
   }
 
   protected abstract sendStatus(status: StatusObject): void
 
   /** Closes the stream without a status, which cannot reach a reader that stands still. */
   protected reset(code: number): void {
-    this.#stream.close(code)
+    this.stream.close(code)
   }
 
   /** It is over on the wire; nothing of it may be left. */

@@ -4,20 +4,26 @@ import type { handleServerStreamingCall, ServerWritableStream, StatusObject } fr
 import { GatewayError } from '../domain/error.ts'
 import type { EventStream, Reader } from '../domain/event-stream.ts'
 import { checkSize, stalled } from './door.ts'
-import { decode, type Encode, encoderFor } from './encode.ts'
+import { decode, type Encode, FRAME_PREFIX, frameEncoderFor } from './encode.ts'
 import type { StreamEndpoint } from './endpoints.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
+/** What may wait for a reader, in bytes. Nothing more is produced while there is so much. */
+const ROOM = 16 * 1024
+
 type Surface = ServerWritableStream<Buffer, Buffer>
 
-/** Hands the events of a call to its reader, and stops while that is full. */
+/** Hands the events of a call to its reader, and stops while that is full. Those of one turn of the loop leave together. */
 class StreamCall extends GrpcCall implements Reader<Message> {
   readonly #endpoint: StreamEndpoint
   readonly #surface: Surface
   readonly #encode: Encode
   #events: EventStream<Message> | undefined
+  /** Whether the messages of this turn are being gathered. */
+  #gathers = false
   /** Messages that the reader has not taken yet. */
   #pending = 0
+  #isFull = false
   /** When it last took one, or was first given one to take, on the monotonic clock, in ms. */
   #takenAt: number
   #saidAt: number
@@ -33,7 +39,6 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     this.#takenAt = this.context.trail.arrivedAt
     this.#saidAt = this.#takenAt
     this.#stopPulse = this.#nextPulse(this.#takenAt)
-    surface.on('drain', () => this.#resume())
   }
 
   protected async serve(): Promise<void> {
@@ -68,19 +73,34 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   }
 
   #write(message: Message): boolean {
-    const bytes = this.#encode(message)
-    checkSize(bytes.length, this.settings.maxSendBytes)
-    this.#saidAt = this.settings.clock.now()
+    const frame = this.#encode(message)
+    checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
+    if (!this.#gathers) this.#gather()
     if (this.#pending++ === 0) this.#takenAt = this.#saidAt
-    return this.#surface.write(bytes, this.#onTaken)
+    this.write(frame, this.#onTaken)
+    this.#isFull = this.stream.writableLength >= ROOM
+    return !this.#isFull
+  }
+
+  #gather(): void {
+    this.#gathers = true
+    this.#saidAt = this.settings.clock.now()
+    this.stream.cork()
+    process.nextTick(this.#send)
+  }
+
+  readonly #send = (): void => {
+    this.#gathers = false
+    this.stream.uncork()
   }
 
   readonly #onTaken = (): void => {
-    this.#pending--
-    this.#takenAt = this.settings.clock.now()
+    if (--this.#pending > 0) this.#takenAt = this.settings.clock.now()
+    else if (this.#isFull) this.#resume()
   }
 
   #resume(): void {
+    this.#isFull = false
     try {
       this.#events?.resume()
     } catch (error) {
@@ -89,8 +109,8 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   }
 
   /**
-   * One timer for a reader that stands still and for a stream that is silent. It watches single messages and not
-   * `drain`, so that a slow reader which takes a little each time lives on.
+   * One timer for a reader that stands still and for a stream that is silent. Who takes what waits for it, however
+   * slowly, lives on.
    */
   readonly #pulse = (): void => {
     const { clock, stallTimeout, heartbeat } = this.settings
@@ -124,6 +144,6 @@ class StreamCall extends GrpcCall implements Reader<Message> {
 }
 
 export function streamHandler(mount: GrpcMount<StreamEndpoint>): handleServerStreamingCall<Buffer, Buffer> {
-  const encode = encoderFor(mount.endpoint.method.output)
+  const encode = frameEncoderFor(mount.endpoint.method.output)
   return (surface) => mount.turn.add(new StreamCall(mount, surface, encode))
 }

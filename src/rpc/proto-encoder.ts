@@ -14,15 +14,21 @@ type WriteMessage = (to: ProtoWriter, message: Fields) => void
 type WriteField = (to: ProtoWriter, message: Fields) => void
 type WriteValue = (to: ProtoWriter, value: unknown) => void
 
-/** Undefined for messages that hold what it does not know: maps, wrappers, and numbers that the contract does not use. */
-export function protoEncoder(desc: DescMessage): ((message: Message) => Buffer) | undefined {
+/**
+ * Undefined for messages that hold what it does not know: maps, wrappers, and numbers that the contract does not use.
+ * `take` makes of what was written what is wanted.
+ */
+export function protoEncoder(
+  desc: DescMessage,
+  take: (writer: ProtoWriter) => Buffer = (writer) => writer.take(),
+): ((message: Message) => Buffer) | undefined {
   if (!isKnown(desc)) return undefined
   const write = compile(desc, new Map())
   const writer = new ProtoWriter()
   return (message) => {
     try {
       write(writer, message as Message & Fields) // its fields are those of the descriptor
-      return writer.take()
+      return take(writer)
     } catch (error) {
       writer.clear()
       throw error

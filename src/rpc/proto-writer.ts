@@ -2,6 +2,8 @@
 const USUAL_SIZE = 64 * 1024
 /** Up to here a loop over the characters is faster than the way into native code. */
 const SHORT_TEXT = 24
+/** The same for copying bytes. */
+const SHORT_MESSAGE = 128
 
 /**
  * Writes the protobuf wire format from its end to its beginning: the length of what is nested is known when it has to
@@ -20,8 +22,10 @@ export class ProtoWriter {
 
   /** All bytes written, as a copy. The writer is empty again. */
   take(): Buffer {
-    const bytes = Buffer.allocUnsafe(this.length)
-    this.#buffer.copy(bytes, 0, this.#start)
+    const { length } = this
+    const bytes = Buffer.allocUnsafe(length)
+    if (length > SHORT_MESSAGE) this.#buffer.copy(bytes, 0, this.#start)
+    else for (let index = 0; index < length; index++) bytes[index] = this.#buffer[this.#start + index] as number // it was written
     this.clear()
     return bytes
   }
@@ -72,6 +76,12 @@ export class ProtoWriter {
     this.#reserve(4)
     this.#start -= 4
     this.#buffer.writeFloatLE(value, this.#start)
+  }
+
+  fixed32BigEndian(value: number): void {
+    this.#reserve(4)
+    this.#start -= 4
+    this.#buffer.writeUInt32BE(value, this.#start)
   }
 
   bytes(value: Uint8Array): void {

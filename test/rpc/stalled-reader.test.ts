@@ -37,33 +37,38 @@ async function stalled(stallTimeout: number) {
   const reader = client.stream(streamChat, {})
   await reader.first()
   if (!stream) throw new Error('the call did not begin')
-  let said = 1
-  const fill = async () => {
-    // One message in each turn, as a vendor's chunks come; the socket's buffers take some hundred KB.
-    for (let quiet = 0; quiet < 20; quiet = stream?.paused ? quiet + 1 : 0) {
-      if (!stream?.paused) {
-        stream?.say(TEXT)
-        said++
-      }
-      await new Promise((resolve) => setImmediate(resolve))
+  const said = 1 + (await fill(stream, TEXT))
+  return { clock, door, reader, stream, said }
+}
+
+/**
+ * Says as much as there is room for: one message in each turn, as a vendor's chunks come. The socket's buffers take some
+ * hundred KB. Returns how many messages it said.
+ */
+async function fill(stream: TestStream, text: string): Promise<number> {
+  let said = 0
+  for (let quiet = 0; quiet < 20; quiet = stream.paused ? quiet + 1 : 0) {
+    if (!stream.paused) {
+      stream.say(text)
+      said++
     }
+    await new Promise((resolve) => setImmediate(resolve))
   }
-  await fill()
-  return { clock, door, reader, stream, fill, said: () => said }
+  return said
 }
 
 describe('a reader that stands still', () => {
   it('stops the vendor, and has all of the stream when it goes on', async () => {
     const { clock, reader, stream, said } = await stalled(60_000)
     expect(stream.paused).toBe(true)
-    expect(said()).toBeLessThan(100)
+    expect(said).toBeLessThan(100)
     reader.call.resume()
     await eventually(() => !stream.paused)
     await clock.advance(300_000)
     expect(stream.cancelledWith).toBeUndefined()
     stream.finish()
     expect((await reader.ending).code).toBe(0)
-    expect(reader.messages).toHaveLength(said() + 1)
+    expect(reader.messages).toHaveLength(said + 1)
   })
 
   it('is cut off after a minute in which it took nothing', async () => {
@@ -81,7 +86,7 @@ describe('a reader that stands still', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  it('lives on when it takes a little each time, long before it has room again', async () => {
+  it('lives on when it takes a little each time', async () => {
     const clock = new FakeClock()
     let stream: TestStream | undefined
     const { options } = doorOptions(
@@ -98,13 +103,14 @@ describe('a reader that stands still', () => {
     closing.push(() => door.drain(0))
     closing.push(() => session.destroy())
     await eventually(() => stream !== undefined)
-    while (!stream?.paused) stream?.say('x'.repeat(50_000))
-    for (let round = 0; round < 4; round++) {
+    if (!stream) throw new Error('the call did not begin')
+    await fill(stream, 'x'.repeat(5_000))
+    for (let round = 0; round < 8; round++) {
       await clock.advance(50_000)
-      await take(http2Stream, 60_000) // one or two of the sixteen messages that wait: no drain yet
+      await take(http2Stream, 60_000)
       await heard(session)
-      expect(stream.paused).toBe(true)
       expect(stream.cancelledWith).toBeUndefined()
+      await fill(stream, 'x'.repeat(5_000))
     }
     while (!stream.cancelledWith) await clock.advance(60_000)
     expect(stream.cancelledWith).toMatchObject({ reason: 'CANCELLED' })
