@@ -7,11 +7,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { cancellation } from './cancellation.ts'
+import { cancelledStreams } from './cancelled-streams.ts'
 import { deadlines } from './deadlines.ts'
+import { drain } from './drain.ts'
 import type { Figures, Promised } from './figures.ts'
+import { memory } from './memory.ts'
 import { outage } from './outage.ts'
 
-const ALL: readonly Promised[] = [cancellation, deadlines, outage]
+const ALL: readonly Promised[] = [memory, drain, cancelledStreams, cancellation, deadlines, outage]
 const PAGE = new URL('../../docs/resilience.md', import.meta.url)
 const TABLE = /(?<=<!-- measured by npm run promises -->\n)[\s\S]*(?=<!-- end -->)/
 

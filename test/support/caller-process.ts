@@ -18,9 +18,11 @@ export interface CallerOptions {
   readonly body: Buffer
   /** Whether it reads what it gets. If not: whether its window is shut, or its socket is not read. */
   readonly reads: 'all' | 'window shut' | 'socket unread'
+  /** How often it makes its call, over one connection; at the gRPC door only. Default: once. */
+  readonly calls?: number
 }
 
-/** Settles once the first byte of the answer is there. */
+/** Settles once the first byte of each answer is there. */
 export async function startCaller(options: CallerOptions): Promise<CallerProcess> {
   const order = JSON.stringify({ ...options, body: options.body.toString('base64') })
   const child = spawn(process.execPath, ['-e', script, order], { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -46,7 +48,7 @@ async function said(child: ChildProcess, word: string): Promise<string> {
 /** Without a loader, because that takes half a second. */
 const script = `
 const http2 = require('node:http2'), net = require('node:net')
-const { door, port, path, body, reads } = JSON.parse(process.argv[1])
+const { door, port, path, body, reads, calls = 1 } = JSON.parse(process.argv[1])
 const bytes = Buffer.from(body, 'base64')
 if (door === 'HTTP') {
   const socket = net.connect(port, '127.0.0.1')
@@ -63,16 +65,19 @@ if (door === 'HTTP') {
   session.on('error', () => {})
   if (reads !== 'window shut') session.once('connect', () => session.setLocalWindowSize(2 ** 30))
   const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' }
-  const stream = session.request(headers)
-  stream.end(bytes)
-  stream.on('error', () => {})
-  stream.on('close', () => console.log('ended ' + stream.rstCode))
-  stream.on('response', () => {
-    console.log('begun')
-    if (reads === 'all') stream.resume()
-    // A process that does nothing reads nothing.
-    if (reads === 'socket unread') setTimeout(() => { for (const end = Date.now() + 3000; Date.now() < end;); stream.resume() }, 50)
-  })
+  let begun = 0
+  for (let at = 0; at < calls; at++) {
+    const stream = session.request(headers)
+    stream.end(bytes)
+    stream.on('error', () => {})
+    stream.on('close', () => console.log('ended ' + stream.rstCode))
+    stream.on('response', () => {
+      if (++begun === calls) console.log('begun')
+      if (reads === 'all') stream.resume()
+      // A process that does nothing reads nothing.
+      if (reads === 'socket unread') setTimeout(() => { for (const end = Date.now() + 3000; Date.now() < end;); stream.resume() }, 50)
+    })
+  }
 }
 setTimeout(() => {}, 60000)
 `

@@ -11,6 +11,8 @@ export interface GatewayOptions {
   /** The configuration file; without it there is none. Its `server` block need not name addresses. */
   readonly yaml?: string
   readonly env?: Readonly<Record<string, string>>
+  /** `host:port` of its gRPC door. Default: a free port. */
+  readonly grpc?: string
 }
 
 /** One line of the log. */
@@ -37,6 +39,7 @@ export interface RunningGateway {
 }
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const FREE = '127.0.0.1:0'
 const LOADER = createRequire(import.meta.url).resolve('tsx')
 
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
@@ -66,12 +69,11 @@ export async function runGateway(
   return { exitCode, output: started.output() }
 }
 
-function start(command: 'serve' | 'check', { yaml, env = {} }: GatewayOptions) {
+function start(command: 'serve' | 'check', { yaml, env = {}, grpc = FREE }: GatewayOptions) {
   const folder = mkdtempSync(join(tmpdir(), 'llm-gateway-'))
   const file = join(folder, 'gateway.yaml')
   if (yaml !== undefined) writeFileSync(file, yaml)
-  const free = '127.0.0.1:0'
-  const addresses = ['--grpc', free, '--http', free, '--metrics', free]
+  const addresses = ['--grpc', grpc, '--http', FREE, '--metrics', FREE]
   const config = yaml === undefined ? [] : ['--config', file]
   const child = spawn(process.execPath, ['--import', LOADER, MAIN, command, ...addresses, ...config], {
     cwd: folder,

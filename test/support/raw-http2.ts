@@ -15,6 +15,8 @@ export const frames = {
 } as const
 export const flags = { END_STREAM: 1, ACK: 1, END_HEADERS: 4 } as const
 
+/** https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2 */
+const INITIAL_WINDOW_SIZE = 4
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
 export interface RawOptions {
@@ -22,6 +24,8 @@ export interface RawOptions {
   readonly preface?: boolean
   /** Whether it takes note of the server's SETTINGS and answers its pings. Default: yes. */
   readonly polite?: boolean
+  /** How many bytes each stream may be sent before it is asked for more. Default: 65,535. */
+  readonly window?: number
 }
 
 /** A client that sends whatever frames it is told to. */
@@ -38,13 +42,14 @@ export class RawHttp2 {
   readonly #polite: boolean
   #rest = Buffer.alloc(0)
 
-  constructor(port: number, { preface = true, polite = true }: RawOptions = {}) {
+  constructor(port: number, { preface = true, polite = true, window }: RawOptions = {}) {
     this.socket = connect(port, '127.0.0.1')
     this.#polite = polite
     this.socket.on('error', () => {})
     this.socket.on('data', (chunk: Buffer) => this.#read(chunk))
     this.closed = new Promise((resolve) => this.socket.once('close', () => resolve()))
-    if (preface) this.socket.write(Buffer.concat([PREFACE, frame(frames.SETTINGS, 0, 0)]))
+    const settings = window === undefined ? undefined : Buffer.concat([uint16(INITIAL_WINDOW_SIZE), uint32(window)])
+    if (preface) this.socket.write(Buffer.concat([PREFACE, frame(frames.SETTINGS, 0, 0, settings)]))
   }
 
   send(...bytes: readonly Buffer[]): void {
@@ -113,6 +118,12 @@ export function message(bytes: Buffer, compressed = false): Buffer {
 
 export function resetFrame(stream: number): Buffer {
   return frame(frames.RST_STREAM, 0, stream, uint32(constants.NGHTTP2_CANCEL))
+}
+
+function uint16(value: number): Buffer {
+  const bytes = Buffer.alloc(2)
+  bytes.writeUInt16BE(value)
+  return bytes
 }
 
 export function uint32(value: number): Buffer {

@@ -1,0 +1,14 @@
+/** The sum of a metric's series that have these labels; 0 when there is none. */
+export async function metric(
+  page: string,
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): Promise<number> {
+  const text = await (await fetch(page)).text()
+  let sum = 0
+  for (const [, written = '', value] of text.matchAll(new RegExp(`^${name}(\\{.*\\})? (\\S+)$`, 'gm'))) {
+    if (Object.entries(labels).every(([label, wanted]) => written.includes(`${label}="${wanted}"`)))
+      sum += Number(value)
+  }
+  return sum
+}
