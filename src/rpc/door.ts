@@ -26,7 +26,7 @@ export interface DoorOptions {
   readonly maxSendBytes?: number
   /** On one connection at once; a client queues above it. Default: 1000, because 300 on one channel are not rare. */
   readonly maxStreams?: number
-  /** A reader that leaves what waits for it, about 16 KiB, for so long is cut off. Default: 60 s. */
+  /** A reader that leaves what waits for it, about 4 KiB, for so long is cut off. Default: 60 s. */
   readonly stallTimeout?: number
   /** How long a stream may be silent before it says that it lives. Default: 15 s. */
   readonly heartbeat?: number

@@ -9,7 +9,7 @@ import type { StreamEndpoint } from './endpoints.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
 /** What may wait for a reader, in bytes. Nothing more is produced while there is so much. */
-const ROOM = 16 * 1024
+const ROOM = 4 * 1024
 
 type Surface = ServerWritableStream<Buffer, Buffer>
 

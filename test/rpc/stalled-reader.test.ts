@@ -71,6 +71,32 @@ describe('a reader that stands still', () => {
     expect(reader.messages).toHaveLength(said + 1)
   })
 
+  it.each([
+    ['small messages', 100, 38],
+    ['messages of 6 KB', 6_000, 1],
+    ['large messages', 1_000_000, 1],
+  ])('stops the vendor once a few KB wait for it: %s', async (_, bytes, most) => {
+    let stream: TestStream | undefined
+    const { options } = doorOptions({
+      streamChat: async (_request, context) => {
+        stream = new TestStream(context)
+        return stream.events
+      },
+    })
+    const door = new GrpcDoor(options)
+    const { session, http2Stream } = rawStream(await door.listen(), 'StreamChat', { initialWindowSize: 0 })
+    closing.push(() => door.drain(0))
+    closing.push(() => session.destroy())
+    await eventually(() => stream !== undefined)
+    let said = 0
+    for (; !stream?.paused; said++) stream?.say('x'.repeat(bytes))
+    expect(said).toBe(most)
+    http2Stream.resume()
+    session.setLocalWindowSize(2 ** 20)
+    session.settings({ initialWindowSize: 2 ** 20 })
+    await eventually(() => stream?.paused === false)
+  })
+
   it('is cut off after a minute in which it took nothing', async () => {
     const { clock, door, reader, stream } = await stalled(60_000)
     await clock.advance(59_999)
