@@ -90,7 +90,10 @@ function world() {
   const answer = cacheChats({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(provider.ask)
   let calls = 0
 
-  function call(operation: 'chat' | 'stream_chat' = 'stream_chat', some: { timeout?: number; caller?: string; handler?: typeof answer } = {}) {
+  function call(
+    operation: 'chat' | 'stream_chat' = 'stream_chat',
+    some: { timeout?: number; caller?: string; handler?: typeof answer } = {},
+  ) {
     const request = create(ChatRequestSchema, { model: 'm' })
     const context = new DoorContext(
       clock,
