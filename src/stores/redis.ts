@@ -149,8 +149,9 @@ export class RedisStore implements SharedStore {
     }
     // After a failover the old master refuses to write: a new connection asks anew who the master is.
     if (error.message.startsWith('READONLY')) this.#reconnect()
+    // In trouble all that wait are given up and counted, this command among them.
     if (TROUBLE.test(error.message)) this.#trouble(faultOf(error))
-    if (!error.message.startsWith('NOSCRIPT')) this.#failures++
+    else if (!error.message.startsWith('NOSCRIPT')) this.#failures++
     return error
   }
 

@@ -5,6 +5,7 @@ import { startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { answers, failure, startUpstream } from '../support/upstream-server.ts'
 import { type Figures, type Promised, quantile, spread, times } from './figures.ts'
+import { pause, startLoad } from './open-loop.ts'
 
 const RATE = 1_000
 
@@ -71,7 +72,14 @@ async function fullOutage(short: boolean): Promise<Figures[]> {
     upstream.hits.length = 0
     upstream.answer(failure(503))
   }
-  const calls = await openLoop(client, seconds)
+  const calls: Ended[] = []
+  const load = startLoad(RATE, async () => {
+    const begun = performance.now()
+    const outcome = await chat(client, { model: 'both' })
+    calls.push({ outcome, took: performance.now() - begun })
+  })
+  await pause(seconds * 1_000)
+  await load.stop()
   const figures = upstreams.map(({ hits }, index) => {
     const name = index === 0 ? 'first' : 'second'
     const planned = calls.filter(({ outcome }) => wasAsked(outcome, name)).length
@@ -104,22 +112,4 @@ async function fullOutage(short: boolean): Promise<Figures[]> {
 function wasAsked({ error }: Outcome<ChatResponse>, provider: string): boolean {
   const attempts = error?.detail?.attempts ?? []
   return attempts.some((attempt) => attempt.provider === provider && attempt.outcome !== AttemptOutcome.SKIPPED)
-}
-
-async function openLoop(client: GrpcClient, seconds: number): Promise<Ended[]> {
-  const ended: Ended[] = []
-  const pending: Promise<void>[] = []
-  const begun = performance.now()
-  const call = async () => {
-    const at = performance.now()
-    const outcome = await chat(client, { model: 'both' })
-    ended.push({ outcome, took: performance.now() - at })
-  }
-  while (performance.now() - begun < seconds * 1_000) {
-    const due = Math.floor(((performance.now() - begun) / 1_000) * RATE)
-    while (pending.length < due) pending.push(call())
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  await Promise.all(pending)
-  return ended
 }

@@ -1,7 +1,7 @@
 /**
  * Measures what is promised of a gateway in trouble, over real sockets, and writes it into docs/resilience.md.
  * `npm run promises -- [--short] [NAME...]`: only the promises named, or all. `--short` makes few rounds and writes
- * nothing. Takes minutes; exits 1 when a promise does not hold.
+ * nothing. Needs redis-server, takes about half an hour, and exits 1 when a promise does not hold.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
@@ -13,8 +13,10 @@ import { drain } from './drain.ts'
 import type { Figures, Promised } from './figures.ts'
 import { memory } from './memory.ts'
 import { outage } from './outage.ts'
+import { redisTrouble } from './redis-trouble.ts'
+import { soak } from './soak.ts'
 
-const ALL: readonly Promised[] = [memory, drain, cancelledStreams, cancellation, deadlines, outage]
+const ALL: readonly Promised[] = [memory, drain, cancelledStreams, cancellation, deadlines, redisTrouble, soak, outage]
 const PAGE = new URL('../../docs/resilience.md', import.meta.url)
 const TABLE = /(?<=<!-- measured by npm run promises -->\n)[\s\S]*(?=<!-- end -->)/
 

@@ -61,6 +61,12 @@ test('a command that is wrong gets no answer, and is no reason to give Redis up'
   expect([store.available, store.failures]).toEqual([true, 1])
 })
 
+test('a command that Redis has no room for is counted once', async () => {
+  await (await server.client()).config('SET', 'maxmemory', '1')
+  expect(await store.send('SET', ['key', 'text'])).toBeUndefined()
+  expect([store.available, store.failures]).toEqual([false, 1])
+})
+
 describe('trouble', () => {
   const troubles: [string, () => void | Promise<void>, () => void | Promise<void>][] = [
     ['killed', () => server.kill(), () => server.start()],
