@@ -15,6 +15,7 @@ import { type DoorOptions, type DoorSettings, LiveCalls, TIME_TO_END, TIME_TO_LE
 import { toConnectError, toHeaders } from './errors.ts'
 import { Gate } from './gate.ts'
 import { limitConnectTimeout, limitGrpcTimeout } from './grpc-timeout.ts'
+import { type BodyOptions, withCheckedBody } from './http-body.ts'
 import {
   type HttpRequest,
   type HttpResponse,
@@ -26,6 +27,7 @@ import {
 import { breakOff, createHttpServer, type HttpServer, putGateBefore } from './http-server.ts'
 import { listenOn } from './listen.ts'
 import { refusalReply } from './refusals.ts'
+import { Turns } from './turns.ts'
 
 export interface HttpDoorOptions extends DoorOptions {
   /** Whether calls are taken; for `/readyz`. */
@@ -47,12 +49,14 @@ export class HttpDoor {
   readonly #server: HttpServer
   readonly #handlers: ReadonlyMap<string, UniversalHandler>
   readonly #live = new LiveCalls()
+  readonly #turns: Turns
   readonly #sessions = new Set<ServerHttp2Session>()
   #draining = false
 
   constructor(options: HttpDoorOptions) {
     this.#options = options
     this.#settings = withDefaults(options)
+    this.#turns = new Turns(this.#settings.maxCompressedCalls)
     this.#handlers = route(this.#settings, this.#live)
     this.#server = createHttpServer(this.#settings, (request, response) => this.#serve(request, response))
     this.#gate = new Gate(this.#settings)
@@ -130,7 +134,9 @@ export class HttpDoor {
       request.once('end', stopTimer)
       response.once('close', stopTimer)
     }
-    void call(handler, request, response, requestId)
+    const { maxReceiveBytes } = this.#settings
+    const body = { input: handler.method.input, maxReceiveBytes, turns: this.#turns, clock }
+    void call(handler, request, response, { requestId, body })
   }
 
   /** Reports the request when it is over. While draining, its connection must not stay for another one. */
@@ -177,7 +183,7 @@ async function call(
   handler: UniversalHandler,
   request: HttpRequest,
   response: HttpResponse,
-  requestId: string,
+  { requestId, body }: { readonly requestId: string; readonly body: BodyOptions },
 ): Promise<void> {
   const exchange: Exchange = {
     requestId,
@@ -189,7 +195,8 @@ async function call(
     limitGrpcTimeout(request.headers)
     limitConnectTimeout(request.headers)
     const values = createContextValues().set(exchangeKey, exchange)
-    const reply = await handler(universalRequestFromNodeRequest(request, response, undefined, values))
+    const universal = universalRequestFromNodeRequest(request, response, undefined, values)
+    const reply = await handler(withCheckedBody(request, universal, body))
     await universalResponseToNodeResponse(reply, response)
   } catch {
     // The connection broke, or Connect met what it cannot answer.

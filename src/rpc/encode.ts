@@ -1,5 +1,6 @@
 import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import { GatewayError } from '../domain/error.ts'
+import { countFields, isSmall, MOST_PARTS, tooManyParts } from './parts.ts'
 import { protoEncoder } from './proto-encoder.ts'
 import { ProtoWriter } from './proto-writer.ts'
 
@@ -30,8 +31,9 @@ function framedBytes(bytes: Uint8Array): Buffer {
   return framed(writer)
 }
 
-/** Throws INVALID_REQUEST for bytes that are not such a message. */
+/** Throws INVALID_REQUEST for bytes that are not such a message, or one of too many fields. */
 export function decode(schema: DescMessage, bytes: Uint8Array): Message {
+  if (!isSmall(bytes.length) && countFields(schema, bytes) > MOST_PARTS) throw tooManyParts()
   try {
     return fromBinary(schema, bytes)
   } catch (cause) {

@@ -7,6 +7,7 @@ import type { Endpoint } from './endpoints.ts'
 import { errorReply, toGrpcStatus } from './errors.ts'
 import { http2StreamOf } from './grpc-js.ts'
 import type { Arrived, NextTurn } from './next-turn.ts'
+import { messageIsRead } from './stream-guard.ts'
 
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
@@ -49,6 +50,7 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   begin(): void {
     if (this.stream.destroyed || this.stream.headersSent) this.#end()
     else void this.serve()
+    messageIsRead(this.stream)
   }
 
   /** Never rejects: that would be an unhandled rejection, which ends the process. */

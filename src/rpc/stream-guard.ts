@@ -25,11 +25,14 @@ const HEADER_OVERHEAD = 32
 /** An upload, and the guard that watches over it. */
 class GuardedUpload extends Upload {
   readonly guard: StreamGuard
+  /** Whether it takes one of the places for compressed calls. */
+  packed: boolean
   /** A stream that is over does not know it any more. */
   readonly session: GuardedSession | undefined
 
   constructor(guard: StreamGuard, session: GuardedSession | undefined, now: number, compressed: boolean) {
-    super(now, compressed)
+    super(now)
+    this.packed = compressed
     this.guard = guard
     this.session = session
   }
@@ -144,7 +147,12 @@ export class StreamGuard {
     upload.open = false
     upload.stopTimer?.()
     this.#pendingBytes -= upload.bytes
-    if (!upload.compressed) return
+  }
+
+  /** A request is unpacked and read, or never will be. Until then it swells, long after the last of it has arrived. */
+  unpacked(upload: GuardedUpload): void {
+    if (!upload.packed) return
+    upload.packed = false
     this.#compressed--
     while (this.#compressed < this.#settings.maxCompressedCalls) {
       const next = this.#waiting.shift()
@@ -203,6 +211,12 @@ export class StreamGuard {
   }
 }
 
+/** The message of a stream is unpacked and has been read. */
+export function messageIsRead(stream: GuardedStream): void {
+  const upload = stream[UPLOAD]
+  if (upload?.packed) upload.guard.unpacked(upload)
+}
+
 /*
  * Listeners of every stream: functions that all share.
  */
@@ -221,6 +235,7 @@ function onClose(this: GuardedStream): void {
   const upload = this[UPLOAD]
   if (!upload) return
   if (upload.open) upload.guard.release(upload)
+  upload.guard.unpacked(upload)
   if (this.rstCode === constants.NGHTTP2_CANCEL) upload.guard.countReset(this, upload)
 }
 

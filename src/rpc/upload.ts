@@ -11,16 +11,14 @@ export class Upload {
   bytes = 0
   /** On the monotonic clock, in ms. */
   readonly arrivedAt: number
-  readonly compressed: boolean
   stopTimer: (() => void) | undefined
   #frames = 0
   /** Up to the end of its message; undefined until its prefix has arrived. */
   #length: number | undefined
   #prefix: Buffer | undefined
 
-  constructor(arrivedAt: number, compressed: boolean) {
+  constructor(arrivedAt: number) {
     this.arrivedAt = arrivedAt
-    this.compressed = compressed
   }
 
   /** Counts the next piece. Says what is wrong with what has come so far. */

@@ -1,6 +1,7 @@
 import type { ChatRequest, EmbedRequest } from '../domain/types.ts'
 import { checkCache } from './validate/cache.ts'
 import { checkId, LONGEST_ID } from './validate/id.ts'
+import { checkJsonTexts } from './validate/json-texts.ts'
 import { checkMessages } from './validate/message.ts'
 import { checkProviderOptions, isDangerousKey } from './validate/options.ts'
 import { checkReasoning, checkResponseFormat, checkToolChoice, checkTools } from './validate/tools.ts'
@@ -23,6 +24,9 @@ const ownedByEmbed: ReadonlySet<string> = new Set([...ownedByChat, 'input'])
 /** Throws INVALID_REQUEST with what is wrong, each with its field, up to 20. It reads the request and changes nothing. */
 export function validateChat(request: ChatRequest): void {
   const found = new Violations()
+  // Before any of them is read.
+  checkJsonTexts(request, found)
+  found.throwIfAny()
   checkMessages(request.messages, found)
   checkRanges(chatRanges, request, found)
   checkStops(request.stop, found)

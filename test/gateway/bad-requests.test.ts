@@ -176,7 +176,7 @@ describe.each(['gRPC', 'HTTP'] as const)('a request with a wrong field, at the %
     ['a temperature of 2.1', { temperature: 2.1 }, 'temperature'],
     ['max_tokens of 0', { maxTokens: 0 }, 'max_tokens'],
     ['max_tokens of 2^31', { maxTokens: 2 ** 31 }, 'max_tokens'],
-    ['a million stops', { stop: Array.from({ length: 1e6 }, () => 'a') }, 'stop'],
+    ['10,000 stops', { stop: Array.from({ length: 10_000 }, () => 'a') }, 'stop'],
     ['513 tools', { tools: Array.from({ length: 513 }, (_, index) => ({ name: `t${index}` })) }, 'tools'],
     ['a model that climbs out of its path', { model: 'house/../../admin' }, 'model'],
     ['a model with a query', { model: 'house/m?key=1' }, 'model'],
@@ -191,6 +191,12 @@ describe.each(['gRPC', 'HTTP'] as const)('a request with a wrong field, at the %
     expect(error?.fields).toEqual([expected])
     const streamed = await streamChat(door(), init)
     expect(streamed.error).toMatchObject({ code: 'INVALID_ARGUMENT', fields: [expected] })
+  })
+
+  test('a million stops, is refused before they are read', async () => {
+    const { error } = await chat(door(), { stop: Array.from({ length: 1e6 }, () => 'a') })
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' })
+    expect(error?.message).toContain('more than 65536 fields')
   })
 
   test('embeddings of nothing, is refused', async () => {

@@ -33,3 +33,10 @@ export function startLoad(rate: number, call: (index: number) => Promise<void>):
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
+
+/** Makes so many calls a second for so long, and settles when all have ended. */
+export async function openLoop(rate: number, seconds: number, call: () => Promise<void>): Promise<void> {
+  const load = startLoad(rate, call)
+  await pause(seconds * 1_000)
+  await load.stop()
+}

@@ -5,7 +5,7 @@ import { startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { answers, failure, startUpstream } from '../support/upstream-server.ts'
 import { type Figures, type Promised, quantile, spread, times } from './figures.ts'
-import { pause, startLoad } from './open-loop.ts'
+import { openLoop } from './open-loop.ts'
 
 const RATE = 1_000
 
@@ -73,13 +73,11 @@ async function fullOutage(short: boolean): Promise<Figures[]> {
     upstream.answer(failure(503))
   }
   const calls: Ended[] = []
-  const load = startLoad(RATE, async () => {
-    const begun = performance.now()
+  await openLoop(RATE, seconds, async () => {
+    const at = performance.now()
     const outcome = await chat(client, { model: 'both' })
-    calls.push({ outcome, took: performance.now() - begun })
+    calls.push({ outcome, took: performance.now() - at })
   })
-  await pause(seconds * 1_000)
-  await load.stop()
   const figures = upstreams.map(({ hits }, index) => {
     const name = index === 0 ? 'first' : 'second'
     const planned = calls.filter(({ outcome }) => wasAsked(outcome, name)).length

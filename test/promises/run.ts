@@ -6,17 +6,32 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { bombs } from './bombs.ts'
 import { cancellation } from './cancellation.ts'
 import { cancelledStreams } from './cancelled-streams.ts'
 import { deadlines } from './deadlines.ts'
 import { drain } from './drain.ts'
 import type { Figures, Promised } from './figures.ts'
+import { hostile } from './hostile.ts'
 import { memory } from './memory.ts'
 import { outage } from './outage.ts'
+import { overload } from './overload.ts'
 import { redisTrouble } from './redis-trouble.ts'
 import { soak } from './soak.ts'
 
-const ALL: readonly Promised[] = [memory, drain, cancelledStreams, cancellation, deadlines, redisTrouble, soak, outage]
+const ALL: readonly Promised[] = [
+  memory,
+  drain,
+  cancelledStreams,
+  cancellation,
+  deadlines,
+  hostile,
+  bombs,
+  redisTrouble,
+  outage,
+  overload,
+  soak,
+]
 const PAGE = new URL('../../docs/resilience.md', import.meta.url)
 const TABLE = /(?<=<!-- measured by npm run promises -->\n)[\s\S]*(?=<!-- end -->)/
 

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { HealthCheckService } from '../../src/domain/types.ts'
 import { GrpcDoor } from '../../src/rpc/grpc.ts'
+import { randomFrom } from '../support/random.ts'
 import { callFrame, flags, frame, frames, message, resetFrame, uint32 } from '../support/raw-http2.ts'
 import { chatResponse, doorOptions, eventually, TestClient, TestStream } from './door-world.ts'
 
@@ -36,15 +37,6 @@ afterAll(async () => {
   process.off('uncaughtExceptionMonitor', onUncaught)
   await door.drain(0)
 })
-
-/** https://en.wikipedia.org/wiki/Linear_congruential_generator */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}
 
 /** A connection as it should be: each kind of frame, two calls. */
 const good = Buffer.concat([

@@ -161,6 +161,21 @@ describe('requests', () => {
     expect(refused).toEqual([])
   })
 
+  it('that are compressed keep their places until they are unpacked, not only until they have arrived', async () => {
+    const { port, isServed } = await open({ maxCompressedCalls: 1, maxReceiveBytes: 8_000_000 })
+    const body = message(gzipSync(Buffer.alloc(7_900_000)), true)
+    const before = process.memoryUsage().external
+    let most = 0
+    const timer = setInterval(() => {
+      most = Math.max(most, process.memoryUsage().external)
+    }, 1)
+    const replies = await Promise.all(Array.from({ length: 40 }, () => call(port, body, { 'grpc-encoding': 'gzip' })))
+    clearInterval(timer)
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([3])) // zeros are no request
+    expect(most - before).toBeLessThan(150_000_000)
+    await isServed()
+  })
+
   it('that swell are stopped at the limit', async () => {
     const { port, begun, isServed } = await open({ maxReceiveBytes: 1_000_000 })
     const body = message(gzipSync(Buffer.alloc(20_000_000)), true)

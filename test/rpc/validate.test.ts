@@ -371,8 +371,16 @@ describe('tools', () => {
       expect(({} as Record<string, unknown>)['a']).toBeUndefined()
     },
   )
-  test.each(['{', '[]', 'null', '"x"', '1', deep(65), deep(100_000)])('%.20j are no parameters', (parameters) => {
+  test.each(['{', '[]', 'null', '"x"', '1', deep(65), deep(30_000)])('%.20j are no parameters', (parameters) => {
     expect(wrongWithTools({ name: 'a', parameters })).toEqual([`tools[0].parameters: ${schema}`])
+  })
+
+  test('parameters of too many values, together, are not even read', () => {
+    const parameters = `{"a":[${'[],'.repeat(20_000)}1]}`
+    expect(wrongWithTools({ name: 'a', parameters })).toEqual([])
+    expect(wrongWithTools({ name: 'a', parameters }, { name: 'b', parameters })).toEqual([
+      'tools[1].parameters: must not have more than 65536 values, those of the other JSON texts included',
+    ])
   })
 })
 

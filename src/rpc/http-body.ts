@@ -1,0 +1,105 @@
+import type { DescMessage } from '@bufbuild/protobuf'
+import type { UniversalServerRequest } from '@connectrpc/connect/protocol'
+import { compressionGzip } from '@connectrpc/connect-node'
+import type { Clock } from '../domain/clock.ts'
+import { Trail } from '../domain/trail.ts'
+import { collect } from './collect.ts'
+import { errorReply, toConnectError } from './errors.ts'
+import type { HttpRequest } from './http-rules.ts'
+import { countFields, countValues, isSmall, MOST_PARTS, tooManyParts } from './parts.ts'
+import type { Turns } from './turns.ts'
+
+/** The flags and the length before a message of a stream and of gRPC-Web. https://connectrpc.com/docs/protocol/ */
+const PREFIX = 5
+const COMPRESSED = 1
+
+export interface BodyOptions {
+  /** Of the method. */
+  readonly input: DescMessage
+  /** Of a message, unpacked or not. */
+  readonly maxReceiveBytes: number
+  /** Of those who unpack: what is packed swells. */
+  readonly turns: Turns
+  readonly clock: Clock
+}
+
+/**
+ * The request as Connect is to see it: unpacked when its turn comes, and its parts counted before they are made into
+ * objects. Small ones that are not packed pass as they are. What is wrong in any other way is Connect's to refuse.
+ */
+export function withCheckedBody(
+  node: HttpRequest,
+  request: UniversalServerRequest,
+  options: BodyOptions,
+): UniversalServerRequest {
+  const { header } = request
+  const form = formOf(header)
+  const length = Number(header.get('content-length') ?? Number.NaN)
+  if (!form || length > options.maxReceiveBytes + PREFIX || (!form.packed && isSmall(length))) return request
+  if (form.packed) {
+    header.delete('content-length')
+    if (!form.enveloped) header.delete('content-encoding')
+  }
+  return { ...request, body: once(() => read(node, form, options)) }
+}
+
+interface Form {
+  readonly json: boolean
+  readonly enveloped: boolean
+  readonly packed: boolean
+}
+
+/** Undefined where Connect refuses it: another type, or another encoding. */
+function formOf(header: Headers): Form | undefined {
+  const type = /^application\/(grpc-web|connect)?\+?(proto|json)?(?:;|$)/i.exec(header.get('content-type') ?? '')
+  if (!type) return undefined
+  const [, protocol, codec] = type
+  const before = { 'grpc-web': 'grpc-', connect: 'connect-content-' }[protocol?.toLowerCase() ?? ''] ?? 'content-'
+  const encoding = header.get(`${before}encoding`) ?? 'identity'
+  if (encoding !== 'identity' && encoding !== 'gzip') return undefined
+  return { json: codec?.toLowerCase() === 'json', enveloped: protocol !== undefined, packed: encoding === 'gzip' }
+}
+
+async function read(node: HttpRequest, form: Form, options: BodyOptions): Promise<Uint8Array> {
+  const prefix = form.enveloped ? PREFIX : 0
+  const limit = options.maxReceiveBytes + prefix
+  const body = await collect(node, limit)
+  // Connect says how large it may be.
+  if (body.length > limit) return body
+  const message = body.subarray(prefix)
+  const [flags = 0] = body
+  if (!form.packed || (form.enveloped && !(flags & COMPRESSED))) {
+    check(message, form, options)
+    return body
+  }
+  return options.turns.take(async () => {
+    const unpacked = await compressionGzip.decompress(new Uint8Array(message), options.maxReceiveBytes)
+    check(unpacked, form, options)
+    return form.enveloped ? envelope(flags & ~COMPRESSED, unpacked) : unpacked
+  })
+}
+
+/** Throws INVALID_REQUEST. */
+function check(message: Uint8Array, { json }: Form, { input, clock }: BodyOptions): void {
+  if (isSmall(message.length)) return
+  if ((json ? countValues(message) : countFields(input, message)) <= MOST_PARTS) return
+  throw toConnectError(errorReply(tooManyParts(), new Trail(clock)))
+}
+
+function envelope(flags: number, message: Uint8Array): Buffer {
+  const head = Buffer.alloc(PREFIX)
+  head[0] = flags
+  head.writeUInt32BE(message.length, 1)
+  return Buffer.concat([head, message])
+}
+
+/** Bytes that are not asked for before somebody reads them. */
+function once(make: () => Promise<Uint8Array>): AsyncIterable<Uint8Array> {
+  let made = false
+  const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {
+    if (made) return { done: true, value: undefined }
+    made = true
+    return { done: false, value: await make() }
+  }
+  return { [Symbol.asyncIterator]: () => ({ next }) }
+}
