@@ -12,8 +12,6 @@ import { messageIsRead } from './stream-guard.ts'
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
 
-const NO_METADATA = new Metadata()
-
 export interface GrpcMount<E extends Endpoint> extends Mount<E> {
   readonly turn: NextTurn
 }
@@ -25,7 +23,6 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   readonly context: DoorContext
   protected readonly settings: DoorSettings
   protected readonly stream: ServerHttp2Stream
-  readonly #surface: Surface
   readonly #live: LiveCalls
   /** Whether its ending was handed to grpc-js. */
   #settled = false
@@ -37,7 +34,6 @@ export abstract class GrpcCall implements LiveCall, Arrived {
     this.endless = endpoint.endless
     this.settings = settings
     this.stream = http2StreamOf(surface)
-    this.#surface = surface
     this.#live = live
     this.context = contextOf(surface, endpoint.endless, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
@@ -76,24 +72,13 @@ export abstract class GrpcCall implements LiveCall, Arrived {
     this.sendStatus(toGrpcStatus(errorReply(error, this.context.trail), this.context))
   }
 
-  /** What goes with a good status. */
-  protected trailers(): Metadata {
+  /** What goes with a good status; undefined when there is nothing to tell. */
+  protected trailers(): Metadata | undefined {
     const { trailers } = this.context.trail
-    if (!trailers) return NO_METADATA
+    if (!trailers) return undefined
     const metadata = new Metadata()
     for (const [name, value] of trailers) metadata.set(name, value)
     return metadata
-  }
-
-  /**
-   * Sends a message past grpc-js, which copies each one and waits for it to be on its way before it takes the next. Does
-   * nothing where nobody listens any more.
-   */
-  protected write(frame: Buffer, onTaken?: () => void): void {
-    const { stream } = this
-    if (stream.destroyed || stream.closed) return
-    if (!stream.headersSent) this.#surface.sendMetadata(NO_METADATA)
-    stream.write(frame, onTaken)
   }
 
   protected abstract sendStatus(status: StatusObject): void

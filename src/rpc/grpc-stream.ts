@@ -1,6 +1,6 @@
 import { constants } from 'node:http2'
 import type { Message } from '@bufbuild/protobuf'
-import type { handleServerStreamingCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
+import { type handleServerStreamingCall, Metadata, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
 import type { EventStream, Reader } from '../domain/event-stream.ts'
 import { checkSize, stalled } from './door.ts'
@@ -13,7 +13,12 @@ const ROOM = 4 * 1024
 
 type Surface = ServerWritableStream<Buffer, Buffer>
 
-/** Hands the events of a call to its reader, and stops while that is full. Those of one turn of the loop leave together. */
+const NO_HEADERS = new Metadata()
+
+/**
+ * Hands the events of a call to its reader, and stops while that is full. Those of one turn of the loop leave together,
+ * past grpc-js, which copies each message and waits for it to be on its way before it takes the next.
+ */
 class StreamCall extends GrpcCall implements Reader<Message> {
   readonly #endpoint: StreamEndpoint
   readonly #surface: Surface
@@ -75,10 +80,13 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   #write(message: Message): boolean {
     const frame = this.#encode(message)
     checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
+    const { stream } = this
+    if (stream.destroyed || stream.closed) return false
+    if (!stream.headersSent) this.#surface.sendMetadata(NO_HEADERS)
     if (!this.#gathers) this.#gather()
     if (this.#pending++ === 0) this.#takenAt = this.#saidAt
-    this.write(frame, this.#onTaken)
-    this.#isFull = this.stream.writableLength >= ROOM
+    stream.write(frame, this.#onTaken)
+    this.#isFull = stream.writableLength >= ROOM
     return !this.#isFull
   }
 

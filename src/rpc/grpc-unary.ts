@@ -1,14 +1,8 @@
 import type { Message } from '@bufbuild/protobuf'
-import {
-  type handleUnaryCall,
-  type ServerUnaryCall,
-  type StatusObject,
-  type sendUnaryData,
-  status,
-} from '@grpc/grpc-js'
+import type { handleUnaryCall, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
 import { checkSize } from './door.ts'
-import { decode, type Encode, FRAME_PREFIX, frameEncoderFor } from './encode.ts'
+import { decode, type Encode, encoderFor } from './encode.ts'
 import type { UnaryEndpoint } from './endpoints.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
@@ -42,20 +36,17 @@ class UnaryCall extends GrpcCall {
   }
 
   #answer(response: Message): void {
-    const frame = this.#encode(response)
-    checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
-    this.succeed(() => {
-      this.write(frame)
-      this.sendStatus({ code: status.OK, details: 'OK', metadata: this.trailers() })
-    })
+    const bytes = this.#encode(response)
+    checkSize(bytes.length, this.settings.maxSendBytes)
+    this.succeed(() => this.#callback(null, bytes, this.trailers()))
   }
 
-  protected sendStatus(ending: StatusObject): void {
-    this.#callback(ending)
+  protected sendStatus(status: StatusObject): void {
+    this.#callback(status)
   }
 }
 
 export function unaryHandler(mount: GrpcMount<UnaryEndpoint>): handleUnaryCall<Buffer, Buffer> {
-  const encode = frameEncoderFor(mount.endpoint.method.output)
+  const encode = encoderFor(mount.endpoint.method.output)
   return (surface, callback) => mount.turn.add(new UnaryCall(mount, surface, encode, callback))
 }
