@@ -37,7 +37,8 @@ export const variants = {
   usual: { name: 'gateway', logLevel: 'warn', traces: false },
   traced: { name: 'gateway-traced', logLevel: 'warn', traces: true },
   logging: { name: 'gateway-logging', logLevel: 'info', traces: false },
-  caching: { name: 'gateway-caching', logLevel: 'warn', traces: false, more: 'cache: { ttl: 1h }' },
+  /** Keys, limits, cache, metrics and 1 % of traces. */
+  complete: { name: 'gateway-complete', logLevel: 'warn', traces: true, more: `cache: { ttl: 1h }\n${LIMITS}` },
   redis: {
     name: 'gateway-redis',
     logLevel: 'warn',

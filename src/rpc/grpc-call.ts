@@ -1,6 +1,7 @@
-import { constants, type ServerHttp2Stream } from 'node:http2'
+import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../domain/error.ts'
+import type { Trailers } from '../domain/trail.ts'
 import { DoorContext } from './context.ts'
 import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
 import type { Endpoint } from './endpoints.ts'
@@ -75,10 +76,7 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   /** What goes with a good status; undefined when there is nothing to tell. */
   protected trailers(): Metadata | undefined {
     const { trailers } = this.context.trail
-    if (!trailers) return undefined
-    const metadata = new Metadata()
-    for (const [name, value] of trailers) metadata.set(name, value)
-    return metadata
+    return trailers && new FinalMetadata(trailers)
   }
 
   protected abstract sendStatus(status: StatusObject): void
@@ -114,6 +112,24 @@ export abstract class GrpcCall implements LiveCall, Arrived {
       this.fail(reason)
       if (!this.#over) this.#stopPatience = clock.after(TIME_TO_LEAVE, () => this.reset(constants.NGHTTP2_CANCEL))
     })
+  }
+}
+
+/** Metadata that nobody changes any more. grpc-js would check and copy each of them. */
+class FinalMetadata extends Metadata {
+  readonly #headers: OutgoingHttpHeaders
+
+  constructor(trailers: Trailers) {
+    super()
+    this.#headers = Object.fromEntries(trailers)
+  }
+
+  override clone(): this {
+    return this
+  }
+
+  override toHttp2Headers(): OutgoingHttpHeaders {
+    return this.#headers
   }
 }
 
