@@ -6,7 +6,7 @@ import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Keyed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
-import type { KeyLease, KeyPool } from '../domain/keys.ts'
+import type { KeyPool } from '../domain/keys.ts'
 import { LEAST_TIME } from './least-time.ts'
 import { passOver } from './pass-over.ts'
 
@@ -38,29 +38,18 @@ async function tryKeys<C extends Call & Routed, E extends AnyEvent>(
   for (let tried = 0; tried < keys.size; tried++) {
     const key = keys.take(target.model)
     if (!key) break
-    const events = await tryKey(next, call, key)
-    if (!(events instanceof GatewayError)) return events
-    failure = failure ? moreHelpful(failure, events) : events
+    try {
+      return await follow(next, { ...call, key }, key)
+    } catch (thrown) {
+      const error = GatewayError.from(thrown)
+      if (!error.facts.key || context.cancellation.reason) throw error
+      failure = failure ? moreHelpful(failure, error) : error
+    }
     if (context.deadline - clock.now() < LEAST_TIME) break
     // What was left out of the last request is left out of the next one anew.
     trail.warnings = trail.warnings.slice(0, told)
   }
   throw failure ? withSoonerReturn(failure, keys, target.model) : passOver(target, trail, keys.refusal(target.model))
-}
-
-/** A failure that is the key's is returned, any other thrown. */
-async function tryKey<C extends Call & Routed, E extends AnyEvent>(
-  next: Handler<C & Keyed, E>,
-  call: C,
-  key: KeyLease,
-): Promise<EventStream<E> | GatewayError> {
-  try {
-    return await follow(next, { ...call, key }, key)
-  } catch (thrown) {
-    const error = GatewayError.from(thrown)
-    if (!error.facts.key || call.context.cancellation.reason) throw error
-    return error
-  }
 }
 
 /** Of two failures of one target the one that passes by itself, and of those the one that passes first. */

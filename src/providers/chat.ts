@@ -7,7 +7,7 @@ import type { Connection } from './connection.ts'
 import { Exchange } from './exchange.ts'
 import type { HttpHeaders } from './upstream.ts'
 
-/** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. */
+/** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws. */
 export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
   const { settings, wire } = connection
   const { attempt, context, model } = ask

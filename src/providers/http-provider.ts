@@ -39,8 +39,8 @@ export function createHttpProvider(connection: Connection, tell?: (news: KeyNews
     assumed: settings.assumed ?? false,
     keyIds: connection.keyIds,
     keys,
-    chat: async (ask) => askChat(connection, ask),
-    embed: async (ask) => askEmbed(connection, ask),
+    chat: (ask) => askChat(connection, ask),
+    embed: (ask) => askEmbed(connection, ask),
     listModels(timeout) {
       const inUse = keys.list().find(({ state }) => state !== 'quarantined')
       return listModels(timeout, inUse?.keyId ?? '')
