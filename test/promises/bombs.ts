@@ -20,7 +20,7 @@ const LARGE_AT_ONCE = 40
 
 /** What requests that swell, and large ones, add to the memory of a gateway. */
 export const bombs: Promised = {
-  name: 'P9',
+  name: 'bombs',
   async measure(short) {
     const figures: Figures[] = []
     for (const largest of [4 * MiB, 16 * MiB]) {

@@ -29,7 +29,7 @@ const MANNERS: readonly Manner[] = [
 
 /** From the moment in which a caller leaves to that in which the upstream's socket is closed. */
 export const cancellation: Promised = {
-  name: 'P6',
+  name: 'cancellation',
   async measure(short) {
     const manners = new Map<string, Manner>()
     const arrived = new Map<string, (exchange: Exchange) => void>()
@@ -39,7 +39,13 @@ export const cancellation: Promised = {
       reply(exchange)
       arrived.get(model)?.(exchange)
     })
-    const gateway = await startGateway({ yaml: `providers: { house: { kind: local, base_url: "${upstream.url}" } }` })
+    // So many calls that are left at once are an attack otherwise.
+    const gateway = await startGateway({
+      yaml: `
+        server: { limits: { resets: 1000 } }
+        providers: { house: { kind: local, base_url: "${upstream.url}" } }
+      `,
+    })
     const doors = { gRPC: () => new GrpcClient(gateway.grpc), HTTP: () => new ConnectClient(gateway.http) }
     const figures: Figures[] = []
     for (const [door, open] of Object.entries(doors)) {
@@ -82,7 +88,7 @@ async function leave(
   const hit = new Promise<Exchange>((resolve) => arrived.set(model, resolve))
   const told = manner.call(door, `house/${model}`, { signal: leaving.signal, ...(manner.streams && { onMessage: go }) })
   const arrival = await Promise.race([hit, told])
-  if (!isExchange(arrival)) throw new Error('a call ended before it was cancelled')
+  if (!isExchange(arrival)) throw new Error(`a call ended before it was cancelled: ${JSON.stringify(arrival)}`)
   const request = arrival.hit
   if (!manner.streams) go()
   const closed = await request.closed

@@ -52,7 +52,7 @@ const manners: readonly Manner[] = [
 
 /** From the moment in which callers leave their streams to that in which nothing of these is left. */
 export const cancelledStreams: Promised = {
-  name: 'P5',
+  name: 'cancelled-streams',
   async measure(short) {
     const upstream = await startUpstream()
     const figures: Figures[] = []

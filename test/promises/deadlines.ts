@@ -10,7 +10,7 @@ const DEADLINES = [10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000]
 
 /** How far from its deadline a call to a silent upstream ends, as its caller sees it. */
 export const deadlines: Promised = {
-  name: 'P7',
+  name: 'deadlines',
   async measure(short) {
     const upstream = await startUpstream(silence)
     const gateway = await startGateway({ yaml: `providers: { house: { kind: local, base_url: "${upstream.url}" } }` })

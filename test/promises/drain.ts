@@ -36,7 +36,7 @@ interface Seen {
 
 /** One of two replicas is stopped and started again, while calls go to both. */
 export const drain: Promised = {
-  name: 'P4',
+  name: 'drain',
   async measure(short) {
     const rounds = short ? 3 : 50
     const seen: Seen = { inFlight: [], endless: [], others: [], exits: [], codes: [] }

@@ -19,7 +19,7 @@ const EACH = 5
 
 /** What a bad request can do to those of others. */
 export const hostile: Promised = {
-  name: 'P8',
+  name: 'hostile',
   async measure(short) {
     const upstream = await startUpstream(answers('ok'))
     const gateway = await startGateway({

@@ -27,7 +27,7 @@ interface Place {
  * garbage late: V8 of Node 20 does so 100 s after the last time, so that it depends on when that was what is left.
  */
 export const memory: Promised = {
-  name: 'P3',
+  name: 'memory',
   async measure(short) {
     const rest = short ? 2 : 60
     const sizes = Object.entries(SIZES)

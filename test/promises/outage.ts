@@ -11,7 +11,7 @@ const RATE = 1_000
 
 /** How soon another target is asked, and what a target has to bear that is down. */
 export const outage: Promised = {
-  name: 'P11',
+  name: 'outage',
   measure: async (short) => [await failover(short), ...(await fullOutage(short))],
 }
 

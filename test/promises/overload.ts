@@ -28,7 +28,7 @@ const late: Reply = (exchange) => void setTimeout(answers('ok'), LATENCY, exchan
 
 /** What is left of the good answers when twice as many calls come as can be served, and how soon the others know. */
 export const overload: Promised = {
-  name: 'P16',
+  name: 'overload',
   async measure(short) {
     const upstream = await startUpstream()
     const provider = (bound: string) => `providers: { house: { kind: local, base_url: "${upstream.url}"${bound} } }`

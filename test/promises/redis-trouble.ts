@@ -32,7 +32,7 @@ const SHORT: Plan = { rounds: 1, well: 800, trouble: 1_000, after: 200 }
 
 /** What calls notice of a Redis in trouble that keeps the answers and counts the limits. */
 export const redisTrouble: Promised = {
-  name: 'P10',
+  name: 'redis',
   async measure(short) {
     const redis = await startRedis()
     const proxy = await startProxy(redis.port)
