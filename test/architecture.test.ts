@@ -12,6 +12,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/rpc/': ['src/domain/'],
   'src/config/': ['src/domain/', 'src/providers/index.ts', 'src/providers/define.ts'],
   'src/gateway.ts': ['src/domain/', 'src/policies/', 'src/telemetry/'],
+  'src/wiring.ts': ['src/'],
+  'src/serve.ts': ['src/'],
   'src/main.ts': ['src/'],
 }
 
