@@ -27,7 +27,7 @@ import {
 import { breakOff, createHttpServer, type HttpServer, putGateBefore } from './http-server.ts'
 import { listenOn } from './listen.ts'
 import { refusalReply } from './refusals.ts'
-import { Turns } from './turns.ts'
+import { UnpackingRoom } from './unpacking.ts'
 
 export interface HttpDoorOptions extends DoorOptions {
   /** Whether calls are taken; for `/readyz`. */
@@ -49,14 +49,14 @@ export class HttpDoor {
   readonly #server: HttpServer
   readonly #handlers: ReadonlyMap<string, UniversalHandler>
   readonly #live = new LiveCalls()
-  readonly #turns: Turns
+  readonly #unpacking: UnpackingRoom
   readonly #sessions = new Set<ServerHttp2Session>()
   #draining = false
 
   constructor(options: HttpDoorOptions) {
     this.#options = options
     this.#settings = withDefaults(options)
-    this.#turns = new Turns(this.#settings.maxCompressedCalls)
+    this.#unpacking = new UnpackingRoom(this.#settings.maxCompressedCalls)
     this.#handlers = route(this.#settings, this.#live)
     this.#server = createHttpServer(this.#settings, (request, response) => this.#serve(request, response))
     this.#gate = new Gate(this.#settings)
@@ -119,7 +119,7 @@ export class HttpDoor {
   }
 
   #call(handler: UniversalHandler, request: HttpRequest, response: HttpResponse, requestId: string): void {
-    const { clock, readTimeout, isOverloaded, onRefused } = this.#settings
+    const { clock, readTimeout, isOverloaded, maxReceiveBytes, onRefused } = this.#settings
     if (isOverloaded()) {
       onRefused('overloaded')
       refuse(request, response, clock)
@@ -134,8 +134,8 @@ export class HttpDoor {
       request.once('end', stopTimer)
       response.once('close', stopTimer)
     }
-    const { maxReceiveBytes } = this.#settings
-    const body = { input: handler.method.input, maxReceiveBytes, turns: this.#turns, clock }
+    const isGone = () => response.closed
+    const body = { input: handler.method.input, maxReceiveBytes, unpacking: this.#unpacking, isGone, onRefused, clock }
     void call(handler, request, response, { requestId, body })
   }
 

@@ -7,7 +7,8 @@ import { collect } from './collect.ts'
 import { errorReply, toConnectError } from './errors.ts'
 import type { HttpRequest } from './http-rules.ts'
 import { countFields, countValues, isSmall, MOST_PARTS, tooManyParts } from './parts.ts'
-import type { Turns } from './turns.ts'
+import { type Refusal, refusalReply } from './refusals.ts'
+import type { UnpackingRoom } from './unpacking.ts'
 
 /** The flags and the length before a message of a stream and of gRPC-Web. https://connectrpc.com/docs/protocol/ */
 const PREFIX = 5
@@ -18,8 +19,10 @@ export interface BodyOptions {
   readonly input: DescMessage
   /** Of a message, unpacked or not. */
   readonly maxReceiveBytes: number
-  /** Of those who unpack: what is packed swells. */
-  readonly turns: Turns
+  readonly unpacking: UnpackingRoom
+  /** Whether nobody waits for an answer any more. */
+  readonly isGone: () => boolean
+  readonly onRefused: (refusal: Refusal) => void
   readonly clock: Clock
 }
 
@@ -72,10 +75,21 @@ async function read(node: HttpRequest, form: Form, options: BodyOptions): Promis
     check(message, form, options)
     return body
   }
-  return options.turns.take(async () => {
+  await turnToUnpack(options)
+  try {
     const unpacked = await compressionGzip.decompress(new Uint8Array(message), options.maxReceiveBytes)
     check(unpacked, form, options)
     return form.enveloped ? envelope(flags & ~COMPRESSED, unpacked) : unpacked
+  } finally {
+    options.unpacking.leave()
+  }
+}
+
+function turnToUnpack({ unpacking, isGone, onRefused, clock }: BodyOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (unpacking.enter({ isGone, enter: resolve })) return
+    onRefused('compressed_calls')
+    reject(toConnectError(refusalReply('compressed_calls', clock)))
   })
 }
 

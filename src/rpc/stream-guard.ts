@@ -3,6 +3,7 @@ import type { DoorSettings } from './door.ts'
 import type { StreamListener } from './grpc-js.ts'
 import { limitGrpcTimeout } from './grpc-timeout.ts'
 import { type AnswerableRefusal, type Refusal, refusalHeaders } from './refusals.ts'
+import { UnpackingRoom } from './unpacking.ts'
 import { Upload } from './upload.ts'
 
 const UPLOAD = Symbol('upload')
@@ -14,8 +15,6 @@ type GuardedSession = ServerHttp2Session & { [RESETS]?: { count: number; since: 
 const REFLECTION = '/grpc.reflection.'
 /** Requests below this size are taken even where larger ones have filled the room. */
 const SMALL_UPLOAD = 65_536
-/** Compressed calls that may wait for their turn. */
-const MOST_WAITING = 1000
 /** A call that is reset younger than this, unanswered, is one of a flood; so long its resets are counted. In ms. */
 const YOUNG = 1000
 const RESET_WINDOW = 10_000
@@ -30,9 +29,9 @@ class GuardedUpload extends Upload {
   /** A stream that is over does not know it any more. */
   readonly session: GuardedSession | undefined
 
-  constructor(guard: StreamGuard, session: GuardedSession | undefined, now: number, compressed: boolean) {
+  constructor(guard: StreamGuard, session: GuardedSession | undefined, now: number, packed: boolean) {
     super(now)
-    this.packed = compressed
+    this.packed = packed
     this.guard = guard
     this.session = session
   }
@@ -46,14 +45,14 @@ export class StreamGuard {
   readonly #answers: ReturnType<typeof refusalHeaders>
   /** Bytes of requests that are not whole yet, in all. */
   #pendingBytes = 0
-  #compressed = 0
-  #waiting: { readonly stream: GuardedStream; readonly enter: () => void }[] = []
+  readonly #unpacking: UnpackingRoom
   #sessions = 0
   #onLastSession: (() => void) | undefined
 
   constructor(settings: DoorSettings) {
     this.#settings = settings
     this.#answers = refusalHeaders(settings.clock)
+    this.#unpacking = new UnpackingRoom(settings.maxCompressedCalls)
   }
 
   /** Before grpc-js's own listener. */
@@ -65,18 +64,13 @@ export class StreamGuard {
         this.#refuse(stream, refusal)
         return
       }
-      const { maxCompressedCalls } = this.#settings
-      const compressed = isCompressed(headers)
-      if (isReflection(headers)) pass(stream, headers, flags, raw)
-      else if (!compressed || this.#compressed < maxCompressedCalls) {
-        this.#open(stream, compressed)
+      const enter = (packed: boolean) => {
+        this.#open(stream, packed)
         pass(stream, headers, flags, raw)
-      } else {
-        this.#hold(stream, () => {
-          this.#open(stream, true)
-          pass(stream, headers, flags, raw)
-        })
       }
+      if (isReflection(headers)) pass(stream, headers, flags, raw)
+      else if (isCompressed(headers)) this.#await(stream, () => enter(true))
+      else enter(false)
     }
 
   /** A client that says nothing, or never takes note of our settings, which bound what it may send. */
@@ -118,13 +112,12 @@ export class StreamGuard {
     return ms < 1 ? 'no_time' : undefined
   }
 
-  #open(stream: GuardedStream, compressed: boolean): void {
+  #open(stream: GuardedStream, packed: boolean): void {
     const { clock, readTimeout } = this.#settings
     const session = stream.session as GuardedSession | undefined // of a server's stream
-    const upload = new GuardedUpload(this, session, clock.now(), compressed)
+    const upload = new GuardedUpload(this, session, clock.now(), packed)
     upload.stopTimer = clock.after(readTimeout, () => this.#late(stream, upload))
     stream[UPLOAD] = upload
-    if (compressed) this.#compressed++
     // Before grpc-js adds its own.
     stream.on('data', onData)
     stream.on('end', onEnd)
@@ -153,23 +146,14 @@ export class StreamGuard {
   unpacked(upload: GuardedUpload): void {
     if (!upload.packed) return
     upload.packed = false
-    this.#compressed--
-    while (this.#compressed < this.#settings.maxCompressedCalls) {
-      const next = this.#waiting.shift()
-      if (!next) return
-      if (!next.stream.closed && !next.stream.destroyed) next.enter()
-    }
+    this.#unpacking.leave()
   }
 
-  /** Keeps a compressed call until one of those before it is unpacked: few may be at once, because they swell. */
-  #hold(stream: GuardedStream, enter: () => void): void {
-    if (this.#waiting.length >= MOST_WAITING) this.#waiting = this.#waiting.filter(({ stream }) => !stream.destroyed)
-    if (this.#waiting.length >= MOST_WAITING) {
-      this.#refuse(stream, 'compressed_calls')
-      return
-    }
+  /** Keeps a compressed call until it is its turn. */
+  #await(stream: GuardedStream, enter: () => void): void {
     stream.on('error', nothing)
-    this.#waiting.push({ stream, enter })
+    const isGone = () => stream.closed || stream.destroyed
+    if (!this.#unpacking.enter({ isGone, enter })) this.#refuse(stream, 'compressed_calls')
   }
 
   #late(stream: GuardedStream, upload: Upload): void {
