@@ -39,6 +39,8 @@ export function protoEncoder(
 interface Kind {
   readonly wireType: number
   readonly write: WriteValue
+  /** Values one after the other, where that is faster than each on its own. */
+  readonly writeAll?: WriteValue
 }
 
 const LENGTH_DELIMITED = 2
@@ -51,7 +53,11 @@ const kinds: Partial<Record<ScalarType, Kind>> = {
   [ScalarType.INT64]: { wireType: 0, write: (to, value) => to.varint64(value as bigint) },
   [ScalarType.UINT64]: { wireType: 0, write: (to, value) => to.varint64(value as bigint) },
   [ScalarType.DOUBLE]: { wireType: 1, write: (to, value) => to.double(value as number) },
-  [ScalarType.FLOAT]: { wireType: 5, write: (to, value) => to.float(value as number) },
+  [ScalarType.FLOAT]: {
+    wireType: 5,
+    write: (to, value) => to.float(value as number),
+    writeAll: (to, values) => to.floats(values as readonly number[]),
+  },
   [ScalarType.STRING]: { wireType: LENGTH_DELIMITED, write: (to, value) => to.text(value as string) },
   [ScalarType.BYTES]: { wireType: LENGTH_DELIMITED, write: (to, value) => to.bytes(value as Uint8Array) },
 }
@@ -98,7 +104,8 @@ function compileField(field: DescField, compiled: Map<DescMessage, WriteMessage>
   const name = field.localName
   const write = compileValue(field, compiled)
   if (field.fieldKind === 'list') {
-    const writeAll = field.packed ? packed(field.number, write) : each(write)
+    const all = (field.packed && kindOf(field)?.writeAll) || each(write)
+    const writeAll = field.packed ? packed(field.number, all) : all
     return (to, message) => writeAll(to, message[name] as readonly unknown[]) // a list is never absent
   }
   if (field.oneof) {
@@ -151,13 +158,12 @@ function each(write: WriteValue) {
   }
 }
 
-function packed(number: number, write: WriteValue) {
-  const writeEach = each(write)
+function packed(number: number, writeAll: (to: ProtoWriter, values: readonly unknown[]) => void) {
   const tag = number * 8 + LENGTH_DELIMITED
   return (to: ProtoWriter, values: readonly unknown[]) => {
     if (values.length === 0) return
     const end = to.length
-    writeEach(to, values)
+    writeAll(to, values)
     to.varint(to.length - end)
     to.varint(tag)
   }

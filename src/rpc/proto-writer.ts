@@ -1,3 +1,5 @@
+import { endianness } from 'node:os'
+
 /** Large enough for nearly every message, and kept. */
 const USUAL_SIZE = 64 * 1024
 /** Up to here a loop over the characters is faster than the way into native code. */
@@ -76,6 +78,12 @@ export class ProtoWriter {
     this.#reserve(4)
     this.#start -= 4
     this.#buffer.writeFloatLE(value, this.#start)
+  }
+
+  /** Numbers of 32 bits, one after the other. */
+  floats(values: readonly number[]): void {
+    const bytes = Buffer.from(Float32Array.from(values).buffer)
+    this.bytes(endianness() === 'BE' ? bytes.swap32() : bytes)
   }
 
   fixed32BigEndian(value: number): void {

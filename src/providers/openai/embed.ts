@@ -1,3 +1,4 @@
+import { endianness } from 'node:os'
 import { GatewayError, unsupported } from '../../domain/error.ts'
 import type { EmbedReply, EmbedWire, UpstreamRequest, WireContext } from '../define.ts'
 import { fieldsOf, isObject, listOf, textOf } from '../json.ts'
@@ -67,8 +68,9 @@ function vectorOf(embedding: unknown): number[] {
 function floatsOf(base64: string): number[] | undefined {
   const bytes = Buffer.from(base64, 'base64')
   if (bytes.length % 4 !== 0) return undefined
-  // One by one: the bytes need not lie on a multiple of 4, as a Float32Array over them would want.
-  return Array.from({ length: bytes.length / 4 }, (_, index) => bytes.readFloatLE(index * 4))
+  if (endianness() === 'BE') bytes.swap32()
+  // A copy, which lies on a multiple of 4 as a Float32Array over it wants.
+  return Array.from(new Float32Array(new Uint8Array(bytes).buffer))
 }
 
 /** Whether it fits the contract's `float`. */
