@@ -39,7 +39,7 @@ const { values: flags } = parseArgs({
 // Many short rounds rather than few long ones: what disturbs a machine should meet both of a pair.
 const effort: Effort = flags.quick
   ? { warmUps: 2, rounds: 5, share: 0.4, singles: 300 }
-  : { warmUps: 4, rounds: 25, share: 0.4, singles: 3000 }
+  : { warmUps: 4, rounds: 15, share: 0.4, singles: 3000 }
 const only = new RegExp(flags.only)
 const STARTS = flags.quick ? 3 : 5
 const IDLE_MS = 2000
