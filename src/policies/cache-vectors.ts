@@ -1,16 +1,16 @@
 import type { CacheAddress, KeptVector } from '../domain/cache.ts'
-import type { Call, CallContext } from '../domain/call.ts'
+import type { Call } from '../domain/call.ts'
 import { making, type Policy } from '../domain/chain.ts'
 import type { EventStream } from '../domain/event-stream.ts'
-import type { EmbedEvent, EmbedFinish } from '../domain/events.ts'
+import type { EmbedEvent } from '../domain/events.ts'
 import type { Authenticated, Planned } from '../domain/facts.ts'
 import { foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
 import { streamOf } from '../domain/stream-of.ts'
 import { type EmbedRequest, EmbedRequestSchema, type EmbedResponse } from '../domain/types.ts'
 import { cacheAddress, decidingBytes } from './cache/key.ts'
-import { knownRoute, savedCost } from './cache/replay.ts'
 import { type CacheParts, type CacheUse, notCached, take, useOf, withoutCache } from './cache/use.ts'
+import { knownFinish, savedBy, vectorsOf, withSaved } from './cache/vectors.ts'
 
 type Needs = Call<EmbedRequest> & Authenticated & Planned
 
@@ -33,7 +33,7 @@ async function answer<C extends Needs>(
   const { request, context } = call
   const addresses = addressesOf(call, use)
   const vectors = await known(parts, use, addresses)
-  const saved = sum(vectors.values())
+  const saved = savedBy(vectors.values())
   const missing = new Map<CacheAddress['id'], { readonly address: CacheAddress; readonly input: string }>()
   addresses.forEach((address, index) => {
     if (!vectors.has(address.id)) missing.set(address.id, { address, input: request.inputs[index] ?? '' })
@@ -94,32 +94,4 @@ function keep(
   if (ttl <= 0) return
   const bytes = 200 + 8 * vector.values.length
   store.set(address, { answer: { kind: 'vector', vector }, storedAt: clock.wall(), bytes }, ttl)
-}
-
-/** Each with its part of what they cost together, by the length of its input. */
-function vectorsOf({ embeddings, cost, route }: EmbedResponse, inputs: readonly string[]): KeptVector[] {
-  const length = inputs.reduce((total, input) => total + input.length, 0)
-  return embeddings.map(({ values }, index) => ({
-    values,
-    provider: route?.provider ?? '',
-    model: route?.model ?? '',
-    responseModel: route?.responseModel ?? '',
-    usd: cost && (cost.usd * (inputs[index]?.length ?? 0)) / length,
-  }))
-}
-
-function knownFinish([first]: readonly KeptVector[], context: CallContext, saved: number | undefined): EmbedFinish {
-  const route = first && { ...first, upstreamId: '', warnings: [] }
-  return { cost: savedCost(saved), route: knownRoute(route, context, '') }
-}
-
-function withSaved({ usage, cost, route }: EmbedResponse, saved: number | undefined): EmbedFinish {
-  return { usage, cost: cost && saved !== undefined ? { ...cost, savedUsd: saved } : cost, route }
-}
-
-/** Undefined where nothing is known of any. */
-function sum(vectors: Iterable<KeptVector>): number | undefined {
-  let total: number | undefined
-  for (const { usd } of vectors) if (usd !== undefined) total = (total ?? 0) + usd
-  return total
 }

@@ -7,7 +7,8 @@ import { EventStream } from '../../src/domain/event-stream.ts'
 import { createCall, type Planned } from '../../src/domain/facts.ts'
 import type { Provider } from '../../src/domain/ports.ts'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
-import { type Directory, keepModel, Planner, plan } from '../../src/policies/plan.ts'
+import { keepModel, plan } from '../../src/policies/plan.ts'
+import { type Directory, Planner } from '../../src/policies/planner.ts'
 
 function provider(name: string, defaultModel: string | undefined, models: readonly string[] = []): Provider {
   const never = () => Promise.reject(new Error('planning asks nobody'))
