@@ -18,6 +18,8 @@ export interface Cost {
   /** In microseconds for a call or event: medians. */
   readonly floor: number
   readonly gateway: number
+  /** Calls per second: medians. */
+  readonly rates: { readonly floor: number; readonly gateway: number }
   /** Of the rounds, each pair on its own. */
   readonly ratios: readonly number[]
   /** Of the least that each took: whatever disturbs a machine only adds. */
@@ -69,13 +71,23 @@ export class Comparison {
   async cost(): Promise<Cost> {
     const floor: number[] = []
     const gateway: number[] = []
+    const rates = { floor: [] as number[], gateway: [] as number[] }
     for (let round = 0; round < this.#effort.rounds; round++) {
-      floor.push(await this.#cpu(this.#floor))
-      gateway.push(await this.#cpu(this.#gateway))
+      const [bare, whole] = [await this.#load(this.#floor), await this.#load(this.#gateway)]
+      floor.push(bare.cpu / bare.units)
+      gateway.push(whole.cpu / whole.units)
+      rates.floor.push(bare.rate)
+      rates.gateway.push(whole.rate)
     }
     const ratios = gateway.map((cost, round) => cost / (floor[round] ?? Number.NaN))
     const leastRatio = Math.min(...gateway) / Math.min(...floor)
-    return { floor: median(floor), gateway: median(gateway), ratios, leastRatio }
+    return {
+      floor: median(floor),
+      gateway: median(gateway),
+      rates: { floor: median(rates.floor), gateway: median(rates.gateway) },
+      ratios,
+      leastRatio,
+    }
   }
 
   /** In a round of its own, because looking costs time. */
@@ -85,22 +97,6 @@ export class Comparison {
 
   async latency(): Promise<{ floor: Latency; gateway: Latency }> {
     return { floor: await this.#latency(this.#floor), gateway: await this.#latency(this.#gateway) }
-  }
-
-  /** Calls per second under the row's load, in the rounds' middle. */
-  async rate(): Promise<{ floor: number; gateway: number }> {
-    const floor: number[] = []
-    const gateway: number[] = []
-    for (let round = 0; round < this.#effort.rounds; round++) {
-      floor.push((await this.#load(this.#floor)).rate)
-      gateway.push((await this.#load(this.#gateway)).rate)
-    }
-    return { floor: median(floor), gateway: median(gateway) }
-  }
-
-  async #cpu(subject: Subject): Promise<number> {
-    const { cpu, units } = await this.#load(subject)
-    return cpu / units
   }
 
   async #garbage(subject: Subject): Promise<Garbage> {

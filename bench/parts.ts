@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema, FinishReason } from '../gen/llmgateway/v1/chat_pb.js'
 import { Role } from '../gen/llmgateway/v1/message_pb.js'
@@ -21,6 +22,7 @@ export const SINGLE_FLIGHT = 'single-flight, nobody joins'
 /** In a round. */
 const CALLS = 5000
 const WARM_UPS = 5
+const KEY = 'bench-key'
 
 type Ask = () => Promise<void>
 interface Part {
@@ -59,10 +61,9 @@ async function limitsAndKey(): Promise<Part> {
   const { createCallers } = await built<typeof import('../src/stores/callers.ts')>('stores/callers')
   const { MemoryLimiter } = await built<typeof import('../src/stores/memory-limiter.ts')>('stores/memory-limiter')
   const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
-  const { hash } = await import('node:crypto')
-  const world = await callsOf('bench-key')
+  const world = await callsOf()
   const far = { requests: 1e9, tokens: 2e9, concurrent: 10_000, window: 60_000 }
-  const key = { name: 'bench', sha256: hash('sha256', 'bench-key', 'hex'), admin: false }
+  const key = { name: 'bench', sha256: hash('sha256', KEY, 'hex'), admin: false }
   const callers = createCallers({ kind: 'required', keys: [key] }, { clock, limits: far })
   const limits = { limiter: new MemoryLimiter({ clock }), record: { reached() {} }, shadow: false, aliases: new Map() }
   const chain = Chain.of<Call<ChatRequest> & Planned, ChatEvent>()
@@ -75,7 +76,7 @@ async function limitsAndKey(): Promise<Part> {
 async function singleFlight(): Promise<Part> {
   const { Flight } = await built<typeof import('../src/policies/cache/flight.ts')>('policies/cache/flight')
   const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
-  const world = await callsOf('bench-key')
+  const world = await callsOf()
   const flying: Handler<Call<ChatRequest>, ChatEvent> = async (call) => {
     const options = { clock, cacheId: 'bench', landed: () => false, closed() {}, shared() {} }
     const flight = new Flight(call.context, options)
@@ -89,7 +90,7 @@ async function singleFlight(): Promise<Part> {
 }
 
 /** Calls that are answered at once, and what a door does with them: it reads the answer to its end. */
-async function callsOf(credential: string) {
+async function callsOf() {
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
   const { DoorContext } = await built<typeof import('../src/rpc/context.ts')>('rpc/context')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
@@ -98,7 +99,7 @@ async function callsOf(credential: string) {
   const wire = toBinary(ChatRequestSchema, request)
   const arrival = {
     requestId: 'bench',
-    credential: `Bearer ${credential}`,
+    credential: `Bearer ${KEY}`,
     peer: '127.0.0.1:1',
     timeout: 60_000,
     maxDuration: 600_000,

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync, readFileSync } from 'node:fs'
+import { openSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 export interface StartOptions {
   readonly script: string
@@ -52,8 +53,7 @@ export class Server {
 
   /** Resident memory in bytes. */
   get rss(): number {
-    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
+    return residentMemory(this.#child.pid)
   }
 
   /** Settles as soon as it listens on the port. Rejects when it ends before, or after 10 s. */
@@ -73,6 +73,17 @@ export class Server {
   }
 }
 
+/** Of a process, in bytes: what it has now, or the most that it has had. */
+export function residentMemory(pid: number | undefined, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024
+}
+
+/** Lets the most resident memory begin anew. https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html */
+export function forgetMostMemory(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+}
+
 /**
  * Ports that nobody uses, below those that the system gives away by itself: another program would get them before they
  * are used.
@@ -84,10 +95,6 @@ export async function freePorts(count: number): Promise<number[]> {
     if (!(await connects(port))) ports.add(port)
   }
   return [...ports]
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 function connects(port: number): Promise<boolean> {

@@ -16,17 +16,9 @@ export interface LatencyResult {
   readonly gateway: Latency
 }
 
-/** Calls per second. */
-export interface RateResult {
-  readonly row: Row
-  readonly floor: number
-  readonly gateway: number
-}
-
 export interface Results {
   readonly rows: readonly RowResult[]
   readonly latencies: readonly LatencyResult[]
-  readonly rates: readonly RateResult[]
   readonly parts: readonly PartCost[]
   readonly decoded: readonly Decoding[]
   /** From the start of the process until it listens, in ms: median. */
@@ -48,7 +40,7 @@ const SINGLE_FLIGHT_BAR = 0.03
 
 /** The figures as Markdown, which a terminal shows well too. */
 export function tables(results: Results): string {
-  const { rows, latencies, rates, parts, decoded, start, idle } = results
+  const { rows, latencies, parts, decoded, start, idle } = results
   return [
     table(
       ['call', 'floor, us', 'gateway, us', 'ratio', 'lowest to highest', 'of the least', 'bar'],
@@ -74,12 +66,11 @@ export function tables(results: Results): string {
     ),
     table(
       ['calls per second', 'floor', 'gateway', 'bar'],
-      rates.map(({ row, floor, gateway }) => [
-        row.name,
-        floor.toFixed(0),
-        gateway.toFixed(0),
-        row.rateBar === undefined ? '' : verdict(-gateway, -row.rateBar, `${row.rateBar}`),
-      ]),
+      rows.flatMap(({ row: { name, rateBar }, cost: { rates } }) =>
+        rateBar === undefined
+          ? []
+          : [[name, rates.floor.toFixed(0), rates.gateway.toFixed(0), verdict(-rates.gateway, -rateBar, `${rateBar}`)]],
+      ),
     ),
     table(
       ['part of the road', 'us per call', 'lowest to highest', 'bar'],
@@ -112,13 +103,13 @@ export function tables(results: Results): string {
 }
 
 export function missesABar(results: Results): boolean {
-  const { rows, latencies, rates, parts, start, idle } = results
+  const { rows, latencies, parts, start, idle } = results
   return (
     start > START_BAR ||
     idle > IDLE_BAR ||
     rows.some(({ row, cost }) => median(cost.ratios) > (row.bar ?? Infinity)) ||
     latencies.some(({ row, gateway }) => gateway.p99 > (row.p99Bar ?? Infinity)) ||
-    rates.some(({ row, gateway }) => gateway < (row.rateBar ?? 0)) ||
+    rows.some(({ row, cost }) => cost.rates.gateway < (row.rateBar ?? 0)) ||
     parts.some((part) => part.cost > (partBar(part, results) ?? Infinity))
   )
 }

@@ -2,14 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { decodings } from './decoding.ts'
 import { h2loadVersion } from './load.ts'
 import { Comparison, type Cost, type Effort, median } from './measure.ts'
 import { partCosts } from './parts.ts'
-import { pause } from './process.ts'
-import { type LatencyResult, missesABar, page, type RateResult, type RowResult, tables } from './report.ts'
+import { type LatencyResult, missesABar, page, type RowResult, tables } from './report.ts'
 import { type Row, rows } from './rows.ts'
 import {
   type Subject,
@@ -77,7 +77,6 @@ async function measure(version: string) {
   const gateways = new Map<VariantName, Subject>()
   const compared: { row: Row; comparison: Comparison; cost: Cost }[] = []
   const latencies: LatencyResult[] = []
-  const rates: RateResult[] = []
   for (const row of rows.filter(({ name, gateway }) => only.test(name) && (redis || !needsRedis(gateway)))) {
     let gateway = gateways.get(row.gateway)
     if (!gateway) {
@@ -91,12 +90,11 @@ async function measure(version: string) {
     compared.push({ row, comparison, cost })
     console.error(`${row.name}: ${median(cost.ratios).toFixed(2)} x the floor`)
     if (row.latency) latencies.push({ row, ...(await comparison.latency()) })
-    if (row.rateBar !== undefined) rates.push({ row, ...(await comparison.rate()) })
   }
   const results: RowResult[] = []
   // At last, so that it cannot disturb what it looks into.
   for (const { row, comparison, cost } of compared) results.push({ row, cost, garbage: await comparison.garbage() })
-  return { rows: results, latencies, rates, parts, decoded, start, idle, rounds: effort.rounds, h2load: version }
+  return { rows: results, latencies, parts, decoded, start, idle, rounds: effort.rounds, h2load: version }
 }
 
 function needsRedis(name: VariantName): boolean {

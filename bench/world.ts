@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { CALLER_KEY } from './load.ts'
-import { freePorts, pause, Server } from './process.ts'
+import { freePorts, Server } from './process.ts'
 
 const builtGateway = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const builtFloor = fileURLToPath(new URL('dist/floor.js', import.meta.url))

@@ -4,14 +4,14 @@ import { compressionGzip } from '@connectrpc/connect-node'
 import type { Clock } from '../domain/clock.ts'
 import { Trail } from '../domain/trail.ts'
 import { collect } from './collect.ts'
+import { FRAME_PREFIX } from './encode.ts'
 import { errorReply, toConnectError } from './errors.ts'
 import type { HttpRequest } from './http-rules.ts'
 import { countFields, countValues, isSmall, MOST_PARTS, tooManyParts } from './parts.ts'
 import { type Refusal, refusalReply } from './refusals.ts'
 import type { UnpackingRoom } from './unpacking.ts'
 
-/** The flags and the length before a message of a stream and of gRPC-Web. https://connectrpc.com/docs/protocol/ */
-const PREFIX = 5
+/** Of the flags before a message of a stream and of gRPC-Web. https://connectrpc.com/docs/protocol/ */
 const COMPRESSED = 1
 
 export interface BodyOptions {
@@ -38,7 +38,7 @@ export function withCheckedBody(
   const { header } = request
   const form = formOf(header)
   const length = Number(header.get('content-length') ?? Number.NaN)
-  if (!form || length > options.maxReceiveBytes + PREFIX || (!form.packed && isSmall(length))) return request
+  if (!form || length > options.maxReceiveBytes + FRAME_PREFIX || (!form.packed && isSmall(length))) return request
   if (form.packed) {
     header.delete('content-length')
     if (!form.enveloped) header.delete('content-encoding')
@@ -64,7 +64,7 @@ function formOf(header: Headers): Form | undefined {
 }
 
 async function read(node: HttpRequest, form: Form, options: BodyOptions): Promise<Uint8Array> {
-  const prefix = form.enveloped ? PREFIX : 0
+  const prefix = form.enveloped ? FRAME_PREFIX : 0
   const limit = options.maxReceiveBytes + prefix
   const body = await collect(node, limit)
   // Connect says how large it may be.
@@ -101,7 +101,7 @@ function check(message: Uint8Array, { json }: Form, { input, clock }: BodyOption
 }
 
 function envelope(flags: number, message: Uint8Array): Buffer {
-  const head = Buffer.alloc(PREFIX)
+  const head = Buffer.alloc(FRAME_PREFIX)
   head[0] = flags
   head.writeUInt32BE(message.length, 1)
   return Buffer.concat([head, message])

@@ -1,8 +1,8 @@
+import { FRAME_PREFIX } from './encode.ts'
+
 /** Frame lengths that an ordinary client has no reason for: so many frames, of so few bytes on average. */
 const MANY_FRAMES = 64
 const SMALL_FRAME = 256
-/** The flag of compression and the length before each message. https://grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html */
-const PREFIX = 5
 
 /** What has arrived of one request. */
 export class Upload {
@@ -32,7 +32,7 @@ export class Upload {
 
   #readLength(chunk: Buffer): number | undefined {
     const head = this.#prefix ? Buffer.concat([this.#prefix, chunk]) : chunk
-    if (head.length >= PREFIX) return PREFIX + head.readUInt32BE(1)
+    if (head.length >= FRAME_PREFIX) return FRAME_PREFIX + head.readUInt32BE(1)
     this.#prefix = head
     return undefined
   }

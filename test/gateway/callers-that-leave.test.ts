@@ -4,8 +4,9 @@ import { ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import { type CallerOptions, type CallerProcess, startCaller } from '../support/caller-process.ts'
 import { startChaosProxy } from '../support/chaos-proxy.ts'
 import { chat, streamChat } from '../support/client.ts'
-import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { portOf, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
+import { metric } from '../support/metrics-page.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2, resetFrame } from '../support/raw-http2.ts'
 import { answers, begin, delta, type Exchange, startUpstream, type UpstreamServer } from '../support/upstream-server.ts'
 
@@ -65,8 +66,6 @@ function endless({ response }: Exchange): void {
   write()
 }
 
-const portOf = (address: string) => Number(address.split(':').at(-1))
-
 async function call(how: Pick<CallerOptions, 'door' | 'reads'>, port?: number) {
   const hit = upstream.nextHit()
   const own = portOf(how.door === 'gRPC' ? gateway.grpc : gateway.http)
@@ -75,10 +74,8 @@ async function call(how: Pick<CallerOptions, 'door' | 'reads'>, port?: number) {
   return { caller, hit: await hit }
 }
 
-async function count(status: string): Promise<number> {
-  const page = await (await fetch(gateway.metrics)).text()
-  const lines = page.matchAll(new RegExp(`^llm_requests_total\\{[^}]*status="${status}"[^}]*\\} (\\d+)`, 'gm'))
-  return [...lines].reduce((sum, [, number]) => sum + Number(number), 0)
+function count(status: string): Promise<number> {
+  return metric(gateway.metrics, 'llm_requests_total', { status })
 }
 
 async function noneIsActive(): Promise<void> {

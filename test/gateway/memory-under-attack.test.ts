@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
 import http2 from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { residentMemory } from '../../bench/process.ts'
 import { chat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -37,17 +37,17 @@ afterEach(async () => {
 
 /** The largest resident memory of the gateway while `act` runs, above what it was before, in MiB. */
 async function growthDuring(act: () => Promise<void>): Promise<number> {
-  const resident = () => {
-    const [, kib = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${gateway.pid}/status`, 'utf8')) ?? []
-    return (Number(kib) * 1024) / MiB
-  }
+  const resident = () => residentMemory(gateway.pid) / MiB
   const before = resident()
   let most = before
   const timer = setInterval(() => {
     most = Math.max(most, resident())
   }, 10)
-  await act()
-  clearInterval(timer)
+  try {
+    await act()
+  } finally {
+    clearInterval(timer)
+  }
   return Math.max(most, resident()) - before
 }
 

@@ -1,12 +1,12 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:http2'
 import { gzipSync } from 'node:zlib'
+import { forgetMostMemory, residentMemory } from '../../bench/process.ts'
 import { chat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
+import { message } from '../support/raw-http2.ts'
 import { type Figures, type Promised, times } from './figures.ts'
-import { envelope } from './hostile/messages.ts'
 import { CHAT } from './hostile/senders.ts'
 
 const MiB = 2 ** 20
@@ -100,21 +100,15 @@ interface Growth {
 
 /** The largest resident memory of a process while so many requests are under way, above what it was before. */
 async function growthOf(pid: number, count: number, send: (index: number) => Promise<string>): Promise<Growth> {
-  const read = (field: string) => {
-    const [, kib = '0'] =
-      new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Number(kib) * 1024
-  }
-  // Begins the system's own record of the largest anew.
-  writeFileSync(`/proc/${pid}/clear_refs`, '5')
-  const before = read('VmRSS')
+  forgetMostMemory(pid)
+  const before = residentMemory(pid)
   const ends = new Map<string, number>()
   await times(count, count, async (index) => {
     const end = await send(index)
     ends.set(end, (ends.get(end) ?? 0) + 1)
   })
   const text = [...ends].map(([end, times]) => `${times} ended with ${end}`).join(', ')
-  return { bytes: read('VmHWM') - before, ends: text, answered: ends.has('0') || ends.has('200') }
+  return { bytes: residentMemory(pid, 'VmHWM') - before, ends: text, answered: ends.has('0') || ends.has('200') }
 }
 
 function grpcCall(session: ReturnType<typeof connect> | undefined, body: Buffer, packed: boolean): Promise<string> {
@@ -138,7 +132,7 @@ function grpcCall(session: ReturnType<typeof connect> | undefined, body: Buffer,
     stream.on('error', () => {})
     stream.on('close', () => resolve(String(status ?? `reset ${stream.rstCode}`)))
     stream.resume()
-    stream.end(envelope(body, body.length, packed ? 1 : 0))
+    stream.end(message(body, packed))
   })
 }
 

@@ -1,10 +1,10 @@
 import { startCaller } from '../support/caller-process.ts'
-import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { portOf, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { metric } from '../support/metrics-page.ts'
 import { frame, frames, type RawHttp2, resetFrame } from '../support/raw-http2.ts'
 import { delta, type Reply, startUpstream, type UpstreamServer } from '../support/upstream-server.ts'
 import { type Figures, type Promised, quantile, spread } from './figures.ts'
-import { Endless, openStreams, portOf, STREAM_CHAT, streamRequest, until } from './streams.ts'
+import { Endless, openStreams, STREAM_CHAT, streamRequest, until } from './streams.ts'
 
 const MOST = 1_000
 const KEEPALIVE = 10_000

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { chat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
-import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { portOf, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { type HealthProbe, type Probed, startHealthProbe } from '../support/health-probe.ts'
 import { answers, startUpstream, type UpstreamServer } from '../support/upstream-server.ts'
@@ -111,8 +111,4 @@ async function served({ grpc, http }: RunningGateway): Promise<boolean> {
 /** What a bad request must never lead to: an INTERNAL error, an error that nobody caught, what Node prints itself. */
 function isFailure(line: string): boolean {
   return !line.startsWith('{') || /"message":"(?:a call failed inside|the gateway met an error)/.test(line)
-}
-
-function portOf(address: string): number {
-  return Number(address.split(':').at(-1))
 }

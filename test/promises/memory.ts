@@ -1,13 +1,13 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { pause } from '../../bench/process.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { forgetMostMemory, residentMemory } from '../../bench/process.ts'
 import { streamChat } from '../support/client.ts'
-import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { portOf, type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { metric } from '../support/metrics-page.ts'
 import type { RawHttp2 } from '../support/raw-http2.ts'
 import { answers, startUpstream, type UpstreamServer } from '../support/upstream-server.ts'
 import { type Figures, type Promised, times } from './figures.ts'
-import { Endless, openStreams, portOf, until } from './streams.ts'
+import { Endless, openStreams, until } from './streams.ts'
 
 const STREAMS = 1_000
 const CONNECTIONS = 10
@@ -68,8 +68,8 @@ async function standStill(place: Place, seconds: number, rest: number): Promise<
   const { size, bytes, upstream, gateway } = place
   const endless = new Endless(bytes)
   upstream.answer(endless.reply)
-  const idle = resident(gateway)
-  forgetMost(gateway)
+  const idle = inMib(residentMemory(gateway.pid))
+  forgetMostMemory(gateway.pid)
   upstream.hits.length = 0
   const clients: RawHttp2[] = []
   while (clients.length < CONNECTIONS) {
@@ -80,13 +80,13 @@ async function standStill(place: Place, seconds: number, rest: number): Promise<
   await until('all stand still', () => endless.quietFor > 1_000)
   await pause(seconds * 1_000)
   const open = await metric(gateway.metrics, 'active_connections')
-  const most = resident(gateway, 'VmHWM')
+  const most = inMib(residentMemory(gateway.pid, 'VmHWM'))
   for (const client of clients) client.close()
   await until('no stream is left', async () => (await metric(gateway.metrics, 'active_connections')) === 0)
   const rested = pause(rest * 1_000)
   return async () => {
     await rested
-    const left = resident(gateway)
+    const left = inMib(residentMemory(gateway.pid))
     return {
       promise: `${STREAMS} readers that take nothing, text in pieces of ${size}: resident memory stays within ${MOST} MiB, and is back within ${MOST_LEFT} MiB of idle ${rest} s after they go`,
       measured: `idle ${idle} MiB, ${open} streams: ${most} MiB at most; ${left} MiB after it`,
@@ -95,13 +95,6 @@ async function standStill(place: Place, seconds: number, rest: number): Promise<
   }
 }
 
-/** In MiB. `VmHWM` is the most that it has been. */
-function resident({ pid }: RunningGateway, field: 'VmRSS' | 'VmHWM' = 'VmRSS'): number {
-  const [, kib] = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-  return Math.round(Number(kib) / 1024)
-}
-
-/** https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html */
-function forgetMost({ pid }: RunningGateway): void {
-  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+function inMib(bytes: number): number {
+  return Math.round(bytes / 2 ** 20)
 }

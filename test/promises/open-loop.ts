@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** Makes so many calls a second, none of which waits for those before it. */
 export interface Load {
   /** Makes no further calls. Settles when all have ended. */
@@ -28,10 +30,6 @@ export function startLoad(rate: number, call: (index: number) => Promise<void>):
       await Promise.all(open)
     },
   }
-}
-
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }
 
 /** Makes so many calls a second for so long, and settles when all have ended. */

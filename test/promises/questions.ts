@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Role, type Route } from '../../src/domain/types.ts'
 import { chat, type Door, streamChat } from '../support/client.ts'
 import {
@@ -11,7 +12,6 @@ import {
   STOP,
   USAGE,
 } from '../support/upstream-server.ts'
-import { pause } from './open-loop.ts'
 
 /** What came of a question. */
 export interface Answer {

@@ -1,6 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { LlmGateway } from '../../src/domain/types.ts'
 import type { Door } from '../support/client.ts'
-import { pause } from './open-loop.ts'
 
 /** Between two looks, in ms. */
 const PAUSE = 20

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { chat, type Door } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -6,7 +7,7 @@ import { type RedisServer, startRedis } from '../support/redis.ts'
 import { type Reply, startUpstream } from '../support/upstream-server.ts'
 import { type Collected, INSPECTED, MemoryOf } from './collected-memory.ts'
 import type { Figures, Promised } from './figures.ts'
-import { pause, startLoad } from './open-loop.ts'
+import { startLoad } from './open-loop.ts'
 import { answersEach, ask } from './questions.ts'
 import { redisBecomes } from './redis-health.ts'
 

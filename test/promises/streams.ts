@@ -1,5 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { create, toBinary } from '@bufbuild/protobuf'
-import { pause } from '../../bench/process.ts'
 import { ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2, uint32 } from '../support/raw-http2.ts'
 import { delta, type Reply } from '../support/upstream-server.ts'
@@ -63,8 +63,4 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     if (performance.now() > end) throw new Error(`it never came to: ${what}`)
     await pause(10)
   }
-}
-
-export function portOf(address: string): number {
-  return Number(address.split(':').at(-1))
 }

@@ -58,6 +58,11 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   }
 }
 
+/** Of one of its doors. */
+export function portOf(address: string): number {
+  return Number(address.split(':').at(-1))
+}
+
 /** Runs a command that ends by itself. */
 export async function runGateway(
   command: 'serve' | 'check',

@@ -108,11 +108,11 @@ export function callFrame(stream: number, path: string, more?: readonly (readonl
   return frame(frames.HEADERS, flags.END_HEADERS, stream, callHeaders(path, more))
 }
 
-/** A message of a call: its prefix and its bytes. */
-export function message(bytes: Buffer, compressed = false): Buffer {
+/** A message of a call: its prefix and its bytes, of which it may claim another number. */
+export function message(bytes: Buffer, compressed = false, claimed = bytes.length): Buffer {
   const prefix = Buffer.alloc(5)
   prefix[0] = compressed ? 1 : 0
-  prefix.writeUInt32BE(bytes.length, 1)
+  prefix.writeUInt32BE(claimed, 1)
   return Buffer.concat([prefix, bytes])
 }
 

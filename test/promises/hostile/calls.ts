@@ -1,11 +1,10 @@
 import { gzipSync } from 'node:zlib'
-import { callFrame, callHeaders, flags, frame, frames, resetFrame, uint32 } from '../../support/raw-http2.ts'
+import { callFrame, callHeaders, flags, frame, frames, message, resetFrame, uint32 } from '../../support/raw-http2.ts'
 import { field } from './bytes.ts'
-import { envelope } from './messages.ts'
 import { type Bad, bytes, CHAT, call, framed } from './senders.ts'
 
 const hi = field(3, Buffer.concat([Buffer.from('0803', 'hex'), field(2, 'hi')]))
-const good = envelope(hi)
+const good = message(hi)
 const as = (name: string, headers: Readonly<Record<string, string>>) => call(name, () => good, headers)
 const gzip = { 'grpc-encoding': 'gzip' }
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
@@ -20,18 +19,18 @@ const resets = (at: number) =>
 
 /** What is wrong with calls at the gRPC door, whatever they ask. */
 export const badCalls: readonly Bad[] = [
-  call('a message that claims 4 GB', () => envelope(hi, 2 ** 32 - 1)),
+  call('a message that claims 4 GB', () => message(hi, false, 2 ** 32 - 1)),
   call('a message that is cut off', () => good.subarray(0, -1)),
   call('half a prefix', () => Buffer.alloc(3)),
   call('two messages', () => Buffer.concat([good, good])),
   call('no message', () => Buffer.alloc(0)),
-  call('a message said to be compressed, in no encoding', () => envelope(hi, hi.length, 1)),
-  call('a message in brotli', () => envelope(hi, hi.length, 1), { 'grpc-encoding': 'br' }),
-  call('garbage said to be gzip', () => envelope(hi, hi.length, 1), gzip),
-  call('half of a gzip', () => compressed(gzipSync(hi).subarray(0, -9)), gzip),
-  call('a gzip of 256 MB', () => compressed(gzipSync(Buffer.alloc(256e6))), gzip),
-  call('a gzip of millions of empty messages', () => compressed(gzipSync(Buffer.alloc(16_000_000, '\x1a\0'))), gzip),
-  call('many gzips in one frame', () => Buffer.concat(many(4, () => compressed(gzipSync(Buffer.alloc(4e6))))), gzip),
+  call('a message said to be compressed, in no encoding', () => message(hi, true)),
+  call('a message in brotli', () => message(hi, true), { 'grpc-encoding': 'br' }),
+  call('garbage said to be gzip', () => message(hi, true), gzip),
+  call('half of a gzip', () => message(gzipSync(hi).subarray(0, -9), true), gzip),
+  call('a gzip of 256 MB', () => message(gzipSync(Buffer.alloc(256e6)), true), gzip),
+  call('a gzip of millions of empty messages', () => message(gzipSync(Buffer.alloc(16_000_000, '\x1a\0')), true), gzip),
+  call('many gzips in one frame', () => Buffer.concat(many(4, () => message(gzipSync(Buffer.alloc(4e6)), true))), gzip),
   as('GET', { ':method': 'GET' }),
   as('another content type', { 'content-type': 'text/plain' }),
   as('an unknown method', { ':path': '/llmgateway.v1.LlmGateway/Nothing' }),
@@ -65,7 +64,3 @@ export const badCalls: readonly Bad[] = [
   framed('20,000 streams', () => many(20_000, (at) => callFrame(2 * at + 1, CHAT))),
   framed('10,000 streams that are reset', () => many(10_000, resets)),
 ]
-
-function compressed(message: Buffer): Buffer {
-  return envelope(message, message.length, 1)
-}

@@ -1,3 +1,4 @@
+import { message } from '../../support/raw-http2.ts'
 import { field, nested, repeated } from './bytes.ts'
 import { type Bad, call, post } from './senders.ts'
 
@@ -91,13 +92,6 @@ function jsonList(piece: string): Buffer {
 }
 
 export const badMessages: readonly Bad[] = messages.flatMap(([name, make]) => [
-  call(name, () => envelope(make())),
+  call(name, () => message(make())),
   post(name, make, { 'content-type': 'application/proto' }),
 ])
-
-/** A message with its prefix. */
-export function envelope(message: Buffer, length = message.length, flag = 0): Buffer {
-  const head = Buffer.from([flag, 0, 0, 0, 0])
-  head.writeUInt32BE(length, 1)
-  return Buffer.concat([head, message])
-}

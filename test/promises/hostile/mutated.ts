@@ -5,9 +5,8 @@ import { create, toBinary, toJsonString } from '@bufbuild/protobuf'
 import { ChatRequestSchema, EmbedRequestSchema, Role } from '../../../src/domain/types.ts'
 import { mutator } from '../../support/mutator.ts'
 import { randomFrom } from '../../support/random.ts'
-import { callFrame, flags, frame, frames, resetFrame, uint32 } from '../../support/raw-http2.ts'
+import { callFrame, flags, frame, frames, message, resetFrame, uint32 } from '../../support/raw-http2.ts'
 import { times } from '../figures.ts'
-import { envelope } from './messages.ts'
 import { CHAT, type Ports } from './senders.ts'
 
 const SEED = 20_261_121
@@ -59,7 +58,7 @@ export async function mutatedCalls({ grpc }: Ports, count: number): Promise<void
   let session = open()
   await times(count, AT_ONCE, async () => {
     const { path, bytes } = good[random(good.length)] ?? good[0]
-    const body = random(4) === 0 ? mutate(envelope(bytes)) : envelope(mutate(bytes))
+    const body = random(4) === 0 ? mutate(message(bytes)) : message(mutate(bytes))
     if (session.closed || session.destroyed) session = open()
     const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', 'grpc-timeout': '2S' }
     const stream = session.request(headers)
@@ -111,7 +110,7 @@ export async function mutatedFrames({ grpc }: Ports, count: number): Promise<voi
   })
 }
 
-const body = envelope(good[0].bytes)
+const body = message(good[0].bytes)
 /** A connection as it should be, each kind of frame in it. */
 const connection: readonly Buffer[] = [
   Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(frames.SETTINGS, 0, 0)]),
