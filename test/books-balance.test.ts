@@ -542,7 +542,7 @@ class Client {
     const reason = this.#error?.reason
     if (this.#complaint) throw this.#complaint
     expect(this.#endings, 'endings told to the caller').toBe(1)
-    expect(this.#context.cancellation.listening, 'listeners').toBe(0)
+    expect(this.#context.cancellation.size, 'listeners').toBe(0)
     if (!this.#error) expect(this.#finished, 'OK only after finish').toBe(true)
     if (reason === 'CANCELLED') expect(this.#left, 'CANCELLED only for who left').toBe(true)
     if (this.#left && leaves?.[1] === 0 && leaves[0] !== 'says') expect(reason).toBe('CANCELLED')

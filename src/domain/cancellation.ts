@@ -1,43 +1,50 @@
 import type { GatewayError } from './error.ts'
 
+/** What ends with a call. */
+export interface Cancellable {
+  /** Told once. It must not throw. */
+  cancel(reason: GatewayError): void
+}
+
 /**
  * The end of a call before its time: the caller left or its deadline came. Cheaper by far than an AbortController,
  * which the road of a call does not need.
  */
-export class Cancellation {
+export class Cancellation implements Cancellable {
   #reason: GatewayError | undefined
-  #listeners: ((reason: GatewayError) => void)[] = []
+  #members: Cancellable[] = []
 
   /** Why the call was cancelled; undefined while it was not. */
   get reason(): GatewayError | undefined {
     return this.#reason
   }
 
-  /** How many wait to be told. */
-  get listening(): number {
-    return this.#listeners.length
+  /** How many would end with it. */
+  get size(): number {
+    return this.#members.length
   }
 
-  /** Tells every listener once. The first reason stays; later ones are ignored. */
+  /** Tells every member once. The first reason stays; later ones are ignored. */
   cancel(reason: GatewayError): void {
     if (this.#reason) return
     this.#reason = reason
-    const listeners = this.#listeners
-    this.#listeners = []
-    for (const listener of listeners) listener(reason)
+    const members = this.#members
+    this.#members = []
+    for (const member of members) member.cancel(reason)
   }
 
-  /** Calls `listener` once, at once if it is too late already. It must not throw. Returns how to stop listening. */
-  onCancel(listener: (reason: GatewayError) => void): () => void {
-    if (this.#reason) {
-      listener(this.#reason)
-      return nothing
-    }
-    this.#listeners.push(listener)
-    return () => {
-      const at = this.#listeners.indexOf(listener)
-      if (at >= 0) this.#listeners.splice(at, 1)
-    }
+  /** Lets `member` end with the call: at once, if that has ended already. */
+  add(member: Cancellable): void {
+    if (this.#reason) member.cancel(this.#reason)
+    else this.#members.push(member)
+  }
+
+  /** Nothing happens if it is no member. */
+  remove(member: Cancellable): void {
+    const last = this.#members.length - 1
+    // Mostly the last to come is the first to go.
+    if (this.#members[last] === member) this.#members.pop()
+    else if (last > 0 && this.#members.includes(member)) this.#members = this.#members.filter((one) => one !== member)
   }
 
   /** Throws the reason if the call was cancelled. */
@@ -45,5 +52,3 @@ export class Cancellation {
     if (this.#reason) throw this.#reason
   }
 }
-
-function nothing(): void {}

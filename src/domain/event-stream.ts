@@ -1,4 +1,4 @@
-import type { Cancellation } from './cancellation.ts'
+import type { Cancellable, Cancellation } from './cancellation.ts'
 import { GatewayError } from './error.ts'
 
 /** Hears what is produced. An ending is an error or nothing. */
@@ -31,9 +31,9 @@ type State = 'open' | 'produced' | 'over'
  * It keeps the one promise that matters: every watcher and the reader are told exactly one ending, be it that the
  * producer is done, that it failed, or that the call is cancelled while nobody reads.
  */
-export class EventStream<E> {
+export class EventStream<E> implements Cancellable {
   readonly #source: Source
-  #stopListening: () => void = () => {}
+  readonly #cancellation: Cancellation
   #watchers: Watcher<E>[] = []
   #reader: Reader<E> | undefined
   /** Produced and not yet read. The source is paused while there is any. */
@@ -47,7 +47,8 @@ export class EventStream<E> {
   /** Of a call that is cancelled already it is over at once. */
   constructor(cancellation: Cancellation, source: Source) {
     this.#source = source
-    this.#stopListening = cancellation.onCancel((reason) => this.#cancel(reason))
+    this.#cancellation = cancellation
+    cancellation.add(this)
   }
 
   /** How many events the reader has taken: whether it stands still. */
@@ -67,7 +68,7 @@ export class EventStream<E> {
         this.#waiting.push(event)
       }
     } catch (error) {
-      this.#cancel(GatewayError.from(error))
+      this.cancel(GatewayError.from(error))
       return
     }
     if ((this.#readerFull || !this.#reader) && !this.#paused && this.#isOpen()) {
@@ -95,9 +96,10 @@ export class EventStream<E> {
     this.#watchers.push(watcher)
   }
 
-  /** Gives it up before its end, as when the call is cancelled. */
+  /** Gives it up before its end. */
   cancel(reason: GatewayError): void {
-    this.#cancel(reason)
+    if (this.#state === 'open') this.#source.cancel(reason)
+    this.#settle(reason)
   }
 
   /** The one consumer. */
@@ -117,7 +119,7 @@ export class EventStream<E> {
         this.#readerFull = !this.#reader.event(this.#waiting[taken++] as E) // taken < length: there is one
       }
     } catch (error) {
-      this.#cancel(GatewayError.from(error))
+      this.cancel(GatewayError.from(error))
       return
     }
     this.#taken += taken
@@ -135,17 +137,12 @@ export class EventStream<E> {
     return this.#state === 'open'
   }
 
-  #cancel(reason: GatewayError): void {
-    if (this.#state === 'open') this.#source.cancel(reason)
-    this.#settle(reason)
-  }
-
   #settle(error: GatewayError | undefined): void {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#ending = error
     this.#waiting = []
-    this.#stopListening()
+    this.#cancellation.remove(this)
     const watchers = this.#watchers
     this.#watchers = []
     let ending = error

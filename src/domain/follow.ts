@@ -9,19 +9,29 @@ export type Handler<C, E extends AnyEvent = AnyEvent> = (call: C) => Promise<Eve
  * The only way to learn how a call ends: covers the refusal before there is a stream and the ending after. It takes
  * `next`, not a promise, so that a synchronous throw cannot escape the watcher.
  */
-export async function follow<C, E extends AnyEvent>(
+export function follow<C, E extends AnyEvent>(
   next: Handler<C, E>,
   call: C,
   watcher: Watcher<NoInfer<E>>,
 ): Promise<EventStream<E>> {
-  let events: EventStream<E>
+  // Not an async function: the frames of those that wait are most of what a call holds.
+  return answer(next, call).then(
+    (events) => {
+      events.watch(watcher)
+      return events
+    },
+    async (thrown) => {
+      const error = GatewayError.from(thrown)
+      await watcher.end(error)
+      throw error
+    },
+  )
+}
+
+function answer<C, E extends AnyEvent>(next: Handler<C, E>, call: C): Promise<EventStream<E>> {
   try {
-    events = await next(call)
+    return next(call)
   } catch (thrown) {
-    const error = GatewayError.from(thrown)
-    await watcher.end(error)
-    throw error
+    return Promise.reject(thrown)
   }
-  events.watch(watcher)
-  return events
 }

@@ -78,7 +78,7 @@ export class Gate {
     const lane = this.#lanes.find(({ caller }) => caller === visitor.caller) ?? this.#newLane(visitor.caller)
     const leave = () => {
       stopTimer()
-      stopListening()
+      visitor.cancellation.remove(withCall)
       this.waiting--
     }
     const giveUp = (error: GatewayError) => {
@@ -98,7 +98,8 @@ export class Gate {
     const stopTimer = clock.after(Math.max(0, visitor.until - clock.now()), () => {
       giveUp(this.#refusal('it has waited as long as it may'))
     })
-    const stopListening = visitor.cancellation.onCancel(giveUp)
+    const withCall = { cancel: giveUp }
+    visitor.cancellation.add(withCall)
   }
 
   #newLane(caller: string) {

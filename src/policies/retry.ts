@@ -68,12 +68,15 @@ function isInTime({ context, firstEventBy }: Call & Routed, start: number): bool
 function pause(ms: number, clock: Clock, cancellation: Cancellation): Promise<void> {
   return new Promise((resolve, reject) => {
     const stopTimer = clock.after(ms, () => {
-      stopListening()
+      cancellation.remove(withCall)
       resolve()
     })
-    const stopListening = cancellation.onCancel((reason) => {
-      stopTimer()
-      reject(reason)
-    })
+    const withCall = {
+      cancel(reason: GatewayError) {
+        stopTimer()
+        reject(reason)
+      },
+    }
+    cancellation.add(withCall)
   })
 }

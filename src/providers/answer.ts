@@ -28,7 +28,8 @@ import { costOfUsage, withTotal } from './usage.ts'
 /** The most tool calls, and blocks of reasoning, in one answer. */
 const MAX_ITEMS = 1024
 
-export interface AnswerOptions {
+/** Whose answer it is. */
+export interface AnswerOwner {
   readonly ask: Ask<ChatRequest>
   /** What is known of a model, for the cost. */
   describe(model: string): ModelFacts
@@ -44,7 +45,7 @@ export interface AnswerOptions {
 
 /** Makes the caller's events of what a vendor says. The stream begins with the first event that means something. */
 export class Answer implements ChatSink {
-  readonly #options: AnswerOptions
+  readonly #owner: AnswerOwner
   #events: EventStream<ChatEvent> | undefined
   #ended = false
   #id = ''
@@ -57,8 +58,8 @@ export class Answer implements ChatSink {
   /** Characters of all that was said. */
   #said = 0
 
-  constructor(options: AnswerOptions) {
-    this.#options = options
+  constructor(owner: AnswerOwner) {
+    this.#owner = owner
   }
 
   get stopped(): boolean {
@@ -118,11 +119,11 @@ export class Answer implements ChatSink {
   usage(usage: Usage): void {
     if (this.#ended) return
     this.#usage = usage
-    this.#options.ask.context.trail.usage = usage
+    this.#owner.ask.context.trail.usage = usage
   }
 
   warn(warning: string): void {
-    const { warnings } = this.#options.ask.context.trail
+    const { warnings } = this.#owner.ask.context.trail
     if (!warnings.includes(warning)) warnings.push(warning)
   }
 
@@ -133,9 +134,9 @@ export class Answer implements ChatSink {
 
   done(): void {
     if (this.#ended) return
-    const { context, attempt } = this.#options.ask
+    const { context, attempt } = this.#owner.ask
     const usage = this.#finalUsage()
-    const cost = costOfUsage(usage, attempt.model, this.#model, this.#options.describe)
+    const cost = costOfUsage(usage, attempt.model, this.#model, this.#owner.describe)
     context.trail.usage = usage
     context.trail.succeed(attempt)
     this.#push(
@@ -148,7 +149,7 @@ export class Answer implements ChatSink {
       }),
     )
     this.#ended = true
-    this.#options.completed()
+    this.#owner.completed()
     this.#events?.end()
   }
 
@@ -156,11 +157,11 @@ export class Answer implements ChatSink {
     if (this.#ended) return
     this.#ended = true
     const events = this.#events
-    const { context, attempt } = this.#options.ask
+    const { context, attempt } = this.#owner.ask
     if (events) context.trail.usage = this.#finalUsage()
     // Decoders do not know whose reply they read.
     const named = error.at(attempt.provider, attempt.model)
-    this.#options.failed(named, events !== undefined)
+    this.#owner.failed(named, events !== undefined)
     events?.end(named)
   }
 
@@ -168,11 +169,11 @@ export class Answer implements ChatSink {
   abandon(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#options.ask.context.trail.usage = this.#finalUsage()
+    this.#owner.ask.context.trail.usage = this.#finalUsage()
   }
 
   failWith(error: VendorError): void {
-    const told = this.#options.readError(error)
+    const told = this.#owner.readError(error)
     // Once the answer has begun, it no longer matters which failure of the vendor's own cut it.
     const cut = this.#events !== undefined && told.code === 'UNAVAILABLE'
     this.fail(cut ? new GatewayError('UPSTREAM_STREAM_ERROR', told.message, { ...told.facts, cause: told }) : told)
@@ -181,8 +182,8 @@ export class Answer implements ChatSink {
   #push(event: ChatEvent): void {
     if (this.#ended) return
     if (!this.#events) {
-      const { context, attempt, stream } = this.#options.ask
-      this.#events = this.#options.begin()
+      const { context, attempt, stream } = this.#owner.ask
+      this.#events = this.#owner.begin()
       context.trail.committed = stream
       // Who waits for the whole answer reads the route at its end.
       const route = stream ? context.trail.route(attempt, this.#id, this.#model) : undefined
@@ -194,7 +195,7 @@ export class Answer implements ChatSink {
   /** Indices come from the vendor: a jump would make a hole, or an array of a billion places. */
   #inOrder(index: number, count: number): boolean {
     if (index <= count && index < MAX_ITEMS) return true
-    const { provider, model } = this.#options.ask.attempt
+    const { provider, model } = this.#owner.ask.attempt
     const message = `${provider}/${model} sent more tool calls or blocks of reasoning than an answer can have.`
     this.fail(new GatewayError('UPSTREAM_LIMIT', message, { fallback: true, provider, model }))
     return false
@@ -209,7 +210,7 @@ export class Answer implements ChatSink {
   #finalUsage(): Usage {
     const usage = this.#usage
     if (usage && !usage.estimated) return withTotal(usage)
-    const input = usage?.input ?? estimatePrompt(this.#options.ask.request)
+    const input = usage?.input ?? estimatePrompt(this.#owner.ask.request)
     const output = usage?.output ?? estimateOutput(this.#said)
     return { $typeName: 'llmgateway.v1.Usage', ...usage, input, output, total: input + output, estimated: true }
   }

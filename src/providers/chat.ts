@@ -1,78 +1,134 @@
+import type { Cancellable } from '../domain/cancellation.ts'
+import type { GatewayError } from '../domain/error.ts'
 import { EventStream, type Source } from '../domain/event-stream.ts'
-import type { Ask } from '../domain/ports.ts'
+import type { Ask, ModelFacts } from '../domain/ports.ts'
 import type { ChatEvent, ChatRequest } from '../domain/types.ts'
-import { Answer } from './answer.ts'
+import { Answer, type AnswerOwner } from './answer.ts'
 import { bodyReader } from './body-reader.ts'
 import type { Connection } from './connection.ts'
-import { Exchange } from './exchange.ts'
+import type { UpstreamRequest, VendorError } from './define.ts'
+import { type BodyReader, Exchange, type ReplyReader } from './exchange.ts'
 import type { HttpHeaders } from './upstream.ts'
 
 /** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws. */
 export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
-  const { settings, wire } = connection
-  const { attempt, context, model } = ask
-  const streamed = ask.stream || settings.streamUnary
-  const encoded = wire.chat.encode(ask.request, connection.wireContext(ask, streamed))
-  context.cancellation.throwIfCancelled()
-
+  const streamed = ask.stream || connection.settings.streamUnary
+  const encoded = connection.wire.chat.encode(ask.request, connection.wireContext(ask, streamed))
+  ask.context.cancellation.throwIfCancelled()
   return new Promise((resolve, reject) => {
-    let replyHeaders: HttpHeaders = {}
-    const answer = new Answer({
-      ask,
-      describe: connection.catalogue.facts,
-      begin() {
-        stopListening()
-        exchange.commit()
-        const events = new EventStream<ChatEvent>(context.cancellation, source)
-        resolve(events)
-        return events
-      },
-      completed: () => exchange.release(),
-      failed(error, begun) {
-        exchange.cancel()
-        if (begun) return
-        stopListening()
-        reject(error)
-      },
-      readError: (error) => connection.told(model, error, replyHeaders),
-    })
-    const exchange = new Exchange(
+    new HttpChat(connection, ask, streamed, encoded, resolve, reject).send()
+  })
+}
+
+/** Stands between the caller's events and the vendor's reply. One object for all that either may ask of it. */
+class HttpChat implements AnswerOwner, ReplyReader, Source, Cancellable {
+  readonly ask: Ask<ChatRequest>
+  readonly describe: (model: string) => ModelFacts
+  readonly #connection: Connection
+  readonly #streamed: boolean
+  readonly #resolve: (events: EventStream<ChatEvent>) => void
+  readonly #reject: (error: GatewayError) => void
+  readonly #answer: Answer
+  readonly #exchange: Exchange
+  #replyHeaders: HttpHeaders = {}
+  /** Whether the caller has the stream. */
+  #begun = false
+
+  constructor(
+    connection: Connection,
+    ask: Ask<ChatRequest>,
+    streamed: boolean,
+    encoded: UpstreamRequest,
+    resolve: (events: EventStream<ChatEvent>) => void,
+    reject: (error: GatewayError) => void,
+  ) {
+    const { settings, upstream, clock, catalogue } = connection
+    this.ask = ask
+    this.describe = catalogue.facts
+    this.#connection = connection
+    this.#streamed = streamed
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#answer = new Answer(this)
+    this.#exchange = new Exchange(
       {
-        upstream: connection.upstream,
-        request: connection.request('POST', encoded, attempt.keyId, ask.traceparent),
-        clock: connection.clock,
+        upstream,
+        request: connection.request('POST', encoded, ask.attempt.keyId, ask.traceparent),
+        clock,
         provider: settings.name,
         assumed: settings.assumed ?? false,
-        model,
+        model: ask.model,
         streamed,
         timeouts: ask.timeout ? { ...settings.timeout, ...ask.timeout } : settings.timeout,
         firstEventBy: ask.firstEventBy,
       },
-      {
-        accept(headers) {
-          attempt.status = 200
-          replyHeaders = headers
-          return bodyReader(wire.chat, headers, streamed, () => connection.malformed(model), answer)
-        },
-        refuse(status, headers, body) {
-          attempt.status = status
-          answer.fail(connection.refusal(model, status, headers, body))
-        },
-        fail: (error) => answer.fail(error),
-      },
+      this,
     )
-    const source: Source = {
-      pause: () => exchange.pause(),
-      resume: () => exchange.resume(),
-      cancel() {
-        exchange.cancel()
-        answer.abandon()
-      },
-    }
-    const stopListening = context.cancellation.onCancel((reason) => {
-      exchange.cancel()
-      reject(reason)
-    })
-    exchange.send()
-  })
+  }
+
+  send(): void {
+    this.ask.context.cancellation.add(this)
+    this.#exchange.send()
+  }
+
+  /* The vendor's reply. */
+
+  accept(headers: HttpHeaders): BodyReader {
+    this.ask.attempt.status = 200
+    this.#replyHeaders = headers
+    const malformed = () => this.#connection.malformed(this.ask.model)
+    return bodyReader(this.#connection.wire.chat, headers, this.#streamed, malformed, this.#answer)
+  }
+
+  refuse(status: number, headers: HttpHeaders, body: string): void {
+    this.ask.attempt.status = status
+    this.#answer.fail(this.#connection.refusal(this.ask.model, status, headers, body))
+  }
+
+  fail(error: GatewayError): void {
+    this.#answer.fail(error)
+  }
+
+  /* What becomes of it. */
+
+  begin(): EventStream<ChatEvent> {
+    const { cancellation } = this.ask.context
+    cancellation.remove(this)
+    this.#begun = true
+    this.#exchange.commit()
+    const events = new EventStream<ChatEvent>(cancellation, this)
+    this.#resolve(events)
+    return events
+  }
+
+  completed(): void {
+    this.#exchange.release()
+  }
+
+  failed(error: GatewayError): void {
+    this.#exchange.cancel()
+    if (this.#begun) return
+    this.ask.context.cancellation.remove(this)
+    this.#reject(error)
+  }
+
+  readError(error: VendorError): GatewayError {
+    return this.#connection.told(this.ask.model, error, this.#replyHeaders)
+  }
+
+  /* The caller's wishes. */
+
+  pause(): void {
+    this.#exchange.pause()
+  }
+
+  resume(): void {
+    this.#exchange.resume()
+  }
+
+  cancel(reason: GatewayError): void {
+    this.#exchange.cancel()
+    if (this.#begun) this.#answer.abandon()
+    else this.#reject(reason)
+  }
 }

@@ -38,7 +38,7 @@ async function askBatches(connection: Connection, wire: EmbedWire, ask: Ask<Embe
   const batches = Math.ceil(inputs.length / wire.batch)
   const replies: EmbedReply[] = []
   const cancellation = new Cancellation()
-  const stopListening = ask.context.cancellation.onCancel((reason) => cancellation.cancel(reason))
+  ask.context.cancellation.add(cancellation)
   const askBatch = batchAsker(connection, wire, ask, cancellation)
   let next = 0
   const work = async () => {
@@ -56,7 +56,7 @@ async function askBatches(connection: Connection, wire: EmbedWire, ask: Ask<Embe
     cancellation.cancel(error)
     throw error
   } finally {
-    stopListening()
+    ask.context.cancellation.remove(cancellation)
   }
 }
 

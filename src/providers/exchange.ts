@@ -5,7 +5,7 @@ import type { Source } from '../domain/event-stream.ts'
 import type { Reason } from '../domain/reasons.ts'
 import { networkError } from './status.ts'
 import type { HttpExchange, HttpHeaders, HttpReplyHandler, HttpRequest, Upstream } from './upstream.ts'
-import { Watchdog } from './watchdog.ts'
+import { Watchdog, type Watched } from './watchdog.ts'
 
 /** The most bytes of a reply. */
 const MAX_BODY = 32 << 20
@@ -49,7 +49,7 @@ export interface ReplyReader {
 type Phase = 'before reply' | 'good reply' | 'failed reply' | 'draining' | 'over'
 
 /** One upstream call: its limits in time and size, and its end. Every body is read to its end or its socket closed. */
-export class Exchange implements Source, HttpReplyHandler {
+export class Exchange implements Source, HttpReplyHandler, Watched {
   readonly #options: ExchangeOptions
   readonly #reader: ReplyReader
   readonly #watchdog: Watchdog
@@ -70,11 +70,7 @@ export class Exchange implements Source, HttpReplyHandler {
     this.#options = options
     this.#reader = reader
     this.#startedAt = options.clock.now()
-    this.#watchdog = new Watchdog(
-      options.clock,
-      () => this.#limit(),
-      () => this.#expire(),
-    )
+    this.#watchdog = new Watchdog(options.clock, this)
   }
 
   /** Sends the request. The reader may be told of a failure before this returns. */
@@ -198,7 +194,7 @@ export class Exchange implements Source, HttpReplyHandler {
     this.#watchdog.stop()
   }
 
-  #limit(): number {
+  limit(): number {
     const { timeouts, firstEventBy, streamed } = this.#options
     const total = this.#startedAt + timeouts.total
     if (this.#phase === 'draining') return this.#drainUntil
@@ -210,7 +206,7 @@ export class Exchange implements Source, HttpReplyHandler {
     return Math.min(total, this.#lastChunkAt + timeouts.idle)
   }
 
-  #expire(): void {
+  expire(): void {
     if (this.#phase === 'draining') this.cancel()
     else this.#fail(this.#expiry())
   }

@@ -1,5 +1,6 @@
 import type { Timeouts } from '../domain/call.ts'
 import type { Cancellation } from '../domain/cancellation.ts'
+import type { GatewayError } from '../domain/error.ts'
 import type { AttemptRecord } from '../domain/trail.ts'
 import { wholeBody } from './body-reader.ts'
 import type { Connection } from './connection.ts'
@@ -42,7 +43,7 @@ export function fetchJson(
           if (attempt) attempt.status = 200
           return wholeBody(
             (body) => {
-              stopListening()
+              cancellation.remove(withCall)
               resolve({ body, headers })
             },
             () => connection.malformed(model),
@@ -50,19 +51,22 @@ export function fetchJson(
         },
         refuse(status, headers, body) {
           if (attempt) attempt.status = status
-          stopListening()
+          cancellation.remove(withCall)
           reject(connection.refusal(model, status, headers, body))
         },
         fail(error) {
-          stopListening()
+          cancellation.remove(withCall)
           reject(error)
         },
       },
     )
-    const stopListening = cancellation.onCancel((reason) => {
-      exchange.cancel()
-      reject(reason)
-    })
+    const withCall = {
+      cancel(reason: GatewayError) {
+        exchange.cancel()
+        reject(reason)
+      },
+    }
+    cancellation.add(withCall)
     exchange.send()
   })
 }

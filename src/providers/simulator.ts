@@ -125,19 +125,21 @@ function chat(
       },
       readError: GatewayError.from,
     })
-    const watchdog = new Watchdog(
-      clock,
-      () => ask.firstEventBy,
-      () => answer.fail(timedOut(ask)),
-    )
-    const stopListening = ask.context.cancellation.onCancel((reason) => {
-      player.cancel()
-      stop()
-      reject(reason)
+    const watchdog = new Watchdog(clock, {
+      limit: () => ask.firstEventBy,
+      expire: () => answer.fail(timedOut(ask)),
     })
+    const withCall = {
+      cancel(reason: GatewayError) {
+        player.cancel()
+        stop()
+        reject(reason)
+      },
+    }
+    ask.context.cancellation.add(withCall)
     function stop() {
       watchdog.stop()
-      stopListening()
+      ask.context.cancellation.remove(withCall)
     }
     answer.identify(`sim-${ask.context.requestId}`, ask.model)
     player.start(firstAfter)

@@ -1,27 +1,32 @@
 import type { Clock } from '../domain/clock.ts'
 
+/** What must not take longer than it may. */
+export interface Watched {
+  /** When time is up, on the monotonic clock, in ms; asked anew each time. */
+  limit(): number
+  /** Time is up. */
+  expire(): void
+}
+
 /**
  * One timer for all the limits of an attempt. Limits move with every chunk; the timer does not: when it fires it looks
  * at the clock, and sleeps on if there is time left.
  */
 export class Watchdog {
   readonly #clock: Clock
-  /** When time is up, on the monotonic clock, in ms; asked anew each time. */
-  readonly #limit: () => number
-  readonly #expire: () => void
+  readonly #watched: Watched
   #stop: (() => void) | undefined
   #wakesAt = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock, limit: () => number, expire: () => void) {
+  constructor(clock: Clock, watched: Watched) {
     this.#clock = clock
-    this.#limit = limit
-    this.#expire = expire
+    this.#watched = watched
     this.recheck()
   }
 
   /** To be called when the limit may have become earlier. */
   recheck(): void {
-    const limit = this.#limit()
+    const limit = this.#watched.limit()
     if (limit >= this.#wakesAt) return
     this.#stop?.()
     this.#wakesAt = limit
@@ -38,7 +43,7 @@ export class Watchdog {
     this.#stop = undefined
     this.#wakesAt = Number.POSITIVE_INFINITY
     // A timer may fire a fraction of a millisecond early.
-    if (this.#limit() - this.#clock.now() < 1) this.#expire()
+    if (this.#watched.limit() - this.#clock.now() < 1) this.#watched.expire()
     else this.recheck()
   }
 }

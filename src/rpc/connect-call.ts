@@ -1,5 +1,6 @@
 import { type Message, toBinary } from '@bufbuild/protobuf'
 import { type ConnectError, createContextKey, type HandlerContext } from '@connectrpc/connect'
+import type { Cancellable } from '../domain/cancellation.ts'
 import { GatewayError } from '../domain/error.ts'
 import { AsyncEvents, type Follower } from './async-events.ts'
 import { DoorContext } from './context.ts'
@@ -31,7 +32,7 @@ export interface Exchange {
 export const exchangeKey = createContextKey<Exchange | undefined>(undefined, { description: 'exchange' })
 
 /** One call at the HTTP door, from its arrival until its last byte has left. */
-class ConnectCall implements LiveCall, Follower<Message> {
+class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   slot = -1
   readonly endless: boolean
   readonly context: DoorContext
@@ -46,7 +47,6 @@ class ConnectCall implements LiveCall, Follower<Message> {
   readonly #responseTrailer: Headers
   #settled = false
   #over = false
-  readonly #stopListening: () => void
   #stopPatience: (() => void) | undefined
   #stopStallTimer: (() => void) | undefined
   #stopHeartbeat: (() => void) | undefined
@@ -64,7 +64,7 @@ class ConnectCall implements LiveCall, Follower<Message> {
     this.#live = live
     this.context = contextOf(handler, exchange, endpoint, request, settings)
     live.add(this)
-    this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
+    this.context.cancellation.add(this)
     exchange.onClose(() => this.#end())
   }
 
@@ -113,14 +113,14 @@ class ConnectCall implements LiveCall, Follower<Message> {
     this.#stopPatience?.()
     this.#stopStallTimer?.()
     this.#stopHeartbeat?.()
-    this.#stopListening()
+    this.context.cancellation.remove(this)
     this.context.close()
     this.#live.remove(this)
     this.left()
   }
 
   /** Connect enforces no deadline, and waits for a reader that stands still. */
-  #hurry(reason: GatewayError): void {
+  cancel(reason: GatewayError): void {
     if (this.#over) return
     const { clock } = this.#settings
     this.#stopPatience = clock.after(TIME_TO_END, () => {

@@ -4,6 +4,7 @@ import { GatewayError } from '../domain/error.ts'
 import type { DoorContext } from './context.ts'
 import type { Endpoint } from './endpoints.ts'
 import { type Refusal, refusalErrors } from './refusals.ts'
+import { Slots, type Slotted } from './slots.ts'
 
 const MiB = 1024 * 1024
 
@@ -98,35 +99,13 @@ export const TIME_TO_END = 10
 export const TIME_TO_LEAVE = 100
 
 /** A call that is open at a door. */
-export interface LiveCall {
-  /** Its place in LiveCalls; theirs to set. */
-  slot: number
+export interface LiveCall extends Slotted {
   readonly endless: boolean
   readonly context: DoorContext
 }
 
-/** The calls that are open at a door. An array, because a Set that lives long keeps what was once in it alive. */
-export class LiveCalls {
-  readonly #calls: LiveCall[] = []
-
-  get size(): number {
-    return this.#calls.length
-  }
-
-  add(call: LiveCall): void {
-    call.slot = this.#calls.length
-    this.#calls.push(call)
-  }
-
-  /** The last call moves into the place that becomes free. */
-  remove(call: LiveCall): void {
-    if (this.#calls[call.slot] !== call) return
-    const last = this.#calls.pop()
-    if (!last || last === call) return
-    last.slot = call.slot
-    this.#calls[call.slot] = last
-  }
-
+/** The calls that are open at a door. */
+export class LiveCalls extends Slots<LiveCall> {
   /** Ends the calls that would never end by themselves. */
   drainEndless(): void {
     this.#drain((call) => call.endless)
@@ -137,7 +116,7 @@ export class LiveCalls {
   }
 
   #drain(isMeant: (call: LiveCall) => boolean): void {
-    for (const call of this.#calls.filter(isMeant)) call.context.cancel(refusalErrors.draining)
+    for (const call of this.filter(isMeant)) call.context.cancel(refusalErrors.draining)
   }
 }
 

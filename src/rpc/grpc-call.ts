@@ -1,5 +1,6 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
+import type { Cancellable } from '../domain/cancellation.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { Trailers } from '../domain/trail.ts'
 import { DoorContext } from './context.ts'
@@ -8,7 +9,7 @@ import type { Endpoint } from './endpoints.ts'
 import { errorReply, toGrpcStatus } from './errors.ts'
 import { http2StreamOf } from './grpc-js.ts'
 import type { Arrived, NextTurn } from './next-turn.ts'
-import { messageIsRead } from './stream-guard.ts'
+import { type Closable, messageIsRead, tellWhenClosed } from './stream-guard.ts'
 
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
@@ -18,7 +19,7 @@ export interface GrpcMount<E extends Endpoint> extends Mount<E> {
 }
 
 /** One call at the gRPC door, from its arrival until its last byte has left. */
-export abstract class GrpcCall implements LiveCall, Arrived {
+export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closable {
   slot = -1
   readonly endless: boolean
   readonly context: DoorContext
@@ -29,7 +30,6 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   #settled = false
   #over = false
   #stopPatience: (() => void) | undefined
-  readonly #stopListening: () => void
 
   constructor({ endpoint, settings, live }: GrpcMount<Endpoint>, surface: Surface) {
     this.endless = endpoint.endless
@@ -38,14 +38,14 @@ export abstract class GrpcCall implements LiveCall, Arrived {
     this.#live = live
     this.context = contextOf(surface, endpoint.endless, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
-    this.stream.on('close', () => this.#end())
+    tellWhenClosed(this.stream, this)
     live.add(this)
-    this.#stopListening = this.context.cancellation.onCancel((reason) => this.#hurry(reason))
+    this.context.cancellation.add(this)
   }
 
   /** Answers it, unless it is over or grpc-js has refused it. */
   begin(): void {
-    if (this.stream.destroyed || this.stream.headersSent) this.#end()
+    if (this.stream.destroyed || this.stream.headersSent) this.closed()
     else void this.serve()
     messageIsRead(this.stream)
   }
@@ -89,13 +89,13 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   /** It is over on the wire; nothing of it may be left. */
   protected release(): void {
     this.#stopPatience?.()
-    this.#stopListening()
+    this.context.cancellation.remove(this)
     this.context.close()
     this.#live.remove(this)
   }
 
   /** Comes after every ending, a good one too. No error is made for those: that would cost much. */
-  #end(): void {
+  closed(): void {
     if (this.#over) return
     this.#over = true
     this.release()
@@ -105,7 +105,7 @@ export abstract class GrpcCall implements LiveCall, Arrived {
   }
 
   /** Whoever works for the call was told to end. If nobody does, the door answers; if nobody reads, it closes. */
-  #hurry(reason: GatewayError): void {
+  cancel(reason: GatewayError): void {
     if (this.#over) return
     const { clock } = this.settings
     this.#stopPatience = clock.after(TIME_TO_END, () => {

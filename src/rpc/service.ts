@@ -47,9 +47,9 @@ export function createService(deps: ServiceDeps): Methods {
   const admin = <I, O>(name: string, method: Method<I, O>) =>
     audited(name, audit, authenticated(callers, isAdmin)(method))
   return {
-    chat: async (request, context) => foldChat(await chat(createCall('chat', request, context))),
+    chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
     streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
-    embed: async (request, context) => foldEmbed(await embed(createCall('embed', request, context))),
+    embed: (request, context) => embed(createCall('embed', request, context)).then(foldEmbed),
     listModels: anyone(createListModels(providers, aliases, clock)),
     health: createCheckHealth(deps),
     stats: anyone(async () => stats.snapshot()),

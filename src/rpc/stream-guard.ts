@@ -3,6 +3,7 @@ import type { DoorSettings } from './door.ts'
 import type { StreamListener } from './grpc-js.ts'
 import { limitGrpcTimeout } from './grpc-timeout.ts'
 import { type AnswerableRefusal, type Refusal, refusalHeaders } from './refusals.ts'
+import { Slots, type Slotted } from './slots.ts'
 import { UnpackingRoom } from './unpacking.ts'
 import { Upload } from './upload.ts'
 
@@ -18,22 +19,34 @@ const SMALL_UPLOAD = 65_536
 /** A call that is reset younger than this, unanswered, is one of a flood; so long its resets are counted. In ms. */
 const YOUNG = 1000
 const RESET_WINDOW = 10_000
+/** How often it is looked for late requests within the time that each may take: one may take so much longer. */
+const LOOKS = 10
 /** What HPACK counts for a header beside its name and value. https://www.rfc-editor.org/rfc/rfc7541#section-4.1 */
 const HEADER_OVERHEAD = 32
 
-/** An upload, and the guard that watches over it. */
-class GuardedUpload extends Upload {
+/** The call that is made of a stream. */
+export interface Closable {
+  /** Its stream is closed, however that came about. */
+  closed(): void
+}
+
+/** The upload of a stream, and the guard that watches over it. */
+class GuardedUpload extends Upload implements Slotted {
+  slot = -1
   readonly guard: StreamGuard
+  readonly stream: GuardedStream
+  call: Closable | undefined
   /** Whether it takes one of the places for compressed calls. */
   packed: boolean
   /** A stream that is over does not know it any more. */
   readonly session: GuardedSession | undefined
 
-  constructor(guard: StreamGuard, session: GuardedSession | undefined, now: number, packed: boolean) {
+  constructor(guard: StreamGuard, stream: GuardedStream, now: number, packed: boolean) {
     super(now)
-    this.packed = packed
     this.guard = guard
-    this.session = session
+    this.stream = stream
+    this.packed = packed
+    this.session = stream.session as GuardedSession | undefined // of a server's stream
   }
 }
 
@@ -46,6 +59,9 @@ export class StreamGuard {
   /** Bytes of requests that are not whole yet, in all. */
   #pendingBytes = 0
   readonly #unpacking: UnpackingRoom
+  /** Requests that are not whole yet. */
+  readonly #uploads = new Slots<GuardedUpload>()
+  #isWatching = false
   #sessions = 0
   #onLastSession: (() => void) | undefined
 
@@ -113,10 +129,9 @@ export class StreamGuard {
   }
 
   #open(stream: GuardedStream, packed: boolean): void {
-    const { clock, readTimeout } = this.#settings
-    const session = stream.session as GuardedSession | undefined // of a server's stream
-    const upload = new GuardedUpload(this, session, clock.now(), packed)
-    upload.stopTimer = clock.after(readTimeout, () => this.#late(stream, upload))
+    const upload = new GuardedUpload(this, stream, this.#settings.clock.now(), packed)
+    this.#uploads.add(upload)
+    if (!this.#isWatching) this.#watchUploads()
     stream[UPLOAD] = upload
     // Before grpc-js adds its own.
     stream.on('data', onData)
@@ -136,9 +151,9 @@ export class StreamGuard {
   }
 
   /** Nothing of a request is on its way any more. */
-  release(upload: Upload): void {
+  release(upload: GuardedUpload): void {
     upload.open = false
-    upload.stopTimer?.()
+    this.#uploads.remove(upload)
     this.#pendingBytes -= upload.bytes
   }
 
@@ -156,8 +171,18 @@ export class StreamGuard {
     if (!this.#unpacking.enter({ isGone, enter })) this.#refuse(stream, 'compressed_calls')
   }
 
-  #late(stream: GuardedStream, upload: Upload): void {
-    if (upload.open && !stream.destroyed) this.#refuse(stream, 'read_timeout')
+  /** One timer for all of them: nearly every request is whole in the turn in which it begins. */
+  #watchUploads(): void {
+    const { clock, readTimeout } = this.#settings
+    this.#isWatching = true
+    clock.after(readTimeout / LOOKS, () => {
+      const since = clock.now() - readTimeout
+      for (const { stream } of this.#uploads.filter(({ arrivedAt }) => arrivedAt < since)) {
+        if (!stream.destroyed) this.#refuse(stream, 'read_timeout')
+      }
+      this.#isWatching = false
+      if (this.#uploads.size > 0) this.#watchUploads()
+    })
   }
 
   /** Answers, and takes no more of the request: a client that never ends it would keep its place. */
@@ -195,6 +220,11 @@ export class StreamGuard {
   }
 }
 
+/** Tells the call of a stream that it is closed. A listener of its own would cost each call more. */
+export function tellWhenClosed(stream: GuardedStream, call: Closable): void {
+  if (stream[UPLOAD]) stream[UPLOAD].call = call
+}
+
 /** The message of a stream is unpacked and has been read. */
 export function messageIsRead(stream: GuardedStream): void {
   const upload = stream[UPLOAD]
@@ -221,6 +251,7 @@ function onClose(this: GuardedStream): void {
   if (upload.open) upload.guard.release(upload)
   upload.guard.unpacked(upload)
   if (this.rstCode === constants.NGHTTP2_CANCEL) upload.guard.countReset(this, upload)
+  upload.call?.closed()
 }
 
 function isReflection(headers: IncomingHttpHeaders): boolean {

@@ -11,7 +11,6 @@ export class Upload {
   bytes = 0
   /** On the monotonic clock, in ms. */
   readonly arrivedAt: number
-  stopTimer: (() => void) | undefined
   #frames = 0
   /** Up to the end of its message; undefined until its prefix has arrived. */
   #length: number | undefined

@@ -5,34 +5,41 @@ import { GatewayError } from '../../src/domain/error.ts'
 const left = new GatewayError('CANCELLED', 'The caller left.')
 const late = new GatewayError('DEADLINE_EXCEEDED', 'Too late.')
 
-test('every listener is told once, and the first reason stays', () => {
-  const cancellation = new Cancellation()
+/** Members that write down what they are told. */
+function setUp() {
   const told: string[] = []
-  cancellation.onCancel(({ reason }) => void told.push(`first ${reason}`))
-  cancellation.onCancel(({ reason }) => void told.push(`second ${reason}`))
+  const member = (name: string) => ({ cancel: ({ reason }: GatewayError) => void told.push(`${name} ${reason}`) })
+  return { cancellation: new Cancellation(), told, member }
+}
+
+test('every member is told once, and the first reason stays', () => {
+  const { cancellation, told, member } = setUp()
+  cancellation.add(member('first'))
+  cancellation.add(member('second'))
   cancellation.cancel(left)
   cancellation.cancel(late)
   expect(told).toEqual(['first CANCELLED', 'second CANCELLED'])
   expect(cancellation.reason).toBe(left)
 })
 
-test('who stops listening is told nothing', () => {
-  const cancellation = new Cancellation()
-  const told: string[] = []
-  const stop = cancellation.onCancel(() => void told.push('stopped'))
-  cancellation.onCancel(() => void told.push('listening'))
-  stop()
-  stop()
+test.each([0, 1, 2])('who is removed is told nothing, the others are: %s', (at) => {
+  const { cancellation, told, member } = setUp()
+  const members = ['first', 'second', 'third'].map(member)
+  for (const one of members) cancellation.add(one)
+  const removed = members[at] ?? member('')
+  cancellation.remove(removed)
+  cancellation.remove(removed)
+  expect(cancellation.size).toBe(2)
   cancellation.cancel(left)
-  expect(told).toEqual(['listening'])
-  expect(cancellation.listening).toBe(0)
+  expect(told).toEqual(['first CANCELLED', 'second CANCELLED', 'third CANCELLED'].toSpliced(at, 1))
+  expect(cancellation.size).toBe(0)
 })
 
-test('who listens too late is told at once', () => {
-  const cancellation = new Cancellation()
+test('who comes too late is told at once', () => {
+  const { cancellation, told, member } = setUp()
   cancellation.cancel(left)
-  const told: GatewayError[] = []
-  cancellation.onCancel((reason) => void told.push(reason))
-  expect(told).toEqual([left])
+  cancellation.add(member('late'))
+  expect(told).toEqual(['late CANCELLED'])
+  expect(cancellation.size).toBe(0)
   expect(() => cancellation.throwIfCancelled()).toThrow(left)
 })

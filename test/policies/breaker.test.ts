@@ -32,7 +32,7 @@ class World {
     this.hits++
     const { answer } = this
     if (this.latency > 0) await new Promise<void>((resolve) => this.clock.alarm(this.latency, resolve))
-    if (answer === 'hangs') await new Promise((_, reject) => call.context.cancellation.onCancel(reject))
+    if (answer === 'hangs') await new Promise((_, reject) => call.context.cancellation.add({ cancel: reject }))
     if (answer instanceof GatewayError) throw answer
     const stream = new EventStream<ChatEvent>(call.context.cancellation, SOURCE)
     this.streams.push(stream)

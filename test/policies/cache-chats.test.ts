@@ -28,12 +28,16 @@ class Provider {
   readonly ask = (call: Asked) => {
     this.calls.push(call)
     return new Promise<EventStream<ChatEvent>>((resolve, reject) => {
-      const stop = call.context.cancellation.onCancel((reason) => {
-        this.cancelled++
-        reject(reason)
-      })
+      const { cancellation } = call.context
+      const withCall = {
+        cancel: (reason: GatewayError) => {
+          this.cancelled++
+          reject(reason)
+        },
+      }
+      cancellation.add(withCall)
       this.#begun.push((result) => {
-        stop()
+        cancellation.remove(withCall)
         if (result instanceof GatewayError) reject(result)
         else resolve(result)
       })

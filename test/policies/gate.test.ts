@@ -120,7 +120,7 @@ describe('nobody waits', () => {
     expect(gate).toMatchObject({ waiting: 1, refused: 0 })
     await leave()
     expect(names()).toEqual(['c'])
-    expect(cancellation.listening).toBe(0)
+    expect(cancellation.size).toBe(0)
     expect(clock.waiting).toBe(0)
   })
 })

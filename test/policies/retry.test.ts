@@ -136,7 +136,7 @@ test('a caller that leaves during the wait is told at once, and nothing is begun
   expect(await ended).toBe('CANCELLED')
   expect(begun).toEqual([0])
   expect(clock.waiting).toBe(0)
-  expect(one.context.cancellation.listening).toBe(0)
+  expect(one.context.cancellation.size).toBe(0)
   expect(budget).toEqual({ calls: 0, retries: 0 })
 })
 

@@ -114,7 +114,7 @@ test('who gives up the whole stream while a target answers lets go of that', () 
   events.cancel(new GatewayError('RESPONSE_TOO_LARGE', 'too large'))
   expect(asked).toContain('cancel')
   expect(told).toEqual(['start', 'RESPONSE_TOO_LARGE'])
-  expect(cancellation.listening).toBe(0)
+  expect(cancellation.size).toBe(0)
 })
 
 test('who gives up the whole stream while nobody answers is told once, and the next answer is given up', async () => {
@@ -132,7 +132,7 @@ test('who gives up the whole stream while nobody answers is told once, and the n
   answer(two.stream)
   await settle()
   expect(two.asked).toContain('cancel')
-  expect(cancellation.listening).toBe(0)
+  expect(cancellation.size).toBe(0)
   expect(told).toHaveLength(2)
 })
 
@@ -150,7 +150,7 @@ test.each(['while it answers', 'while the next one is asked', 'while the next on
     const [one, two] = [target(cancellation, 'one'), target(cancellation, 'two')]
     const next = new Promise<EventStream<ChatEvent>>((resolve, reject) => {
       if (when !== 'while the next one is asked') resolve(two.stream)
-      else cancellation.onCancel(reject)
+      else cancellation.add({ cancel: reject })
     })
     const told = read(startOver(one.stream, cancellation, () => next))
     if (when !== 'while it answers') one.stream.end(CUT)
@@ -159,7 +159,7 @@ test.each(['while it answers', 'while the next one is asked', 'while the next on
     await settle()
     expect(told.at(-1)).toBe('CANCELLED')
     expect(told.filter((what) => what === 'CANCELLED')).toHaveLength(1)
-    expect(cancellation.listening).toBe(0)
+    expect(cancellation.size).toBe(0)
     if (when === 'while it answers') expect(one.asked).toContain('cancel')
     if (when === 'while the next one answers') expect(two.asked).toContain('cancel')
   },

@@ -149,7 +149,7 @@ test('a slow answer that is not awaited, or not in time, leaves nothing behind',
     'UPSTREAM_TIMEOUT',
   ])
   expect(clock.waiting).toBe(0)
-  expect(late.context.cancellation.listening).toBe(0)
+  expect(late.context.cancellation.size).toBe(0)
 })
 
 test('embed gives vectors of length 1 that belong to their texts', async () => {

@@ -64,7 +64,7 @@ describe.each(transports)('over %s', (_name, transport) => {
     expect((seen?.deadline ?? 0) - (seen?.trail.arrivedAt ?? 0)).toBeLessThanOrEqual(5000)
     await eventually(() => door.openCalls === 0)
     expect(seen?.cancellation.reason).toBeUndefined()
-    expect(seen?.cancellation.listening).toBe(0)
+    expect(seen?.cancellation.size).toBe(0)
   })
 
   it('a stream comes event by event and ends with its end', async () => {

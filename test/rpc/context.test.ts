@@ -90,12 +90,14 @@ describe('the deadline of a call', () => {
 })
 
 describe('cancelling a call', () => {
-  it('survives a listener that throws, and reports it', () => {
+  it('survives a member that throws, and reports it', () => {
     const reports: GatewayError[] = []
     const context = contextWith(new FakeClock(), {}, reports)
     const bug = new TypeError('bug')
-    context.cancellation.onCancel(() => {
-      throw bug
+    context.cancellation.add({
+      cancel() {
+        throw bug
+      },
     })
     context.cancel(new GatewayError('CANCELLED', 'The caller left.'))
     expect(reports).toMatchObject([{ reason: 'INTERNAL', cause: bug }])

@@ -111,7 +111,7 @@ export class TestStream implements Source {
 
 /** Settles when the call is cancelled, with the reason. */
 export function cancelled(context: CallContext): Promise<GatewayError> {
-  return new Promise((resolve) => context.cancellation.onCancel(resolve))
+  return new Promise((resolve) => context.cancellation.add({ cancel: resolve }))
 }
 
 /** A method that works until it is told to stop, and then throws why, as the road of a call does. */

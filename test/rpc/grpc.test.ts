@@ -55,7 +55,7 @@ describe('a unary call', () => {
     expect([seen?.header('traceparent'), seen?.header('x-none')]).toEqual(['00-ab-cd-01', undefined])
     await eventually(() => door.openCalls === 0)
     expect(seen?.cancellation.reason).toBeUndefined()
-    expect(seen?.cancellation.listening).toBe(0)
+    expect(seen?.cancellation.size).toBe(0)
   })
 
   it.each<[string, Methods['chat']]>([
@@ -141,7 +141,9 @@ describe('a unary call', () => {
       {
         chat: async (request, context) => {
           const attempt = context.trail.begin('openai', 'gpt')
-          context.cancellation.onCancel((why) => context.trail.fail(attempt, AttemptOutcome.CANCELLED, why.reason))
+          context.cancellation.add({
+            cancel: ({ reason }) => context.trail.fail(attempt, AttemptOutcome.CANCELLED, reason),
+          })
           return untilCancelled(request, context)
         },
       },

@@ -27,7 +27,6 @@ export class Seat implements Source {
   readonly #flight: SeatOwner
   readonly #context: CallContext
   readonly #streams: boolean
-  readonly #stopListening: () => void
   #board: (events: EventStream<ChatEvent> | undefined) => void = () => {}
   #reject: (error: GatewayError) => void = () => {}
   #events: EventStream<ChatEvent> | undefined
@@ -43,14 +42,12 @@ export class Seat implements Source {
     })
     // What is tried is tried for all of them.
     context.trail.attempts = flight.trail.attempts
-    this.#stopListening = context.cancellation.onCancel((reason) => {
-      if (flight.leave(this, reason)) this.refuse(reason)
-    })
+    context.cancellation.add(this)
   }
 
   /** The provider answers. `said` so far. */
   open(said: readonly ChatEvent[]): void {
-    this.#stopListening()
+    this.#context.cancellation.remove(this)
     this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
     this.#context.trail.committed = this.#streams
     for (const event of said) this.take(event, false)
@@ -67,7 +64,7 @@ export class Seat implements Source {
 
   /** There is no answer for it; without an error it may ask by itself. */
   refuse(error: GatewayError | undefined): void {
-    this.#stopListening()
+    this.#context.cancellation.remove(this)
     if (error) {
       this.#reject(error)
       return
@@ -94,7 +91,8 @@ export class Seat implements Source {
   }
 
   cancel(reason: GatewayError): void {
-    this.#flight.leave(this, reason)
+    const left = this.#flight.leave(this, reason)
+    if (left && !this.#events) this.refuse(reason)
   }
 
   /** What only the one who asked may be told is told to each in its own words. */

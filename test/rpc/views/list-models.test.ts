@@ -83,7 +83,7 @@ test('one provider: only its models, and no aliases', async () => {
   expect(answer.models.map((model) => model.id)).toEqual(['asked/m1'])
   expect(answer.aliases).toEqual([])
   expect(other.asked).toBe(0)
-  expect(context.cancellation.listening).toBe(0)
+  expect(context.cancellation.size).toBe(0)
 })
 
 test('all: providers by priority, aliases by name, targets in their order', async () => {
@@ -154,5 +154,5 @@ test('a caller who leaves does not wait for the vendor', async () => {
   const answer = view(all, context)
   context.cancellation.cancel(new GatewayError('CANCELLED', 'gone'))
   await expect(answer).rejects.toMatchObject({ reason: 'CANCELLED' })
-  expect(context.cancellation.listening).toBe(0)
+  expect(context.cancellation.size).toBe(0)
 })

@@ -80,7 +80,7 @@ test('ends with the call, and leaves no timer and no listener', async () => {
   context.cancellation.cancel(new GatewayError('CANCELLED', 'gone'))
   expect(told).toEqual([1, 'CANCELLED'])
   expect(clock.waiting).toBe(0)
-  expect(context.cancellation.listening).toBe(0)
+  expect(context.cancellation.size).toBe(0)
 })
 
 test('a call that is over before it began leaves no timer', async () => {
