@@ -16,6 +16,7 @@ import { endpoints } from './rpc/endpoints.ts'
 import { GrpcDoor } from './rpc/grpc.ts'
 import { HealthService } from './rpc/health-service.ts'
 import { LoopDelay } from './rpc/loop-delay.ts'
+import { requestIds } from './rpc/request-ids.ts'
 import { createService } from './rpc/service.ts'
 import { validateChat, validateEmbed } from './rpc/validate.ts'
 import { createCallers } from './stores/callers.ts'
@@ -144,7 +145,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
   const door: Omit<DoorOptions, 'address'> = {
     endpoints: endpoints(methods, health),
     clock,
-    ids: randomUUID,
+    ids: requestIds(),
     report: (error: GatewayError, { requestId }: CallContext) =>
       log.failure('a call failed inside the gateway', error, { request_id: requestId }),
     tls: server.tls && readTls(server.tls),

@@ -10,6 +10,8 @@ import type { UpstreamRequest, VendorError } from './define.ts'
 import { type BodyReader, Exchange, type ReplyReader } from './exchange.ts'
 import type { HttpHeaders } from './upstream.ts'
 
+const NO_HEADERS: HttpHeaders = {}
+
 /** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws. */
 export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
   const streamed = ask.stream || connection.settings.streamUnary
@@ -30,7 +32,7 @@ class HttpChat implements AnswerOwner, ReplyReader, Source, Cancellable {
   readonly #reject: (error: GatewayError) => void
   readonly #answer: Answer
   readonly #exchange: Exchange
-  #replyHeaders: HttpHeaders = {}
+  #replyHeaders: HttpHeaders = NO_HEADERS
   /** Whether the caller has the stream. */
   #begun = false
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts'
 import type { KeyNews } from '../domain/keys.ts'
-import type { Provider } from '../domain/ports.ts'
+import type { ModelFacts, Provider } from '../domain/ports.ts'
 import { Connection } from './connection.ts'
 import type { ProviderSettings } from './define.ts'
 import { createHttpProvider } from './http-provider.ts'
@@ -23,8 +23,23 @@ export function createProvider(settings: ProviderSettings, tools: ProviderTools)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
   const upstream = createUpstream({ clock, connectTimeout: timeout.connect, proxy })
   const catalogue = {
-    facts: (model: string) => prices.facts(kind.prices, kind.local ?? false, name, model),
+    facts: remembered((model) => prices.facts(kind.prices, kind.local ?? false, name, model)),
     ids: () => prices.catalogue(kind.prices),
   }
   return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), onKeyNews)
+}
+
+/** Callers choose the names of models: so many are remembered. */
+const MOST_MODELS = 1000
+
+function remembered(look: (model: string) => ModelFacts): (model: string) => ModelFacts {
+  const known = new Map<string, ModelFacts>()
+  return (model) => {
+    const facts = known.get(model)
+    if (facts) return facts
+    const found = look(model)
+    if (known.size >= MOST_MODELS) known.clear()
+    known.set(model, found)
+    return found
+  }
 }

@@ -1,5 +1,4 @@
 import type { MatchLogic, ModelInfo, ModelPrice as PriceSheet } from '@pydantic/genai-prices'
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../domain/clock.ts'
 import type { ModelFacts } from '../domain/ports.ts'
 import { priceOf, type Rates, ratesOf } from './rates.ts'
@@ -17,7 +16,7 @@ export interface PriceOverride {
 /** What models cost. */
 export interface PriceTable {
   /**
-   * What is known of a model. `pricesId` is the vendor's id in the list, undefined when it has none. A model that the
+   * What is known of a model, looked up anew. `pricesId` is the vendor's id in the list, undefined when it has none. A model that the
    * list does not hold has no price, never that of another model; where `local`, it is free.
    */
   facts(pricesId: string | undefined, local: boolean, provider: string, model: string): ModelFacts
@@ -43,13 +42,9 @@ export async function loadPrices(): Promise<PriceList> {
   return { calcPrice, findProvider }
 }
 
-/** Callers choose the names of models: what was looked up is kept for so many. */
-const mostKept = 2000
-
 export function createPriceTable({ clock, overrides = {}, list }: PriceTableOptions): PriceTable {
   const free = statedFacts({ input: 0, output: 0 })
   const stated = new Map(Object.entries(overrides).map(([target, override]) => [target, statedFacts(override)]))
-  const kept = new LRUCache<string, ModelFacts>({ max: mostKept })
   const catalogues = new Map<string, readonly string[]>()
   return {
     facts(pricesId, local, provider, model) {
@@ -57,13 +52,7 @@ export function createPriceTable({ clock, overrides = {}, list }: PriceTableOpti
       if (override) return override
       if (local) return free
       if (!list || pricesId === undefined) return unknown
-      const key = `${pricesId}/${model}`
-      let facts = kept.get(key)
-      if (!facts) {
-        facts = listedFacts(list, clock, pricesId, model)
-        kept.set(key, facts)
-      }
-      return facts
+      return listedFacts(list, clock, pricesId, model)
     },
     catalogue(pricesId) {
       if (!list || pricesId === undefined) return []

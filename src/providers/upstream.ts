@@ -71,10 +71,11 @@ export function createUpstream(options: { clock: Clock; connectTimeout: number; 
         noProxy: proxy.no ?? '',
       })
     : new Agent(settings)
+  // A proxy's connections are made elsewhere: of these nothing is known, and they count as fresh.
+  const isFresh = () => Boolean(proxied) || connector.isConnecting
   return {
     send(request, handler) {
-      // A proxy's connections are made elsewhere: of these nothing is known, and they count as fresh.
-      const exchange = new Exchange(handler, () => Boolean(proxied) || connector.isConnecting)
+      const exchange = new Exchange(handler, isFresh)
       dispatcher.dispatch({ ...request, body: request.body ?? null }, exchange)
       return exchange
     },

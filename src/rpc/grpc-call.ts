@@ -1,4 +1,4 @@
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import { constants, type Http2Session, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import type { Cancellable } from '../domain/cancellation.ts'
 import { GatewayError } from '../domain/error.ts'
@@ -10,6 +10,8 @@ import { errorReply, toGrpcStatus } from './errors.ts'
 import { http2StreamOf } from './grpc-js.ts'
 import type { Arrived, NextTurn } from './next-turn.ts'
 import { type Closable, messageIsRead, tellWhenClosed } from './stream-guard.ts'
+
+const PEER = Symbol('peer')
 
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
@@ -36,7 +38,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     this.settings = settings
     this.stream = http2StreamOf(surface)
     this.#live = live
-    this.context = contextOf(surface, endpoint.endless, settings)
+    this.context = contextOf(surface, this.stream, endpoint.endless, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
     tellWhenClosed(this.stream, this)
     live.add(this)
@@ -133,7 +135,7 @@ class FinalMetadata extends Metadata {
   }
 }
 
-function contextOf(surface: Surface, endless: boolean, settings: DoorSettings): DoorContext {
+function contextOf(surface: Surface, stream: ServerHttp2Stream, endless: boolean, settings: DoorSettings): DoorContext {
   const { clock, ids, report, maxDuration } = settings
   const { metadata } = surface
   const deadline = surface.getDeadline()
@@ -142,7 +144,7 @@ function contextOf(surface: Surface, endless: boolean, settings: DoorSettings): 
     {
       requestId: ids(),
       credential: textOf(metadata, 'authorization'),
-      peer: surface.getPeer(),
+      peer: peerOf(surface, stream),
       // grpc-js counts it from Date.now().
       timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),
       maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
@@ -151,6 +153,14 @@ function contextOf(surface: Surface, endless: boolean, settings: DoorSettings): 
     },
     report,
   )
+}
+
+/** The same for all calls of a connection: grpc-js would ask its socket anew for each of them. */
+function peerOf(surface: Surface, { session }: ServerHttp2Stream): string {
+  if (!session) return surface.getPeer()
+  const known: Http2Session & { [PEER]?: string } = session
+  known[PEER] ??= surface.getPeer()
+  return known[PEER]
 }
 
 /** Of repeated values the first counts. */
