@@ -45,7 +45,11 @@ export class AttemptRecord {
   }
 }
 
-export type Trailers = readonly (readonly [name: string, value: string])[]
+/** By their names, in lower case. */
+export type Trailers = Readonly<Record<string, string>>
+
+/** Those that say something else in nearly every call. */
+export const CHANGING_TRAILERS = ['ratelimit-remaining', 'ratelimit-reset']
 
 /** What is known of the way that a call takes. Every error and every answer tells it. */
 export class Trail {
@@ -63,7 +67,7 @@ export class Trail {
   retries = 0
   /** What the vendor has reported so far. */
   usage: Usage | undefined
-  /** What the caller is told beside its answer or its error, as names in lower case and values. */
+  /** What the caller is told beside its answer or its error. */
   trailers: Trailers | undefined
   /** How long it has waited for its turn, in ms. */
   queued = 0

@@ -62,9 +62,9 @@ function hostOf(peer: string): string {
 
 /** https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-05.html */
 function trailersOf({ limit, remaining, reset }: Standing): Trailers {
-  return [
-    ['ratelimit-limit', String(limit)],
-    ['ratelimit-remaining', String(remaining)],
-    ['ratelimit-reset', String(Math.ceil(reset / 1000))],
-  ]
+  return {
+    'ratelimit-limit': String(limit),
+    'ratelimit-remaining': String(remaining),
+    'ratelimit-reset': String(Math.ceil(reset / 1000)),
+  }
 }

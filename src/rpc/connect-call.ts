@@ -98,7 +98,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
     this.#stopHeartbeat?.()
     if (error?.reason === 'INTERNAL') this.#settings.report(error, this.context)
     const { trail } = this.context
-    if (!error) for (const [name, value] of trail.trailers ?? []) this.#responseTrailer.set(name, value)
+    if (!error) for (const [name, value] of Object.entries(trail.trailers ?? {})) this.#responseTrailer.set(name, value)
     return error && toConnectError(errorReply(error, trail), trail.trailers)
   }
 

@@ -91,7 +91,7 @@ export function toGrpcStatus(reply: ErrorReply, context: CallContext): Required<
   metadata.set('x-request-id', context.requestId)
   metadata.set('grpc-status-details-bin', statusOf(reply))
   if (reply.pushback !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(reply.pushback)))
-  for (const [name, value] of context.trail.trailers ?? []) metadata.set(name, value)
+  for (const [name, value] of Object.entries(context.trail.trailers ?? {})) metadata.set(name, value)
   return { code: reply.code, details: reply.message, metadata }
 }
 
@@ -106,8 +106,8 @@ export function toHeaders(reply: ErrorReply): Record<string, string> {
   return headers
 }
 
-export function toConnectError(reply: ErrorReply, trailers: Trailers = []): ConnectError {
-  const metadata: Record<string, string> = Object.fromEntries(trailers)
+export function toConnectError(reply: ErrorReply, trailers: Trailers = {}): ConnectError {
+  const metadata: Record<string, string> = { ...trailers }
   if (reply.pushback !== undefined) metadata['grpc-retry-pushback-ms'] = String(Math.ceil(reply.pushback))
   const details = reply.details.map(({ desc, value }) => ({ desc, value }))
   return new ConnectError(reply.message, reply.code, metadata, details)

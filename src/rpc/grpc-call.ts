@@ -1,8 +1,14 @@
-import { constants, type Http2Session, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
+import {
+  constants,
+  type Http2Session,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+  sensitiveHeaders,
+} from 'node:http2'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import type { Cancellable } from '../domain/cancellation.ts'
 import { GatewayError } from '../domain/error.ts'
-import type { Trailers } from '../domain/trail.ts'
+import { CHANGING_TRAILERS, type Trailers } from '../domain/trail.ts'
 import { DoorContext } from './context.ts'
 import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from './door.ts'
 import type { Endpoint } from './endpoints.ts'
@@ -117,13 +123,20 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
   }
 }
 
-/** Metadata that nobody changes any more. grpc-js would check and copy each of them. */
+/**
+ * Metadata that nobody changes any more: grpc-js would check and copy each of them. HPACK is not to remember what is
+ * never said again. https://nodejs.org/api/http2.html#sensitive-headers
+ */
 class FinalMetadata extends Metadata {
   readonly #headers: OutgoingHttpHeaders
 
   constructor(trailers: Trailers) {
     super()
-    this.#headers = Object.fromEntries(trailers)
+    const headers: OutgoingHttpHeaders & { [sensitiveHeaders]?: string[] } = {}
+    // Not a spread: to add a property to one takes half a microsecond.
+    for (const [name, value] of Object.entries(trailers)) headers[name] = value
+    headers[sensitiveHeaders] = CHANGING_TRAILERS
+    this.#headers = headers
   }
 
   override clone(): this {

@@ -142,11 +142,11 @@ test('a refused call goes no further, and tells how long to wait', async () => {
     message: 'The limit of 1 requests in 60 s for the caller "web" is reached: try again in 60 s.',
     facts: { retryAfter: 60_000, quota: { subject: 'caller:web', description: '1 requests in 60 s' } },
   })
-  expect(context.trail.trailers).toEqual([
-    ['ratelimit-limit', '1'],
-    ['ratelimit-remaining', '0'],
-    ['ratelimit-reset', '60'],
-  ])
+  expect(context.trail.trailers).toEqual({
+    'ratelimit-limit': '1',
+    'ratelimit-remaining': '0',
+    'ratelimit-reset': '60',
+  })
 })
 
 test.each<[string, World, string[]]>([
