@@ -102,7 +102,7 @@ export class Exchange implements Source, HttpReplyHandler, Watched {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    this.#lastChunkAt = this.#options.clock.now()
+    this.#noteChunk()
     this.#watchdog.recheck()
     this.#http?.resume()
   }
@@ -120,7 +120,7 @@ export class Exchange implements Source, HttpReplyHandler, Watched {
   }
 
   start(status: number, headers: HttpHeaders): void {
-    this.#lastChunkAt = this.#options.clock.now()
+    this.#noteChunk()
     const encoding = headers['content-encoding']
     if (encoding && encoding !== 'identity') {
       this.#fail(this.#error('UPSTREAM_LIMIT', 'compressed its reply, which was not asked for'))
@@ -135,7 +135,7 @@ export class Exchange implements Source, HttpReplyHandler, Watched {
 
   data(chunk: Buffer): void {
     this.#received += chunk.length
-    this.#lastChunkAt = this.#options.clock.now()
+    this.#noteChunk()
     if (this.#phase === 'good reply') this.#read(chunk)
     else if (this.#phase === 'failed reply') this.#readRefusal(chunk)
     else if (this.#received > MAX_BODY) this.cancel()
@@ -156,6 +156,11 @@ export class Exchange implements Source, HttpReplyHandler, Watched {
         ? this.#error('UPSTREAM_STREAM_TRUNCATED', 'broke off its answer', { cause })
         : networkError(this.#options, cause, nothingCame && this.#reusedConnection),
     )
+  }
+
+  /** Only pauses in a stream are limited. */
+  #noteChunk(): void {
+    if (this.#options.streamed) this.#lastChunkAt = this.#options.clock.now()
   }
 
   #read(chunk: Buffer): void {

@@ -50,7 +50,9 @@ export class AttemptRecorder implements AttemptTelemetry {
 
   event({ event }: AnyEvent): void {
     if (event.case === 'finish') this.#finish = event.value
-    else if (this.#firstEventAt === undefined && event.case !== 'start') this.#firstEventAt = this.#clock.now()
+    else if (this.#isStreamed && this.#firstEventAt === undefined && event.case !== 'start') {
+      this.#firstEventAt = this.#clock.now()
+    }
   }
 
   end(error?: GatewayError): void {
@@ -59,8 +61,7 @@ export class AttemptRecorder implements AttemptTelemetry {
     const reason = outcome === AttemptOutcome.OK ? '' : reasonOf(attempt, error)
     const ended = attempt.outcome !== AttemptOutcome.UNSPECIFIED
     const latency = ended ? attempt.latency : this.#clock.now() - attempt.startedAt
-    const streamed = this.#parent.operation === 'stream_chat' && this.#firstEventAt !== undefined
-    const firstEvent = streamed ? (this.#firstEventAt ?? 0) - attempt.startedAt : undefined
+    const firstEvent = this.#firstEventAt === undefined ? undefined : this.#firstEventAt - attempt.startedAt
     const upstream = this.#upstreams.find(attempt.provider, attempt.model, outcome === AttemptOutcome.OK)
     upstream.outcome(outcomeNames[outcome], reason).value++
     if (outcome !== AttemptOutcome.SKIPPED) {
@@ -69,6 +70,11 @@ export class AttemptRecorder implements AttemptTelemetry {
     }
     if (this.#span) endAttemptSpan(this.#span, attempt, this.#finish, reason)
     this.#parent.attemptEnded(attempt, firstEvent ?? latency)
+  }
+
+  /** Whether the caller sees when the answer begins. */
+  get #isStreamed(): boolean {
+    return this.#parent.operation === 'stream_chat'
   }
 
   #count(upstream: Upstream, outcome: AttemptOutcome, reason: string, latency: number, firstEvent?: number): void {

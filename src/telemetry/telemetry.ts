@@ -158,15 +158,21 @@ class CallRecorder implements CallTelemetry, AttemptParent {
 
   event({ event }: AnyEvent): void {
     if (event.case === 'finish') this.#finish = event.value
-    else if (this.#firstEventAt === undefined && event.case !== 'start') this.#firstEventAt = this.#house.clock.now()
+    else if (this.#isStreamed && this.#firstEventAt === undefined && event.case !== 'start') {
+      this.#firstEventAt = this.#house.clock.now()
+    }
+  }
+
+  /** Whether the caller sees when the answer begins. */
+  get #isStreamed(): boolean {
+    return this.operation === 'stream_chat'
   }
 
   end(error?: GatewayError): void {
     const { trail } = this.#call.context
     const now = this.#house.clock.now()
     const latency = now - trail.arrivedAt
-    const firstEventAt = this.operation === 'stream_chat' ? this.#firstEventAt : undefined
-    const timeToFirstToken = firstEventAt === undefined ? undefined : firstEventAt - trail.arrivedAt
+    const timeToFirstToken = this.#firstEventAt === undefined ? undefined : this.#firstEventAt - trail.arrivedAt
     const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited - trail.queued) / 1000
     this.#house.counts.end(this.operation, overhead, trail.fallbackUsed, error)
     if (trail.retries > 0) this.#house.counts.retries.value += trail.retries
