@@ -4,8 +4,11 @@ import type { Row } from './rows.ts'
 import { TEXT_EVENTS } from './servers/replies.ts'
 import type { Subject, Upstream } from './world.ts'
 
-/** How many rounds each comparison takes, and which part of a row's calls each of them. */
+/** What is spent on each row. */
 export interface Effort {
+  /** Pairs of processes, each new: two of the same program differ by some percent for as long as they live. */
+  readonly processes: number
+  /** Of each pair, and which part of a row's calls each of them makes. */
   readonly rounds: number
   readonly share: number
   /** Rounds of all of a row's calls before it is measured. */
@@ -24,6 +27,19 @@ export interface Cost {
   readonly ratios: readonly number[]
   /** Of the least that each took: whatever disturbs a machine only adds. */
   readonly leastRatio: number
+}
+
+/** One round of both. */
+export interface Round {
+  readonly floor: Load
+  readonly gateway: Load
+}
+
+interface Load {
+  /** CPU time in microseconds for a call or event. */
+  readonly cost: number
+  /** Calls per second. */
+  readonly rate: number
 }
 
 export interface Garbage {
@@ -68,26 +84,12 @@ export class Comparison {
     }
   }
 
-  async cost(): Promise<Cost> {
-    const floor: number[] = []
-    const gateway: number[] = []
-    const rates = { floor: [] as number[], gateway: [] as number[] }
+  async rounds(): Promise<Round[]> {
+    const rounds: Round[] = []
     for (let round = 0; round < this.#effort.rounds; round++) {
-      const [bare, whole] = [await this.#load(this.#floor), await this.#load(this.#gateway)]
-      floor.push(bare.cpu / bare.units)
-      gateway.push(whole.cpu / whole.units)
-      rates.floor.push(bare.rate)
-      rates.gateway.push(whole.rate)
+      rounds.push({ floor: await this.#load(this.#floor), gateway: await this.#load(this.#gateway) })
     }
-    const ratios = gateway.map((cost, round) => cost / (floor[round] ?? Number.NaN))
-    const leastRatio = Math.min(...gateway) / Math.min(...floor)
-    return {
-      floor: median(floor),
-      gateway: median(gateway),
-      rates: { floor: median(rates.floor), gateway: median(rates.gateway) },
-      ratios,
-      leastRatio,
-    }
+    return rounds
   }
 
   /** In a round of its own, because looking costs time. */
@@ -116,8 +118,8 @@ export class Comparison {
     return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) }
   }
 
-  /** One round: its CPU time in microseconds, the calls or events that were answered, and its calls per second. */
-  async #load(subject: Subject, share = this.#effort.share): Promise<{ cpu: number; units: number; rate: number }> {
+  /** One round. `units` are the calls or events that were answered. */
+  async #load(subject: Subject, share = this.#effort.share): Promise<Load & { units: number }> {
     const { method, request, connections, streams, unit, upstream } = this.#row
     const inFlight = connections * streams
     const calls = Math.max(inFlight, Math.round((this.#row.calls * share) / inFlight) * inFlight)
@@ -137,7 +139,8 @@ export class Comparison {
       throw new Error(`${subject.name}: of ${calls} calls ${after.served - before.served} reached the upstream`)
     }
     this.#checkBytes(subject, bytes / calls)
-    return { cpu, units: unit === 'call' ? calls : calls * TEXT_EVENTS, rate }
+    const units = unit === 'call' ? calls : calls * TEXT_EVENTS
+    return { cost: cpu / units, rate, units }
   }
 
   /** h2load does not read gRPC statuses; but an error has no message, so that its reply is shorter than a good one. */
@@ -145,6 +148,18 @@ export class Comparison {
     const expected = this.#replyBytes.get(subject)
     if (expected === undefined || Math.abs(bytes / expected - 1) < 0.03) return
     throw new Error(`${subject.name}: replies have ${bytes.toFixed(0)} bytes, a good one ${expected}`)
+  }
+}
+
+export function costOf(rounds: readonly Round[]): Cost {
+  const of = (take: (round: Round) => number) => median(rounds.map(take))
+  const least = (take: (round: Round) => number) => Math.min(...rounds.map(take))
+  return {
+    floor: of(({ floor }) => floor.cost),
+    gateway: of(({ gateway }) => gateway.cost),
+    rates: { floor: of(({ floor }) => floor.rate), gateway: of(({ gateway }) => gateway.rate) },
+    ratios: rounds.map(({ floor, gateway }) => gateway.cost / floor.cost),
+    leastRatio: least(({ gateway }) => gateway.cost) / least(({ floor }) => floor.cost),
   }
 }
 

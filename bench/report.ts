@@ -1,31 +1,26 @@
 import { cpus } from 'node:os'
 import type { Decoding } from './decoding.ts'
-import { type Cost, type Garbage, type Latency, median } from './measure.ts'
+import { type Cost, type Effort, type Garbage, type Latency, median } from './measure.ts'
 import { LIMITS_AND_KEY, type PartCost, SINGLE_FLIGHT } from './parts.ts'
 import { CHAT_MISS, type Row } from './rows.ts'
 
 export interface RowResult {
   readonly row: Row
   readonly cost: Cost
+  /** Where the row asks for it. */
+  readonly latency: { readonly floor: Latency; readonly gateway: Latency } | undefined
   readonly garbage: { readonly floor: Garbage; readonly gateway: Garbage }
-}
-
-export interface LatencyResult {
-  readonly row: Row
-  readonly floor: Latency
-  readonly gateway: Latency
 }
 
 export interface Results {
   readonly rows: readonly RowResult[]
-  readonly latencies: readonly LatencyResult[]
   readonly parts: readonly PartCost[]
   readonly decoded: readonly Decoding[]
   /** From the start of the process until it listens, in ms: median. */
   readonly start: number
   /** Resident memory two seconds later, in bytes: median. */
   readonly idle: number
-  readonly rounds: number
+  readonly effort: Effort
   readonly h2load: string
 }
 
@@ -40,7 +35,7 @@ const SINGLE_FLIGHT_BAR = 0.03
 
 /** The figures as Markdown, which a terminal shows well too. */
 export function tables(results: Results): string {
-  const { rows, latencies, parts, decoded, start, idle } = results
+  const { rows, parts, decoded, start, idle } = results
   return [
     table(
       ['call', 'floor, us', 'gateway, us', 'ratio', 'lowest to highest', 'of the least', 'bar'],
@@ -58,11 +53,12 @@ export function tables(results: Results): string {
     ),
     table(
       ['one call in flight', 'floor p50, ms', 'p99', 'gateway p50, ms', 'p99', 'bar'],
-      latencies.map(({ row, floor, gateway }) => [
-        row.name,
-        ...[floor.p50, floor.p99, gateway.p50, gateway.p99].map((ms) => ms.toFixed(2)),
-        row.p99Bar === undefined ? '' : verdict(gateway.p99, row.p99Bar, `${row.p99Bar} ms`),
-      ]),
+      rows.flatMap(({ row: { name, p99Bar }, latency }) => {
+        if (!latency) return []
+        const { floor, gateway } = latency
+        const values = [floor.p50, floor.p99, gateway.p50, gateway.p99].map((ms) => ms.toFixed(2))
+        return [[name, ...values, p99Bar === undefined ? '' : verdict(gateway.p99, p99Bar, `${p99Bar} ms`)]]
+      }),
     ),
     table(
       ['calls per second', 'floor', 'gateway', 'bar'],
@@ -103,12 +99,12 @@ export function tables(results: Results): string {
 }
 
 export function missesABar(results: Results): boolean {
-  const { rows, latencies, parts, start, idle } = results
+  const { rows, parts, start, idle } = results
   return (
     start > START_BAR ||
     idle > IDLE_BAR ||
     rows.some(({ row, cost }) => median(cost.ratios) > (row.bar ?? Infinity)) ||
-    latencies.some(({ row, gateway }) => gateway.p99 > (row.p99Bar ?? Infinity)) ||
+    rows.some(({ row, latency }) => latency !== undefined && latency.gateway.p99 > (row.p99Bar ?? Infinity)) ||
     rows.some(({ row, cost }) => cost.rates.gateway < (row.rateBar ?? 0)) ||
     parts.some((part) => part.cost > (partBar(part, results) ?? Infinity))
   )
@@ -152,14 +148,15 @@ client are processes of their own on the same machine.
   the ${'`text`'} events of its streams. The load is h2load (${results.h2load}) with 32 calls in flight on 4 connections,
   if the row does not say otherwise; every call brings a key and a deadline.
 - Rounds alternate: floor, gateway, floor, gateway. A ratio is that of two neighbours; the table shows the median of
-  ${results.rounds} pairs, the lowest and the highest one, and the ratio of the least that each took in any round, because whatever
+  ${results.effort.rounds} in each of ${results.effort.processes} pairs of processes, because two processes of the same program differ by some percent for as long as
+  they live; the lowest and the highest one; and the ratio of the least that each took in any round, because whatever
   disturbs a machine only adds.
 - Before each row a real gRPC client checks the reply of both. After each round the upstream must have served each call
   once, the gateway must have counted each call as OK, and the replies must be as long as a good one: a measurement
   with errors fails.
 - The collector's row is a round of its own: its pauses, and the bytes that it moved from the young generation to the
   old one, for each call or event. Garbage that survives is the dearest, and profiles by function do not show it.
-- Latencies are those that h2load sees with one call in flight.
+- Latencies are those that h2load sees with one call in flight; they and the collector's row are of the last pair.
 - Calls per second are those of the same load, the median of the rounds; the client takes its part of the machine.
 - The parts of the road are measured apart, in one process without sockets: calls that are answered at once, with the
   part and without it, round by round. Single-flight may add 3 % to a miss, which is the row of what is asked anew.

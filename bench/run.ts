@@ -7,20 +7,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { decodings } from './decoding.ts'
 import { h2loadVersion } from './load.ts'
-import { Comparison, type Cost, type Effort, median } from './measure.ts'
+import { Comparison, costOf, type Effort, median, type Round } from './measure.ts'
 import { partCosts } from './parts.ts'
-import { type LatencyResult, missesABar, page, type RowResult, tables } from './report.ts'
+import { missesABar, page, type RowResult, tables } from './report.ts'
 import { type Row, rows } from './rows.ts'
-import {
-  type Subject,
-  startFloor,
-  startGateway,
-  startRedis,
-  Upstream,
-  type Variant,
-  type VariantName,
-  variants,
-} from './world.ts'
+import { startFloor, startGateway, startRedis, Upstream, type Variant, type VariantName, variants } from './world.ts'
 
 /*
  * npm run bench [-- --quick] [--write] [--only PATTERN]
@@ -38,8 +29,9 @@ const { values: flags } = parseArgs({
 })
 // Many short rounds rather than few long ones: what disturbs a machine should meet both of a pair.
 const effort: Effort = flags.quick
-  ? { warmUps: 2, rounds: 5, share: 0.4, singles: 300 }
-  : { warmUps: 4, rounds: 15, share: 0.4, singles: 3000 }
+  ? { processes: 2, warmUps: 2, rounds: 3, share: 0.4, singles: 300 }
+  : { processes: 3, warmUps: 3, rounds: 6, share: 0.4, singles: 3000 }
+const pairs = effort.processes * effort.rounds
 const only = new RegExp(flags.only)
 const STARTS = flags.quick ? 3 : 5
 const IDLE_MS = 2000
@@ -66,35 +58,38 @@ try {
 async function measure(version: string) {
   const upstream = await Upstream.start(folder)
   running.push(upstream.server)
-  const decoded = only.test('decoding') ? await decodings(effort.rounds) : []
-  const parts = only.test('parts') ? await partCosts(effort.rounds) : []
+  const decoded = only.test('decoding') ? await decodings(pairs) : []
+  const parts = only.test('parts') ? await partCosts(pairs) : []
   const { start, idle } = await startUps(upstream)
-  const floor = await startFloor(folder, upstream)
-  running.push(floor.server)
   const redis = await startRedis()
   if (redis) running.push(redis)
   else console.error('SKIPPED: the rows that need a redis-server, which Debian has in a package of that name.')
-  const gateways = new Map<VariantName, Subject>()
-  const compared: { row: Row; comparison: Comparison; cost: Cost }[] = []
-  const latencies: LatencyResult[] = []
+  const results: RowResult[] = []
   for (const row of rows.filter(({ name, gateway }) => only.test(name) && (redis || !needsRedis(gateway)))) {
-    let gateway = gateways.get(row.gateway)
-    if (!gateway) {
-      gateway = await startGateway(folder, upstream, variants[row.gateway], { redis: redis?.port })
-      gateways.set(row.gateway, gateway)
-      running.push(gateway.server)
-    }
+    const result = { row, ...(await compare(row, upstream, redis?.port)) }
+    console.error(`${row.name}: ${median(result.cost.ratios).toFixed(2)} x the floor`)
+    results.push(result)
+  }
+  return { rows: results, parts, decoded, start, idle, effort, h2load: version }
+}
+
+async function compare(row: Row, upstream: Upstream, redis: number | undefined): Promise<Omit<RowResult, 'row'>> {
+  const rounds: Round[] = []
+  let rest: Omit<RowResult, 'row' | 'cost'> | undefined
+  while (rounds.length < pairs) {
+    const floor = await startFloor(folder, upstream)
+    const gateway = await startGateway(folder, upstream, variants[row.gateway], { redis })
+    running.push(floor.server, gateway.server)
     const comparison = new Comparison(row, floor, gateway, upstream, effort, folder)
     await comparison.warmUp()
-    const cost = await comparison.cost()
-    compared.push({ row, comparison, cost })
-    console.error(`${row.name}: ${median(cost.ratios).toFixed(2)} x the floor`)
-    if (row.latency) latencies.push({ row, ...(await comparison.latency()) })
+    rounds.push(...(await comparison.rounds()))
+    const latency = row.latency ? await comparison.latency() : undefined
+    // At last, so that it cannot disturb what it looks into.
+    rest = { latency, garbage: await comparison.garbage() }
+    await Promise.all([floor.server.stop(), gateway.server.stop()])
   }
-  const results: RowResult[] = []
-  // At last, so that it cannot disturb what it looks into.
-  for (const { row, comparison, cost } of compared) results.push({ row, cost, garbage: await comparison.garbage() })
-  return { rows: results, latencies, parts, decoded, start, idle, rounds: effort.rounds, h2load: version }
+  if (!rest) throw new Error('nothing was compared')
+  return { cost: costOf(rounds), ...rest }
 }
 
 function needsRedis(name: VariantName): boolean {
