@@ -98,7 +98,7 @@ export const rows: readonly Row[] = [
     upstream: true,
     unit: 'event',
     bar: 1.1,
-    calls: 600,
+    calls: 1000,
     connections: 4,
     streams: 50,
   },

@@ -68,7 +68,8 @@ export class Planner {
       throw new GatewayError('NO_PROVIDERS', message)
     }
     const targets = question.provider ? [this.#pinned(question, operation)] : this.#named(question, operation)
-    const all = withoutRepeats([...targets, ...this.#fallbacks(question)])
+    const fallbacks = question.fallbackModels?.flatMap((model) => this.#resolve(model))
+    const all = fallbacks?.length ? withoutRepeats([...targets, ...fallbacks]) : withoutRepeats(targets)
     return question.disableFallback ? firstChoice(all) : all
   }
 
@@ -80,10 +81,6 @@ export class Planner {
       return this.#resolve(route)
     }
     return this.#aliases.get(DEFAULT_ALIAS) ?? this.#byPriority(operation)
-  }
-
-  #fallbacks({ fallbackModels = [] }: Question): readonly Target[] {
-    return fallbackModels.flatMap((model) => this.#resolve(model))
   }
 
   #resolve(model: string): readonly Target[] {

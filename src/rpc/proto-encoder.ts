@@ -116,9 +116,11 @@ function compileField(field: DescField, compiled: Map<DescMessage, WriteMessage>
     }
   }
   const zero = zeroOf(field)
+  // -0 is no zero, but only these can be it; for the others the comparison is faster.
+  const isZero = field.scalar === ScalarType.DOUBLE || field.scalar === ScalarType.FLOAT ? Object.is : undefined
   return (to, message) => {
     const value = message[name]
-    if (value === undefined || Object.is(value, zero)) return
+    if (value === undefined || (isZero ? isZero(value, zero) : value === zero)) return
     write(to, value)
   }
 }
