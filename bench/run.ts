@@ -75,21 +75,22 @@ async function measure(version: string) {
 
 async function compare(row: Row, upstream: Upstream, redis: number | undefined): Promise<Omit<RowResult, 'row'>> {
   const rounds: Round[] = []
-  let rest: Omit<RowResult, 'row' | 'cost'> | undefined
-  while (rounds.length < pairs) {
+  for (;;) {
     const floor = await startFloor(folder, upstream)
     const gateway = await startGateway(folder, upstream, variants[row.gateway], { redis })
     running.push(floor.server, gateway.server)
-    const comparison = new Comparison(row, floor, gateway, upstream, effort, folder)
-    await comparison.warmUp()
-    rounds.push(...(await comparison.rounds()))
-    const latency = row.latency ? await comparison.latency() : undefined
-    // At last, so that it cannot disturb what it looks into.
-    rest = { latency, garbage: await comparison.garbage() }
-    await Promise.all([floor.server.stop(), gateway.server.stop()])
+    try {
+      const comparison = new Comparison(row, floor, gateway, upstream, effort, folder)
+      await comparison.warmUp()
+      rounds.push(...(await comparison.rounds()))
+      if (rounds.length < pairs) continue
+      const latency = row.latency ? await comparison.latency() : undefined
+      // At last, so that it cannot disturb what it looks into.
+      return { cost: costOf(rounds), latency, garbage: await comparison.garbage() }
+    } finally {
+      await Promise.all([floor.server.stop(), gateway.server.stop()])
+    }
   }
-  if (!rest) throw new Error('nothing was compared')
-  return { cost: costOf(rounds), ...rest }
 }
 
 function needsRedis(name: VariantName): boolean {

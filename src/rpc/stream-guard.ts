@@ -61,7 +61,8 @@ export class StreamGuard {
   readonly #unpacking: UnpackingRoom
   /** Requests that are not whole yet. */
   readonly #uploads = new Slots<GuardedUpload>()
-  #isWatching = false
+  /** Of the next look for late ones; undefined while nobody looks. */
+  #stopLooking: (() => void) | undefined
   #sessions = 0
   #onLastSession: (() => void) | undefined
 
@@ -94,7 +95,10 @@ export class StreamGuard {
     const { clock, readTimeout, onRefused } = this.#settings
     this.#sessions++
     session.once('close', () => {
-      if (--this.#sessions === 0) this.#onLastSession?.()
+      if (--this.#sessions > 0) return
+      this.#stopLooking?.()
+      this.#stopLooking = undefined
+      this.#onLastSession?.()
     })
     if (this.draining) session.close()
     const stopTimer = clock.after(readTimeout, () => {
@@ -131,7 +135,7 @@ export class StreamGuard {
   #open(stream: GuardedStream, packed: boolean): void {
     const upload = new GuardedUpload(this, stream, this.#settings.clock.now(), packed)
     this.#uploads.add(upload)
-    if (!this.#isWatching) this.#watchUploads()
+    if (!this.#stopLooking) this.#lookLater()
     stream[UPLOAD] = upload
     // Before grpc-js adds its own.
     stream.on('data', onData)
@@ -172,16 +176,17 @@ export class StreamGuard {
   }
 
   /** One timer for all of them: nearly every request is whole in the turn in which it begins. */
-  #watchUploads(): void {
+  #lookLater(): void {
     const { clock, readTimeout } = this.#settings
-    this.#isWatching = true
-    clock.after(readTimeout / LOOKS, () => {
+    this.#stopLooking = clock.after(readTimeout / LOOKS, () => {
       const since = clock.now() - readTimeout
-      for (const { stream } of this.#uploads.filter(({ arrivedAt }) => arrivedAt < since)) {
-        if (!stream.destroyed) this.#refuse(stream, 'read_timeout')
+      for (const upload of this.#uploads.filter(({ arrivedAt }) => arrivedAt < since)) {
+        // It is told so once, however long its stream takes to close.
+        this.#uploads.remove(upload)
+        if (!upload.stream.destroyed) this.#refuse(upload.stream, 'read_timeout')
       }
-      this.#isWatching = false
-      if (this.#uploads.size > 0) this.#watchUploads()
+      this.#stopLooking = undefined
+      if (this.#uploads.size > 0) this.#lookLater()
     })
   }
 
