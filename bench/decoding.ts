@@ -46,10 +46,10 @@ function costOf(work: () => void): number {
 
 /** Decodes as a call does, from the vendor's bytes to the events of the caller, without sockets and messages. */
 async function builtDecoder(): Promise<Decode> {
-  const { Answer } = await built<typeof import('../src/providers/answer.ts')>('providers/answer')
-  const { framingFor } = await built<typeof import('../src/providers/frames.ts')>('providers/frames')
+  const { Answer } = await built<typeof import('../src/providers/http/chat-reply.ts')>('providers/answer')
+  const { framingFor } = await built<typeof import('../src/providers/http/frames.ts')>('providers/frames')
   const { kindNamed } = await built<typeof import('../src/providers/index.ts')>('providers/index')
-  const { Trail } = await built<typeof import('../src/domain/trail.ts')>('domain/trail')
+  const { Trail } = await built<typeof import('../src/domain/call-record.ts')>('domain/trail')
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
   const { Cancellation } = await built<typeof import('../src/domain/cancellation.ts')>('domain/cancellation')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')

@@ -56,10 +56,10 @@ async function costOf(ask: Ask): Promise<number> {
 
 async function limitsAndKey(): Promise<Part> {
   const { authenticate } = await built<typeof import('../src/policies/authenticate.ts')>('policies/authenticate')
-  const { limit } = await built<typeof import('../src/policies/limit.ts')>('policies/limit')
+  const { limit } = await built<typeof import('../src/policies/limits/limit.ts')>('policies/limit')
   const { Chain } = await built<typeof import('../src/domain/chain.ts')>('domain/chain')
-  const { createCallers } = await built<typeof import('../src/stores/callers.ts')>('stores/callers')
-  const { MemoryLimiter } = await built<typeof import('../src/stores/memory-limiter.ts')>('stores/memory-limiter')
+  const { createCallers } = await built<typeof import('../src/identity/authenticator.ts')>('stores/callers')
+  const { MemoryLimiter } = await built<typeof import('../src/stores/limits/memory-limiter.ts')>('stores/memory-limiter')
   const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const world = await callsOf()
   const far = { requests: 1e9, tokens: 2e9, concurrent: 10_000, window: 60_000 }
@@ -74,7 +74,7 @@ async function limitsAndKey(): Promise<Part> {
 }
 
 async function singleFlight(): Promise<Part> {
-  const { Flight } = await built<typeof import('../src/policies/cache/flight.ts')>('policies/cache/flight')
+  const { Flight } = await built<typeof import('../src/policies/cache/shared-call.ts')>('policies/cache/flight')
   const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const world = await callsOf()
   const flying: Handler<Call<ChatRequest>, ChatEvent> = async (call) => {
@@ -92,7 +92,7 @@ async function singleFlight(): Promise<Part> {
 /** Calls that are answered at once, and what a door does with them: it reads the answer to its end. */
 async function callsOf() {
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
-  const { DoorContext } = await built<typeof import('../src/rpc/context.ts')>('rpc/context')
+  const { DoorContext } = await built<typeof import('../src/server/context.ts')>('rpc/context')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const { finishEvent, startEvent, textEvent } = await built<typeof import('../src/domain/events.ts')>('domain/events')
   const request = create(ChatRequestSchema, { model: 'house/m', messages: [{ role: Role.USER, content: 'Hello' }] })

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 import { checkReport } from './config/check.ts'
-import { type CommandLine, type Flags, readCommandLine } from './config/flags.ts'
+import { type CommandLine, type Flags, readCommandLine } from './config/env/flags.ts'
 import { readConfig } from './config/read.ts'
 import { systemClock } from './domain/clock.ts'
-import { probe } from './rpc/probe.ts'
-import { serve } from './serve.ts'
-import { createLog, type Log } from './telemetry/log.ts'
+import { probe } from './server/grpc/probe.ts'
+import { serve } from './app/serve.ts'
+import { createLog, type Log } from './telemetry/log/log.ts'
 
 const USAGE = `usage: llm-gateway [serve]             start the gateway
        llm-gateway check               say what is wrong with the configuration, and what would run

@@ -8,12 +8,12 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/providers/': ['src/domain/'],
   'src/stores/': ['src/domain/'],
   'src/telemetry/': ['src/domain/'],
-  'src/policies/': ['src/domain/', 'src/telemetry/instruments.ts'],
+  'src/policies/': ['src/domain/', 'src/telemetry/metrics/instruments.ts'],
   'src/rpc/': ['src/domain/'],
   'src/config/': ['src/domain/', 'src/providers/index.ts', 'src/providers/define.ts'],
   'src/gateway.ts': ['src/domain/', 'src/policies/', 'src/telemetry/'],
-  'src/wiring.ts': ['src/'],
-  'src/serve.ts': ['src/'],
+  'src/app/build.ts': ['src/'],
+  'src/app/serve.ts': ['src/'],
   'src/main.ts': ['src/'],
 }
 
@@ -108,7 +108,7 @@ const sources = readSources('src')
 describe('the source', () => {
   it('is found, with its imports', () => {
     expect(sources.size).toBeGreaterThan(100)
-    expect(importsOf('src/gateway.ts', sources.get('src/gateway.ts') ?? '')).toContain('src/policies/route.ts')
+    expect(importsOf('src/gateway.ts', sources.get('src/gateway.ts') ?? '')).toContain('src/policies/routing/route.ts')
     expect(vendors).toEqual(expect.arrayContaining(['openai', 'azure', 'groq', 'simulator']))
   })
   it('has every file in a room', () => expect(strayFiles(sources)).toEqual([]))
@@ -132,12 +132,12 @@ describe('the rules notice', () => {
   it.each([
     ['src/domain/call.ts', "import { route } from '../policies/route.ts'"],
     ['src/domain/call.ts', "import type { Chat } from '../../gen/llmgateway/v1/chat_pb.js'"],
-    ['src/policies/route.ts', "import { createStats } from '../telemetry/stats.ts'"],
-    ['src/policies/route.ts', "import {\n  openai,\n} from '../providers/presets.ts'"],
+    ['src/policies/routing/route.ts', "import { createStats } from '../telemetry/stats.ts'"],
+    ['src/policies/routing/route.ts', "import {\n  openai,\n} from '../providers/presets.ts'"],
     ['src/config/load.ts', "import { openai } from '../providers/presets.ts'"],
-    ['src/rpc/grpc.ts', "const { loadConfig } = await import('../config/load.ts')"],
-    ['src/stores/callers.ts', "export * from '../config/auth.ts'"],
-    ['src/telemetry/log.ts', "import '../rpc/grpc.ts'"],
+    ['src/server/grpc/grpc-server.ts', "const { loadConfig } = await import('../config/load.ts')"],
+    ['src/identity/authenticator.ts', "export * from '../config/auth.ts'"],
+    ['src/telemetry/log/log.ts', "import '../rpc/grpc.ts'"],
     ['src/gateway.ts', "import { kinds } from './providers/index.ts'"],
   ])('a forbidden import in %s: %s', (path, text) => {
     expect(forbiddenImports(file(path, text))).toHaveLength(1)
@@ -154,12 +154,12 @@ describe('the rules notice', () => {
   })
   it.each(["if (kind === 'openai') return", 'function encodeGroq() {}', 'const AzureError = 1'])(
     'the name of a vendor: %s',
-    (text) => expect(vendorNames(file('src/policies/plan.ts', text))).toHaveLength(1),
+    (text) => expect(vendorNames(file('src/policies/planning/plan.ts', text))).toHaveLength(1),
   )
   it.each(["  const key = process.env['KEY']", 'const { env } = process.env'])(
     'a read of the environment: %s',
     (text) => {
-      expect(environmentReads(file('src/rpc/grpc.ts', text))).toHaveLength(1)
+      expect(environmentReads(file('src/server/grpc/grpc-server.ts', text))).toHaveLength(1)
     },
   )
   it.each([
@@ -167,9 +167,9 @@ describe('the rules notice', () => {
     'export let last: Call',
     'const live = new Map<string, Call>()',
     'const seen: Call[] = []',
-  ])('state: %s', (text) => expect(moduleState(file('src/rpc/door.ts', text))).toHaveLength(1))
+  ])('state: %s', (text) => expect(moduleState(file('src/server/server-options.ts', text))).toHaveLength(1))
   it.each(['export default class Door {}', 'export { door as default }'])('a default export: %s', (text) => {
-    expect(defaultExports(file('src/rpc/door.ts', text))).toHaveLength(1)
+    expect(defaultExports(file('src/server/server-options.ts', text))).toHaveLength(1)
   })
   it('a barrel', () => {
     expect(barrels(file('src/rpc/index.ts', "export { Door } from './door.ts'"))).toHaveLength(1)

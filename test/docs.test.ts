@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
 import { codes, reasons } from '../src/domain/reasons.ts'
-import { instruments } from '../src/telemetry/instruments.ts'
+import { instruments } from '../src/telemetry/metrics/instruments.ts'
 import { startGateway } from './support/gateway.ts'
 
 const ROOT = new URL('../', import.meta.url)

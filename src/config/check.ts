@@ -1,4 +1,4 @@
-import type { AuthSettings } from '../domain/identity.ts'
+import type { AuthSettings } from '../identity/settings.ts'
 import type { ProviderSettings } from '../providers/define.ts'
 import type { Address, AliasConfig, Config } from './config.ts'
 import type { Loaded } from './load.ts'

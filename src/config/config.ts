@@ -1,9 +1,9 @@
-import type { CacheRules } from '../domain/cache.ts'
+import type { CacheRules } from '../domain/ports/cache.ts'
 import type { Defaults, OnUnknown, Timeouts } from '../domain/call.ts'
 import type { Strategy } from '../domain/facts.ts'
-import type { AuthSettings } from '../domain/identity.ts'
+import type { AuthSettings } from '../identity/settings.ts'
 import type { Limits } from '../domain/limits.ts'
-import type { RedisAddress } from '../domain/redis-address.ts'
+import type { RedisAddress } from '../stores/redis/redis-address.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */

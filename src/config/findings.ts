@@ -1,4 +1,4 @@
-import { didYouMean } from '../domain/closest.ts'
+import { didYouMean } from '../domain/text/closest.ts'
 
 /** What keeps the gateway from starting. */
 export interface Problem {

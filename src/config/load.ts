@@ -2,17 +2,17 @@ import { resolve } from 'node:path'
 import { parseDocument } from 'yaml'
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { kinds as allKinds, kindNamed, namesOf, otherNames, upcoming } from '../providers/index.ts'
-import { authOf } from './auth.ts'
-import { cacheOf } from './cache.ts'
+import { authOf } from './blocks/auth.ts'
+import { cacheOf } from './blocks/cache.ts'
 import type { Config, ProxyConfig, TelemetryConfig } from './config.ts'
-import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env.ts'
+import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env/env.ts'
 import { Findings, type Problem } from './findings.ts'
-import { type Flags, readFlag } from './flags.ts'
-import { report } from './issues.ts'
-import { limitsOf, redisOf } from './limits.ts'
-import { discoveredProviders, type ProviderSources, providerVariables, writtenProviders } from './providers.ts'
-import { unique } from './readers.ts'
-import { expand } from './references.ts'
+import { type Flags, readFlag } from './env/flags.ts'
+import { report } from './file/issues.ts'
+import { limitsOf, redisOf } from './blocks/limits.ts'
+import { discoveredProviders, type ProviderSources, providerVariables, writtenProviders } from './blocks/providers.ts'
+import { unique } from './file/readers.ts'
+import { expand } from './env/references.ts'
 import {
   aliasesOf,
   asConfigured,
@@ -23,12 +23,12 @@ import {
   priorityOf,
   safetyLocksOf,
   tasksOf,
-} from './routes.ts'
-import { type FileSettings, fileSchema, type OldProviderEntry } from './schema.ts'
-import { serverOf } from './server.ts'
-import { tellProviders } from './tell-providers.ts'
-import { tellUnused } from './unused.ts'
-import { type Environment, Variables } from './variables.ts'
+} from './blocks/routes.ts'
+import { type FileSettings, fileSchema, type OldProviderEntry } from './file/schema.ts'
+import { serverOf } from './blocks/server.ts'
+import { tellProviders } from './report-providers.ts'
+import { tellUnused } from './env/unused.ts'
+import { type Environment, Variables } from './env/variables.ts'
 
 /** Everything that a configuration is made of, by falling rank: flags, file, environment, `.env`. */
 export interface Sources {

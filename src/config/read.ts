@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { gatewayVariables } from './env.ts'
-import type { Flags } from './flags.ts'
+import { gatewayVariables } from './env/env.ts'
+import type { Flags } from './env/flags.ts'
 import { type Loaded, loadConfig } from './load.ts'
-import { systemCode } from './references.ts'
-import { type Environment, Variables } from './variables.ts'
+import { systemCode } from './env/references.ts'
+import { type Environment, Variables } from './env/variables.ts'
 
 /** Where a gateway is started. */
 export interface Start {

@@ -1,7 +1,7 @@
 import type { Cancellation } from './cancellation.ts'
 import type { Limits } from './limits.ts'
-import type { ModelFilter } from './model-filter.ts'
-import type { Trail } from './trail.ts'
+import type { ModelFilter } from './text/model-filter.ts'
+import type { Trail } from './call-record.ts'
 import type { ChatRequest, EmbedRequest } from './types.ts'
 
 /** What is asked for. Names metrics, spans and log lines. */

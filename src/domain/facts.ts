@@ -1,6 +1,6 @@
 import type { AnyRequest, Call, CallContext, Caller, Defaults, OnUnknown, Operation, Timeouts } from './call.ts'
-import type { KeyLease } from './keys.ts'
-import type { CallTelemetry, Provider } from './ports.ts'
+import type { KeyLease } from './ports/keys.ts'
+import type { CallTelemetry, Provider } from './ports/ports.ts'
 
 /*
  * What policies find out about a call, for those after them.

@@ -1,7 +1,7 @@
 import type { Call, Caller } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import type { Authenticated } from '../domain/facts.ts'
-import type { Callers } from '../domain/ports.ts'
+import type { Callers } from '../domain/ports/ports.ts'
 
 /** Lets in whoever is known. */
 export function authenticate(callers: Callers): Policy<Call, Authenticated> {

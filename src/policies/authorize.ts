@@ -2,7 +2,7 @@ import type { Call } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { Authenticated, Planned, Target } from '../domain/facts.ts'
-import type { ModelFilter } from '../domain/model-filter.ts'
+import type { ModelFilter } from '../domain/text/model-filter.ts'
 
 /**
  * Leaves the targets that the caller may use: all those of an alias that is allowed by its name, and those that are

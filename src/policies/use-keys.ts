@@ -6,9 +6,9 @@ import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Keyed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
-import type { KeyPool } from '../domain/keys.ts'
-import { LEAST_TIME } from './least-time.ts'
-import { passOver } from './pass-over.ts'
+import type { KeyPool } from '../domain/ports/keys.ts'
+import { LEAST_TIME } from './routing/min-time.ts'
+import { passOver } from './routing/pass-over.ts'
 
 /** Two waits that differ by less, in ms, are told as one. */
 const SAME_WAIT = 50

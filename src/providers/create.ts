@@ -1,11 +1,11 @@
 import type { Clock } from '../domain/clock.ts'
-import type { KeyNews } from '../domain/keys.ts'
-import type { ModelFacts, Provider } from '../domain/ports.ts'
-import { Connection } from './connection.ts'
+import type { KeyNews } from '../domain/ports/keys.ts'
+import type { ModelFacts, Provider } from '../domain/ports/ports.ts'
+import { Connection } from './http/connection.ts'
 import type { ProviderSettings } from './define.ts'
 import { createHttpProvider } from './http-provider.ts'
-import type { PriceTable } from './prices.ts'
-import { createUpstream, type ProxySettings } from './upstream.ts'
+import type { PriceTable } from './prices/price-table.ts'
+import { createUpstream, type ProxySettings } from './http/http-client.ts'
 
 export interface ProviderTools {
   readonly clock: Clock

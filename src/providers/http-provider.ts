@@ -1,11 +1,11 @@
 import { Cancellation } from '../domain/cancellation.ts'
-import type { KeyNews } from '../domain/keys.ts'
-import type { Provider } from '../domain/ports.ts'
-import { askChat } from './chat.ts'
-import type { Connection } from './connection.ts'
-import { askEmbed } from './embed.ts'
-import { fetchJson } from './fetch-json.ts'
-import { ProviderKeyPool } from './key-pool.ts'
+import type { KeyNews } from '../domain/ports/keys.ts'
+import type { Provider } from '../domain/ports/ports.ts'
+import { askChat } from './http/ask-chat.ts'
+import type { Connection } from './http/connection.ts'
+import { askEmbed } from './http/ask-embed.ts'
+import { fetchJson } from './http/fetch-json.ts'
+import { ProviderKeyPool } from './credentials/key-pool.ts'
 import { otherNames } from './names.ts'
 
 /** How long a quarantined key may take to list the vendor's models, in ms. */

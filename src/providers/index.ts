@@ -1,12 +1,12 @@
-import { anthropic } from './anthropic/kind.ts'
-import { azure } from './azure.ts'
+import { anthropic } from './vendors/anthropic/kind.ts'
+import { azure } from './vendors/azure.ts'
 import type { ProviderKind } from './define.ts'
-import { gemini } from './gemini/kind.ts'
+import { gemini } from './vendors/gemini/kind.ts'
 import { goesBy } from './names.ts'
-import { ollama } from './ollama/kind.ts'
-import { openai, presets } from './presets.ts'
-import { selfHosted } from './self-hosted.ts'
-import { simulator } from './simulator.ts'
+import { ollama } from './vendors/ollama/kind.ts'
+import { openai, presets } from './vendors/presets.ts'
+import { selfHosted } from './vendors/self-hosted.ts'
+import { simulator } from './vendors/simulator.ts'
 
 /** The only list of vendors. Everything that must know them all derives from it. */
 export const kinds: readonly ProviderKind[] = [
@@ -25,4 +25,4 @@ export function kindNamed(name: string, among = kinds): ProviderKind | undefined
 }
 
 export { goesBy, namesOf, otherNames } from './names.ts'
-export { upcoming } from './upcoming.ts'
+export { upcoming } from './vendors/upcoming.ts'

@@ -1,8 +1,8 @@
 import type { Operation } from '../domain/call.ts'
 import type { GatewayError } from '../domain/error.ts'
 import { isReason, originOf, type Reason, reasons } from '../domain/reasons.ts'
-import { instruments } from './instruments.ts'
-import type { Counter, Histogram, Metrics } from './metrics.ts'
+import { instruments } from './metrics/instruments.ts'
+import type { Counter, Histogram, Metrics } from './metrics/metrics.ts'
 import type { Totals } from './stats.ts'
 
 interface OfOperation {

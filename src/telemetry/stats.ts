@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
-import type { Breakers, LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports.ts'
-import { duration } from '../domain/trail.ts'
+import type { Breakers, LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports/ports.ts'
+import { duration } from '../domain/call-record.ts'
 import {
   BreakerState,
   type CacheStats,
@@ -10,7 +10,7 @@ import {
   type StatsResponse,
   type UpstreamStats,
 } from '../domain/types.ts'
-import type { Counter } from './metrics.ts'
+import type { Counter } from './metrics/metrics.ts'
 import { other, type Upstream, type Upstreams } from './upstreams.ts'
 
 export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'> &

@@ -1,7 +1,7 @@
 import type { Operation } from '../domain/call.ts'
-import type { LastAttempt, Provider } from '../domain/ports.ts'
-import { genAiOperations, instruments } from './instruments.ts'
-import type { Counter, Histogram, Metrics } from './metrics.ts'
+import type { LastAttempt, Provider } from '../domain/ports/ports.ts'
+import { genAiOperations, instruments } from './metrics/instruments.ts'
+import type { Counter, Histogram, Metrics } from './metrics/metrics.ts'
 
 /** What telemetry must know of a configured provider. */
 export type ObservedProvider = Pick<

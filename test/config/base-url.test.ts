@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { baseUrlFault } from '../../src/config/base-url.ts'
+import { baseUrlFault } from '../../src/config/blocks/base-url.ts'
 
 describe('the metadata service of a cloud is refused in every spelling', () => {
   it.each([

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { checkReport } from '../../src/config/check.ts'
-import { readCommandLine } from '../../src/config/flags.ts'
+import { readCommandLine } from '../../src/config/env/flags.ts'
 import { readConfig } from '../../src/config/read.ts'
 import { load } from './kinds.ts'
 

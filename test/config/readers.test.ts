@@ -15,7 +15,7 @@ import {
   proxyUrl,
   type Reader,
   text,
-} from '../../src/config/readers.ts'
+} from '../../src/config/file/readers.ts'
 
 const table: [string, Reader<unknown>, Record<string, unknown>][] = [
   [

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { knownVariables, loadConfig } from '../../src/config/load.ts'
 import { kinds } from '../../src/providers/index.ts'
-import { type Instrument, instruments } from '../../src/telemetry/instruments.ts'
+import { type Instrument, instruments } from '../../src/telemetry/metrics/instruments.ts'
 import { readManifests } from './manifests.ts'
 import { alertQueries, dashboardQueries, metricsIn } from './queries.ts'
 

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest'
 import { GatewayError } from '../../src/domain/error.ts'
 import { ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import { kinds } from '../../src/providers/index.ts'
-import { validateChat } from '../../src/rpc/validate.ts'
+import { validateChat } from '../../src/service/validate/validate.ts'
 import { encodeChat, type RequestInit } from '../support/encode.ts'
 
 /** Conversations that the contract allows, however odd. */

@@ -4,12 +4,12 @@ import { systemClock } from '../../src/domain/clock.ts'
 import type { GatewayError } from '../../src/domain/error.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import { foldChat } from '../../src/domain/fold.ts'
-import { Trail } from '../../src/domain/trail.ts'
+import { Trail } from '../../src/domain/call-record.ts'
 import { type ChatEvent, ChatRequestSchema, type ChatResponse, type Usage } from '../../src/domain/types.ts'
-import { Answer } from '../../src/providers/answer.ts'
+import { Answer } from '../../src/providers/http/chat-reply.ts'
 import type { ChatDecoder, Wire } from '../../src/providers/define.ts'
-import { framingFor } from '../../src/providers/frames.ts'
-import { toldError } from '../../src/providers/status.ts'
+import { framingFor } from '../../src/providers/http/frames.ts'
+import { toldError } from '../../src/providers/failures/failed-reply.ts'
 
 /** What becomes of a vendor's reply. */
 export interface Decoded {

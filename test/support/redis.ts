@@ -5,8 +5,8 @@ import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
-import { readRedisUrl } from '../../src/domain/redis-address.ts'
-import { createRedisClient } from '../../src/stores/redis-client.ts'
+import { readRedisUrl } from '../../src/stores/redis/redis-address.ts'
+import { createRedisClient } from '../../src/stores/redis/redis-client.ts'
 
 /** A real redis-server of the test's own, on a free port, with nothing kept on disk. */
 export interface RedisServer {

@@ -3,8 +3,8 @@ import type { Call } from '../../src/domain/call.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
-import type { Provider } from '../../src/domain/ports.ts'
-import { Trail } from '../../src/domain/trail.ts'
+import type { Provider } from '../../src/domain/ports/ports.ts'
+import { Trail } from '../../src/domain/call-record.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 
 export type RoutedChat = Call<ChatRequest> & Planned & Routed

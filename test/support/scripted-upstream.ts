@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/domain/clock.ts'
-import type { HttpExchange, HttpReplyHandler, HttpRequest, Upstream } from '../../src/providers/upstream.ts'
+import type { HttpExchange, HttpReplyHandler, HttpRequest, Upstream } from '../../src/providers/http/http-client.ts'
 
 /** What an upstream does with a request, step by step; `wait` in ms before each. */
 export interface Script {

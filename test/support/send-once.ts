@@ -1,5 +1,5 @@
 import { systemClock } from '../../src/domain/clock.ts'
-import { createUpstream } from '../../src/providers/upstream.ts'
+import { createUpstream } from '../../src/providers/http/http-client.ts'
 
 /** Sends one GET as the gateway would, and prints the status or the error's code. For tests of process-wide settings. */
 const url = new URL(process.argv[2] ?? '')

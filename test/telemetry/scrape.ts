@@ -1,5 +1,5 @@
 import type { MetricProducer } from '@opentelemetry/sdk-metrics'
-import { serveMetrics } from '../../src/telemetry/prometheus.ts'
+import { serveMetrics } from '../../src/telemetry/metrics/prometheus.ts'
 
 /** What Prometheus would read, over HTTP. */
 export async function scrape(producer: MetricProducer): Promise<string> {

@@ -6,7 +6,7 @@ import { EventStream } from '../../src/domain/event-stream.ts'
 import { finishEvent, startEvent, textEvent } from '../../src/domain/events.ts'
 import { createCall, type Observed, type Target } from '../../src/domain/facts.ts'
 import { costOf } from '../../src/domain/money.ts'
-import { Trail } from '../../src/domain/trail.ts'
+import { Trail } from '../../src/domain/call-record.ts'
 import {
   AttemptOutcome,
   BreakerState,
@@ -17,7 +17,7 @@ import {
 } from '../../src/domain/types.ts'
 import { callProvider } from '../../src/policies/call-provider.ts'
 import { observe } from '../../src/policies/observe.ts'
-import { createLog, type Level } from '../../src/telemetry/log.ts'
+import { createLog, type Level } from '../../src/telemetry/log/log.ts'
 import { createTelemetry, type TelemetryOptions } from '../../src/telemetry/telemetry.ts'
 
 /** Time that only moves when it is told to. */

@@ -1,13 +1,13 @@
-import type { CacheAddress, Kept } from '../../domain/cache.ts'
+import type { CacheAddress, Kept } from '../../domain/ports/cache.ts'
 import type { Call } from '../../domain/call.ts'
 import type { EventStream } from '../../domain/event-stream.ts'
 import type { Authenticated, Planned } from '../../domain/facts.ts'
 import type { Handler } from '../../domain/follow.ts'
 import { type ChatEvent, type ChatRequest, FinishReason } from '../../domain/types.ts'
-import { Flight } from './flight.ts'
+import { Flight } from './shared-call.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
 import { finishIn, replay } from './replay.ts'
-import { type CacheParts, type CacheUse, notCached, take, useOf } from './use.ts'
+import { type CacheParts, type CacheUse, notCached, take, useOf } from './cache-use.ts'
 
 export type CacheableChat = Call<ChatRequest> & Authenticated & Planned
 

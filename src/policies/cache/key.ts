@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import type { CacheAddress } from '../../domain/cache.ts'
+import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { Target } from '../../domain/facts.ts'
-import { fieldsOf } from '../../domain/wire.ts'
+import { fieldsOf } from '../../domain/proto-fields.ts'
 
 /** Who asks whom. */
 export interface Question {

@@ -1,8 +1,8 @@
-import type { CacheAddress } from '../../domain/cache.ts'
+import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { CallContext } from '../../domain/call.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import { finishEvent, startEvent } from '../../domain/events.ts'
-import { duration } from '../../domain/trail.ts'
+import { duration } from '../../domain/call-record.ts'
 import type { ChatEvent, Cost, FinishEvent, Route } from '../../domain/types.ts'
 
 const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }

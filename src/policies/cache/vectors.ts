@@ -1,4 +1,4 @@
-import type { KeptVector } from '../../domain/cache.ts'
+import type { KeptVector } from '../../domain/ports/cache.ts'
 import type { CallContext } from '../../domain/call.ts'
 import type { EmbedFinish } from '../../domain/events.ts'
 import type { EmbedResponse } from '../../domain/types.ts'

@@ -1,0 +1,124 @@
+import type { CacheConfig, Config } from '../config/config.ts'
+import type { CacheStore } from '../domain/ports/cache.ts'
+import { systemClock } from '../domain/clock.ts'
+import { type KeyNews, readKeyNews } from '../domain/ports/keys.ts'
+import type { ComponentState, Limiter, Provider } from '../domain/ports/ports.ts'
+import { providerNamed } from '../domain/provider-named.ts'
+import { splitTarget } from '../domain/text/target-name.ts'
+import type { Gates } from '../policies/admission/admit.ts'
+import { Gate } from '../policies/admission/concurrency-gate.ts'
+import { SafetyLocks } from '../policies/routing/safety-locks.ts'
+import { createProvider } from '../providers/create.ts'
+import type { ConcurrencyLimit } from '../providers/define.ts'
+import { createPriceTable, loadPrices } from '../providers/prices/price-table.ts'
+import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
+import { MemoryCache } from '../stores/cache/memory-cache.ts'
+import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
+import type { RedisStore } from '../stores/redis/redis-store.ts'
+import { RedisCache } from '../stores/cache/redis-cache.ts'
+import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
+import type { SharedNews } from '../stores/redis/broadcast.ts'
+import { observeRedisLimiter } from '../telemetry/metrics/limit-metrics.ts'
+import type { Log } from '../telemetry/log/log.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
+
+/*
+ * The parts that a configuration asks for.
+ */
+
+/** What gateways tell each other of their keys. */
+const KEY_NEWS = 'keys'
+
+/** The configuration has seen to it that there is a Redis where one is needed. */
+export function createCache(
+  { strategy, maxEntries, maxBytes }: CacheConfig,
+  redis: RedisStore | undefined,
+  news: SharedNews | undefined,
+): CacheStore {
+  const clock = systemClock
+  if (strategy === 'memory' || !redis || !news) return new MemoryCache({ clock, maxEntries, maxBytes })
+  const far = new RedisCache({ store: redis, clock })
+  if (strategy === 'redis') return far
+  const near = new MemoryCache({ clock, maxEntries, maxBytes, maxTtl: NEAR_TTL })
+  return new HybridCache({ near, far, news, clock })
+}
+
+/** What one gateway learns of a key all learn. */
+export function shareKeys(providers: readonly Provider[], news: SharedNews): void {
+  news.listen(KEY_NEWS, (told) => {
+    const known = readKeyNews(told)
+    const provider = known && providers.find(({ name }) => name === known.provider)
+    if (provider) provider.keys?.apply(known)
+  })
+}
+
+export async function createProviders(config: Config, log: Log, news: SharedNews | undefined): Promise<Provider[]> {
+  // The price list takes 20 MB: nobody pays for it who does not need it.
+  const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
+  const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
+  return config.providers.map((settings) =>
+    createProvider(settings, {
+      clock: systemClock,
+      proxy: config.proxy,
+      prices,
+      onKeyNews(told) {
+        logKeyNews(log, told)
+        news?.tell(KEY_NEWS, told)
+      },
+    }),
+  )
+}
+
+/** One line for each change, never one for a call. */
+export function tellRedis(log: Log) {
+  return ({ healthy, message }: ComponentState) => {
+    if (healthy) log.info('Redis is well')
+    else log.warn(`${message} Calls go on without it, and it is looked at again by itself.`)
+  }
+}
+
+/** Counts in memory, or in Redis with a share of it in memory for the time that Redis is in trouble. */
+export function createLimiter({ limits }: Config, redis: RedisStore | undefined, metrics: Metrics): Limiter {
+  if (limits.store === 'memory' || !redis) {
+    return new MemoryLimiter({ clock: systemClock })
+  }
+  const local = new MemoryLimiter({ clock: systemClock, share: 1 / limits.replicas })
+  const limiter = new RedisLimiter({
+    store: redis,
+    clock: systemClock,
+    local: limits.onRedisTrouble === 'local' ? local : undefined,
+  })
+  observeRedisLimiter(metrics, limiter)
+  return limiter
+}
+
+function logKeyNews(log: Log, { provider, keyId, ...news }: KeyNews): void {
+  const key = { provider, key_id: keyId }
+  if (news.change === 'quarantined') log.warn('a key is quarantined', { ...key, reason: news.reason })
+  else if (news.change === 'recovered') log.info('a key is used again', key)
+  else log.debug('a key rests', { ...key, model: news.model, reason: news.reason })
+}
+
+export function createLocks(config: Config, providers: readonly Provider[], log: Log): SafetyLocks {
+  const spares = Object.entries(config.safetyLocks).flatMap(([provider, target]) => {
+    const { provider: name, model } = splitTarget(target)
+    const spare = providerNamed(providers, name)
+    return spare ? [{ provider, target: { provider: spare, model, defaults: config.defaults } }] : []
+  })
+  return new SafetyLocks({
+    clock: systemClock,
+    spares,
+    tell: ({ provider, target, locked }) => {
+      if (locked) log.warn('the safety lock has fallen: the provider is rate limited', { provider, target })
+      else log.info('the safety lock is lifted', { provider, target })
+    },
+  })
+}
+
+export function createGates({ server, providers }: Config): Gates {
+  const gate = ({ most, queue }: ConcurrencyLimit) => new Gate({ clock: systemClock, limit: most, queue })
+  const bounded = providers.flatMap(({ name, concurrency }) =>
+    concurrency ? [[name, gate(concurrency)] as const] : [],
+  )
+  return { providers: new Map(bounded), process: server.concurrency && gate(server.concurrency) }
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import type { AuthSettings, JwtSettings, KeySettings } from '../../identity/settings.ts'
+import type { EnvironmentSettings } from '../env/env.ts'
+import { type Findings, pathText } from '../findings.ts'
+import { ownLimits } from './limits.ts'
+import type { FileSettings } from '../file/schema.ts'
+
+/** HS256 asks for a key of at least the size of the hash: https://www.rfc-editor.org/rfc/rfc7518#section-3.2 */
+const SHORTEST_SECRET = 32
+/** A shorter key can be guessed. */
+const SHORTEST_KEY = 16
+
+type KeyEntry = NonNullable<Exclude<NonNullable<FileSettings['auth']>, 'none'>['keys']>[number]
+
+/** How callers prove who they are. */
+export function authOf(file: FileSettings['auth'], env: EnvironmentSettings, findings: Findings): AuthSettings {
+  if (file === 'none') return statedNone('auth: none', env, findings)
+  if (!file && env.auth) return statedNone(`${env.auth.from}=none`, env, findings)
+  const keys = keysOf(file?.keys ?? [], findings)
+  const jwt = jwtOf(file?.jwt, env, findings)
+  if (file || jwt) {
+    if (file && !file.keys?.length && !file.jwt && !jwt) {
+      findings.problem('auth', 'needs keys or jwt; write "auth: none" to check nobody')
+    }
+    return { kind: 'required', keys, ...(jwt && { jwt }) }
+  }
+  return { kind: 'none', stated: false }
+}
+
+function statedNone(written: string, { jwtSecret }: EnvironmentSettings, findings: Findings): AuthSettings {
+  if (jwtSecret)
+    findings.notEnforced(`${jwtSecret.from} is set, but "${written}" outranks it: callers are not checked.`)
+  return { kind: 'none', stated: true }
+}
+
+function keysOf(entries: readonly KeyEntry[], findings: Findings): readonly KeySettings[] {
+  const names = new Set<string>()
+  const digests = new Set<string>()
+  return entries.flatMap(({ name, key, sha256, admin = false, models, limits }, index) => {
+    const at = (field?: string) => pathText(['auth', 'keys', index, ...(field ? [field] : [])])
+    if (names.has(name)) findings.problem(at('name'), 'is the name of two keys')
+    names.add(name)
+    if ((key === undefined) === (sha256 === undefined)) {
+      findings.problem(at(), 'needs either key or sha256')
+      return []
+    }
+    if (key !== undefined && key.length < SHORTEST_KEY) {
+      findings.notice(`${at('key')} has fewer than ${SHORTEST_KEY} characters: it can be guessed.`)
+    }
+    const digest =
+      sha256 ??
+      createHash('sha256')
+        .update(key ?? '')
+        .digest('hex')
+    if (digests.has(digest)) findings.problem(at(), 'is the same key as another one')
+    digests.add(digest)
+    return [{ name, sha256: digest, admin, models, limits: ownLimits(limits) }]
+  })
+}
+
+type JwtEntry = { secret?: string | undefined; issuer?: string | undefined; audience?: string | undefined }
+
+function jwtOf(entry: JwtEntry | undefined, env: EnvironmentSettings, findings: Findings): JwtSettings | undefined {
+  const found = entry?.secret === undefined ? env.jwtSecret : { from: 'auth.jwt.secret', value: entry.secret }
+  if (!found) {
+    if (entry) findings.problem('auth.jwt.secret', 'is missing: write it, or set JWT_SECRET')
+    return undefined
+  }
+  if (Buffer.byteLength(found.value) < SHORTEST_SECRET) {
+    findings.problem(
+      found.from,
+      `must have at least ${SHORTEST_SECRET} bytes: openssl rand -base64 48 makes a good one`,
+    )
+  }
+  return {
+    secret: found.value,
+    ...(entry?.issuer !== undefined && { issuer: entry.issuer }),
+    ...(entry?.audience !== undefined && { audience: entry.audience }),
+  }
+}

@@ -1,0 +1,19 @@
+import type { ConcurrencyLimit } from '../../providers/define.ts'
+import { type Findings, pathText } from '../findings.ts'
+
+/** How many calls may wait where nothing else is written. */
+const DEFAULT_QUEUE = 100
+
+/** The limit of `max_concurrent` and `max_queue`, which stand in the block at `path`. */
+export function concurrencyOf(
+  block: { readonly max_concurrent?: number | undefined; readonly max_queue?: number | undefined },
+  path: readonly string[],
+  findings: Findings,
+): { readonly concurrency?: ConcurrencyLimit } {
+  const { max_concurrent: most, max_queue: queue = DEFAULT_QUEUE } = block
+  if (most !== undefined) return { concurrency: { most, queue } }
+  if (block.max_queue !== undefined) {
+    findings.notice(`${pathText([...path, 'max_queue'])} has no effect without max_concurrent.`)
+  }
+  return {}
+}

@@ -1,0 +1,102 @@
+import { DEFAULT_WINDOW, type Limits, overriding } from '../../domain/limits.ts'
+import { readRedisUrl } from '../../stores/redis/redis-address.ts'
+import type { ProviderSettings } from '../../providers/define.ts'
+import type { LimitsConfig, RedisConfig } from '../config.ts'
+import type { EnvironmentSettings } from '../env/env.ts'
+import { type Findings, pathText } from '../findings.ts'
+import type { FileSettings, LimitsEntry } from '../file/schema.ts'
+import type { Found } from '../env/variables.ts'
+
+/** In ms. */
+const REDIS_TIMEOUT = 200
+
+export function redisOf(
+  file: FileSettings['redis'],
+  env: EnvironmentSettings,
+  findings: Findings,
+): RedisConfig | undefined {
+  const url = file?.url === undefined ? env.redisUrl : { from: 'redis.url', value: file.url }
+  if (!url) {
+    if (file) findings.problem('redis.url', 'is missing: write it, or set REDIS_URL')
+    return undefined
+  }
+  const address = readRedisUrl(url.value)
+  if (address) return { address, timeout: file?.timeout ?? REDIS_TIMEOUT }
+  findings.problem(
+    url.from,
+    'must be redis://[user:password@]host[:port][/db], rediss:// for TLS, or redis+sentinel://host:port,host:port/master[/db]',
+  )
+  return undefined
+}
+
+export interface LimitsSources {
+  readonly file: FileSettings
+  readonly env: EnvironmentSettings
+  readonly providers: readonly ProviderSettings[]
+  readonly redis: RedisConfig | undefined
+  readonly findings: Findings
+}
+
+/** All limits but those of single callers, with what each inherits filled in. */
+export function limitsOf({ file, env, providers, redis, findings }: LimitsSources): LimitsConfig {
+  const written = file.limits
+  const store = written?.store ?? (redis ? 'redis' : 'memory')
+  if (store === 'redis' && !redis) findings.problem('limits.store', 'redis needs redis.url or REDIS_URL')
+  const whole = (path: readonly string[], entry: LimitsEntry | undefined) => wholeLimits(path, entry, findings)
+  const ofCallers = fromVariables(env.rateRequests, env.rateWindow, findings)
+  const ofProviders = fromVariables(env.providerRateRequests, env.providerRateWindow, findings)
+  const ofEachProvider = written?.provider ? whole(['limits', 'provider'], written.provider) : ofProviders
+  return {
+    store,
+    onRedisTrouble: written?.on_redis_trouble ?? 'local',
+    replicas: written?.replicas ?? 1,
+    shadow: written?.shadow ?? false,
+    caller: written?.caller ? whole(['limits', 'caller'], written.caller) : ofCallers,
+    address: whole(['limits', 'address'], written?.address),
+    user: whole(['limits', 'user'], written?.user),
+    aliases: Object.fromEntries(
+      Object.entries(file.models ?? {}).flatMap(([name, { limits }]) => {
+        const own = whole(['models', name, 'limits'], limits)
+        return own ? [[name, own]] : []
+      }),
+    ),
+    providers: Object.fromEntries(
+      providers.flatMap(({ name, limits }) => {
+        const own = overriding(limits, ofEachProvider)
+        return own ? [[name, own]] : []
+      }),
+    ),
+  }
+}
+
+/** The limits that an entry names, without what it inherits. */
+export function ownLimits(entry: LimitsEntry | undefined): Partial<Limits> | undefined {
+  if (!entry) return undefined
+  const { requests, tokens, concurrent, window } = entry
+  return {
+    ...(requests !== undefined && { requests }),
+    ...(tokens !== undefined && { tokens }),
+    ...(concurrent !== undefined && { concurrent }),
+    ...(window !== undefined && { window }),
+  }
+}
+
+function wholeLimits(path: readonly string[], entry: LimitsEntry | undefined, findings: Findings): Limits | undefined {
+  const own = ownLimits(entry)
+  if (!own) return undefined
+  const { requests, tokens, concurrent } = own
+  if (requests === undefined && tokens === undefined && concurrent === undefined) {
+    findings.problem(pathText(path), 'needs requests, tokens or concurrent')
+  }
+  return { window: DEFAULT_WINDOW, ...own }
+}
+
+function fromVariables(
+  requests: Found<number> | undefined,
+  window: Found<number> | undefined,
+  findings: Findings,
+): Limits | undefined {
+  if (requests) return { requests: requests.value, window: window?.value ?? DEFAULT_WINDOW }
+  if (window) findings.notice(`${window.from} has no effect without the variable that says how many requests.`)
+  return undefined
+}

@@ -1,0 +1,134 @@
+import { BlockList, isIPv6 } from 'node:net'
+import type { AuthSettings } from '../../identity/settings.ts'
+import { concurrencyOf } from './concurrency.ts'
+import type { Address, DoorLimits, ServerConfig, TlsConfig } from '../config.ts'
+import type { EnvironmentSettings } from '../env/env.ts'
+import type { Findings } from '../findings.ts'
+import { type Flags, readFlag } from '../env/flags.ts'
+import type { ListenAddress } from '../file/readers.ts'
+import { systemCode } from '../env/references.ts'
+import type { FileSettings } from '../file/schema.ts'
+import type { Found } from '../env/variables.ts'
+
+const MEBIBYTE = 2 ** 20
+const defaultPorts = { grpc: 50_051, http: 8080, metrics: 9464 }
+type Door = keyof typeof defaultPorts
+
+export interface ServerSources {
+  readonly flags: Flags
+  readonly env: EnvironmentSettings
+  readonly auth: AuthSettings
+  readonly findings: Findings
+  /** The absolute path of a file that the configuration names. */
+  resolvePath(path: string): string
+  /** Throws what Node throws. */
+  readFile(path: string): string
+}
+
+/** The addresses, the limits and the certificates. */
+export function serverOf(file: FileSettings['server'], sources: ServerSources): ServerConfig {
+  const { findings } = sources
+  const grpc = addressOf('grpc', file, sources)
+  const http = addressOf('http', file, sources)
+  const metrics = addressOf('metrics', file, sources)
+  if (overlap(grpc, http)) findings.problem('server.http', 'is the address of server.grpc')
+  if (overlap(grpc, metrics)) findings.problem('server.metrics', 'is the address of server.grpc')
+  if (overlap(http, metrics)) findings.problem('server.metrics', 'is the address of server.http')
+  const tls = file?.tls && tlsOf(file.tls, sources)
+  const maxReceiveBytes = file?.max_receive_bytes ?? 16 * MEBIBYTE
+  const limits = limitsOf(file?.limits)
+  if (limits.maxPendingBytes < maxReceiveBytes) {
+    findings.problem('server.limits.pending_bytes', 'must not be less than server.max_receive_bytes')
+  }
+  return {
+    grpc,
+    http,
+    metrics,
+    drain: file?.drain ?? 25_000,
+    maxReceiveBytes,
+    maxSendBytes: file?.max_send_bytes ?? 16 * MEBIBYTE,
+    maxStreams: file?.max_streams ?? 1000,
+    ...concurrencyOf(file ?? {}, ['server'], findings),
+    maxDeadline: file?.max_deadline ?? 600_000,
+    ...connectionsOf(file),
+    limits,
+    ...(tls && { tls }),
+    cors: { origins: file?.cors?.origins ?? [] },
+  }
+}
+
+function connectionsOf(file: FileSettings['server']) {
+  return {
+    heartbeat: file?.heartbeat ?? 15_000,
+    keepalive: file?.keepalive ?? 10_000,
+    maxConnectionAge: file?.max_connection_age ?? 30 * 60_000,
+    proxyProtocol: file?.proxy_protocol ?? false,
+  }
+}
+
+function limitsOf(written: NonNullable<FileSettings['server']>['limits']): DoorLimits {
+  return {
+    maxConnections: written?.connections ?? 10_000,
+    maxConnectionsPerAddress: written?.connections_per_address ?? 1000,
+    readTimeout: written?.read_timeout ?? 10_000,
+    stallTimeout: written?.stall_timeout ?? 60_000,
+    maxHeaderBytes: written?.header_bytes ?? 16_384,
+    maxPendingBytes: written?.pending_bytes ?? 128 * MEBIBYTE,
+    maxCompressedCalls: written?.compressed_calls ?? 4,
+    maxResets: written?.resets ?? 200,
+    maxLoopDelay: written?.loop_delay ?? 200,
+  }
+}
+
+function addressOf(door: Door, file: FileSettings['server'], sources: ServerSources): Address {
+  const { flags, env, auth, findings } = sources
+  const written = file?.[door]
+  const found: Found<ListenAddress> | undefined =
+    readFlag(flags, door, findings) ?? (written ? { from: `server.${door}`, value: written } : env[door])
+  const closed = auth.kind === 'none' && !auth.stated
+  const host = found?.value.host ?? (closed ? '127.0.0.1' : '0.0.0.0')
+  // Metrics are served without a credential in any case, so authentication does not decide where.
+  if (found && closed && door !== 'metrics' && !isLoopback(host)) {
+    findings.problem(
+      found.from,
+      'would open the gateway to other machines without authentication: set auth.keys or JWT_SECRET, or write "auth: none"',
+    )
+  }
+  return { host, port: found?.value.port ?? defaultPorts[door] }
+}
+
+function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === 'localhost') return true
+  const loopback = new BlockList()
+  loopback.addSubnet('127.0.0.0', 8, 'ipv4')
+  loopback.addAddress('::1', 'ipv6')
+  return loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
+}
+
+/** Port 0 is a free one for each. */
+function overlap(a: Address, b: Address): boolean {
+  const everywhere = [a.host, b.host].some((host) => host === '0.0.0.0' || host === '::')
+  return a.port !== 0 && a.port === b.port && (a.host === b.host || everywhere)
+}
+
+interface TlsEntry {
+  readonly cert: string
+  readonly key: string
+  readonly client_ca?: string | undefined
+}
+
+function tlsOf(entry: TlsEntry, { resolvePath, readFile, findings }: ServerSources): TlsConfig {
+  const file = (field: keyof TlsEntry, path: string) => {
+    try {
+      if (!/-----BEGIN /.test(readFile(path))) findings.problem(`server.tls.${field}`, 'must be a PEM file')
+    } catch (error) {
+      findings.problem(`server.tls.${field}`, `the file ${path} cannot be read (${systemCode(error)})`)
+    }
+    return resolvePath(path)
+  }
+  return {
+    cert: file('cert', entry.cert),
+    key: file('key', entry.key),
+    ...(entry.client_ca !== undefined && { clientCa: file('client_ca', entry.client_ca) }),
+  }
+}

@@ -1,0 +1,113 @@
+import { type Findings, pathText } from '../findings.ts'
+import type { Variables } from './variables.ts'
+
+/** Where the references in a file lead. */
+export interface References {
+  readonly variables: Variables
+  /** The text of a file. Throws what Node throws. */
+  readFile(path: string): string
+}
+
+type Path = readonly PropertyKey[]
+
+/** A file nests 6 levels; one with an anchor inside itself nests for ever. */
+const DEEPEST = 32
+
+/**
+ * The tree of a YAML file with every `${VARIABLE}` and `${file:/path}` put in and empty values left out. A secret must
+ * come so, or as `{ file: /path }`: what is written in the file itself ends in repositories and tickets.
+ */
+export function expand(tree: unknown, references: References, findings: Findings): unknown {
+  return expandAt([], tree)
+
+  function expandAt(path: Path, node: unknown): unknown {
+    if (node === null) return undefined
+    if (path.length > DEEPEST) return refuse(path.slice(0, 1), 'is nested too deeply')
+    const secret = secretAt(path, node)
+    if (secret) return expandSecret(path, node, secret)
+    if (typeof node === 'string') return expandText(path, node)
+    if (Array.isArray(node)) return node.map((item, index) => expandAt([...path, index], item))
+    if (typeof node !== 'object') return node
+    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, expandAt([...path, key], value)]))
+  }
+
+  function expandSecret(path: Path, node: unknown, secret: Secret): string | undefined {
+    if (isFile(node)) return fileText(path, node.file)
+    if (typeof node === 'string' && patterns[secret].test(node)) return expandText(path, node)
+    return refuse(path, LITERAL_SECRET)
+  }
+
+  function expandText(path: Path, text: string): string | undefined {
+    let complete = true
+    const expanded = text.replace(REFERENCE, (whole, name: string | undefined) => {
+      if (name === undefined) return whole.slice(1)
+      const value = name.startsWith('file:') ? fileText(path, name.slice(5)) : variable(path, name)
+      if (value === undefined) complete = false
+      return value ?? ''
+    })
+    return complete ? expanded : undefined
+  }
+
+  function variable(path: Path, name: string): string | undefined {
+    if (!/^[A-Za-z_]\w*$/.test(name)) return refuse(path, BAD_REFERENCE)
+    return references.variables.get(name) ?? refuse(path, `the environment variable ${name} is not set`)
+  }
+
+  function fileText(path: Path, file: string): string | undefined {
+    try {
+      return references.readFile(file).trim() || refuse(path, `the file ${file} is empty`)
+    } catch (error) {
+      return refuse(path, `the file ${file} cannot be read (${systemCode(error)})`)
+    }
+  }
+
+  function refuse(path: Path, reason: string): undefined {
+    findings.problem(pathText(path), reason)
+  }
+}
+
+// biome-ignore lint/suspicious/noTemplateCurlyInString: shows how a reference is written
+const BAD_REFERENCE = 'write a reference as ${VARIABLE} or ${file:/path}'
+// biome-ignore lint/suspicious/noTemplateCurlyInString: shows how a reference is written
+const LITERAL_SECRET = 'a secret must not be written here: use "${VARIABLE}", "${file:/path}" or { file: /path }'
+
+/** `$${` stands for `${` itself. */
+const REFERENCE = /\$\$\{|\$\{([^}]*)\}/g
+
+/** `ENOENT` and the like, for an error of the system's. */
+export function systemCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+}
+
+/** Whether a value is a secret as a whole, or may hold one beside other text. */
+type Secret = 'whole' | 'part'
+
+const patterns: Readonly<Record<Secret, RegExp>> = { whole: /^\$\{[^}]+\}$/, part: /(?<!\$)\$\{[^}]+\}/ }
+
+/** Where Redis needs a password, its URL holds it. */
+const PASSWORD = /@|password=/
+
+function secretAt(path: Path, node: unknown): Secret | undefined {
+  const [block, entry, field, last] = path
+  if (block === 'auth' && entry === 'keys' && path.length === 4 && last === 'key') return 'whole'
+  if (block === 'auth' && entry === 'jwt' && path.length === 3 && field === 'secret') return 'whole'
+  if (block === 'redis' && entry === 'url' && !(typeof node === 'string' && !PASSWORD.test(node))) return 'part'
+  if (block !== 'providers' || path.length !== 4) return undefined
+  if (field === 'keys') return 'whole'
+  return field === 'headers' && isCredentialHeader(String(last)) ? 'part' : undefined
+}
+
+/** Whether a header of this name is likely to carry a secret. */
+export function isCredentialHeader(name: string): boolean {
+  return /auth|key|token|secret|cookie|password|credential/i.test(name)
+}
+
+function isFile(node: unknown): node is { readonly file: string } {
+  return (
+    typeof node === 'object' &&
+    node !== null &&
+    Object.keys(node).length === 1 &&
+    'file' in node &&
+    typeof node.file === 'string'
+  )
+}

@@ -1,0 +1,63 @@
+import { upcoming } from '../../providers/index.ts'
+import { type Findings, withHint } from '../findings.ts'
+import { ownVariables } from '../blocks/providers.ts'
+import { flag } from '../file/readers.ts'
+import type { Variables } from './variables.ts'
+
+/** Variables of capabilities that this version does not have. `switches` say whether it is wanted at all. */
+export const unusedVariables = [
+  {
+    what: 'a ledger of costs, with its alerts',
+    switches: ['COST_TRACKING_ENABLED'],
+    names: ['COST_TRACKING_ENABLED', 'COST_CURRENCY', 'COST_ALERT_THRESHOLD', 'COST_ALERT_EMAIL'],
+  },
+] as const
+
+/** Variables that set a limit which this version does not keep. To ignore one in silence would cost money. */
+export const unenforcedVariables = [{ what: 'a budget', names: ['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'] }] as const
+
+/** Tells of variables that are set and have no effect. `known`: all that have one. */
+export function tellUnused(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
+  for (const { what, switches, names } of unusedVariables) {
+    const wanted = variables.first(switches)
+    const set = names.filter((name) => variables.get(name) !== undefined)
+    if (set.length === 0 || (wanted && flag.read(wanted.value) === false)) continue
+    findings.notice(`${set.join(', ')}: not used yet, this version does not have ${what}.`)
+  }
+  for (const { what, names } of unenforcedVariables) {
+    for (const name of names) {
+      if (variables.get(name) === undefined) continue
+      findings.notEnforced(`${name} is set, but this version does not enforce ${what}.`)
+    }
+  }
+  tellUpcoming(variables, known, findings)
+  tellUnknown(variables, known, findings)
+  if (variables.inDotenvOnly('NODE_EXTRA_CA_CERTS')) {
+    findings.notice('NODE_EXTRA_CA_CERTS has no effect in .env: Node reads it from the environment of the process.')
+  }
+}
+
+function tellUpcoming(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
+  for (const { kind, variables: short } of upcoming) {
+    const set = [...short, ...Object.values(ownVariables(kind))]
+      .filter((name) => !known.has(name))
+      .flatMap((name) => variables.numbered([name]).map(({ from }) => from))
+    if (set.length > 0) findings.notice(`${set.join(', ')}: not used yet, this version has no provider ${kind}.`)
+  }
+}
+
+/** A Service named llm-gateway makes Kubernetes set variables such as LLM_GATEWAY_PORT_8080_TCP in every pod. */
+const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT(_\d+_|$)/
+
+function tellUnknown(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
+  const later = [
+    ...[...unusedVariables, ...unenforcedVariables].flatMap(({ names }) => names),
+    ...upcoming.flatMap(({ kind }) => Object.values(ownVariables(kind))),
+  ]
+  const all = new Set<string>([...known, ...later])
+  for (const name of new Set(variables.names())) {
+    const ours = name.startsWith('LLM_GATEWAY_') && !OF_KUBERNETES.test(name)
+    if (!ours || all.has(name) || all.has(name.replace(/_\d+$/, ''))) continue
+    findings.notice(withHint(`${name} is not a variable of this gateway`, name, all))
+  }
+}

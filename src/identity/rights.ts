@@ -1,0 +1,44 @@
+import type { Limits } from '../domain/limits.ts'
+import { ModelFilter } from '../domain/text/model-filter.ts'
+
+export interface Rights {
+  readonly models: ModelFilter | undefined
+  readonly limits: Partial<Limits> | undefined
+}
+
+const MOST_PATTERNS = 100
+const LONGEST_PATTERN = 256
+const MOST = 2 ** 31 - 1
+/** In seconds. */
+const LONGEST_WINDOW = 86_400
+
+/**
+ * What the claims `models` and `limits` of a token say: names of models, and an object of `requests`, `tokens`,
+ * `concurrent` and `window` in seconds. Undefined where they cannot be read: to pass over a limit would give rights that
+ * nobody meant to give.
+ */
+export function rightsOf(models: unknown, limits: unknown): Rights | undefined {
+  const filter = models === undefined ? undefined : filterOf(models)
+  const own = limits === undefined ? undefined : limitsOf(limits)
+  if ((models !== undefined && !filter) || (limits !== undefined && !own)) return undefined
+  return { models: filter, limits: own }
+}
+
+function filterOf(models: unknown): ModelFilter | undefined {
+  if (!Array.isArray(models) || models.length > MOST_PATTERNS) return undefined
+  const patterns = models.filter(
+    (model) => typeof model === 'string' && model !== '' && model.length <= LONGEST_PATTERN,
+  )
+  return patterns.length === models.length ? new ModelFilter(patterns) : undefined
+}
+
+function limitsOf(limits: unknown): Partial<Limits> | undefined {
+  if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) return undefined
+  const own: { -readonly [Key in keyof Limits]?: Limits[Key] } = {}
+  for (const [key, value] of Object.entries(limits)) {
+    if (key !== 'requests' && key !== 'tokens' && key !== 'concurrent' && key !== 'window') return undefined
+    if (!Number.isInteger(value) || value < 1 || value > (key === 'window' ? LONGEST_WINDOW : MOST)) return undefined
+    own[key] = key === 'window' ? value * 1000 : value
+  }
+  return own
+}

@@ -1,0 +1,156 @@
+import type { Cancellation } from '../../domain/cancellation.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError } from '../../domain/error.ts'
+import type { Watcher } from '../../domain/event-stream.ts'
+import type { AnyEvent } from '../../domain/events.ts'
+
+/** What the last call adds to the mean time of calls inside. */
+const LAST_COUNTS = 0.1
+/** What a refused caller is told to wait where nothing is known, in ms. */
+const USUAL_WAIT = 1_000
+
+export interface GateOptions {
+  readonly clock: Clock
+  /** Calls inside at once, at least 1. */
+  readonly limit: number
+  /** Calls that may wait, 0 or more. */
+  readonly queue: number
+}
+
+/** Who wants in. */
+export interface Visitor {
+  /** Waiting callers are let in by turns, however many calls each has. */
+  readonly caller: string
+  /** Until when waiting makes sense, on the monotonic clock, in ms. */
+  readonly until: number
+  readonly cancellation: Cancellation
+}
+
+/** Lets so many calls in at once. Others wait, in a queue that is bounded, knows deadlines and is fair. */
+export class Gate {
+  active = 0
+  waiting = 0
+  /** How many were not let in, those that left by themselves not counted. */
+  refused = 0
+  readonly #options: GateOptions
+  /** One for each caller with someone waiting; the first is served next. */
+  #lanes: { readonly caller: string; readonly waiters: Waiter[] }[] = []
+  /** How long calls are inside, in ms; undefined before the first has left. */
+  #stay: number | undefined
+
+  constructor(options: GateOptions) {
+    this.#options = options
+  }
+
+  /** At once, where there is room: then nobody waits. */
+  tryEnter(): Permit | undefined {
+    return this.active < this.#options.limit ? this.#admit() : undefined
+  }
+
+  /**
+   * When it is the visitor's turn. Rejects with CONCURRENCY_LIMITED at once when the queue is full or the wait would be
+   * too long, as soon as it has become so, and with the reason of the cancellation.
+   */
+  async enter(visitor: Visitor): Promise<Permit> {
+    const { queue, clock } = this.#options
+    const permit = this.tryEnter()
+    if (permit) return permit
+    if (this.waiting >= queue) throw this.#refusal('too many calls wait already')
+    if (clock.now() + this.#expectedWait(visitor.caller) > visitor.until) throw this.#refusal('it would wait too long')
+    return new Promise((resolve, reject) => this.#wait(visitor, resolve, reject))
+  }
+
+  /** Of a permit: a call that was inside since `since` has left. */
+  left(since: number): void {
+    const stay = this.#options.clock.now() - since
+    this.#stay = this.#stay === undefined ? stay : this.#stay + (stay - this.#stay) * LAST_COUNTS
+    this.active--
+    while (this.active < this.#options.limit && this.waiting > 0) this.#next().admit()
+  }
+
+  #admit(): Permit {
+    this.active++
+    return new Permit(this, this.#options.clock.now())
+  }
+
+  #wait(visitor: Visitor, resolve: (permit: Permit) => void, reject: (error: GatewayError) => void): void {
+    const { clock } = this.#options
+    const lane = this.#lanes.find(({ caller }) => caller === visitor.caller) ?? this.#newLane(visitor.caller)
+    const leave = () => {
+      stopTimer()
+      visitor.cancellation.remove(withCall)
+      this.waiting--
+    }
+    const giveUp = (error: GatewayError) => {
+      leave()
+      lane.waiters.splice(lane.waiters.indexOf(waiter), 1)
+      if (lane.waiters.length === 0) this.#lanes.splice(this.#lanes.indexOf(lane), 1)
+      reject(error)
+    }
+    const waiter: Waiter = {
+      admit: () => {
+        leave()
+        resolve(this.#admit())
+      },
+    }
+    lane.waiters.push(waiter)
+    this.waiting++
+    const stopTimer = clock.after(Math.max(0, visitor.until - clock.now()), () => {
+      giveUp(this.#refusal('it has waited as long as it may'))
+    })
+    const withCall = { cancel: giveUp }
+    visitor.cancellation.add(withCall)
+  }
+
+  #newLane(caller: string) {
+    const lane = { caller, waiters: [] }
+    this.#lanes.push(lane)
+    return lane
+  }
+
+  /** The first call of the caller whose turn it is, who then queues up anew with the rest. */
+  #next(): Waiter {
+    const lane = this.#lanes.shift()
+    const waiter = lane?.waiters.shift()
+    if (!lane || !waiter) throw new Error('somebody waits, and nobody is there')
+    if (lane.waiters.length > 0) this.#lanes.push(lane)
+    return waiter
+  }
+
+  /** Everybody ahead, and the one who leaves for this visitor. */
+  #expectedWait(caller: string): number {
+    const own = this.#lanes.find((lane) => lane.caller === caller)?.waiters.length ?? 0
+    let ahead = 0
+    for (const { waiters } of this.#lanes) ahead += Math.min(waiters.length, own + 1)
+    return ((ahead + 1) * (this.#stay ?? 0)) / this.#options.limit
+  }
+
+  #refusal(why: string): GatewayError {
+    this.refused++
+    const { limit } = this.#options
+    const wait = this.#stay === undefined ? USUAL_WAIT : ((this.waiting + 1) * this.#stay) / limit
+    return new GatewayError('CONCURRENCY_LIMITED', `${limit} calls are under way, and ${why}.`, { retryAfter: wait })
+  }
+}
+
+interface Waiter {
+  admit(): void
+}
+
+/** One call inside. Its ending lets it out, once. */
+export class Permit implements Watcher<AnyEvent> {
+  readonly #gate: Gate
+  readonly #since: number
+  #out = false
+
+  constructor(gate: Gate, since: number) {
+    this.#gate = gate
+    this.#since = since
+  }
+
+  end(): void {
+    if (this.#out) return
+    this.#out = true
+    this.#gate.left(this.#since)
+  }
+}

@@ -1,0 +1,80 @@
+import type { AnyRequest, Call, Operation } from '../../domain/call.ts'
+import type { Policy } from '../../domain/chain.ts'
+import { estimatePrompt } from '../../domain/estimate.ts'
+import type { Planned, Target } from '../../domain/facts.ts'
+import type { Latencies } from './latencies.ts'
+
+/** The tokens of an answer that nothing limits, to compare costs by. */
+const USUAL_ANSWER = 500
+
+export interface Balancing {
+  /** From 0 up to 1. */
+  readonly random: () => number
+  readonly latencies: Latencies
+}
+
+/**
+ * Puts the targets of an alias in the order of its strategy. Those that come after the first are its fallbacks, and what
+ * the caller names as fallbacks stays behind them.
+ */
+export function balance(balancing: Balancing): Policy<Call & Planned> {
+  return (next) => (call) => {
+    if (call.targets.every(({ choice }) => choice === undefined)) return next(call)
+    const targets = groupsOf(call.targets).flatMap((group) => inOrder(group, call, balancing))
+    const { request } = call
+    const alone = 'disableFallback' in request && request.disableFallback
+    return next({ ...call, targets: alone ? targets.slice(0, 1) : targets })
+  }
+}
+
+/** Neighbours with the same choice. */
+function groupsOf(targets: readonly Target[]): Target[][] {
+  const groups: Target[][] = []
+  for (const target of targets) {
+    const group = groups.at(-1)
+    if (group && target.choice && group[0]?.choice === target.choice) group.push(target)
+    else groups.push([target])
+  }
+  return groups
+}
+
+function inOrder(group: readonly Target[], { operation, request }: Call, balancing: Balancing): readonly Target[] {
+  const strategy = group[0]?.choice?.strategy
+  if (group.length < 2 || strategy === undefined) return group
+  switch (strategy) {
+    case 'weighted':
+      return ascending(group, ({ weight = 1 }) => -Math.log(1 - balancing.random()) / weight)
+    case 'least_latency':
+      return fasterOfTwo(group, operation, balancing)
+    case 'least_cost':
+      return ascending(group, (target) => costAt(target, request))
+    default:
+      return strategy satisfies never
+  }
+}
+
+/** Two at random, the faster one first: who always asked the fastest would learn nothing of the others. */
+function fasterOfTwo(group: readonly Target[], operation: Operation, { random, latencies }: Balancing) {
+  const shuffled = ascending(group, random)
+  const expected = new Map(group.map((target) => [target, latencies.expected(target, operation)]))
+  const latency = (target: Target) => expected.get(target) ?? 0
+  const [first, ...others] = ascending(shuffled.slice(0, 2), latency)
+  return first ? [first, ...ascending([...others, ...shuffled.slice(2)], latency)] : group
+}
+
+/** In nano-dollars, about. What has no known price comes last. */
+function costAt({ provider, model, defaults }: Target, request: AnyRequest): number {
+  const input = estimatePrompt(request)
+  const output = 'messages' in request ? (request.maxTokens ?? defaults.maxTokens ?? USUAL_ANSWER) : 0
+  const usage = { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true } as const
+  const bill = provider.describe(model).price?.bill(usage)
+  return bill ? bill.input + bill.output : Number.POSITIVE_INFINITY
+}
+
+/** Equals stay in their order. */
+function ascending(targets: readonly Target[], by: (target: Target) => number): Target[] {
+  return targets
+    .map((target) => ({ target, rank: by(target) }))
+    .sort((a, b) => (a.rank === b.rank ? 0 : a.rank - b.rank))
+    .map(({ target }) => target)
+}

@@ -1,0 +1,48 @@
+import type { Call } from '../../domain/call.ts'
+import type { Policy } from '../../domain/chain.ts'
+import type { Clock } from '../../domain/clock.ts'
+import type { GatewayError } from '../../domain/error.ts'
+import type { Watcher } from '../../domain/event-stream.ts'
+import type { AnyEvent } from '../../domain/events.ts'
+import type { Routed } from '../../domain/facts.ts'
+import { follow } from '../../domain/follow.ts'
+import { originOf } from '../../domain/reasons.ts'
+import type { Latencies } from './latencies.ts'
+
+/** Learns how fast the targets are that are chosen by their latency. */
+export function measure(latencies: Latencies, clock: Clock): Policy<Call & Routed> {
+  return (next) => (call) => {
+    const { target, operation } = call
+    if (target.choice?.strategy !== 'least_latency') return next(call)
+    return follow(next, call, new Stopwatch(latencies, latencies.begin(target, operation), clock))
+  }
+}
+
+class Stopwatch implements Watcher<AnyEvent> {
+  readonly #latencies: Latencies
+  readonly #clock: Clock
+  readonly #startedAt: number
+  #tell: ((latency: number | undefined) => void) | undefined
+
+  constructor(latencies: Latencies, tell: (latency: number | undefined) => void, clock: Clock) {
+    this.#latencies = latencies
+    this.#tell = tell
+    this.#clock = clock
+    this.#startedAt = clock.now()
+  }
+
+  event({ event }: AnyEvent): void {
+    if (this.#tell && event.case !== 'start') this.#stop(this.#clock.now() - this.#startedAt)
+  }
+
+  end(error?: GatewayError): void {
+    const elapsed = this.#clock.now() - this.#startedAt
+    const failed = error !== undefined && originOf(error.reason) === 'provider'
+    this.#stop(failed ? this.#latencies.ofFailure(elapsed) : undefined)
+  }
+
+  #stop(latency: number | undefined): void {
+    this.#tell?.(latency)
+    this.#tell = undefined
+  }
+}

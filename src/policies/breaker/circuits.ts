@@ -1,0 +1,69 @@
+import type { Clock } from '../../domain/clock.ts'
+import type { Target } from '../../domain/facts.ts'
+import type { BreakerChange, Breakers } from '../../domain/ports/ports.ts'
+import { BreakerState } from '../../domain/types.ts'
+import { Circuit } from './circuit.ts'
+import { type CircuitRules, usualRules } from './circuit-rules.ts'
+
+/** Callers make up names of models: of one provider no more than these are remembered. */
+const MOST_MODELS = 1_000
+
+/** The circuits of all targets. */
+export class Circuits implements Breakers {
+  readonly #clock: Clock
+  readonly #rules: CircuitRules
+  /** By provider, then by model. */
+  readonly #providers = new Map<string, Map<string, Circuit>>()
+  readonly #listeners: ((change: BreakerChange) => void)[] = []
+
+  constructor(clock: Clock, rules: Partial<CircuitRules> = {}) {
+    this.#clock = clock
+    this.#rules = { ...usualRules, ...rules }
+  }
+
+  /** The same circuit for the same target. */
+  of({ provider, model }: Target): Circuit {
+    return this.#providers.get(provider.name)?.get(model) ?? this.#make(provider.name, model)
+  }
+
+  stateOf(provider: string, model?: string): BreakerState {
+    const circuits = this.#providers.get(provider)
+    if (model !== undefined) return circuits?.get(model)?.state ?? BreakerState.CLOSED
+    let worst = BreakerState.CLOSED
+    for (const { state } of circuits?.values() ?? []) worst = Math.max(worst, state)
+    return worst
+  }
+
+  onChange(listener: (change: BreakerChange) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  #make(provider: string, model: string): Circuit {
+    let circuits = this.#providers.get(provider)
+    if (!circuits) {
+      circuits = new Map()
+      this.#providers.set(provider, circuits)
+    }
+    if (circuits.size >= MOST_MODELS) forgetOne(circuits)
+    const circuit = new Circuit(
+      this.#rules,
+      () => this.#clock.now(),
+      (state, coolDown) => {
+        for (const tell of this.#listeners) tell({ provider, model, state, coolDown })
+      },
+    )
+    circuits.set(model, circuit)
+    return circuit
+  }
+}
+
+/** The oldest that is closed: of an open one it must be known. */
+function forgetOne(circuits: Map<string, Circuit>): void {
+  for (const [model, { state }] of circuits) {
+    if (state !== BreakerState.CLOSED) continue
+    circuits.delete(model)
+    return
+  }
+  const [oldest] = circuits.keys()
+  if (oldest !== undefined) circuits.delete(oldest)
+}

@@ -1,0 +1,27 @@
+import type { CacheAddress } from '../../domain/ports/cache.ts'
+import { making, type Policy } from '../../domain/chain.ts'
+import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
+import { type CacheableChat, ChatCache } from './chat-cache.ts'
+import { cacheAddress, decidingBytes } from './key.ts'
+import { type CacheParts, withoutCache } from './cache-use.ts'
+import type { Planner } from '../planning/planner.ts'
+
+/**
+ * Answers with what is known. Equal questions asked at the same time become one, and its answer is kept. Without a
+ * cache it only refuses the calls that need one.
+ */
+export function cacheChats(parts: CacheParts | undefined): Policy<CacheableChat, unknown, ChatEvent> {
+  const cache = parts && new ChatCache(parts)
+  return making<CacheableChat, ChatEvent>((next) => (call) => {
+    if (cache) return cache.answer(next, call)
+    withoutCache(call)
+    return next(call)
+  })
+}
+
+/** Where the answer to a chat is kept. Throws what planning throws. */
+export function chatAddress(planner: Planner, request: ChatRequest, wire: Uint8Array, caller: string): CacheAddress {
+  const targets = planner.targetsFor({ operation: 'chat', request })
+  const namespace = request.cache?.namespace ?? ''
+  return cacheAddress({ kind: 'chat', caller, namespace, targets }, decidingBytes(wire))
+}

@@ -1,0 +1,82 @@
+import type { Duration } from '@bufbuild/protobuf/wkt'
+import type { CacheAddress, CacheObserver, CacheRules, CacheStore, Kept } from '../../domain/ports/cache.ts'
+import type { Call } from '../../domain/call.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError } from '../../domain/error.ts'
+import type { Planned } from '../../domain/facts.ts'
+import { type CacheControl, CacheMode } from '../../domain/types.ts'
+import { nameOf } from './key.ts'
+
+/** What the policies of the cache work with. */
+export interface CacheParts {
+  readonly store: CacheStore
+  readonly observer: CacheObserver
+  readonly clock: Clock
+  /** What holds for an alias or `provider/model`, asked for a type of task; both may be empty. */
+  rules(name: string, taskType: string): CacheRules
+}
+
+/** How one call uses the cache. Times in ms. */
+export interface CacheUse {
+  readonly takes: boolean
+  /** Whether a provider may be asked. */
+  readonly asks: boolean
+  readonly namespace: string
+  readonly ttl: number
+  readonly fallbackTtl: number
+  /** The oldest answer that is good enough. */
+  readonly maxAge: number
+}
+
+/** Undefined for a call that neither takes nor leaves an answer. Throws NOT_CACHED for one that must take one and cannot. */
+export function useOf(
+  { rules }: CacheParts,
+  { targets }: Planned,
+  request: { readonly cache?: CacheControl | undefined; readonly taskType?: string | undefined },
+  temperature: number | undefined,
+): CacheUse | undefined {
+  const { cache, taskType = '' } = request
+  const mode = cache?.mode ?? CacheMode.UNSPECIFIED
+  if (mode === CacheMode.BYPASS) return undefined
+  const { enabled, ttl, fallbackTtl, maxTemperature } = rules(nameOf(targets), taskType)
+  const isTooWarm = maxTemperature !== undefined && (temperature ?? 1) > maxTemperature
+  if (!enabled || isTooWarm) {
+    if (mode === CacheMode.ONLY_IF_CACHED) throw notCached()
+    return undefined
+  }
+  const wanted = milliseconds(cache?.ttl)
+  return {
+    takes: mode !== CacheMode.REFRESH,
+    asks: mode !== CacheMode.ONLY_IF_CACHED,
+    namespace: cache?.namespace ?? '',
+    ttl: wanted ?? ttl,
+    fallbackTtl: Math.min(fallbackTtl, wanted ?? ttl),
+    maxAge: milliseconds(cache?.maxAge) ?? Number.POSITIVE_INFINITY,
+  }
+}
+
+/** What is kept, unless it is too old for the call. */
+export function take(
+  parts: CacheParts,
+  use: CacheUse,
+  address: CacheAddress,
+): Kept | undefined | Promise<Kept | undefined> {
+  if (!use.takes) return undefined
+  const freshEnough = (kept: Kept | undefined) =>
+    kept && parts.clock.wall() - kept.storedAt <= use.maxAge ? kept : undefined
+  const found = parts.store.get(address)
+  return found instanceof Promise ? found.then(freshEnough) : freshEnough(found)
+}
+
+/** How a call uses a cache that there is not. Throws NOT_CACHED. */
+export function withoutCache({ request }: Call): undefined {
+  if (request.cache?.mode === CacheMode.ONLY_IF_CACHED) throw notCached()
+}
+
+export function notCached(): GatewayError {
+  return new GatewayError('NOT_CACHED', 'cache.mode: the answer is not in the cache, and no provider may be asked.')
+}
+
+function milliseconds(duration: Duration | undefined): number | undefined {
+  return duration && Number(duration.seconds) * 1000 + duration.nanos / 1e6
+}

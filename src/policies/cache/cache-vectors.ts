@@ -1,0 +1,97 @@
+import type { CacheAddress, KeptVector } from '../../domain/ports/cache.ts'
+import type { Call } from '../../domain/call.ts'
+import { making, type Policy } from '../../domain/chain.ts'
+import type { EventStream } from '../../domain/event-stream.ts'
+import type { EmbedEvent } from '../../domain/events.ts'
+import type { Authenticated, Planned } from '../../domain/facts.ts'
+import { foldEmbed } from '../../domain/fold.ts'
+import type { Handler } from '../../domain/follow.ts'
+import { streamOf } from '../../domain/stream-of.ts'
+import { type EmbedRequest, EmbedRequestSchema, type EmbedResponse } from '../../domain/types.ts'
+import { cacheAddress, decidingBytes } from './key.ts'
+import { type CacheParts, type CacheUse, notCached, take, useOf, withoutCache } from './cache-use.ts'
+import { knownFinish, savedBy, vectorsOf, withSaved } from './vectors.ts'
+
+type Needs = Call<EmbedRequest> & Authenticated & Planned
+
+/** Keeps the vector of each input: only the inputs that are not known are sent, and equal ones once. */
+export function cacheVectors(parts: CacheParts | undefined): Policy<Needs, unknown, EmbedEvent> {
+  return making<Needs, EmbedEvent>((next) => (call) => {
+    const use = parts ? useOf(parts, call, call.request, undefined) : withoutCache(call)
+    return parts && use ? answer(parts, use, next, call) : next(call)
+  })
+}
+
+const INPUTS = EmbedRequestSchema.field.inputs.number
+
+async function answer<C extends Needs>(
+  parts: CacheParts,
+  use: CacheUse,
+  next: Handler<C, EmbedEvent>,
+  call: C,
+): Promise<EventStream<EmbedEvent>> {
+  const { request, context } = call
+  const addresses = addressesOf(call, use)
+  const vectors = await known(parts, use, addresses)
+  const saved = savedBy(vectors.values())
+  const missing = new Map<CacheAddress['id'], { readonly address: CacheAddress; readonly input: string }>()
+  addresses.forEach((address, index) => {
+    if (!vectors.has(address.id)) missing.set(address.id, { address, input: request.inputs[index] ?? '' })
+  })
+  let finish = knownFinish([...vectors.values()], context, saved)
+  if (missing.size > 0) {
+    if (!use.asks) throw notCached()
+    const unknown = [...missing.values()]
+    const inputs = unknown.map(({ input }) => input)
+    const reply = await foldEmbed(await next({ ...call, request: { ...request, inputs } }))
+    const made = vectorsOf(reply, inputs)
+    for (const [index, vector] of made.entries()) {
+      const { address } = unknown[index] as (typeof unknown)[number] // one vector for each input
+      vectors.set(address.id, vector)
+      keep(parts, use, address, vector, reply)
+    }
+    finish = withSaved(reply, vectors.size > made.length ? saved : undefined)
+  }
+  const embeddings = addresses.map(({ id }, index) => ({
+    $typeName: 'llmgateway.v1.Embedding' as const,
+    index,
+    values: vectors.get(id)?.values ?? [],
+  }))
+  return streamOf<EmbedEvent>(context.cancellation, [
+    { event: { case: 'embeddings', value: embeddings } },
+    { event: { case: 'finish', value: finish } },
+  ])
+}
+
+function addressesOf({ request, caller, targets, context }: Needs, { namespace }: CacheUse): CacheAddress[] {
+  const question = { kind: 'embed', caller: caller.name, namespace, targets } as const
+  const common = [...decidingBytes(context.wire, INPUTS), Buffer.from('\0')]
+  return request.inputs.map((input) => cacheAddress(question, [...common, Buffer.from(input)]))
+}
+
+/** By the ids of their addresses. */
+async function known(parts: CacheParts, use: CacheUse, addresses: readonly CacheAddress[]) {
+  const vectors = new Map<CacheAddress['id'], KeptVector>()
+  const found = await Promise.all(addresses.map((address) => take(parts, use, address)))
+  for (const [index, kept] of found.entries()) {
+    const id = addresses[index]?.id ?? ''
+    if (kept?.answer.kind === 'vector') {
+      vectors.set(id, kept.answer.vector)
+      parts.observer.hit(kept.answer.vector.usd)
+    } else if (use.takes) parts.observer.miss()
+  }
+  return vectors
+}
+
+function keep(
+  { store, clock }: CacheParts,
+  use: CacheUse,
+  address: CacheAddress,
+  vector: KeptVector,
+  { route }: EmbedResponse,
+): void {
+  const ttl = route?.fallbackUsed ? use.fallbackTtl : use.ttl
+  if (ttl <= 0) return
+  const bytes = 200 + 8 * vector.values.length
+  store.set(address, { answer: { kind: 'vector', vector }, storedAt: clock.wall(), bytes }, ttl)
+}

@@ -1,0 +1,121 @@
+import type { Call, CallContext } from '../../domain/call.ts'
+import type { GatewayError } from '../../domain/error.ts'
+import { EventStream, type Source } from '../../domain/event-stream.ts'
+import { finishEvent, startEvent } from '../../domain/events.ts'
+import { duration, type Trail } from '../../domain/call-record.ts'
+import type { ChatEvent, FinishEvent, StartEvent } from '../../domain/types.ts'
+import { knownFinish, knownRoute } from './replay.ts'
+
+/** What a seat needs of its flight. */
+export interface SeatOwner {
+  readonly cacheId: string
+  /** Of the first caller: the attempts are noted there. */
+  readonly trail: Trail
+  paused(): void
+  resumed(): void
+  /** False when it was the last one, who then hears of the ending that its leaving brings about. */
+  leave(seat: Seat, reason: GatewayError): boolean
+  /** It was answered without having paid. */
+  shared(usd: number | undefined): void
+}
+
+/** One of those who wait for the same answer. */
+export class Seat implements Source {
+  /** Undefined: it has to ask by itself. */
+  readonly boarded: Promise<EventStream<ChatEvent> | undefined>
+  isFull = false
+  readonly #flight: SeatOwner
+  readonly #context: CallContext
+  readonly #streams: boolean
+  #board: (events: EventStream<ChatEvent> | undefined) => void = () => {}
+  #reject: (error: GatewayError) => void = () => {}
+  #events: EventStream<ChatEvent> | undefined
+  #takenBefore = -1
+
+  constructor(flight: SeatOwner, { context, operation }: Call) {
+    this.#flight = flight
+    this.#context = context
+    this.#streams = operation === 'stream_chat'
+    this.boarded = new Promise((resolve, reject) => {
+      this.#board = resolve
+      this.#reject = reject
+    })
+    // What is tried is tried for all of them.
+    context.trail.attempts = flight.trail.attempts
+    context.cancellation.add(this)
+  }
+
+  /** The provider answers. `said` so far. */
+  open(said: readonly ChatEvent[]): void {
+    this.#context.cancellation.remove(this)
+    this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
+    this.#context.trail.committed = this.#streams
+    for (const event of said) this.take(event, false)
+    this.#board(this.#events)
+  }
+
+  take(event: ChatEvent, pays: boolean): void {
+    this.#events?.push(this.#own(event, pays))
+  }
+
+  end(error: GatewayError | undefined): void {
+    this.#events?.end(error)
+  }
+
+  /** There is no answer for it; without an error it may ask by itself. */
+  refuse(error: GatewayError | undefined): void {
+    this.#context.cancellation.remove(this)
+    if (error) {
+      this.#reject(error)
+      return
+    }
+    this.#context.trail.attempts = []
+    this.#board(undefined)
+  }
+
+  /** Whether its reader took nothing since this was last asked, and has no room. */
+  standsStill(): boolean {
+    const before = this.#takenBefore
+    this.#takenBefore = this.#events?.taken ?? 0
+    return this.isFull && before === this.#takenBefore
+  }
+
+  pause(): void {
+    this.isFull = true
+    this.#flight.paused()
+  }
+
+  resume(): void {
+    this.isFull = false
+    this.#flight.resumed()
+  }
+
+  cancel(reason: GatewayError): void {
+    const left = this.#flight.leave(this, reason)
+    if (left && !this.#events) this.refuse(reason)
+  }
+
+  /** What only the one who asked may be told is told to each in its own words. */
+  #own(event: ChatEvent, pays: boolean): ChatEvent {
+    if (this.#context.trail === this.#flight.trail) return event
+    if (event.event.case === 'start') return this.#start(event.event.value)
+    return event.event.case === 'finish' ? this.#finish(event.event.value, pays) : event
+  }
+
+  #start({ route }: StartEvent): ChatEvent {
+    const { requestId } = this.#context
+    return startEvent(requestId, route && knownRoute(route, this.#context, this.#flight.cacheId))
+  }
+
+  #finish(finish: FinishEvent, pays: boolean): ChatEvent {
+    const context = this.#context
+    if (!pays) {
+      context.trail.attempts = []
+      this.#flight.shared(finish.cost?.usd)
+      return knownFinish(finish, context, finish.route?.cacheId ?? '')
+    }
+    context.trail.usage = finish.usage
+    const latency = duration(context.trail.elapsed())
+    return finishEvent({ ...finish, route: finish.route && { ...finish.route, latency } })
+  }
+}

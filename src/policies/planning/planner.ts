@@ -1,0 +1,196 @@
+import type { AnyRequest, Call, Defaults, OnUnknown, Operation, Timeouts } from '../../domain/call.ts'
+import { didYouMean } from '../../domain/text/closest.ts'
+import { GatewayError } from '../../domain/error.ts'
+import type { Strategy, Target } from '../../domain/facts.ts'
+import type { Provider } from '../../domain/ports/ports.ts'
+import { providerNamed } from '../../domain/provider-named.ts'
+
+/** The names that calls may go by. */
+export interface Directory {
+  /** In priority order. */
+  readonly providers: readonly Provider[]
+  readonly aliases: readonly Alias[]
+  /** An alias or `provider/model` for each type of task. */
+  readonly tasks: Readonly<Record<string, string>>
+  /** Providers to ask when a call names nothing, by their default models. */
+  readonly priority: readonly string[]
+  /** For every target that has none of its own. */
+  readonly defaults: Defaults
+}
+
+export interface Alias {
+  readonly name: string
+  readonly targets: readonly AliasTarget[]
+  /** Default: priority. */
+  readonly strategy?: Strategy | undefined
+  /** In ms. */
+  readonly attemptTimeout?: number | undefined
+  readonly timeout?: Partial<Timeouts> | undefined
+  readonly onUnknown?: OnUnknown | undefined
+}
+
+export interface AliasTarget {
+  readonly target: string
+  readonly weight?: number | undefined
+  readonly defaults?: Defaults | undefined
+}
+
+/** The alias that serves calls which name nothing. */
+const DEFAULT_ALIAS = 'default'
+
+type Question = AnyRequest & {
+  readonly taskType?: string
+  readonly fallbackModels?: readonly string[]
+  readonly disableFallback?: boolean
+}
+
+/** Turns what a call names into targets. */
+export class Planner {
+  readonly #directory: Directory
+  readonly #providers: ReadonlyMap<string, Provider>
+  readonly #aliases: ReadonlyMap<string, readonly Target[]>
+  readonly #tasks: ReadonlyMap<string, string>
+  /** Bare model ids, each by the first provider in priority order that has it. */
+  readonly #bareIds: Map<string, Target>
+
+  constructor(directory: Directory) {
+    this.#directory = directory
+    this.#providers = new Map(directory.providers.map((provider) => [provider.name, provider]))
+    this.#tasks = new Map(Object.entries(directory.tasks))
+    this.#bareIds = this.#collectBareIds()
+    this.#aliases = new Map(directory.aliases.map((alias) => [alias.name, this.#targetsOf(alias)]))
+  }
+
+  targetsFor({ operation, request }: Pick<Call, 'operation' | 'request'>): readonly Target[] {
+    const question: Question = request
+    if (this.#providers.size === 0) {
+      const message = 'No provider is configured: set a key such as OPENAI_API_KEY, or write a gateway.yaml.'
+      throw new GatewayError('NO_PROVIDERS', message)
+    }
+    const targets = question.provider ? [this.#pinned(question, operation)] : this.#named(question, operation)
+    const fallbacks = question.fallbackModels?.flatMap((model) => this.#resolve(model))
+    const all = fallbacks?.length ? withoutRepeats([...targets, ...fallbacks]) : withoutRepeats(targets)
+    return question.disableFallback ? firstChoice(all) : all
+  }
+
+  #named({ model, taskType }: Question, operation: Operation): readonly Target[] {
+    if (model) return this.#resolve(model)
+    if (taskType) {
+      const route = this.#tasks.get(taskType)
+      if (route === undefined) throw notFound('task_type', taskType, [...this.#tasks.keys()])
+      return this.#resolve(route)
+    }
+    return this.#aliases.get(DEFAULT_ALIAS) ?? this.#byPriority(operation)
+  }
+
+  #resolve(model: string): readonly Target[] {
+    const alias = this.#aliases.get(model)
+    if (alias) return alias
+    const target = this.#addressed(model) ?? this.#bareIds.get(model)
+    if (!target) throw notFound('model', model, this.#namesLike(model))
+    return [target]
+  }
+
+  /** `provider/model`: further slashes belong to the model. */
+  #addressed(model: string): Target | undefined {
+    const slash = model.indexOf('/')
+    const provider = slash > 0 ? this.#provider(model.slice(0, slash)) : undefined
+    const id = model.slice(slash + 1)
+    return provider && id ? this.#target(provider, id) : undefined
+  }
+
+  #pinned({ provider: name, model }: Question, operation: Operation): Target {
+    const provider = this.#provider(name)
+    if (!provider) {
+      const hint = didYouMean(name, this.#providers.keys())
+      throw new GatewayError('PROVIDER_NOT_FOUND', `provider: there is no provider ${quoted(name)}.${hint}`)
+    }
+    const id = model ? ownId(provider, model) : defaultModel(provider, operation)
+    if (id) return this.#target(provider, id)
+    const message = `model: ${name} has no default model; name one, or set providers.${name}.default_model.`
+    throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
+  }
+
+  #provider(name: string): Provider | undefined {
+    return this.#providers.get(name) ?? providerNamed(this.#directory.providers, name)
+  }
+
+  #byPriority(operation: Operation): readonly Target[] {
+    const names = this.#directory.priority.length > 0 ? this.#directory.priority : [...this.#providers.keys()]
+    const targets = names.flatMap((name) => {
+      const provider = this.#providers.get(name)
+      const model = provider && defaultModel(provider, operation)
+      return provider && model ? [this.#target(provider, model)] : []
+    })
+    if (targets.length > 0) return targets
+    const message = 'model: no provider has a default model; name a model, or configure the alias "default".'
+    throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
+  }
+
+  #targetsOf({ name, targets, attemptTimeout, timeout, onUnknown, strategy = 'priority' }: Alias): readonly Target[] {
+    const choice = strategy === 'priority' ? undefined : { strategy }
+    const common = { attemptTimeout, timeout, onUnknown, choice, alias: name }
+    return targets.map(({ target: address, defaults, weight }) => {
+      const target = this.#addressed(address) ?? this.#bareIds.get(address)
+      if (!target) throw notFound('models', address, this.#addresses())
+      return { ...target, ...common, defaults: { ...target.defaults, ...defaults }, weight }
+    })
+  }
+
+  #collectBareIds(): Map<string, Target> {
+    const ids = new Map<string, Target>()
+    for (const provider of this.#directory.providers) {
+      for (const id of [provider.defaultModel, provider.defaultEmbedModel, ...provider.catalogue()]) {
+        if (id && !ids.has(id)) ids.set(id, this.#target(provider, id))
+      }
+    }
+    return ids
+  }
+
+  /** What may have been meant: names without a provider are compared with such names. */
+  #namesLike(model: string): string[] {
+    return [...this.#aliases.keys(), ...(model.includes('/') ? this.#addresses() : this.#bareIds.keys())]
+  }
+
+  #addresses(): string[] {
+    return [...this.#bareIds].map(([id, { provider }]) => `${provider.name}/${id}`)
+  }
+
+  #target(provider: Provider, model: string): Target {
+    return { provider, model, defaults: this.#directory.defaults }
+  }
+}
+
+function defaultModel(provider: Provider, operation: Operation): string | undefined {
+  return operation === 'embed' ? (provider.defaultEmbedModel ?? provider.defaultModel) : provider.defaultModel
+}
+
+/** The provider may be named twice, as `provider: azure, model: azure/gpt-4o`. */
+function ownId(provider: Provider, model: string): string {
+  const names = [provider.name, ...(provider.alsoKnownAs ?? [])]
+  const twice = names.find((name) => model.startsWith(`${name}/`))
+  return twice !== undefined && !provider.catalogue().includes(model) ? model.slice(twice.length + 1) : model
+}
+
+function withoutRepeats(targets: readonly Target[]): readonly Target[] {
+  if (targets.length < 2) return targets
+  const seen = new Set<string>()
+  return targets.filter(({ provider, model }) => {
+    const address = `${provider.name}/${model}`
+    return !seen.has(address) && seen.add(address)
+  })
+}
+
+/** The first target, or all that may yet be chosen to be the first. */
+function firstChoice(targets: readonly Target[]): readonly Target[] {
+  const choice = targets[0]?.choice
+  return choice ? targets.filter((target) => target.choice === choice) : targets.slice(0, 1)
+}
+
+function notFound(field: string, name: string, candidates: readonly string[]): GatewayError {
+  return new GatewayError('MODEL_NOT_FOUND', `${field}: there is no ${quoted(name)}.${didYouMean(name, candidates)}`)
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name)
+}

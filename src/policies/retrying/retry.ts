@@ -1,0 +1,82 @@
+import type { Call } from '../../domain/call.ts'
+import type { Cancellation } from '../../domain/cancellation.ts'
+import type { Policy } from '../../domain/chain.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError } from '../../domain/error.ts'
+import type { Routed } from '../../domain/facts.ts'
+import { LEAST_TIME } from '../routing/min-time.ts'
+import type { RetryBudget } from './retry-budget.ts'
+
+/** How often one call may ask a target once more. */
+const MOST_RETRIES = 2
+/** Where the upstream does not say how long to wait: anything between these, in ms, so that retries do not come together. */
+const LEAST_WAIT = 250
+const MOST_WAIT = 2_000
+/** Those that were told to wait equally long are spread over this time, in ms. */
+const SPREAD = 250
+
+export interface RetryTools {
+  readonly clock: Clock
+  /** From 0 up to 1. */
+  readonly random: () => number
+  readonly budget: RetryBudget
+  /** Whether the gateway is about to end, so that no further attempt is begun. */
+  readonly isEnding?: () => boolean
+}
+
+/**
+ * Asks a target once more where that may help, as the error says that it does: after a wait, within the time that is
+ * left, and never so often that the retries of many calls become a load of their own.
+ */
+export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<Call & Routed> {
+  return (next) => async (call) => {
+    budget.calls++
+    try {
+      return await next(call)
+    } catch (thrown) {
+      const error = GatewayError.from(thrown)
+      const wait = waitFor(error, call, random)
+      if (wait === undefined || !isInTime(call, clock.now() + wait) || budget.isSpent || isEnding?.()) throw error
+      call.context.trail.retries++
+      budget.retries++
+      try {
+        await pause(wait, clock, call.context.cancellation)
+        return await next(call)
+      } finally {
+        budget.retries--
+      }
+    } finally {
+      budget.calls--
+    }
+  }
+}
+
+/** In ms; undefined when the target is not to be asked again. */
+function waitFor(error: GatewayError, { context }: Call, random: () => number): number | undefined {
+  if (!error.retry || context.trail.retries >= MOST_RETRIES) return undefined
+  const { retryAfter } = error.facts
+  if (retryAfter === undefined) return LEAST_WAIT + random() * (MOST_WAIT - LEAST_WAIT)
+  return retryAfter <= MOST_WAIT ? Math.min(MOST_WAIT, retryAfter + random() * SPREAD) : undefined
+}
+
+/** Whether an attempt that is begun at `start` has time to answer. */
+function isInTime({ context, firstEventBy }: Call & Routed, start: number): boolean {
+  return start + LEAST_TIME <= Math.min(context.deadline, firstEventBy)
+}
+
+/** Rejects when the call is cancelled. */
+function pause(ms: number, clock: Clock, cancellation: Cancellation): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stopTimer = clock.after(ms, () => {
+      cancellation.remove(withCall)
+      resolve()
+    })
+    const withCall = {
+      cancel(reason: GatewayError) {
+        stopTimer()
+        reject(reason)
+      },
+    }
+    cancellation.add(withCall)
+  })
+}

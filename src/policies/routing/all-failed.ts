@@ -1,0 +1,67 @@
+import { type FieldViolation, GatewayError } from '../../domain/error.ts'
+import type { Target } from '../../domain/facts.ts'
+import type { Code } from '../../domain/reasons.ts'
+
+/** A target that was asked, or could not be, and why it gave no answer. */
+export interface Failure {
+  readonly target: Target
+  readonly error: GatewayError
+}
+
+/**
+ * The one error of a call whose targets all failed. The request's own fault wins; else, where all are out of quota,
+ * that; else what may pass by itself; else what the operator must mend.
+ */
+export function allFailed(failures: readonly Failure[]): GatewayError {
+  const [first, ...others] = failures
+  if (!first) return new GatewayError('INTERNAL', 'No target was asked.')
+  if (others.length === 0) return first.error
+  const verdict = pick(failures).error
+  const wait = canPass(verdict) ? shortestWait(failures) : undefined
+  return new GatewayError(verdict.reason, describe(failures), {
+    ...(wait !== undefined && { retryAfter: wait }),
+    ...(verdict.code === 'INVALID_ARGUMENT' && { fields: fieldsOf(failures) }),
+    ...(verdict.facts.quota && { quota: verdict.facts.quota }),
+    ...(verdict.facts.upstream && { upstream: verdict.facts.upstream }),
+    ...(verdict.facts.provider && { provider: verdict.facts.provider }),
+    ...(verdict.facts.model && { model: verdict.facts.model }),
+    cause: verdict,
+  })
+}
+
+function pick(failures: readonly Failure[]): Failure {
+  const aboutContent = failures.find(({ error }) => error.code === 'INVALID_ARGUMENT' && error.reason !== 'UNSUPPORTED')
+  if (aboutContent) return aboutContent
+  const asked = failures.filter(({ error }) => error.reason !== 'UNSUPPORTED')
+  const allLimited = asked.length > 0 && asked.every(({ error }) => error.code === 'RESOURCE_EXHAUSTED')
+  const order: Code[] = [...(allLimited ? (['RESOURCE_EXHAUSTED'] as const) : []), 'UNAVAILABLE', 'FAILED_PRECONDITION']
+  for (const code of order) {
+    const found = asked.filter(({ error }) => error.code === code)
+    // Of several the one that says how long to wait: a spent quota does not.
+    const [best] = [...found.filter(({ error }) => error.facts.retryAfter !== undefined), ...found]
+    if (best) return best
+  }
+  return asked[0] ?? (failures[0] as Failure) // allFailed has at least two
+}
+
+/** Whether trying again later can help, with nothing changed. */
+function canPass({ code }: GatewayError): boolean {
+  return code === 'UNAVAILABLE' || code === 'RESOURCE_EXHAUSTED'
+}
+
+function shortestWait(failures: readonly Failure[]): number | undefined {
+  const waits = failures.flatMap(({ error }) => error.facts.retryAfter ?? [])
+  return waits.length > 0 ? Math.min(...waits) : undefined
+}
+
+function fieldsOf(failures: readonly Failure[]): FieldViolation[] {
+  return failures.flatMap(({ error }) => error.facts.fields ?? []).slice(0, 20)
+}
+
+function describe(failures: readonly Failure[]): string {
+  const each = failures.map(({ target: { provider, model }, error }) => {
+    const status = error.facts.upstream?.status
+    return `${provider.name}/${model}: ${error.reason}${status ? ` (HTTP ${status})` : ''}`
+  })
+  return `All ${failures.length} targets failed. ${each.join('; ')}.`
+}

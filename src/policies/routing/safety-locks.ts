@@ -1,0 +1,83 @@
+import type { Clock } from '../../domain/clock.ts'
+import type { Target } from '../../domain/facts.ts'
+import type { LockState, SafetyLockSource } from '../../domain/ports/ports.ts'
+
+/** How often a lock looks whether it can be lifted whose end is not known, in ms. */
+const LOOK_EVERY = 5_000
+
+/** Where the calls of a provider go while it is rate limited with no key left. */
+export interface Spare {
+  /** The name of the provider. */
+  readonly provider: string
+  readonly target: Target
+}
+
+export interface LockOptions {
+  readonly clock: Clock
+  readonly spares: readonly Spare[]
+  /** A provider's lock has fallen or was lifted. */
+  tell?(state: LockState): void
+}
+
+/** One provider's lock: it falls with the first call that is sent elsewhere, and is lifted when a key can be used again. */
+export class SafetyLock {
+  readonly target: Target
+  readonly #options: LockOptions
+  readonly #provider: string
+  /** The models that are locked. */
+  readonly #locked = new Set<string>()
+  #diverted = 0
+
+  constructor(spare: Spare, options: LockOptions) {
+    this.#provider = spare.provider
+    this.target = spare.target
+    this.#options = options
+  }
+
+  /** A call for `locked` is sent to the spare target. */
+  divert(locked: Target): void {
+    this.#diverted++
+    const { model } = locked
+    if (this.#locked.has(model)) return
+    this.#locked.add(model)
+    if (this.#locked.size === 1) this.#options.tell?.(this.state)
+    this.#lookAgain(locked)
+  }
+
+  get state(): LockState {
+    const { provider, model } = this.target
+    return {
+      provider: this.#provider,
+      target: `${provider.name}/${model}`,
+      locked: this.#locked.size > 0,
+      diverted: this.#diverted,
+    }
+  }
+
+  #lookAgain(locked: Target): void {
+    const wait = locked.provider.keys?.wait(locked.model) ?? 0
+    if (wait > 0) {
+      this.#options.clock.after(Math.min(wait, LOOK_EVERY), () => this.#lookAgain(locked))
+      return
+    }
+    this.#locked.delete(locked.model)
+    if (this.#locked.size === 0) this.#options.tell?.(this.state)
+  }
+}
+
+/** The locks of all providers that have one. */
+export class SafetyLocks implements SafetyLockSource {
+  readonly #locks: ReadonlyMap<string, SafetyLock>
+
+  constructor(options: LockOptions) {
+    this.#locks = new Map(options.spares.map((spare) => [spare.provider, new SafetyLock(spare, options)]))
+  }
+
+  of(provider: string): SafetyLock | undefined {
+    return this.#locks.get(provider)
+  }
+
+  states(): readonly LockState[] {
+    return Array.from(this.#locks.values(), ({ state }) => state)
+  }
+}

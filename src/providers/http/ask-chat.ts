@@ -1,0 +1,136 @@
+import type { Cancellable } from '../../domain/cancellation.ts'
+import type { GatewayError } from '../../domain/error.ts'
+import { EventStream, type Source } from '../../domain/event-stream.ts'
+import type { Ask, ModelFacts } from '../../domain/ports/ports.ts'
+import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
+import { Answer, type AnswerOwner } from './chat-reply.ts'
+import { bodyReader } from './body-reader.ts'
+import type { Connection } from './connection.ts'
+import type { UpstreamRequest, VendorError } from '../define.ts'
+import { type BodyReader, Exchange, type ReplyReader } from './upstream-call.ts'
+import type { HttpHeaders } from './http-client.ts'
+
+const NO_HEADERS: HttpHeaders = {}
+
+/** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws. */
+export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
+  const streamed = ask.stream || connection.settings.streamUnary
+  const encoded = connection.wire.chat.encode(ask.request, connection.wireContext(ask, streamed))
+  ask.context.cancellation.throwIfCancelled()
+  return new Promise((resolve, reject) => {
+    new HttpChat(connection, ask, streamed, encoded, resolve, reject).send()
+  })
+}
+
+/** Stands between the caller's events and the vendor's reply. One object for all that either may ask of it. */
+class HttpChat implements AnswerOwner, ReplyReader, Source, Cancellable {
+  readonly ask: Ask<ChatRequest>
+  readonly describe: (model: string) => ModelFacts
+  readonly #connection: Connection
+  readonly #streamed: boolean
+  readonly #resolve: (events: EventStream<ChatEvent>) => void
+  readonly #reject: (error: GatewayError) => void
+  readonly #answer: Answer
+  readonly #exchange: Exchange
+  #replyHeaders: HttpHeaders = NO_HEADERS
+  /** Whether the caller has the stream. */
+  #begun = false
+
+  constructor(
+    connection: Connection,
+    ask: Ask<ChatRequest>,
+    streamed: boolean,
+    encoded: UpstreamRequest,
+    resolve: (events: EventStream<ChatEvent>) => void,
+    reject: (error: GatewayError) => void,
+  ) {
+    const { settings, upstream, clock, catalogue } = connection
+    this.ask = ask
+    this.describe = catalogue.facts
+    this.#connection = connection
+    this.#streamed = streamed
+    this.#resolve = resolve
+    this.#reject = reject
+    this.#answer = new Answer(this)
+    this.#exchange = new Exchange(
+      {
+        upstream,
+        request: connection.request('POST', encoded, ask.attempt.keyId, ask.traceparent),
+        clock,
+        provider: settings.name,
+        assumed: settings.assumed ?? false,
+        model: ask.model,
+        streamed,
+        timeouts: ask.timeout ? { ...settings.timeout, ...ask.timeout } : settings.timeout,
+        firstEventBy: ask.firstEventBy,
+      },
+      this,
+    )
+  }
+
+  send(): void {
+    this.ask.context.cancellation.add(this)
+    this.#exchange.send()
+  }
+
+  /* The vendor's reply. */
+
+  accept(headers: HttpHeaders): BodyReader {
+    this.ask.attempt.status = 200
+    this.#replyHeaders = headers
+    const malformed = () => this.#connection.malformed(this.ask.model)
+    return bodyReader(this.#connection.wire.chat, headers, this.#streamed, malformed, this.#answer)
+  }
+
+  refuse(status: number, headers: HttpHeaders, body: string): void {
+    this.ask.attempt.status = status
+    this.#answer.fail(this.#connection.refusal(this.ask.model, status, headers, body))
+  }
+
+  fail(error: GatewayError): void {
+    this.#answer.fail(error)
+  }
+
+  /* What becomes of it. */
+
+  begin(): EventStream<ChatEvent> {
+    const { cancellation } = this.ask.context
+    cancellation.remove(this)
+    this.#begun = true
+    this.#exchange.commit()
+    const events = new EventStream<ChatEvent>(cancellation, this)
+    this.#resolve(events)
+    return events
+  }
+
+  completed(): void {
+    this.#exchange.release()
+  }
+
+  failed(error: GatewayError): void {
+    this.#exchange.cancel()
+    if (this.#begun) return
+    this.ask.context.cancellation.remove(this)
+    this.#reject(error)
+  }
+
+  readError(error: VendorError): GatewayError {
+    return this.#connection.told(this.ask.model, error, this.#replyHeaders)
+  }
+
+  /* The caller's wishes. */
+
+  pause(): void {
+    this.#exchange.pause()
+  }
+
+  resume(): void {
+    this.#exchange.resume()
+  }
+
+  cancel(reason: GatewayError): void {
+    this.#exchange.cancel()
+    if (this.#begun) this.#answer.abandon()
+    else this.#reject(reason)
+  }
+}

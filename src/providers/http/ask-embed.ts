@@ -1,0 +1,129 @@
+import { Cancellation } from '../../domain/cancellation.ts'
+import { GatewayError, unsupported } from '../../domain/error.ts'
+import { estimateOutput } from '../../domain/estimate.ts'
+import type { EventStream } from '../../domain/event-stream.ts'
+import type { EmbedEvent } from '../../domain/events.ts'
+import type { Ask } from '../../domain/ports/ports.ts'
+import { streamOf } from '../../domain/stream-of.ts'
+import type { Embedding, EmbedRequest, Usage } from '../../domain/types.ts'
+import type { Connection } from './connection.ts'
+import type { EmbedReply, EmbedWire } from '../define.ts'
+import { fetchJson } from './fetch-json.ts'
+import { costOfUsage, withTotal } from '../prices/usage.ts'
+
+/** How many requests of one call are under way at once. */
+const PARALLEL_BATCHES = 4
+
+/** One embedding call over HTTP: as few requests as the vendor allows, their vectors in the order of the inputs. */
+export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>> {
+  const { embed } = connection.wire
+  const { name } = connection.settings
+  if (!embed) throw unsupported('model', `${name} offers no embeddings.`)
+  const { context, attempt, request } = ask
+  const replies = await askBatches(connection, embed, ask)
+  const model = replies.find((reply) => reply.model)?.model ?? ''
+  const usage = joinUsage(replies, request)
+  const cost = costOfUsage(usage, ask.model, model, connection.catalogue.facts)
+  context.trail.usage = usage
+  context.trail.succeed(attempt)
+  return streamOf<EmbedEvent>(context.cancellation, [
+    { event: { case: 'embeddings', value: vectorsOf(replies) } },
+    { event: { case: 'finish', value: { usage, cost, route: context.trail.route(attempt, '', model) } } },
+  ])
+}
+
+/** All batches, a few at a time. The first failure ends the others. */
+async function askBatches(connection: Connection, wire: EmbedWire, ask: Ask<EmbedRequest>): Promise<EmbedReply[]> {
+  const { inputs } = ask.request
+  const batches = Math.ceil(inputs.length / wire.batch)
+  const replies: EmbedReply[] = []
+  const cancellation = new Cancellation()
+  ask.context.cancellation.add(cancellation)
+  const askBatch = batchAsker(connection, wire, ask, cancellation)
+  let next = 0
+  const work = async () => {
+    while (next < batches) {
+      const index = next++
+      cancellation.throwIfCancelled()
+      replies[index] = await askBatch(inputs.slice(index * wire.batch, (index + 1) * wire.batch))
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: Math.min(PARALLEL_BATCHES, batches) }, work))
+    return replies
+  } catch (thrown) {
+    const error = GatewayError.from(thrown)
+    cancellation.cancel(error)
+    throw error
+  } finally {
+    ask.context.cancellation.remove(cancellation)
+  }
+}
+
+function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedRequest>, cancellation: Cancellation) {
+  const { model, attempt, request, traceparent } = ask
+  const wireContext = connection.wireContext(ask)
+  return async (inputs: readonly string[]): Promise<EmbedReply> => {
+    const encoded = wire.encode(request, inputs, wireContext)
+    const post = connection.request('POST', encoded, attempt.keyId, traceparent)
+    const { body, headers } = await fetchJson(connection, post, {
+      model,
+      timeout: ask.firstEventBy - connection.clock.now(),
+      timeouts: ask.timeout,
+      cancellation,
+      attempt,
+    })
+    const reply = decoded(wire, body, (malformed) => {
+      const told = connection.wire.readError(body)
+      return told ? connection.told(model, told, headers) : malformed.at(attempt.provider, model)
+    })
+    if (reply.vectors.length !== inputs.length || isOfOtherLength(reply, request)) throw connection.malformed(model)
+    return reply
+  }
+}
+
+/** Some servers pass over a field that they do not know. */
+function isOfOtherLength({ vectors }: EmbedReply, { dimensions }: EmbedRequest): boolean {
+  return dimensions !== undefined && vectors.some((vector) => vector.length !== dimensions)
+}
+
+/** What holds no vectors may tell a failure. */
+function decoded(wire: EmbedWire, body: unknown, meaning: (malformed: GatewayError) => GatewayError): EmbedReply {
+  try {
+    return wire.decode(body)
+  } catch (thrown) {
+    throw meaning(GatewayError.from(thrown))
+  }
+}
+
+function vectorsOf(replies: readonly EmbedReply[]): Embedding[] {
+  const embeddings: Embedding[] = []
+  for (const reply of replies) {
+    for (const values of reply.vectors) {
+      embeddings.push({ $typeName: 'llmgateway.v1.Embedding', index: embeddings.length, values })
+    }
+  }
+  return embeddings
+}
+
+/** The sum over the batches; estimated as a whole where one of them reports nothing. */
+function joinUsage(replies: readonly EmbedReply[], request: EmbedRequest): Usage {
+  let input = 0
+  let total: number | undefined = 0
+  for (const { usage } of replies) {
+    if (usage?.input === undefined || usage.estimated) return estimated(request)
+    input += usage.input
+    total = usage.total === undefined || total === undefined ? undefined : total + usage.total
+  }
+  return withTotal({
+    $typeName: 'llmgateway.v1.Usage',
+    input,
+    ...(total !== undefined && { total }),
+    estimated: false,
+  })
+}
+
+function estimated(request: EmbedRequest): Usage {
+  const input = estimateOutput(request.inputs.reduce((sum, text) => sum + text.length, 0))
+  return { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: true }
+}

@@ -1,0 +1,53 @@
+import type { GatewayError } from '../../domain/error.ts'
+import type { Answer } from './chat-reply.ts'
+import type { ChatWire } from '../define.ts'
+import type { BodyReader } from './upstream-call.ts'
+import { framingFor } from './frames.ts'
+import type { HttpHeaders } from './http-client.ts'
+
+/** Feeds the wire's decoder as the reply's content type says. */
+export function bodyReader(
+  wire: ChatWire,
+  headers: HttpHeaders,
+  streamed: boolean,
+  malformed: () => GatewayError,
+  answer: Answer,
+): BodyReader {
+  const decoder = wire.decoder(answer)
+  const contentType = String(headers['content-type'] ?? '')
+  const onFrame = (data: string, event: string) => {
+    if (!answer.ended) decoder.frame(data, event)
+  }
+  const framing = framingFor(contentType, streamed, onFrame, wire.streamFraming)
+  if (framing) {
+    return {
+      write: (chunk) => framing.write(chunk),
+      end() {
+        framing.end()
+        decoder.end()
+      },
+    }
+  }
+  return wholeBody((body) => decoder.whole(body), malformed)
+}
+
+/** Reads one JSON value. Its end throws what `malformed` makes when it is none. */
+export function wholeBody(read: (body: unknown) => void, malformed: () => GatewayError): BodyReader {
+  const chunks: Buffer[] = []
+  return {
+    write(chunk) {
+      chunks.push(chunk)
+    },
+    end() {
+      const [first] = chunks
+      const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)
+      let body: unknown
+      try {
+        body = JSON.parse(bytes.toString('utf8'))
+      } catch {
+        throw malformed()
+      }
+      read(body)
+    },
+  }
+}

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto'
+import type { AnyRequest, Defaults } from '../../domain/call.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError, unsupported } from '../../domain/error.ts'
+import type { Ask, ModelFacts } from '../../domain/ports/ports.ts'
+import type { ProviderSettings, UpstreamRequest, VendorError, Wire, WireContext } from '../define.ts'
+import { namesOf } from '../names.ts'
+import { failedReply, toldError } from '../failures/failed-reply.ts'
+import type { HttpHeaders, HttpRequest, Upstream } from './http-client.ts'
+
+/** What is known of models without asking a vendor. */
+export interface ModelCatalogue {
+  facts(model: string): ModelFacts
+  ids(): readonly string[]
+}
+
+/** A key, and the headers of every request with it. */
+interface Key {
+  readonly id: string
+  readonly headers: Readonly<Record<HttpRequest['method'], Readonly<Record<string, string>>>>
+}
+
+/** A configured provider that is reached over HTTP: what its calls share. */
+export class Connection {
+  readonly settings: ProviderSettings
+  readonly wire: Wire
+  readonly upstream: Upstream
+  readonly clock: Clock
+  readonly catalogue: ModelCatalogue
+  readonly #origin: string
+  readonly #basePath: string
+  readonly #keys: readonly Key[]
+  readonly #withoutKey: Key
+
+  constructor(settings: ProviderSettings, wire: Wire, upstream: Upstream, clock: Clock, catalogue: ModelCatalogue) {
+    this.settings = settings
+    this.wire = wire
+    this.upstream = upstream
+    this.clock = clock
+    this.catalogue = catalogue
+    const base = new URL(settings.baseUrl)
+    this.#origin = base.origin
+    this.#basePath = base.pathname.replace(/\/+$/, '')
+    this.#keys = settings.keys.map((key) => ({ id: keyId(key), headers: headersWith(settings, key) }))
+    this.#withoutKey = { id: '', headers: headersWith(settings, undefined) }
+  }
+
+  get keyIds(): readonly string[] {
+    return this.#keys.map((key) => key.id)
+  }
+
+  /** The HTTP request, with the key of this id; with the first one, where none is named. */
+  request(
+    method: 'GET' | 'POST',
+    request: Partial<UpstreamRequest> & { path: string },
+    keyId = '',
+    traceparent?: string,
+  ): HttpRequest {
+    const key = this.#keyNamed(keyId)
+    // Most calls add none of their own, and share one object.
+    let headers = key.headers[method]
+    if (hasAny(request.headers)) headers = { ...request.headers, ...headers }
+    if (traceparent) headers = { traceparent, ...headers }
+    return { method, origin: this.#origin, path: this.#basePath + request.path, headers, body: request.body }
+  }
+
+  #keyNamed(id: string): Key {
+    for (const key of this.#keys) if (key.id === id) return key
+    return this.#keys[0] ?? this.#withoutKey
+  }
+
+  /** What the wire may know of a call. One literal holds all of it: to copy it into a larger one would cost more. */
+  wireContext(
+    ask: Ask<AnyRequest>,
+    stream = false,
+  ): WireContext & { readonly stream: boolean; readonly defaults: Defaults } {
+    const { settings } = this
+    const { providerOptions } = ask.request
+    const named = [settings.name, ...namesOf(settings.kind)].find((name) => Object.hasOwn(providerOptions, name))
+    return {
+      model: ask.model,
+      stream,
+      defaults: ask.defaults,
+      options: settings.options,
+      extra: (named !== undefined && providerOptions[named]) || {},
+      leaveOut(field, why) {
+        if ('strict' in ask.request && ask.request.strict) throw unsupported(field, why)
+        ask.context.trail.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)
+      },
+    }
+  }
+
+  /** The error that a failed reply means. */
+  refusal(model: string, status: number, headers: HttpHeaders, body: string): GatewayError {
+    return failedReply({ ...this.#failure(model, headers, this.wire.readError(parsed(body))), status })
+  }
+
+  /** The error that a vendor tells inside a reply that began well. */
+  told(model: string, error: VendorError, headers: HttpHeaders): GatewayError {
+    return toldError(this.#failure(model, headers, error))
+  }
+
+  malformed(model: string): GatewayError {
+    const { name } = this.settings
+    const message = `${name}/${model} sent a reply that is not what its API says. Check base_url and kind.`
+    return new GatewayError('UPSTREAM_MALFORMED', message, { provider: name, model, fallback: true })
+  }
+
+  #failure(model: string, headers: HttpHeaders, error: VendorError | undefined) {
+    const { name, kind } = this.settings
+    const { local = false } = kind
+    return { provider: name, kind: kind.kind, model, local, headers, error, now: this.clock.wall() }
+  }
+}
+
+/** The first 8 hex digits of a key's SHA-256: enough to tell keys apart, nothing to guess them by. */
+function keyId(key: string): string {
+  return createHash('sha256').update(key).digest('hex').slice(0, 8)
+}
+
+function headersWith({ kind, headers }: ProviderSettings, key: string | undefined): Key['headers'] {
+  const accept = { accept: 'application/json, text/event-stream', 'accept-encoding': 'identity' }
+  const own = { ...headers, ...(kind.key && key !== undefined && { [kind.key.name]: kind.key.prefix + key }) }
+  return { GET: { ...accept, ...own }, POST: { ...accept, 'content-type': 'application/json', ...own } }
+}
+
+function hasAny(headers: Readonly<Record<string, string>> | undefined): boolean {
+  for (const _name in headers) return true
+  return false
+}
+
+/** An error body is JSON, or whatever a proxy on the way wrote. */
+function parsed(body: string): unknown {
+  try {
+    return JSON.parse(body)
+  } catch {
+    return body
+  }
+}

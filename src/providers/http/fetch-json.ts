@@ -1,0 +1,72 @@
+import type { Timeouts } from '../../domain/call.ts'
+import type { Cancellation } from '../../domain/cancellation.ts'
+import type { GatewayError } from '../../domain/error.ts'
+import type { AttemptRecord } from '../../domain/call-record.ts'
+import { wholeBody } from './body-reader.ts'
+import type { Connection } from './connection.ts'
+import { Exchange } from './upstream-call.ts'
+import type { HttpHeaders, HttpRequest } from './http-client.ts'
+
+export interface FetchOptions {
+  /** For messages. */
+  readonly model: string
+  /** For the whole exchange, in ms. */
+  readonly timeout: number
+  /** In place of the provider's own. */
+  readonly timeouts?: Partial<Timeouts> | undefined
+  readonly cancellation: Cancellation
+  readonly attempt?: AttemptRecord
+}
+
+/** One upstream call whose reply is one JSON body. */
+export function fetchJson(
+  connection: Connection,
+  request: HttpRequest,
+  { model, timeout, timeouts, cancellation, attempt }: FetchOptions,
+): Promise<{ body: unknown; headers: HttpHeaders }> {
+  const { settings, upstream, clock } = connection
+  return new Promise((resolve, reject) => {
+    const exchange = new Exchange(
+      {
+        upstream,
+        request,
+        clock,
+        provider: settings.name,
+        assumed: settings.assumed ?? false,
+        model,
+        streamed: false,
+        timeouts: timeouts ? { ...settings.timeout, ...timeouts } : settings.timeout,
+        firstEventBy: clock.now() + timeout,
+      },
+      {
+        accept(headers) {
+          if (attempt) attempt.status = 200
+          return wholeBody(
+            (body) => {
+              cancellation.remove(withCall)
+              resolve({ body, headers })
+            },
+            () => connection.malformed(model),
+          )
+        },
+        refuse(status, headers, body) {
+          if (attempt) attempt.status = status
+          cancellation.remove(withCall)
+          reject(connection.refusal(model, status, headers, body))
+        },
+        fail(error) {
+          cancellation.remove(withCall)
+          reject(error)
+        },
+      },
+    )
+    const withCall = {
+      cancel(reason: GatewayError) {
+        exchange.cancel()
+        reject(reason)
+      },
+    }
+    cancellation.add(withCall)
+    exchange.send()
+  })
+}

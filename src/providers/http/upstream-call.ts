@@ -1,0 +1,237 @@
+import type { Timeouts } from '../../domain/call.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
+import type { Source } from '../../domain/event-stream.ts'
+import type { Reason } from '../../domain/reasons.ts'
+import { networkError } from '../failures/failed-reply.ts'
+import type { HttpExchange, HttpHeaders, HttpReplyHandler, HttpRequest, Upstream } from './http-client.ts'
+import { Watchdog, type Watched } from './watchdog.ts'
+
+/** The most bytes of a reply. */
+const MAX_BODY = 32 << 20
+/** The most bytes of a failed reply that are read. */
+const MAX_ERROR_BODY = 64 << 10
+/** How long a reply may flow on after its answer was complete, in ms; then its connection is given up. */
+const DRAIN_MS = 5_000
+
+export interface ExchangeOptions {
+  readonly upstream: Upstream
+  readonly request: HttpRequest
+  readonly clock: Clock
+  /** For messages. */
+  readonly provider: string
+  readonly model: string
+  /** Whether nobody has configured the provider. For messages, too. */
+  readonly assumed: boolean
+  /** Whether the reply is asked for as a stream: then first token and idle time are limited. */
+  readonly streamed: boolean
+  readonly timeouts: Timeouts
+  /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
+  readonly firstEventBy: number
+}
+
+/** Reads the body of a good reply. What it throws fails the exchange. */
+export interface BodyReader {
+  write(chunk: Buffer): void
+  /** The body has ended in good order. */
+  end(): void
+}
+
+export interface ReplyReader {
+  /** The reply is good: who reads its body? */
+  accept(headers: HttpHeaders): BodyReader
+  /** The reply is a failure; `body` is its beginning. */
+  refuse(status: number, headers: HttpHeaders, body: string): void
+  /** There is no reply, or it broke off. */
+  fail(error: GatewayError): void
+}
+
+type Phase = 'before reply' | 'good reply' | 'failed reply' | 'draining' | 'over'
+
+/** One upstream call: its limits in time and size, and its end. Every body is read to its end or its socket closed. */
+export class Exchange implements Source, HttpReplyHandler, Watched {
+  readonly #options: ExchangeOptions
+  readonly #reader: ReplyReader
+  readonly #watchdog: Watchdog
+  readonly #startedAt: number
+  #http: HttpExchange | undefined
+  #sent = false
+  #reusedConnection = false
+  #phase: Phase = 'before reply'
+  #committed = false
+  #paused = false
+  #lastChunkAt = 0
+  #drainUntil = 0
+  #received = 0
+  #body: BodyReader | undefined
+  #refusal: { status: number; headers: HttpHeaders; chunks: Buffer[] } | undefined
+
+  constructor(options: ExchangeOptions, reader: ReplyReader) {
+    this.#options = options
+    this.#reader = reader
+    this.#startedAt = options.clock.now()
+    this.#watchdog = new Watchdog(options.clock, this)
+  }
+
+  /** Sends the request. The reader may be told of a failure before this returns. */
+  send(): void {
+    this.#http = this.#options.upstream.send(this.#options.request, this)
+  }
+
+  /** The first meaningful event is in hand: from now on only the pauses between chunks are limited. */
+  commit(): void {
+    this.#committed = true
+    this.#watchdog.recheck()
+  }
+
+  /** The answer is complete: what is left of the reply is read and dropped, so that its connection can be used again. */
+  release(): void {
+    if (this.#phase === 'over') return
+    this.#phase = 'draining'
+    this.#drainUntil = this.#options.clock.now() + DRAIN_MS
+    this.#watchdog.recheck()
+    this.#http?.resume()
+  }
+
+  pause(): void {
+    if (this.#phase !== 'good reply') return
+    this.#paused = true
+    this.#http?.pause()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.#noteChunk()
+    this.#watchdog.recheck()
+    this.#http?.resume()
+  }
+
+  /** Closes the socket; the reader hears nothing more. */
+  cancel(): void {
+    if (this.#phase === 'over') return
+    this.#close()
+    this.#http?.abort()
+  }
+
+  sent(onFreshConnection: boolean): void {
+    this.#sent = true
+    this.#reusedConnection = !onFreshConnection
+  }
+
+  start(status: number, headers: HttpHeaders): void {
+    this.#noteChunk()
+    const encoding = headers['content-encoding']
+    if (encoding && encoding !== 'identity') {
+      this.#fail(this.#error('UPSTREAM_LIMIT', 'compressed its reply, which was not asked for'))
+    } else if (status === 200) {
+      this.#phase = 'good reply'
+      this.#body = this.#reader.accept(headers)
+    } else {
+      this.#phase = 'failed reply'
+      this.#refusal = { status, headers, chunks: [] }
+    }
+  }
+
+  data(chunk: Buffer): void {
+    this.#received += chunk.length
+    this.#noteChunk()
+    if (this.#phase === 'good reply') this.#read(chunk)
+    else if (this.#phase === 'failed reply') this.#readRefusal(chunk)
+    else if (this.#received > MAX_BODY) this.cancel()
+  }
+
+  end(): void {
+    const phase = this.#phase
+    this.#close()
+    if (phase === 'good reply') this.#guard(() => this.#body?.end())
+    else if (phase === 'failed reply') this.#refuse()
+  }
+
+  fail(cause: Error): void {
+    const nothingCame = this.#phase === 'before reply'
+    this.#close()
+    this.#reader.fail(
+      this.#committed
+        ? this.#error('UPSTREAM_STREAM_TRUNCATED', 'broke off its answer', { cause })
+        : networkError(this.#options, cause, nothingCame && this.#reusedConnection),
+    )
+  }
+
+  /** Only pauses in a stream are limited. */
+  #noteChunk(): void {
+    if (this.#options.streamed) this.#lastChunkAt = this.#options.clock.now()
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#received > MAX_BODY) this.#fail(this.#error('UPSTREAM_LIMIT', 'sent a reply of more than 32 MiB'))
+    else this.#guard(() => this.#body?.write(chunk))
+  }
+
+  #readRefusal(chunk: Buffer): void {
+    this.#refusal?.chunks.push(chunk)
+    if (this.#received <= MAX_ERROR_BODY) return
+    this.cancel()
+    this.#refuse()
+  }
+
+  #refuse(): void {
+    if (!this.#refusal) return
+    const { status, headers, chunks } = this.#refusal
+    this.#reader.refuse(status, headers, Buffer.concat(chunks).toString('utf8', 0, MAX_ERROR_BODY))
+  }
+
+  #guard(read: () => void): void {
+    try {
+      read()
+    } catch (thrown) {
+      this.#fail(GatewayError.from(thrown))
+    }
+  }
+
+  #fail(error: GatewayError): void {
+    this.cancel()
+    this.#reader.fail(error)
+  }
+
+  #close(): void {
+    this.#phase = 'over'
+    this.#watchdog.stop()
+  }
+
+  limit(): number {
+    const { timeouts, firstEventBy, streamed } = this.#options
+    const total = this.#startedAt + timeouts.total
+    if (this.#phase === 'draining') return this.#drainUntil
+    if (!this.#committed) {
+      const connected = this.#sent ? total : this.#startedAt + timeouts.connect
+      return Math.min(total, firstEventBy, connected, streamed ? this.#startedAt + timeouts.firstToken : total)
+    }
+    if (this.#paused || !streamed) return total
+    return Math.min(total, this.#lastChunkAt + timeouts.idle)
+  }
+
+  expire(): void {
+    if (this.#phase === 'draining') this.cancel()
+    else this.#fail(this.#expiry())
+  }
+
+  #expiry(): GatewayError {
+    const { clock, timeouts } = this.#options
+    if (!this.#sent && clock.now() >= this.#startedAt + timeouts.connect - 1) {
+      const cause = Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })
+      return networkError(this.#options, cause, false)
+    }
+    if (!this.#committed) return this.#error('UPSTREAM_TIMEOUT', 'did not answer in time')
+    if (clock.now() - this.#startedAt >= timeouts.total - 1) {
+      return this.#error('GATEWAY_MAX_DURATION', `took longer than ${timeouts.total / 1000} s`)
+    }
+    return this.#error('UPSTREAM_IDLE_TIMEOUT', `sent nothing for ${timeouts.idle / 1000} s`)
+  }
+
+  /** Once part of the answer is in the caller's hands, only who allowed it is answered anew by another target. */
+  #error(reason: Reason, what: string, facts: ErrorFacts = {}): GatewayError {
+    const { provider, model } = this.#options
+    return new GatewayError(reason, `${provider}/${model} ${what}.`, { ...facts, provider, model, fallback: true })
+  }
+}

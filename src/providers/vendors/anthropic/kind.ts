@@ -1,0 +1,22 @@
+import { Capability } from '../../../domain/types.ts'
+import type { ProviderKind } from '../../define.ts'
+import { anthropicWire } from './wire.ts'
+
+const { CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, FILE_INPUT } = Capability
+
+export const anthropic: ProviderKind = {
+  kind: 'anthropic',
+  wire: anthropicWire,
+  baseUrl: 'https://api.anthropic.com',
+  // Some libraries want the version in it, the vendor's own do not.
+  readAddress: (value) => value.replace(/\/v1\/?$/, ''),
+  key: { name: 'x-api-key', prefix: '' },
+  environment: {
+    keys: ['ANTHROPIC_API_KEY'],
+    baseUrl: ['ANTHROPIC_BASE_URL'],
+    defaultModel: ['ANTHROPIC_MODEL'],
+  },
+  defaultModel: 'claude-sonnet-4-6',
+  prices: 'anthropic',
+  capabilities: [CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, FILE_INPUT],
+}

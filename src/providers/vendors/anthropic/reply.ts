@@ -1,0 +1,293 @@
+import { GatewayError } from '../../../domain/error.ts'
+import { type Citation, FinishReason } from '../../../domain/types.ts'
+import type { ChatDecoder, ChatSink } from '../../define.ts'
+import { countOf, fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf } from '../json.ts'
+import { readError } from '../openai/error.ts'
+import { ANSWER_TOOL } from './tools.ts'
+import { finishReasonOf, readPromptUsage, readUsage } from './usage.ts'
+
+/** The most sources of one block. */
+const MOST_CITATIONS = 1024
+/** The most blocks that are told at once. By the book it is one. */
+const MOST_OPEN = 1024
+
+/** A content block that is being told. */
+type OpenBlock = TextBlock | ThinkingBlock | ToolBlock
+
+interface TextBlock {
+  readonly type: 'text'
+  /** Where it begins in the answer's text, in characters. */
+  readonly start: number
+  /** Its sources. */
+  readonly citations: unknown[]
+}
+
+interface ThinkingBlock {
+  readonly type: 'thinking'
+  /** Undefined until there is something to tell. */
+  index: number | undefined
+}
+
+interface ToolBlock {
+  readonly type: 'tool'
+  /** Undefined where the call is the answer itself. */
+  readonly index: number | undefined
+  readonly input: unknown
+  /** Whether its input has come in pieces. */
+  told: boolean
+}
+
+/**
+ * Reads one answer, whole or as a stream. A stream tells the same blocks one by one, each begun, continued and ended, so
+ * one reader serves both.
+ * https://platform.claude.com/docs/en/api/messages/create
+ * https://platform.claude.com/docs/en/build-with-claude/streaming
+ */
+export class AnthropicDecoder implements ChatDecoder {
+  readonly #sink: ChatSink
+  /** By their place in the answer. */
+  readonly #blocks = new Map<number, OpenBlock>()
+  #begun = false
+  /** As reported so far: each report may hold some of the counts. */
+  #usage: JsonFields = {}
+  #thoughts = 0
+  #calls = 0
+  /** Whether the answer came as the call of a tool. */
+  #answered = false
+  #characters = 0
+
+  constructor(sink: ChatSink) {
+    this.#sink = sink
+  }
+
+  whole(body: unknown): void {
+    const message = fieldsOf(body)
+    if (isFailure(body)) this.#sink.failWith(readError(body) ?? {})
+    else if (!Array.isArray(message['content'])) this.#sink.fail(malformed('The upstream answered without content.'))
+    else {
+      this.#sink.identify(message['id'], message['model'])
+      this.#report(message)
+      for (const block of listOf(message['content'])) this.#wholeBlock(block)
+      this.#stop(message)
+      this.#sink.done()
+    }
+  }
+
+  frame(data: string, event: string): void {
+    if (data === '' || this.#sink.ended) return
+    if (data === '[DONE]') {
+      this.end()
+      return
+    }
+    const fields = parseJson(data)
+    if (event === 'error' || isFailure(fields)) this.#sink.failWith(readError(fields ?? data) ?? {})
+    else if (isObject(fields)) this.#event(fields)
+    else this.#sink.fail(malformed('The upstream sent a frame that is no JSON object.'))
+  }
+
+  end(): void {
+    if (this.#sink.ended) return
+    if (this.#sink.stopped) this.#finish()
+    else {
+      const message = 'The upstream ended its reply without saying that it was complete.'
+      this.#sink.fail(new GatewayError('UPSTREAM_STREAM_TRUNCATED', message, { fallback: true }))
+    }
+  }
+
+  /** Events of unknown types are passed over, as the vendor asks for. */
+  #event(event: JsonFields): void {
+    const at = countOf(event['index']) ?? 0
+    switch (event['type']) {
+      case 'message_start':
+        this.#begin(fieldsOf(event['message']))
+        break
+      case 'content_block_start':
+        this.#openAt(at, fieldsOf(event['content_block']))
+        break
+      case 'content_block_delta':
+        this.#continue(this.#blocks.get(at), fieldsOf(event['delta']))
+        break
+      case 'content_block_stop':
+        this.#closeAt(at)
+        break
+      case 'message_delta':
+        this.#report(event)
+        this.#stop(fieldsOf(event['delta']))
+        break
+      case 'message_stop':
+        this.#finish()
+        break
+    }
+  }
+
+  /** It has been sent twice for one answer. It may hold blocks that are complete already. */
+  #begin(message: JsonFields): void {
+    this.#sink.identify(message['id'], message['model'])
+    this.#usage = { ...this.#usage, ...told(message['usage']) }
+    const usage = readPromptUsage(this.#usage)
+    if (usage) this.#sink.usage(usage)
+    if (this.#begun) return
+    this.#begun = true
+    for (const block of listOf(message['content'])) this.#wholeBlock(block)
+  }
+
+  #report(holder: JsonFields): void {
+    this.#usage = { ...this.#usage, ...told(holder['usage']) }
+    const usage = readUsage(this.#usage)
+    if (usage) this.#sink.usage(usage)
+  }
+
+  #wholeBlock(block: unknown): void {
+    const open = this.#open(fieldsOf(block))
+    if (open?.type === 'tool') this.#argue(open, jsonOrText(open.input))
+    this.#close(open)
+  }
+
+  #openAt(at: number, block: JsonFields): void {
+    this.#closeAt(at)
+    const open = this.#open(block)
+    if (open && this.#blocks.size < MOST_OPEN) this.#blocks.set(at, open)
+  }
+
+  /** Blocks of the vendor's own tools, and of types that are not known, are passed over. */
+  #open(block: JsonFields): OpenBlock | undefined {
+    switch (block['type']) {
+      case 'text': {
+        const open: TextBlock = {
+          type: 'text',
+          start: this.#characters,
+          citations: listOf(block['citations']).slice(0, MOST_CITATIONS),
+        }
+        this.#say(textOf(block['text']))
+        return open
+      }
+      case 'thinking': {
+        const open: ThinkingBlock = { type: 'thinking', index: undefined }
+        this.#think(open, textOf(block['thinking']), textOf(block['signature']))
+        return open
+      }
+      case 'redacted_thinking':
+        if (textOf(block['data']) !== '') this.#sink.reasoning(this.#thoughts++, { redacted: textOf(block['data']) })
+        return undefined
+      case 'tool_use':
+        return this.#call(block)
+      default:
+        return undefined
+    }
+  }
+
+  #call({ id, name, input }: JsonFields): ToolBlock {
+    if (name === ANSWER_TOOL) {
+      this.#answered = true
+      return { type: 'tool', index: undefined, input, told: false }
+    }
+    const index = this.#calls++
+    this.#sink.toolCall(index, { id: textOf(id), name: textOf(name) })
+    return { type: 'tool', index, input, told: false }
+  }
+
+  #continue(block: OpenBlock | undefined, delta: JsonFields): void {
+    switch (delta['type']) {
+      case 'text_delta':
+        this.#say(textOf(delta['text']))
+        break
+      case 'thinking_delta':
+      case 'signature_delta':
+        if (block?.type === 'thinking') this.#think(block, textOf(delta['thinking']), textOf(delta['signature']))
+        break
+      case 'input_json_delta':
+        if (block?.type === 'tool') this.#argue(block, textOf(delta['partial_json']))
+        break
+      case 'citations_delta':
+        if (block?.type === 'text' && block.citations.length < MOST_CITATIONS) block.citations.push(delta['citation'])
+        break
+    }
+  }
+
+  #closeAt(at: number): void {
+    this.#close(this.#blocks.get(at))
+    this.#blocks.delete(at)
+  }
+
+  /** Blocks whose end was not told end with the answer. */
+  #finish(): void {
+    for (const at of [...this.#blocks.keys()]) this.#closeAt(at)
+    this.#sink.done()
+  }
+
+  /** Sources belong to the whole block. Input that came with its beginning counts where none came after. */
+  #close(block: OpenBlock | undefined): void {
+    if (block?.type === 'text') {
+      for (const citation of block.citations) this.#sink.citation(citationOf(citation, block.start, this.#characters))
+    }
+    if (block?.type !== 'tool' || block.told) return
+    const isEmpty = isObject(block.input) && Object.keys(block.input).length === 0
+    if (!isEmpty) this.#argue(block, jsonOrText(block.input))
+  }
+
+  #say(text: string): void {
+    this.#characters += lengthOf(text)
+    this.#sink.text(text)
+  }
+
+  #think(block: ThinkingBlock, text: string, signature: string): void {
+    if (text === '' && signature === '') return
+    block.index ??= this.#thoughts++
+    this.#sink.reasoning(block.index, { text, signature })
+  }
+
+  #argue(block: ToolBlock, text: string): void {
+    if (text === '') return
+    block.told = true
+    if (block.index === undefined) this.#say(text)
+    else this.#sink.toolCall(block.index, { arguments: text })
+  }
+
+  /** An answer that came as the call of a tool is an answer. */
+  #stop({ stop_reason: reason }: JsonFields): void {
+    const raw = textOf(reason)
+    if (raw === '' || this.#sink.stopped) return
+    const isAnswer = raw === 'tool_use' && this.#answered && this.#calls === 0
+    this.#sink.stop(isAnswer ? FinishReason.STOP : finishReasonOf(raw), raw)
+  }
+}
+
+/** `{type: "error", error: {type, message}}`. https://platform.claude.com/docs/en/api/errors */
+function isFailure(reply: unknown): boolean {
+  const { type, error } = fieldsOf(reply)
+  return type === 'error' || (error !== undefined && error !== null)
+}
+
+/** The counts that a report holds. */
+function told(usage: unknown): JsonFields {
+  return Object.fromEntries(Object.entries(fieldsOf(usage)).filter(([, count]) => count !== null))
+}
+
+/** The input of a tool is JSON; some models have written it as a text with JSON inside. */
+function jsonOrText(input: unknown): string {
+  return typeof input === 'string' ? input : input === undefined || input === null ? '' : jsonOf(input)
+}
+
+/** In characters as people count them, of which some take two places in a string. */
+function lengthOf(text: string): number {
+  let length = text.length
+  for (let at = 0; at < text.length; at++) if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) length--
+  return length
+}
+
+function malformed(message: string): GatewayError {
+  return new GatewayError('UPSTREAM_MALFORMED', message, { fallback: true })
+}
+
+/** https://platform.claude.com/docs/en/build-with-claude/citations */
+function citationOf(citation: unknown, start: number, end: number): Citation {
+  const { url, source, title, document_title: documentTitle, cited_text: text } = fieldsOf(citation)
+  return {
+    $typeName: 'llmgateway.v1.Citation',
+    url: textOf(url) || textOf(source),
+    title: textOf(title) || textOf(documentTitle),
+    text: textOf(text),
+    start,
+    end,
+  }
+}

@@ -1,0 +1,47 @@
+import { FinishReason, type Usage } from '../../../domain/types.ts'
+import { countOf, fieldsOf, type JsonFields } from '../json.ts'
+import { usageFrom } from '../../prices/usage.ts'
+
+/**
+ * The tokens of an answer; undefined where none are reported. The vendor counts the prompt in three parts.
+ * https://platform.claude.com/docs/en/api/messages/create#response-usage
+ */
+export function readUsage(usage: JsonFields): Usage | undefined {
+  const { cache_read_input_tokens: read, cache_creation_input_tokens: written } = usage
+  return usageFrom({
+    input: sum(usage['input_tokens'], read, written),
+    output: usage['output_tokens'],
+    cachedInput: read,
+    cacheWrite: written,
+    reasoning: fieldsOf(usage['output_tokens_details'])['thinking_tokens'],
+  })
+}
+
+/** What is known when an answer begins: its output is a placeholder then. */
+export function readPromptUsage({ output_tokens: _placeholder, ...prompt }: JsonFields): Usage | undefined {
+  const usage = readUsage(prompt)
+  return usage && { ...usage, estimated: true }
+}
+
+/** The first that cannot be a count stands for all: it makes the usage one to be estimated. */
+function sum(...parts: readonly unknown[]): unknown {
+  const reported = parts.filter((part) => part !== undefined && part !== null)
+  const nonsense = reported.find((part) => countOf(part) === undefined)
+  if (nonsense !== undefined || reported.length === 0) return nonsense
+  return reported.reduce<number>((total, part) => total + Number(part), 0)
+}
+
+/** https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons */
+const finishReasons: Readonly<Record<string, FinishReason>> = {
+  end_turn: FinishReason.STOP,
+  stop_sequence: FinishReason.STOP,
+  max_tokens: FinishReason.LENGTH,
+  model_context_window_exceeded: FinishReason.LENGTH,
+  tool_use: FinishReason.TOOL_CALLS,
+  refusal: FinishReason.CONTENT_FILTER,
+}
+
+/** What the vendor's word for the end means. A turn that it paused (`pause_turn`) is not at its end: OTHER. */
+export function finishReasonOf(raw: string): FinishReason {
+  return (Object.hasOwn(finishReasons, raw) ? finishReasons[raw] : undefined) ?? FinishReason.OTHER
+}

@@ -1,0 +1,24 @@
+import { Capability } from '../../../domain/types.ts'
+import type { ProviderKind } from '../../define.ts'
+import { geminiWire } from './wire.ts'
+
+const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
+
+export const gemini: ProviderKind = {
+  kind: 'gemini',
+  alsoKnownAs: ['google'],
+  wire: geminiWire,
+  baseUrl: 'https://generativelanguage.googleapis.com/v1beta',
+  key: { name: 'x-goog-api-key', prefix: '' },
+  environment: {
+    keys: ['GEMINI_API_KEY', 'GOOGLE_API_KEY'],
+    baseUrl: ['GEMINI_BASE_URL'],
+    defaultModel: ['GEMINI_MODEL'],
+  },
+  defaultModel: 'gemini-3.8-flash',
+  defaultEmbedModel: 'gemini-embedding-2',
+  // https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
+  genAiName: 'gcp.gemini',
+  prices: 'google',
+  capabilities: [CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
+}

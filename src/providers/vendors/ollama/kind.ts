@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { Capability } from '../../../domain/types.ts'
+import type { ProviderKind } from '../../define.ts'
+import { ollamaWire } from './wire.ts'
+
+const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT } = Capability
+
+const PORT = '11434'
+
+export const ollama: ProviderKind = {
+  kind: 'ollama',
+  wire: ollamaWire,
+  baseUrl: `http://localhost:${PORT}`,
+  readAddress,
+  // For Ollama's cloud, or a proxy in front of a server. https://docs.ollama.com/cloud
+  key: { name: 'authorization', prefix: 'Bearer ' },
+  keyOptional: true,
+  environment: {
+    keys: ['OLLAMA_API_KEY'],
+    baseUrl: ['OLLAMA_BASE_URL', 'OLLAMA_HOST'],
+    defaultModel: ['OLLAMA_MODEL'],
+  },
+  local: true,
+  assumed: true,
+  capabilities: [CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT],
+  options: {
+    // Ollama's own default cuts conversations after a few thousand tokens without a word.
+    num_ctx: z.int().positive().optional(),
+    // A duration as in "5m", or seconds; below 0 for ever.
+    keep_alive: z.union([z.string().min(1), z.number()]).optional(),
+  },
+  defaultModel: 'llama3.2',
+  defaultEmbedModel: 'nomic-embed-text',
+}
+
+/**
+ * OLLAMA_HOST says where the server listens, which is not always where it is reached: a host, a port, both, or a URL.
+ * https://docs.ollama.com/faq#how-do-i-configure-ollama-server
+ */
+function readAddress(value: string): string {
+  if (value === 'ollama.com') return 'https://ollama.com'
+  const [, scheme = '', host = '', port, rest = ''] =
+    /^(https?:\/\/)?(\[[^\]]*\]|[^:/]*)(?::(\d+))?(\/.*)?$/i.exec(value) ?? []
+  if (host === '' && port === undefined) return value
+  const reached = everyAddress[host] ?? (host || '127.0.0.1')
+  const at = port ?? (scheme === '' ? PORT : undefined)
+  return `${scheme || 'http://'}${reached}${at === undefined ? '' : `:${at}`}${rest}`
+}
+
+/** Addresses to listen on all interfaces by: this machine answers on its own. */
+const everyAddress: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '[::]': '[::1]' }

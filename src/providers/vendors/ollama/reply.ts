@@ -1,0 +1,112 @@
+import { GatewayError } from '../../../domain/error.ts'
+import { FinishReason, type Part } from '../../../domain/types.ts'
+import type { ChatDecoder, ChatSink } from '../../define.ts'
+import { fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf } from '../json.ts'
+import { readError } from '../openai/error.ts'
+import { usageFrom } from '../../prices/usage.ts'
+
+/**
+ * Reads one answer. A line of a stream has the shape of a whole answer, with the next pieces of its message, so one
+ * reader serves both. https://docs.ollama.com/api/chat
+ */
+export class OllamaDecoder implements ChatDecoder {
+  readonly #sink: ChatSink
+  #toolCalls = 0
+
+  constructor(sink: ChatSink) {
+    this.#sink = sink
+  }
+
+  whole(body: unknown): void {
+    const reply = fieldsOf(body)
+    if (isObject(reply['message']) || isFailure(reply)) {
+      this.#line(reply)
+      // Servers that imitate Ollama may leave `done` out; only its false says that something is missing.
+      if (reply['done'] === undefined && !this.#sink.ended) this.#finish(reply)
+      this.end()
+    } else this.#sink.fail(malformed('The upstream answered without a message.'))
+  }
+
+  frame(data: string): void {
+    if (this.#sink.ended) return
+    const line = parseJson(data)
+    if (isObject(line)) this.#line(line)
+    else this.#sink.fail(malformed('The upstream sent a line that is no JSON object.'))
+  }
+
+  /** Only `done` says that an answer is complete. */
+  end(): void {
+    if (this.#sink.ended) return
+    const message = 'The upstream ended its reply without saying that it was complete.'
+    this.#sink.fail(new GatewayError('UPSTREAM_STREAM_TRUNCATED', message, { fallback: true }))
+  }
+
+  #line(line: JsonFields): void {
+    this.#sink.identify(undefined, line['model'])
+    this.#message(fieldsOf(line['message']))
+    if (isFailure(line)) this.#sink.failWith(readError(line) ?? {})
+    else if (line['done'] === true) this.#finish(line)
+  }
+
+  #message(message: JsonFields): void {
+    const thinking = textOf(message['thinking'])
+    if (thinking !== '') this.#sink.reasoning(0, { text: thinking })
+    this.#sink.text(textOf(message['content']))
+    for (const call of listOf(message['tool_calls'])) this.#toolCall(fieldsOf(call))
+    for (const image of listOf(message['images'])) if (textOf(image) !== '') this.#sink.part(imagePart(textOf(image)))
+  }
+
+  /** Calls come whole. Older servers give them no id. */
+  #toolCall(call: JsonFields): void {
+    const { name, arguments: given } = fieldsOf(call['function'])
+    if (textOf(name) === '') return
+    const json = typeof given === 'string' ? given : jsonOf(given ?? {})
+    this.#sink.toolCall(this.#toolCalls++, { id: textOf(call['id']), name: textOf(name), arguments: json })
+  }
+
+  #finish(line: JsonFields): void {
+    const usage = usageFrom({
+      input: line['prompt_eval_count'],
+      output: line['eval_count'],
+      cachedInput: line['prompt_eval_cached_count'],
+    })
+    if (usage) this.#sink.usage(usage)
+    const raw = textOf(line['done_reason'])
+    // Servers of before 2024-05 give none.
+    if (raw !== '') this.#sink.stop(finishReasons.get(raw) ?? FinishReason.OTHER, raw)
+    this.#sink.done()
+  }
+}
+
+/** `load` and `unload` answer calls that ask nothing. */
+const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
+  ['stop', FinishReason.STOP],
+  ['length', FinishReason.LENGTH],
+])
+
+/** A failure told in a reply that began well. */
+function isFailure({ error }: JsonFields): boolean {
+  return error !== undefined && error !== null && error !== ''
+}
+
+function imagePart(base64: string): Part {
+  const bytes = Buffer.from(base64, 'base64')
+  const media = {
+    source: { case: 'data' as const, value: bytes },
+    mimeType: imageType(bytes),
+    name: '',
+    transcript: '',
+  }
+  const content = { case: 'image' as const, value: { $typeName: 'llmgateway.v1.Media' as const, ...media } }
+  return { $typeName: 'llmgateway.v1.Part', content, signature: '' }
+}
+
+/** The reply does not name the format, so its first bytes must. */
+function imageType(bytes: Buffer): string {
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return 'image/jpeg'
+  return bytes.toString('latin1', 8, 12) === 'WEBP' ? 'image/webp' : 'image/png'
+}
+
+function malformed(message: string): GatewayError {
+  return new GatewayError('UPSTREAM_MALFORMED', message, { fallback: true })
+}

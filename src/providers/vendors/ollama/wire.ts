@@ -1,0 +1,37 @@
+import { GatewayError } from '../../../domain/error.ts'
+import type { Wire } from '../../define.ts'
+import { fieldsOf, textOf } from '../json.ts'
+import { readError } from '../openai/error.ts'
+import { embed } from './embed.ts'
+import { OllamaDecoder } from './reply.ts'
+import { encodeChat } from './request.ts'
+
+/**
+ * Ollama's own API. It also speaks OpenAI's, which knows neither its options (`num_ctx` ...) nor `keep_alive`.
+ * https://docs.ollama.com/api
+ */
+export const ollamaWire: Wire = {
+  chat: {
+    encode: encodeChat,
+    decoder: (sink) => new OllamaDecoder(sink),
+    streamFraming: 'ndjson',
+  },
+  embed,
+  models: {
+    request: () => ({ path: '/api/tags' }),
+    decode: decodeModels,
+  },
+  // `{error: "text"}`, with a `status` in a stream of newer servers: spellings of the OpenAI family too.
+  readError,
+}
+
+/** The models that are pulled. https://docs.ollama.com/api/tags */
+function decodeModels(body: unknown): readonly string[] {
+  const { models } = fieldsOf(body)
+  if (!Array.isArray(models)) {
+    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream answered without a list of models.', { fallback: true })
+  }
+  return models
+    .map((model) => textOf(fieldsOf(model)['model']) || textOf(fieldsOf(model)['name']))
+    .filter((id) => id !== '')
+}

@@ -1,0 +1,66 @@
+import type { ChatSink } from '../../define.ts'
+import { fieldsOf, jsonOf, listOf, textOf } from '../json.ts'
+
+/** Where reasoning stands that comes as plain text. */
+const PLAIN = 'plain'
+
+/** Joins the pieces of a model's reasoning, told as plain text or as OpenRouter's details. */
+export class ReasoningBlocks {
+  readonly #sink: ChatSink
+  /** The blocks by their place in the vendor's reply. */
+  readonly #blocks = new Map<unknown, number>()
+  #count = 0
+
+  constructor(sink: ChatSink) {
+    this.#sink = sink
+  }
+
+  /** The next piece of plain text. */
+  plain(text: string): void {
+    if (text !== '') this.#sink.reasoning(this.#blockAt(PLAIN), { text })
+  }
+
+  /** A proof of the whole turn. */
+  sign(signature: string): void {
+    this.#sink.reasoning(this.#blockAt(PLAIN), { signature })
+  }
+
+  /**
+   * Details, or their next pieces. An encrypted one is kept as it is, with its id and
+   * format, since it must go back unchanged. https://openrouter.ai/docs/use-cases/reasoning-tokens
+   */
+  details(details: readonly unknown[]): void {
+    for (const detail of details) {
+      const { type, text, summary, signature, index } = fieldsOf(detail)
+      if (type === 'reasoning.encrypted') {
+        this.#sink.reasoning(this.#count++, { redacted: jsonOf(detail) })
+      } else {
+        const piece = { text: textOf(text) || textOf(summary), signature: textOf(signature) }
+        if (piece.text !== '' || piece.signature !== '') this.#sink.reasoning(this.#blockAt(index ?? PLAIN), piece)
+      }
+    }
+  }
+
+  #blockAt(place: unknown): number {
+    const known = this.#blocks.get(place)
+    if (known !== undefined) return known
+    this.#blocks.set(place, this.#count)
+    return this.#count++
+  }
+}
+
+/** Whether the details hold the text that OpenRouter repeats beside them as `reasoning`. */
+export function tellText(details: readonly unknown[]): boolean {
+  return details.some((detail) => {
+    const { text, summary } = fieldsOf(detail)
+    return textOf(text) !== '' || textOf(summary) !== ''
+  })
+}
+
+/** Mistral's thinking: a text, or a list of parts with text. https://docs.mistral.ai/capabilities/reasoning/ */
+export function thinkingText(thinking: unknown): string {
+  if (typeof thinking === 'string') return thinking
+  return listOf(thinking)
+    .map((part) => textOf(fieldsOf(part)['text']))
+    .join('')
+}

@@ -1,0 +1,38 @@
+import { GatewayError } from '../../../domain/error.ts'
+import type { Wire } from '../../define.ts'
+import { fieldsOf, listOf, textOf } from '../json.ts'
+import type { OpenAiDialect } from './dialect.ts'
+import { embedWire } from './embed.ts'
+import { readError } from './error.ts'
+import { OpenAiDecoder } from './reply.ts'
+import { encodeChat } from './request.ts'
+
+/**
+ * OpenAI's Chat Completions API, and the family of servers that speak it in their own dialects.
+ * https://platform.openai.com/docs/api-reference/chat
+ */
+export function openAiWire(dialect: OpenAiDialect): Wire {
+  return {
+    chat: {
+      encode: (request, context) => encodeChat(request, context, dialect),
+      decoder: (sink) => new OpenAiDecoder(sink),
+    },
+    ...(dialect.embed && { embed: embedWire(dialect, dialect.embed) }),
+    models: {
+      request: (options) => ({ path: dialect.paths.models(options) }),
+      decode: decodeModels,
+    },
+    readError,
+  }
+}
+
+/** `{data: [{id}]}`, or at Together the list alone. https://platform.openai.com/docs/api-reference/models/list */
+function decodeModels(body: unknown): readonly string[] {
+  const list = Array.isArray(body) ? body : fieldsOf(body)['data']
+  if (!Array.isArray(list)) {
+    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream answered without a list of models.', { fallback: true })
+  }
+  return listOf(list)
+    .map((model) => textOf(fieldsOf(model)['id']))
+    .filter((id) => id !== '')
+}

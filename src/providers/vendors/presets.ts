@@ -1,0 +1,242 @@
+import { z } from 'zod'
+import { Capability, ReasoningEffort } from '../../domain/types.ts'
+import type { ProviderKind } from '../define.ts'
+import type { Efforts, ModelQuirks } from './openai/dialect.ts'
+import { familyDialect, LOW_TO_HIGH, NONE_TO_HIGH, openAiDialect, openAiKind, taking } from './openai/kind.ts'
+
+/** Vendors that speak OpenAI's API, a row each: what each takes, renames, leaves out or cannot carry. */
+
+const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
+const { NONE, MINIMAL, LOW, MEDIUM, HIGH } = ReasoningEffort
+
+const USUAL = [CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING] as const
+
+const sampling = ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty', 'stop'] as const
+
+export const openai = openAiKind({
+  kind: 'openai',
+  baseUrl: 'https://api.openai.com/v1',
+  environment: {
+    keys: ['OPENAI_API_KEY'],
+    baseUrl: ['OPENAI_BASE_URL'],
+    defaultModel: ['OPENAI_MODEL'],
+    options: { organization: ['OPENAI_ORGANIZATION'] },
+  },
+  defaultModel: 'gpt-4o-mini',
+  defaultEmbedModel: 'text-embedding-3-small',
+  prices: 'openai',
+  capabilities: [...USUAL, EMBED, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
+  options: { organization: z.string().min(1).optional() },
+  dialect: {
+    ...openAiDialect,
+    headers: ({ organization }) => (typeof organization === 'string' ? { 'openai-organization': organization } : {}),
+  },
+})
+
+/** https://console.groq.com/docs/api-reference#chat-create */
+const groq = openAiKind({
+  kind: 'groq',
+  baseUrl: 'https://api.groq.com/openai/v1',
+  environment: { keys: ['GROQ_API_KEY'], defaultModel: ['GROQ_MODEL'] },
+  defaultModel: 'llama-3.3-70b-versatile',
+  prices: 'groq',
+  capabilities: [...USUAL, IMAGE_INPUT],
+  dialect: { ...familyDialect, maxTokens: 'max_completion_tokens', replay: 'reasoning', quirks: groqQuirks },
+})
+
+/** Unless told otherwise, some models think aloud in their text. https://console.groq.com/docs/reasoning */
+function groqQuirks(model: string): ModelQuirks {
+  const fields = { reasoning_format: 'parsed' }
+  if (model.includes('gpt-oss')) return {}
+  if (model.includes('qwen3')) return { fields, efforts: groqQwenEfforts }
+  return /deepseek-r1|qwq/.test(model) ? { fields, efforts: {} } : { efforts: {} }
+}
+
+const groqQwenEfforts: Efforts = { [NONE]: 'none', [LOW]: 'default', [MEDIUM]: 'default', [HIGH]: 'default' }
+
+/** https://docs.x.ai/docs/api-reference#chat-completions */
+const xai = openAiKind({
+  kind: 'xai',
+  baseUrl: 'https://api.x.ai/v1',
+  environment: { keys: ['XAI_API_KEY'], defaultModel: ['XAI_MODEL'] },
+  defaultModel: 'grok-4',
+  genAiName: 'x_ai',
+  prices: 'x-ai',
+  capabilities: [...USUAL, IMAGE_INPUT],
+  dialect: { ...familyDialect, maxTokens: 'max_completion_tokens', efforts: NONE_TO_HIGH, quirks: xaiQuirks },
+})
+
+/** https://docs.x.ai/docs/guides/reasoning */
+function xaiQuirks(model: string): ModelQuirks {
+  const reasons = /grok-(3-mini|[4-9]|code|build)/.test(model) && !model.includes('non-reasoning')
+  const takesEffort = /grok-(3-mini|4\.[3-9](?!\d)|[5-9])/.test(model)
+  return {
+    ...(reasons && { refused: ['frequency_penalty', 'presence_penalty', 'stop'] }),
+    ...(!takesEffort && { efforts: {} }),
+  }
+}
+
+/** It refuses every field that it does not know. https://docs.mistral.ai/api/#tag/chat */
+const mistral = openAiKind({
+  kind: 'mistral',
+  baseUrl: 'https://api.mistral.ai/v1',
+  environment: { keys: ['MISTRAL_API_KEY'], defaultModel: ['MISTRAL_MODEL'] },
+  defaultModel: 'mistral-small-latest',
+  defaultEmbedModel: 'mistral-embed',
+  genAiName: 'mistral_ai',
+  prices: 'mistral',
+  capabilities: [...USUAL, EMBED, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
+  dialect: {
+    ...familyDialect,
+    tuning: { ...taking(...sampling, 'parallel_tool_calls'), seed: 'random_seed' },
+    names: false,
+    content: ['image', 'audio', 'file', 'file_url'],
+    contentSpelling: 'mistral',
+    replay: 'thinking',
+    toolCallId: /^[A-Za-z0-9]{9}$/,
+    toolRequired: 'any',
+    efforts: {},
+    streamUsage: () => false,
+    quirks: (model) => (/^mistral-(small-(latest|2603)|medium-3)/.test(model) ? { efforts: mistralEfforts } : {}),
+    embed: { batch: 512, base64: false, dimensions: 'output_dimension' },
+  },
+})
+
+/** It thinks, or it does not. */
+const mistralEfforts: Efforts = { [NONE]: 'none', [LOW]: 'high', [MEDIUM]: 'high', [HIGH]: 'high' }
+
+/** https://api-docs.deepseek.com/api/create-chat-completion */
+const deepseek = openAiKind({
+  kind: 'deepseek',
+  baseUrl: 'https://api.deepseek.com',
+  environment: { keys: ['DEEPSEEK_API_KEY'], defaultModel: ['DEEPSEEK_MODEL'] },
+  defaultModel: 'deepseek-chat',
+  prices: 'deepseek',
+  capabilities: [CHAT, TOOLS, JSON_OBJECT, REASONING],
+  dialect: {
+    ...familyDialect,
+    tuning: taking(...sampling),
+    content: [],
+    replay: 'reasoning_content',
+    formats: ['json_object'],
+  },
+})
+
+/** https://openrouter.ai/docs/api-reference/parameters */
+const openrouter = openAiKind({
+  kind: 'openrouter',
+  baseUrl: 'https://openrouter.ai/api/v1',
+  environment: { keys: ['OPENROUTER_API_KEY'], defaultModel: ['OPENROUTER_MODEL'] },
+  defaultModel: 'openrouter/auto',
+  prices: 'openrouter',
+  capabilities: [...USUAL, EMBED, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
+  dialect: {
+    ...familyDialect,
+    tuning: taking(...sampling, 'top_k', 'seed', 'parallel_tool_calls'),
+    content: ['image', 'audio', 'file', 'file_url'],
+    imagesBack: true,
+    replay: 'reasoning_details',
+    thinking: 'reasoning',
+    efforts: NONE_TO_HIGH,
+    embed: { batch: 256, base64: true, dimensions: 'dimensions' },
+  },
+})
+
+/** https://docs.together.ai/reference/chat-completions-1 */
+const together = openAiKind({
+  kind: 'together',
+  baseUrl: 'https://api.together.xyz/v1',
+  environment: { keys: ['TOGETHER_API_KEY'], defaultModel: ['TOGETHER_MODEL'] },
+  prices: 'together',
+  capabilities: [...USUAL, EMBED, IMAGE_INPUT],
+  dialect: {
+    ...familyDialect,
+    tuning: taking(...sampling, 'top_k', 'seed'),
+    replay: 'reasoning',
+    embed: { batch: 256, base64: false },
+  },
+})
+
+/** It refuses penalties. https://inference-docs.cerebras.ai/resources/openai */
+const cerebras = openAiKind({
+  kind: 'cerebras',
+  baseUrl: 'https://api.cerebras.ai/v1',
+  environment: { keys: ['CEREBRAS_API_KEY'], defaultModel: ['CEREBRAS_MODEL'] },
+  prices: 'cerebras',
+  capabilities: USUAL,
+  dialect: {
+    ...familyDialect,
+    tuning: taking('temperature', 'top_p', 'stop', 'seed'),
+    maxTokens: 'max_completion_tokens',
+    content: [],
+    replay: 'reasoning',
+  },
+})
+
+/** https://docs.fireworks.ai/api-reference/post-chatcompletions */
+const fireworks = openAiKind({
+  kind: 'fireworks',
+  baseUrl: 'https://api.fireworks.ai/inference/v1',
+  environment: { keys: ['FIREWORKS_API_KEY'], defaultModel: ['FIREWORKS_MODEL'] },
+  prices: 'fireworks',
+  capabilities: [...USUAL, EMBED, IMAGE_INPUT],
+  dialect: {
+    ...familyDialect,
+    tuning: taking(...sampling, 'top_k', 'seed', 'parallel_tool_calls'),
+    replay: 'reasoning_content',
+    efforts: { ...LOW_TO_HIGH, [NONE]: 'none' },
+    embed: { batch: 256, base64: false, dimensions: 'dimensions' },
+  },
+})
+
+/** It searches and cites, and has no tools. https://docs.perplexity.ai/api-reference/chat-completions-post */
+const perplexity = openAiKind({
+  kind: 'perplexity',
+  baseUrl: 'https://api.perplexity.ai',
+  environment: { keys: ['PERPLEXITY_API_KEY'], defaultModel: ['PERPLEXITY_MODEL'] },
+  defaultModel: 'sonar',
+  prices: 'perplexity',
+  capabilities: [CHAT, JSON_SCHEMA, REASONING, IMAGE_INPUT],
+  dialect: {
+    ...familyDialect,
+    tuning: taking(...sampling, 'top_k'),
+    names: false,
+    tools: false,
+    formats: ['json_schema'],
+    efforts: { ...LOW_TO_HIGH, [MINIMAL]: 'minimal' },
+    streamUsage: () => false,
+    paths: { ...familyDialect.paths, models: () => '/v1/models' },
+  },
+})
+
+/** https://huggingface.co/docs/inference-providers/tasks/chat-completion */
+const huggingface = openAiKind({
+  kind: 'huggingface',
+  baseUrl: 'https://router.huggingface.co/v1',
+  environment: { keys: ['HF_TOKEN'], defaultModel: ['HF_MODEL'] },
+  capabilities: [...USUAL, IMAGE_INPUT],
+  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed') },
+})
+
+/** https://docs.api.nvidia.com/nim/reference/llm-apis */
+const nvidia = openAiKind({
+  kind: 'nvidia',
+  baseUrl: 'https://integrate.api.nvidia.com/v1',
+  environment: { keys: ['NVIDIA_API_KEY'], defaultModel: ['NVIDIA_MODEL'] },
+  capabilities: [...USUAL, EMBED, IMAGE_INPUT],
+  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed'), embed: { batch: 256, base64: false } },
+})
+
+export const presets: readonly ProviderKind[] = [
+  groq,
+  xai,
+  mistral,
+  deepseek,
+  openrouter,
+  together,
+  cerebras,
+  fireworks,
+  perplexity,
+  huggingface,
+  nvidia,
+]

@@ -1,0 +1,91 @@
+import { Capability } from '../../domain/types.ts'
+import type { ProviderKind } from '../define.ts'
+import type { OpenAiDialect } from './openai/dialect.ts'
+import { familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
+
+/** Servers on the operator's own machines that speak OpenAI's API, a row each. */
+
+const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
+
+const USUAL = [CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT] as const
+
+const dialect: OpenAiDialect = {
+  ...familyDialect,
+  tuning: taking(
+    'temperature',
+    'top_p',
+    'top_k',
+    'frequency_penalty',
+    'presence_penalty',
+    'stop',
+    'seed',
+    'parallel_tool_calls',
+  ),
+  replay: 'reasoning_content',
+  embed: { batch: 256, base64: false },
+}
+
+function server(row: OpenAiRow): ProviderKind {
+  return { ...openAiKind(row), local: true, keyOptional: true }
+}
+
+/** https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html */
+const vllm = server({
+  kind: 'vllm',
+  baseUrl: 'http://localhost:8000/v1',
+  environment: { keys: ['VLLM_API_KEY'], baseUrl: ['VLLM_BASE_URL'], defaultModel: ['VLLM_MODEL'] },
+  capabilities: [...USUAL, AUDIO_INPUT],
+  dialect: {
+    ...dialect,
+    content: ['image', 'audio'],
+    embed: { batch: 2048, base64: true, dimensions: 'dimensions' },
+  },
+})
+
+/** Its port is 8080, as is the gateway's own. https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md */
+const llamacpp = server({
+  kind: 'llamacpp',
+  environment: { keys: ['LLAMACPP_API_KEY'], baseUrl: ['LLAMACPP_BASE_URL'], defaultModel: ['LLAMACPP_MODEL'] },
+  capabilities: [...USUAL, AUDIO_INPUT],
+  dialect: { ...dialect, content: ['image', 'audio'], efforts: {} },
+})
+
+/** https://lmstudio.ai/docs/developer/openai-compat */
+const lmstudio = server({
+  kind: 'lmstudio',
+  baseUrl: 'http://localhost:1234/v1',
+  environment: { baseUrl: ['LMSTUDIO_BASE_URL'], defaultModel: ['LMSTUDIO_MODEL'] },
+  capabilities: USUAL.filter((capability) => capability !== JSON_OBJECT),
+  dialect: { ...dialect, formats: ['json_schema'] },
+})
+
+/** Its port is 8080, as is the gateway's own. https://localai.io/features/text-generation/ */
+const localai = server({
+  kind: 'localai',
+  environment: { keys: ['LOCALAI_API_KEY'], baseUrl: ['LOCALAI_BASE_URL'], defaultModel: ['LOCALAI_MODEL'] },
+  capabilities: USUAL,
+  dialect,
+})
+
+/** https://docs.docker.com/ai/model-runner/api-reference/ */
+const dockerModelRunner = server({
+  kind: 'docker-model-runner',
+  environment: { baseUrl: ['DMR_BASE_URL'], defaultModel: ['DMR_MODEL'] },
+  capabilities: USUAL,
+  dialect: { ...dialect, efforts: {} },
+})
+
+/** Any other server of the family, on a host of one's own or elsewhere. */
+const local = server({
+  kind: 'local',
+  environment: { baseUrl: ['LLM_GATEWAY_LOCAL_BASE_URL'], defaultModel: ['LLM_GATEWAY_LOCAL_MODEL'] },
+  capabilities: [...USUAL, AUDIO_INPUT, FILE_INPUT],
+  dialect: {
+    ...dialect,
+    content: ['image', 'audio', 'file'],
+    thoughtSignatures: true,
+    embed: { batch: 256, base64: false, dimensions: 'dimensions' },
+  },
+})
+
+export const selfHosted: readonly ProviderKind[] = [vllm, llamacpp, lmstudio, localai, dockerModelRunner, local]

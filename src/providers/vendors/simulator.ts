@@ -1,0 +1,344 @@
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError, unsupported } from '../../domain/error.ts'
+import { estimateOutput, estimatePrompt } from '../../domain/estimate.ts'
+import { EventStream, type Source } from '../../domain/event-stream.ts'
+import type { EmbedEvent } from '../../domain/events.ts'
+import type { Ask, ModelFacts, Provider } from '../../domain/ports/ports.ts'
+import { streamOf } from '../../domain/stream-of.ts'
+import {
+  Capability,
+  type ChatEvent,
+  type ChatRequest,
+  type Embedding,
+  type EmbedRequest,
+  FinishReason,
+  Role,
+  type Usage,
+} from '../../domain/types.ts'
+import { Answer } from '../http/chat-reply.ts'
+import type { ProviderKind, ProviderSettings } from '../define.ts'
+import { failedReply } from '../failures/failed-reply.ts'
+import { costOfUsage, usageFrom } from '../prices/usage.ts'
+import { Watchdog } from '../http/watchdog.ts'
+
+/*
+ * A vendor inside the gateway, for the clients' own tests: no network, no key, and the same answer to the same
+ * question. Its models are behaviours.
+ */
+
+const MODELS = ['echo', 'tool', 'slow', 'cut', 'embed', 'error-429', 'error-500', 'error-503']
+const VECTOR_LENGTH = 768
+const LONGEST_VECTOR = 8_192
+const MOST_NUMBERS = 4_000_000
+const FREE: ModelFacts = { price: { bill: () => ({ input: 0, output: 0 }), list: { input: 0, output: 0 } } }
+
+const options = z.object({
+  /** To the first event, in ms. */
+  first_token_ms: z.number().min(0).max(3_600_000).default(0),
+  /** Between two events, in ms. */
+  pace_ms: z.number().min(0).max(3_600_000).default(0),
+  /** The wait of `slow` before its first event, in ms. */
+  slow_ms: z.number().min(0).max(3_600_000).default(30_000),
+  input_tokens: z.number().int().min(0).optional(),
+  output_tokens: z.number().int().min(0).optional(),
+})
+type Options = z.infer<typeof options>
+
+export const simulator: ProviderKind = {
+  kind: 'simulator',
+  baseUrl: 'simulator:',
+  environment: {},
+  defaultModel: 'echo',
+  defaultEmbedModel: 'embed',
+  local: true,
+  capabilities: [
+    Capability.CHAT,
+    Capability.EMBED,
+    Capability.TOOLS,
+    Capability.JSON_OBJECT,
+    Capability.JSON_SCHEMA,
+    Capability.REASONING,
+    Capability.IMAGE_INPUT,
+    Capability.AUDIO_INPUT,
+    Capability.FILE_INPUT,
+  ],
+  options: options.shape,
+  create: createSimulator,
+}
+
+function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
+  const optionsOf = (request: ChatRequest | EmbedRequest): Options => {
+    const own = request.providerOptions[settings.name] ?? request.providerOptions['simulator']
+    const parsed = options.safeParse({ ...settings.options, ...own })
+    if (parsed.success) return parsed.data
+    const field = `provider_options.${settings.name}.${parsed.error.issues[0]?.path.join('.') ?? ''}`
+    throw new GatewayError('INVALID_REQUEST', `${field}: ${parsed.error.issues[0]?.message ?? 'invalid'}`)
+  }
+  return {
+    name: settings.name,
+    kind: settings.kind.kind,
+    baseUrl: settings.baseUrl,
+    genAiName: settings.kind.kind,
+    defaultModel: settings.defaultModel,
+    defaultEmbedModel: settings.defaultEmbedModel,
+    capabilities: settings.kind.capabilities,
+    keyIds: [],
+    chat: async (ask) => chat(settings, clock, optionsOf(ask.request), ask),
+    embed: async (ask) => embed(settings, clock, ask),
+    listModels: async () => MODELS,
+    catalogue: () => MODELS,
+    describe: () => FREE,
+    close: async () => {},
+  }
+}
+
+function chat(
+  settings: ProviderSettings,
+  clock: Clock,
+  timing: Options,
+  ask: Ask<ChatRequest>,
+): Promise<EventStream<ChatEvent>> {
+  refuseIfToldTo(settings, clock, ask)
+  const script = scriptFor(ask)
+  const firstAfter = ask.model === 'slow' ? timing.slow_ms : timing.first_token_ms
+  return new Promise((resolve, reject) => {
+    const player = new Player(clock, script.length, timing.pace_ms, (step) => {
+      if (step < script.length) script[step]?.(answer)
+      else finish(answer, script, timing, ask)
+    })
+    const answer = new Answer({
+      ask,
+      describe: () => FREE,
+      begin() {
+        stop()
+        const events = new EventStream<ChatEvent>(ask.context.cancellation, player)
+        resolve(events)
+        return events
+      },
+      completed: stop,
+      failed(error, begun) {
+        player.cancel()
+        stop()
+        if (!begun) reject(error)
+      },
+      readError: GatewayError.from,
+    })
+    const watchdog = new Watchdog(clock, {
+      limit: () => ask.firstEventBy,
+      expire: () => answer.fail(timedOut(ask)),
+    })
+    const withCall = {
+      cancel(reason: GatewayError) {
+        player.cancel()
+        stop()
+        reject(reason)
+      },
+    }
+    ask.context.cancellation.add(withCall)
+    function stop() {
+      watchdog.stop()
+      ask.context.cancellation.remove(withCall)
+    }
+    answer.identify(`sim-${ask.context.requestId}`, ask.model)
+    player.start(firstAfter)
+  })
+}
+
+/** Takes the steps of an answer in their time; at once, in one turn, where there is no time between them. */
+class Player implements Source {
+  readonly #clock: Clock
+  readonly #steps: number
+  readonly #pace: number
+  readonly #take: (step: number) => void
+  #next = 0
+  #running = true
+  #cancelled = false
+  #stopTimer: (() => void) | undefined
+
+  constructor(clock: Clock, steps: number, pace: number, take: (step: number) => void) {
+    this.#clock = clock
+    this.#steps = steps
+    this.#pace = pace
+    this.#take = take
+  }
+
+  start(after: number): void {
+    if (after > 0) this.#wait(after)
+    else this.#play()
+  }
+
+  pause(): void {
+    this.#running = false
+  }
+
+  resume(): void {
+    if (this.#running || this.#cancelled) return
+    this.#running = true
+    if (!this.#stopTimer) this.#play()
+  }
+
+  cancel(): void {
+    this.#cancelled = true
+    this.#stopTimer?.()
+  }
+
+  #play(): void {
+    while (this.#running && !this.#cancelled && this.#next <= this.#steps) {
+      this.#take(this.#next++)
+      if (this.#pace > 0 && this.#next <= this.#steps) {
+        this.#wait(this.#pace)
+        return
+      }
+    }
+  }
+
+  #wait(ms: number): void {
+    this.#stopTimer = this.#clock.after(ms, () => {
+      this.#stopTimer = undefined
+      this.#play()
+    })
+  }
+}
+
+type Step = (answer: Answer) => void
+
+function scriptFor(ask: Ask<ChatRequest>): Step[] {
+  switch (ask.model) {
+    case 'echo':
+    case 'slow':
+      return speak(lastText(ask.request))
+    case 'cut': {
+      const words = speak(lastText(ask.request))
+      return [...words.slice(0, Math.ceil(words.length / 2)), (answer) => answer.fail(cutOff(ask))]
+    }
+    case 'tool':
+      return callTool(ask.request)
+    default:
+      throw new GatewayError('UPSTREAM_MODEL_MISSING', `The simulator has no model ${ask.model}.`, { fallback: true })
+  }
+}
+
+/** Word by word. */
+function speak(text: string): Step[] {
+  return text.split(/(?<=\s)(?=\S)/).map((word) => (answer) => answer.text(word))
+}
+
+/** Calls the first tool; once its result is there, says it. */
+function callTool(request: ChatRequest): Step[] {
+  const last = request.messages.at(-1)
+  if (last?.role === Role.TOOL) return speak(textOf(last))
+  const [tool] = request.tools
+  if (!tool) throw unsupported('tools', 'sim/tool calls the first tool, and there is none.')
+  const text = JSON.stringify(sample(tool.parameters ? JSON.parse(tool.parameters) : {}))
+  const half = Math.ceil(text.length / 2)
+  return [
+    (answer) => answer.toolCall(0, { name: tool.name, arguments: text.slice(0, half) }),
+    (answer) => answer.toolCall(0, { arguments: text.slice(half) }),
+  ]
+}
+
+/** A value that fits a plain JSON schema. */
+function sample(schema: unknown): unknown {
+  if (typeof schema !== 'object' || schema === null) return null
+  if ('enum' in schema && Array.isArray(schema.enum)) return schema.enum[0]
+  const type = 'type' in schema ? schema.type : 'object'
+  if (type === 'string') return 'text'
+  if (type === 'number' || type === 'integer') return 1
+  if (type === 'boolean') return true
+  if (type === 'array') return []
+  const properties = 'properties' in schema && typeof schema.properties === 'object' ? (schema.properties ?? {}) : {}
+  return Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, sample(value)]))
+}
+
+function finish(answer: Answer, script: readonly Step[], timing: Options, ask: Ask<ChatRequest>): void {
+  const usage = usageFrom({
+    input: timing.input_tokens ?? estimatePrompt(ask.request),
+    output: timing.output_tokens ?? script.length,
+  })
+  if (usage) answer.usage(usage)
+  answer.stop(FinishReason.STOP, 'stop')
+  answer.done()
+}
+
+function embed(settings: ProviderSettings, clock: Clock, ask: Ask<EmbedRequest>): EventStream<EmbedEvent> {
+  refuseIfToldTo(settings, clock, ask)
+  const { request, context, attempt } = ask
+  const length = request.dimensions ?? VECTOR_LENGTH
+  if (length > LONGEST_VECTOR || length * request.inputs.length > MOST_NUMBERS) {
+    const limits = `at most ${LONGEST_VECTOR} in a vector, and ${MOST_NUMBERS} in all of a call`
+    throw unsupported('dimensions', `the simulator makes ${limits}.`)
+  }
+  const embeddings: Embedding[] = request.inputs.map((input, index) => ({
+    $typeName: 'llmgateway.v1.Embedding',
+    index,
+    values: unitVector(input, length),
+  }))
+  const input = estimateOutput(request.inputs.reduce((sum, text) => sum + text.length, 0))
+  const usage: Usage = { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: false }
+  const cost = costOfUsage(usage, ask.model, '', () => FREE)
+  context.trail.succeed(attempt)
+  return streamOf<EmbedEvent>(context.cancellation, [
+    { event: { case: 'embeddings', value: embeddings } },
+    { event: { case: 'finish', value: { usage, cost, route: context.trail.route(attempt, '', ask.model) } } },
+  ])
+}
+
+/** The same for the same text, of length 1. */
+function unitVector(text: string, length: number): number[] {
+  const seed = createHash('sha256').update(text).digest()
+  // xorshift32: any fixed sequence serves, this one is short.
+  let state = seed.readUInt32LE(0) | 1
+  const values = Array.from({ length }, () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state / 2 ** 31
+  })
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
+  return values.map((value) => value / norm)
+}
+
+/** `error-<status>` fails as a vendor that answers so. */
+function refuseIfToldTo(settings: ProviderSettings, clock: Clock, ask: Ask<ChatRequest | EmbedRequest>): void {
+  const status = /^error-([345]\d\d)$/.exec(ask.model)?.[1]
+  if (!status) return
+  ask.attempt.status = Number(status)
+  throw failedReply({
+    provider: settings.name,
+    kind: settings.kind.kind,
+    model: ask.model,
+    local: false,
+    status: Number(status),
+    headers: {},
+    error: undefined,
+    now: clock.wall(),
+  })
+}
+
+function lastText(request: ChatRequest): string {
+  const last = request.messages.findLast((message) => message.role === Role.USER) ?? request.messages.at(-1)
+  return last ? textOf(last) : ''
+}
+
+function textOf(message: ChatRequest['messages'][number]): string {
+  const texts = message.parts.map((part) => (part.content.case === 'text' ? part.content.value : ''))
+  return message.content || texts.join('')
+}
+
+function cutOff({ attempt: { provider, model } }: Ask<ChatRequest>): GatewayError {
+  return new GatewayError('UPSTREAM_STREAM_TRUNCATED', `${provider}/${model} broke off its answer.`, {
+    fallback: true,
+    provider,
+    model,
+  })
+}
+
+function timedOut({ attempt: { provider, model } }: Ask<ChatRequest>): GatewayError {
+  return new GatewayError('UPSTREAM_TIMEOUT', `${provider}/${model} did not begin to answer in time.`, {
+    fallback: true,
+    provider,
+    model,
+  })
+}

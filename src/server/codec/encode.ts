@@ -1,0 +1,42 @@
+import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
+import { GatewayError } from '../../domain/error.ts'
+import { countFields, isSmall, MOST_PARTS, tooManyParts } from './parts.ts'
+import { protoEncoder } from './proto-encoder.ts'
+import { ProtoWriter } from './proto-writer.ts'
+
+/** A message as bytes. */
+export type Encode = (message: Message) => Buffer
+
+/** Before each message: whether it is compressed, and its length. https://grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html */
+export const FRAME_PREFIX = 5
+
+export function encoderFor(schema: DescMessage): Encode {
+  return protoEncoder(schema) ?? ((message) => Buffer.from(toBinary(schema, message)))
+}
+
+/** Encodes messages as gRPC puts them on a stream. */
+export function frameEncoderFor(schema: DescMessage): Encode {
+  return protoEncoder(schema, framed) ?? ((message) => framedBytes(toBinary(schema, message)))
+}
+
+function framed(writer: ProtoWriter): Buffer {
+  writer.fixed32BigEndian(writer.length)
+  writer.varint(0)
+  return writer.take()
+}
+
+function framedBytes(bytes: Uint8Array): Buffer {
+  const writer = new ProtoWriter()
+  writer.bytes(bytes)
+  return framed(writer)
+}
+
+/** Throws INVALID_REQUEST for bytes that are not such a message, or one of too many fields. */
+export function decode(schema: DescMessage, bytes: Uint8Array): Message {
+  if (!isSmall(bytes.length) && countFields(schema, bytes) > MOST_PARTS) throw tooManyParts()
+  try {
+    return fromBinary(schema, bytes)
+  } catch (cause) {
+    throw new GatewayError('INVALID_REQUEST', `The request is not a ${schema.typeName}.`, { cause })
+  }
+}

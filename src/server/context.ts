@@ -1,0 +1,104 @@
+import type { CallContext } from '../domain/call.ts'
+import { Cancellation } from '../domain/cancellation.ts'
+import type { Clock } from '../domain/clock.ts'
+import { GatewayError } from '../domain/error.ts'
+import { Trail } from '../domain/call-record.ts'
+import { AttemptOutcome } from '../domain/types.ts'
+
+/** What a door reads off the wire before a call begins. */
+export interface Arrival {
+  /** Ours, and unique. */
+  readonly requestId: string
+  /** The value of `authorization`. */
+  readonly credential: string | undefined
+  /** The address of the caller. */
+  readonly peer: string
+  /** What the caller left for the call, in ms; undefined when it set no deadline. */
+  readonly timeout: number | undefined
+  /** The most that the call may take whatever the caller set, in ms; Infinity for streams that watch. */
+  readonly maxDuration: number
+  /** As CallContext.wire. */
+  readonly wire: Uint8Array
+  /** A request header by its lower-case name. */
+  header(name: string): string | undefined
+}
+
+/**
+ * A status that is sent at the deadline never arrives, because clients end by their own clock. So the call ends this
+ * much earlier: in ms, and at most this part of what it was given.
+ */
+const MARGIN = 20
+const MARGIN_PART = 0.05
+
+/** A class and not a literal with getters: one is made for every call. */
+export class DoorContext implements CallContext {
+  readonly requestId: string
+  readonly credential: string | undefined
+  readonly deadline: number
+  readonly cancellation = new Cancellation()
+  readonly peer: string
+  readonly trail: Trail
+  readonly #arrival: Arrival
+  #stopTimer: (() => void) | undefined
+
+  readonly #report: (error: GatewayError, context: CallContext) => void
+
+  /** A call whose time has already passed is born cancelled. The door must `close` it when it is over. */
+  constructor(clock: Clock, arrival: Arrival, report: (error: GatewayError, context: CallContext) => void) {
+    this.#report = report
+    this.requestId = arrival.requestId
+    this.credential = arrival.credential
+    this.peer = arrival.peer
+    this.trail = new Trail(clock)
+    this.#arrival = arrival
+    const duration = Math.min(arrival.timeout ?? Number.POSITIVE_INFINITY, arrival.maxDuration)
+    this.deadline = this.trail.arrivedAt + duration
+    if (duration <= 0) this.cancellation.cancel(this.#timeIsUp())
+    else if (duration < Number.POSITIVE_INFINITY) {
+      const margin = Math.min(MARGIN, duration * MARGIN_PART)
+      this.#stopTimer = clock.after(duration - margin, () => this.cancel(this.#timeIsUp()))
+    }
+  }
+
+  get wire(): Uint8Array {
+    return this.#arrival.wire
+  }
+
+  header(name: string): string | undefined {
+    return this.#arrival.header(name)
+  }
+
+  /** Never throws: it is called from timers and listeners, where what is thrown kills the process. */
+  cancel(reason: GatewayError): void {
+    try {
+      this.cancellation.cancel(reason)
+    } catch (error) {
+      this.#report(GatewayError.from(error), this)
+    }
+  }
+
+  /** Lets go of the timer. */
+  close(): void {
+    this.#stopTimer?.()
+    this.#stopTimer = undefined
+  }
+
+  #timeIsUp(): GatewayError {
+    const { timeout, maxDuration } = this.#arrival
+    if (timeout !== undefined && timeout <= maxDuration) {
+      const given = Math.max(0, Math.round(timeout))
+      return new GatewayError('DEADLINE_EXCEEDED', `The deadline of ${given} ms passed ${whatWasGoingOn(this.trail)}.`)
+    }
+    const most = maxDuration / 1000
+    const message = `No call may take longer than ${most} s. That time passed ${whatWasGoingOn(this.trail)}.`
+    return new GatewayError('GATEWAY_MAX_DURATION', message)
+  }
+}
+
+function whatWasGoingOn(trail: Trail): string {
+  const last = trail.attempts.at(-1)
+  if (!last) return 'before any provider was asked'
+  if (trail.committed) return `while ${last.provider}/${last.model} was answering`
+  if (last.outcome === AttemptOutcome.UNSPECIFIED) return `while waiting for ${last.provider}/${last.model}`
+  return `after ${last.provider}/${last.model} had been tried`
+}

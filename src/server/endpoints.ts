@@ -1,0 +1,78 @@
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf'
+import { heartbeatEvent } from '../domain/events.ts'
+import { type ChatEvent, ChatEventSchema, HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../domain/types.ts'
+import type { Methods, MethodsOf, StreamMethod, UnaryMethod } from '../service/method-types.ts'
+
+/** One method as the doors mount it. */
+export type Endpoint = UnaryEndpoint | StreamEndpoint
+
+export interface UnaryEndpoint {
+  readonly kind: 'unary'
+  readonly method: DescMethod
+  readonly path: string
+  /** Whether it goes on until the caller leaves: no longest duration holds, and a drain does not wait for it. */
+  readonly endless: boolean
+  readonly call: UnaryMethod<Message, Message>
+}
+
+export interface StreamEndpoint {
+  readonly kind: 'server_streaming'
+  readonly method: DescMethod
+  readonly path: string
+  readonly endless: boolean
+  /** What it says while it is silent; undefined where silence is what a client expects. */
+  readonly heartbeat: Heartbeat | undefined
+  readonly call: StreamMethod<Message, Message>
+}
+
+export interface Heartbeat {
+  readonly message: Message
+  /** Whether nothing may follow this message. */
+  isLast(message: Message): boolean
+}
+
+const chatHeartbeat: Heartbeat = {
+  message: heartbeatEvent(),
+  // Only streams of ChatEvent have this heartbeat.
+  isLast: (message) => (message as ChatEvent).event.case === 'finish',
+}
+
+/** Everything that both doors serve. */
+export function endpoints(methods: Methods, health: MethodsOf<typeof HealthCheckService>): Endpoint[] {
+  return [
+    ...mount(LlmGateway, methods, ['watchStats']),
+    ...mount(LlmGatewayAdmin, methods),
+    ...mount(HealthCheckService, health, ['watch']),
+  ]
+}
+
+function mount<S extends DescService>(
+  service: S,
+  methods: MethodsOf<S>,
+  endless: readonly (keyof S['method'])[] = [],
+): Endpoint[] {
+  const names: readonly PropertyKey[] = endless
+  return service.methods.map((method) => {
+    const path = `/${service.typeName}/${method.name}`
+    return { method, path, endless: names.includes(method.localName), ...implementationOf(method, methods) }
+  })
+}
+
+type Implemented = Pick<UnaryEndpoint, 'kind' | 'call'> | Pick<StreamEndpoint, 'kind' | 'call' | 'heartbeat'>
+
+function implementationOf({ methodKind, localName, name, output }: DescMethod, methods: object): Implemented {
+  // MethodsOf is derived from the same descriptor: the function of this name takes and gives the method's messages.
+  const named = methods as Record<string, UnaryMethod<Message, Message> & StreamMethod<Message, Message>>
+  const implementation = named[localName]?.bind(methods)
+  if (!implementation) throw new Error(`${name} is not implemented`)
+  switch (methodKind) {
+    case 'unary':
+      return { kind: methodKind, call: implementation }
+    case 'server_streaming': {
+      const heartbeat = output.typeName === ChatEventSchema.typeName ? chatHeartbeat : undefined
+      return { kind: methodKind, call: implementation, heartbeat }
+    }
+    default:
+      throw new Error(`${name}: the contract has no methods that take a stream`)
+  }
+}

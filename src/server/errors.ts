@@ -1,0 +1,197 @@
+import { create, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf'
+import { anyPack } from '@bufbuild/protobuf/wkt'
+import { ConnectError } from '@connectrpc/connect'
+import * as grpc from '@grpc/grpc-js'
+import type { CallContext } from '../domain/call.ts'
+import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/error.ts'
+import { codes, originOf } from '../domain/reasons.ts'
+import { duration, type Trail, type Trailers } from '../domain/call-record.ts'
+import {
+  type BadRequest,
+  BadRequestSchema,
+  type ErrorDetail,
+  ErrorDetailSchema,
+  type ErrorInfo,
+  ErrorInfoSchema,
+  type QuotaFailure,
+  QuotaFailureSchema,
+  type RetryInfo,
+  RetryInfoSchema,
+  RpcStatusSchema,
+} from '../domain/types.ts'
+
+/**
+ * How an error leaves the gateway, the same through both doors.
+ *
+ * The sizes are those that a Python client can read: the sum of its response headers, binary ones in base64 and the
+ * message percent-encoded, must stay under 8,192 bytes, or grpcio shows RESOURCE_EXHAUSTED in place of the status.
+ */
+const MAX_STATUS_BYTES = 4096
+const MAX_MESSAGE_ENCODED = 2000
+const MAX_TEXT_BYTES = 200
+const MAX_DESCRIPTION_BYTES = 300
+const MAX_FIELDS = 20
+const MAX_ATTEMPTS = 16
+const MAX_RETRY_DELAY = 3_600_000
+
+const DOMAIN = 'llmgateway.v1'
+const INTERNAL_MESSAGE = 'The gateway failed; its log says why.'
+
+/** An error in the words of the wire. */
+export interface ErrorReply {
+  /** The gRPC status code, which is Connect's too. */
+  readonly code: number
+  readonly message: string
+  /** Wait so long before trying again, in ms; -1 means do not; undefined where waiting is not known to help. */
+  readonly pushback: number | undefined
+  readonly details: readonly Detail[]
+}
+
+interface Detail {
+  readonly desc: DescMessage
+  readonly value: Message
+}
+
+interface Details {
+  readonly info: ErrorInfo
+  readonly retry: RetryInfo | undefined
+  readonly quota: QuotaFailure | undefined
+  readonly badRequest: BadRequest | undefined
+  readonly attempts: ErrorDetail
+}
+
+/** The reply for an error. An INTERNAL one has a constant text: its cause is for the log. */
+export function errorReply(error: GatewayError, trail: Trail): ErrorReply {
+  const code = codes[error.code]
+  const message = shorten(
+    error.reason === 'INTERNAL' ? INTERNAL_MESSAGE : error.message,
+    MAX_MESSAGE_ENCODED,
+    encodedLength,
+  )
+  const delay = retryDelay(error)
+  const details: Details = {
+    info: create(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN, metadata: metadataOf(error, trail) }),
+    retry: delay === undefined ? undefined : create(RetryInfoSchema, { retryDelay: duration(delay) }),
+    quota: quotaFailureOf(error.facts.quota),
+    badRequest: badRequestOf(error.facts.fields),
+    attempts: create(ErrorDetailSchema, {
+      attempts: trail.endedAttempts().slice(-MAX_ATTEMPTS),
+      committed: trail.committed,
+      ...(trail.usage && { usage: trail.usage }),
+    }),
+  }
+  while (statusOf({ code, message, details: listed(details) }).length > MAX_STATUS_BYTES && shrink(details));
+  const pushback = error.reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? -1 : delay
+  return { code, message, pushback, details: listed(details) }
+}
+
+/** What grpc-js sends as the status of a call. */
+export function toGrpcStatus(reply: ErrorReply, context: CallContext): Required<grpc.StatusObject> {
+  const metadata = new grpc.Metadata()
+  metadata.set('x-request-id', context.requestId)
+  metadata.set('grpc-status-details-bin', statusOf(reply))
+  if (reply.pushback !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(reply.pushback)))
+  for (const [name, value] of Object.entries(context.trail.trailers ?? {})) metadata.set(name, value)
+  return { code: reply.code, details: reply.message, metadata }
+}
+
+/** The same as headers, for an answer that is given without grpc-js. */
+export function toHeaders(reply: ErrorReply): Record<string, string> {
+  const headers: Record<string, string> = {
+    'grpc-status': String(reply.code),
+    'grpc-message': encodeURI(reply.message),
+    'grpc-status-details-bin': statusOf(reply).toString('base64'),
+  }
+  if (reply.pushback !== undefined) headers['grpc-retry-pushback-ms'] = String(Math.ceil(reply.pushback))
+  return headers
+}
+
+export function toConnectError(reply: ErrorReply, trailers: Trailers = {}): ConnectError {
+  const metadata: Record<string, string> = { ...trailers }
+  if (reply.pushback !== undefined) metadata['grpc-retry-pushback-ms'] = String(Math.ceil(reply.pushback))
+  const details = reply.details.map(({ desc, value }) => ({ desc, value }))
+  return new ConnectError(reply.message, reply.code, metadata, details)
+}
+
+/** The same code and message as the gRPC status has: grpcio raises a ValueError where they differ. */
+function statusOf({ code, message, details }: Pick<ErrorReply, 'code' | 'message' | 'details'>): Buffer {
+  const packed = details.map(({ desc, value }) => anyPack(desc, value))
+  return Buffer.from(toBinary(RpcStatusSchema, create(RpcStatusSchema, { code, message, details: packed })))
+}
+
+function listed({ info, retry, quota, badRequest, attempts }: Details): Detail[] {
+  const details: Detail[] = [{ desc: ErrorInfoSchema, value: info }]
+  if (retry) details.push({ desc: RetryInfoSchema, value: retry })
+  if (quota) details.push({ desc: QuotaFailureSchema, value: quota })
+  if (badRequest) details.push({ desc: BadRequestSchema, value: badRequest })
+  details.push({ desc: ErrorDetailSchema, value: attempts })
+  return details
+}
+
+/** Drops what can best be missed. False when nothing is left to drop. */
+function shrink({ info, badRequest, attempts }: Details): boolean {
+  if (attempts.attempts.shift()) return true
+  if (badRequest && badRequest.fieldViolations.length > 1) return badRequest.fieldViolations.pop() !== undefined
+  const last = Object.keys(info.metadata).at(-1)
+  return last !== undefined && delete info.metadata[last]
+}
+
+/** Only what is known; what can best be missed comes last. */
+function metadataOf({ reason, facts }: GatewayError, trail: Trail): Record<string, string> {
+  const { provider, model, upstream } = facts
+  const known: Record<string, string | undefined> = {
+    origin: originOf(reason),
+    provider,
+    target: provider && model && `${provider}/${model}`,
+    attempts: trail.attempts.length > 0 ? String(trail.attempts.length) : undefined,
+    committed: trail.attempts.length > 0 ? String(trail.committed) : undefined,
+    upstream_status: upstream?.status?.toString(),
+    upstream_code: upstream?.code,
+    upstream_request_id: upstream?.requestId,
+  }
+  const metadata: Record<string, string> = {}
+  for (const [name, value] of Object.entries(known)) if (value) metadata[name] = shorten(value, MAX_TEXT_BYTES)
+  return metadata
+}
+
+function badRequestOf(fields: readonly FieldViolation[] | undefined): BadRequest | undefined {
+  if (!fields?.length) return undefined
+  const fieldViolations = fields.slice(0, MAX_FIELDS).map(({ field, description }) => ({
+    field: shorten(field, MAX_TEXT_BYTES),
+    description: shorten(description, MAX_DESCRIPTION_BYTES),
+  }))
+  return create(BadRequestSchema, { fieldViolations })
+}
+
+function quotaFailureOf(quota: QuotaViolation | undefined): QuotaFailure | undefined {
+  if (!quota) return undefined
+  const subject = shorten(quota.subject, MAX_TEXT_BYTES)
+  const description = shorten(quota.description, MAX_DESCRIPTION_BYTES)
+  return create(QuotaFailureSchema, { violations: [{ subject, description }] })
+}
+
+function retryDelay({ reason, facts }: GatewayError): number | undefined {
+  const { retryAfter } = facts
+  if (reason === 'UPSTREAM_QUOTA_EXHAUSTED' || retryAfter === undefined || !(retryAfter >= 0)) return undefined
+  return Math.min(retryAfter, MAX_RETRY_DELAY)
+}
+
+/** Without lone surrogates, on which grpc-js throws, and cut to a size. */
+function shorten(text: string, limit: number, size: (text: string) => number = Buffer.byteLength): string {
+  const clean = text.slice(0, limit + 1).toWellFormed()
+  if (text.length <= limit && size(clean) <= limit) return clean
+  const characters = [...clean]
+  let length = '...'.length
+  let kept = 0
+  for (const character of characters) {
+    length += size(character)
+    if (length > limit) break
+    kept++
+  }
+  return `${characters.slice(0, kept).join('')}...`
+}
+
+/** Of a message in its header `grpc-message`. */
+function encodedLength(text: string): number {
+  return encodeURI(text).length
+}

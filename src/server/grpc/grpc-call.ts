@@ -1,0 +1,183 @@
+import {
+  constants,
+  type Http2Session,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Stream,
+  sensitiveHeaders,
+} from 'node:http2'
+import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
+import type { Cancellable } from '../../domain/cancellation.ts'
+import { GatewayError } from '../../domain/error.ts'
+import { CHANGING_TRAILERS, type Trailers } from '../../domain/call-record.ts'
+import { DoorContext } from '../context.ts'
+import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../server-options.ts'
+import type { Endpoint } from '../endpoints.ts'
+import { errorReply, toGrpcStatus } from '../errors.ts'
+import { http2StreamOf } from './grpc-js.ts'
+import type { Arrived, NextTurn } from '../next-turn.ts'
+import { type Closable, messageIsRead, tellWhenClosed } from './stream-guard.ts'
+
+const PEER = Symbol('peer')
+
+/** A call as grpc-js hands it over, its messages as bytes. */
+type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
+
+export interface GrpcMount<E extends Endpoint> extends Mount<E> {
+  readonly turn: NextTurn
+}
+
+/** One call at the gRPC door, from its arrival until its last byte has left. */
+export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closable {
+  slot = -1
+  readonly endless: boolean
+  readonly context: DoorContext
+  protected readonly settings: DoorSettings
+  protected readonly stream: ServerHttp2Stream
+  readonly #live: LiveCalls
+  /** Whether its ending was handed to grpc-js. */
+  #settled = false
+  #over = false
+  #stopPatience: (() => void) | undefined
+
+  constructor({ endpoint, settings, live }: GrpcMount<Endpoint>, surface: Surface) {
+    this.endless = endpoint.endless
+    this.settings = settings
+    this.stream = http2StreamOf(surface)
+    this.#live = live
+    this.context = contextOf(surface, this.stream, endpoint.endless, settings)
+    // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
+    tellWhenClosed(this.stream, this)
+    live.add(this)
+    this.context.cancellation.add(this)
+  }
+
+  /** Answers it, unless it is over or grpc-js has refused it. */
+  begin(): void {
+    if (this.stream.destroyed || this.stream.headersSent) this.closed()
+    else void this.serve()
+    messageIsRead(this.stream)
+  }
+
+  /** Never rejects: that would be an unhandled rejection, which ends the process. */
+  protected abstract serve(): Promise<void>
+
+  /** Whether more of its answer may be sent. */
+  protected get isOpen(): boolean {
+    return !this.#settled && !this.#over
+  }
+
+  /** The first ending counts. */
+  succeed(send: () => void): void {
+    if (this.#settled) return
+    this.#settled = true
+    send()
+  }
+
+  /** The first ending counts. Never throws. */
+  fail(error: GatewayError): void {
+    if (error.reason === 'INTERNAL') this.settings.report(error, this.context)
+    if (this.#settled) return
+    this.#settled = true
+    this.sendStatus(toGrpcStatus(errorReply(error, this.context.trail), this.context))
+  }
+
+  /** What goes with a good status; undefined when there is nothing to tell. */
+  protected trailers(): Metadata | undefined {
+    const { trailers } = this.context.trail
+    return trailers && new FinalMetadata(trailers)
+  }
+
+  protected abstract sendStatus(status: StatusObject): void
+
+  /** Closes the stream without a status, which cannot reach a reader that stands still. */
+  protected reset(code: number): void {
+    this.stream.close(code)
+  }
+
+  /** It is over on the wire; nothing of it may be left. */
+  protected release(): void {
+    this.#stopPatience?.()
+    this.context.cancellation.remove(this)
+    this.context.close()
+    this.#live.remove(this)
+  }
+
+  /** Comes after every ending, a good one too. No error is made for those: that would cost much. */
+  closed(): void {
+    if (this.#over) return
+    this.#over = true
+    this.release()
+    if (this.#settled) return
+    this.#settled = true
+    this.context.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+  }
+
+  /** Whoever works for the call was told to end. If nobody does, the door answers; if nobody reads, it closes. */
+  cancel(reason: GatewayError): void {
+    if (this.#over) return
+    const { clock } = this.settings
+    this.#stopPatience = clock.after(TIME_TO_END, () => {
+      this.fail(reason)
+      if (!this.#over) this.#stopPatience = clock.after(TIME_TO_LEAVE, () => this.reset(constants.NGHTTP2_CANCEL))
+    })
+  }
+}
+
+/**
+ * Metadata that nobody changes any more: grpc-js would check and copy each of them. HPACK is not to remember what is
+ * never said again. https://nodejs.org/api/http2.html#sensitive-headers
+ */
+class FinalMetadata extends Metadata {
+  readonly #headers: OutgoingHttpHeaders
+
+  constructor(trailers: Trailers) {
+    super()
+    const headers: OutgoingHttpHeaders & { [sensitiveHeaders]?: string[] } = {}
+    // Not a spread: to add a property to one takes half a microsecond.
+    for (const [name, value] of Object.entries(trailers)) headers[name] = value
+    headers[sensitiveHeaders] = CHANGING_TRAILERS
+    this.#headers = headers
+  }
+
+  override clone(): this {
+    return this
+  }
+
+  override toHttp2Headers(): OutgoingHttpHeaders {
+    return this.#headers
+  }
+}
+
+function contextOf(surface: Surface, stream: ServerHttp2Stream, endless: boolean, settings: DoorSettings): DoorContext {
+  const { clock, ids, report, maxDuration } = settings
+  const { metadata } = surface
+  const deadline = surface.getDeadline()
+  return new DoorContext(
+    clock,
+    {
+      requestId: ids(),
+      credential: textOf(metadata, 'authorization'),
+      peer: peerOf(surface, stream),
+      // grpc-js counts it from Date.now().
+      timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),
+      maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
+      wire: surface.request,
+      header: (name) => textOf(metadata, name),
+    },
+    report,
+  )
+}
+
+/** The same for all calls of a connection: grpc-js would ask its socket anew for each of them. */
+function peerOf(surface: Surface, { session }: ServerHttp2Stream): string {
+  if (!session) return surface.getPeer()
+  const known: Http2Session & { [PEER]?: string } = session
+  known[PEER] ??= surface.getPeer()
+  return known[PEER]
+}
+
+/** Of repeated values the first counts. */
+function textOf(metadata: Metadata, name: string): string | undefined {
+  const value = metadata.get(name)[0]
+  return typeof value === 'string' ? value : value?.toString('base64')
+}

@@ -1,0 +1,160 @@
+import type { ServerOptions as Http2Options } from 'node:http2'
+import { createServer, type Server as Listener } from 'node:net'
+import * as grpc from '@grpc/grpc-js'
+import {
+  type DoorOptions,
+  type DoorSettings,
+  type DoorTls,
+  LiveCalls,
+  TIME_TO_END,
+  TIME_TO_LEAVE,
+  withDefaults,
+} from '../server-options.ts'
+import type { Endpoint } from '../endpoints.ts'
+import { Gate } from '../connections/connection-gate.ts'
+import { accessHttp2 } from './grpc-js.ts'
+import { streamHandler } from './grpc-stream.ts'
+import { unaryHandler } from './grpc-unary.ts'
+import { listenOn } from '../connections/listen.ts'
+import { NextTurn } from '../next-turn.ts'
+import { addReflection } from './reflection.ts'
+import { StreamGuard } from './stream-guard.ts'
+
+const MAX_HEADERS = 64
+/** Frames and streams that break the protocol, before their connection is closed. */
+const MAX_FAULTS = 32
+
+/** The door for services: gRPC over HTTP/2. */
+export class GrpcDoor {
+  readonly #settings: DoorSettings
+  readonly #server: grpc.Server
+  readonly #gate: Gate
+  readonly #guard: StreamGuard
+  readonly #listener: Listener
+  readonly #live = new LiveCalls()
+  readonly #turn = new NextTurn()
+
+  /** Throws when grpc-js is not as the gateway knows it. */
+  constructor(options: DoorOptions) {
+    // It prints metadata that it rejects, bearer tokens included.
+    grpc.setLogVerbosity(grpc.logVerbosity.NONE)
+    const settings = withDefaults(options)
+    this.#settings = settings
+    this.#server = new grpc.Server(serverOptions(settings))
+    const http2 = accessHttp2(this.#server, credentials(settings.tls), http2Options(settings))
+    this.#gate = new Gate(settings)
+    this.#guard = new StreamGuard(settings)
+    http2.onStream(this.#guard.hook)
+    http2.onSession(this.#guard.watchSession)
+    this.#listener = createServer({ noDelay: true }, (socket) => this.#gate.admit(socket, http2.inject))
+    const methods = new Map<string, Endpoint[]>()
+    for (const endpoint of options.endpoints) {
+      const service = endpoint.method.parent.typeName
+      methods.set(service, [...(methods.get(service) ?? []), endpoint])
+    }
+    for (const [, endpoints] of methods) this.#mount(endpoints)
+    addReflection(this.#server, options.endpoints)
+  }
+
+  /** How many calls are open. */
+  get openCalls(): number {
+    return this.#live.size
+  }
+
+  /** How many connections are open. */
+  get openConnections(): number {
+    return this.#gate.open
+  }
+
+  /** Returns the port. Rejects when the address cannot be bound. */
+  listen(): Promise<number> {
+    return listenOn(this.#listener, this.#settings.address)
+  }
+
+  /**
+   * Stops listening, tells every client to go elsewhere, and finishes what is open. What is left after `grace` ms ends
+   * with UNAVAILABLE. Calls that arrive on old connections are dropped unprocessed, and clients send them anew.
+   */
+  async drain(grace: number): Promise<void> {
+    const { clock } = this.#settings
+    this.#listener.close()
+    this.#guard.draining = true
+    let stopTimer = clock.after(grace, () => {
+      this.#live.drainAll()
+      stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
+    })
+    // With Node 24 it is done while sessions are still open.
+    this.#server.tryShutdown(() => {})
+    this.#live.drainEndless()
+    await this.#guard.sessionsEnded()
+    stopTimer()
+    // Those that have not begun to speak.
+    this.#gate.destroyAll()
+  }
+
+  #mount(endpoints: readonly Endpoint[]): void {
+    const definition: Record<string, grpc.MethodDefinition<Buffer, Buffer>> = {}
+    const implementation: grpc.UntypedServiceImplementation = {}
+    for (const endpoint of endpoints) {
+      const name = endpoint.method.name
+      definition[name] = definitionOf(endpoint)
+      implementation[name] = this.#handlerOf(endpoint)
+    }
+    this.#server.addService(definition, implementation)
+  }
+
+  #handlerOf(endpoint: Endpoint): grpc.UntypedHandleCall {
+    const common = { settings: this.#settings, live: this.#live, turn: this.#turn }
+    return endpoint.kind === 'unary' ? unaryHandler({ endpoint, ...common }) : streamHandler({ endpoint, ...common })
+  }
+}
+
+/** Messages pass grpc-js as bytes, so that what goes wrong with them is ours to answer. */
+function definitionOf({ path, kind }: Endpoint): grpc.MethodDefinition<Buffer, Buffer> {
+  const asItIs = (bytes: Buffer) => bytes
+  return {
+    path,
+    requestStream: false,
+    responseStream: kind === 'server_streaming',
+    requestSerialize: asItIs,
+    requestDeserialize: asItIs,
+    responseSerialize: asItIs,
+    responseDeserialize: asItIs,
+  }
+}
+
+/**
+ * Without keepalive a client that vanished is never noticed, and a connection that broke the protocol is never closed.
+ * Its pings wait behind the data that a slow reader has yet to take. Clients that stay connected for ever never see new
+ * replicas.
+ */
+function serverOptions(settings: DoorSettings): grpc.ServerOptions {
+  const { maxDuration, maxReceiveBytes, maxStreams, keepalive, maxConnectionAge } = settings
+  return {
+    'grpc.max_concurrent_streams': maxStreams,
+    'grpc.keepalive_time_ms': keepalive,
+    'grpc.keepalive_timeout_ms': keepalive,
+    'grpc.max_connection_age_ms': maxConnectionAge,
+    'grpc.max_connection_age_grace_ms': maxDuration + 60_000,
+    'grpc.max_receive_message_length': maxReceiveBytes,
+    'grpc.max_send_message_length': -1, // checked before, to say what to do about it
+    'grpc.enable_channelz': 0,
+  }
+}
+
+function http2Options({ maxHeaderBytes, readTimeout }: DoorSettings): Http2Options & { handshakeTimeout: number } {
+  return {
+    settings: { maxHeaderListSize: maxHeaderBytes },
+    maxHeaderListPairs: MAX_HEADERS,
+    maxSessionInvalidFrames: MAX_FAULTS,
+    maxSessionRejectedStreams: MAX_FAULTS,
+    handshakeTimeout: readTimeout, // of TLS
+  }
+}
+
+function credentials(tls: DoorTls | undefined): grpc.ServerCredentials {
+  if (!tls) return grpc.ServerCredentials.createInsecure()
+  const { cert, key, clientCa } = tls
+  const pair = { cert_chain: cert, private_key: key }
+  return grpc.ServerCredentials.createSsl(clientCa ?? null, [pair], clientCa !== undefined)
+}

@@ -1,0 +1,157 @@
+import { constants } from 'node:http2'
+import type { Message } from '@bufbuild/protobuf'
+import { type handleServerStreamingCall, Metadata, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
+import { GatewayError } from '../../domain/error.ts'
+import type { EventStream, Reader } from '../../domain/event-stream.ts'
+import { checkSize, stalled } from '../server-options.ts'
+import { decode, type Encode, FRAME_PREFIX, frameEncoderFor } from '../codec/encode.ts'
+import type { StreamEndpoint } from '../endpoints.ts'
+import { GrpcCall, type GrpcMount } from './grpc-call.ts'
+
+/** What may wait for a reader, in bytes. Nothing more is produced while there is so much. */
+const ROOM = 4 * 1024
+
+type Surface = ServerWritableStream<Buffer, Buffer>
+
+const NO_HEADERS = new Metadata()
+
+/**
+ * Hands the events of a call to its reader, and stops while that is full. Those of one turn of the loop leave together,
+ * past grpc-js, which copies each message and waits for it to be on its way before it takes the next.
+ */
+class StreamCall extends GrpcCall implements Reader<Message> {
+  readonly #endpoint: StreamEndpoint
+  readonly #surface: Surface
+  readonly #encode: Encode
+  #events: EventStream<Message> | undefined
+  /** Whether the messages of this turn are being gathered. */
+  #gathers = false
+  /** Messages that the reader has not taken yet. */
+  #pending = 0
+  #isFull = false
+  /** When it last took one, or was first given one to take, on the monotonic clock, in ms. */
+  #takenAt: number
+  #saidAt: number
+  #isBeating: boolean
+  #stopPulse: () => void
+
+  constructor(mount: GrpcMount<StreamEndpoint>, surface: Surface, encode: Encode) {
+    super(mount, surface)
+    this.#endpoint = mount.endpoint
+    this.#surface = surface
+    this.#encode = encode
+    this.#isBeating = mount.endpoint.heartbeat !== undefined
+    this.#takenAt = this.context.trail.arrivedAt
+    this.#saidAt = this.#takenAt
+    this.#stopPulse = this.#nextPulse(this.#takenAt)
+  }
+
+  protected async serve(): Promise<void> {
+    const { method, call } = this.#endpoint
+    try {
+      this.context.cancellation.throwIfCancelled()
+      this.#events = await call(decode(method.input, this.#surface.request), this.context)
+      this.#events.read(this)
+    } catch (error) {
+      this.fail(GatewayError.from(error))
+    }
+  }
+
+  event(message: Message): boolean {
+    if (this.#isBeating && this.#endpoint.heartbeat?.isLast(message)) this.#isBeating = false
+    return this.#write(message)
+  }
+
+  end(error?: GatewayError): void {
+    if (error) this.fail(error)
+    else this.succeed(() => this.#surface.end(this.trailers()))
+  }
+
+  /** The only way in which a stream of grpc-js fails: its `destroy` would leave the client hanging. */
+  protected sendStatus(status: StatusObject): void {
+    this.#surface.emit('error', status)
+  }
+
+  protected override release(): void {
+    super.release()
+    this.#stopPulse()
+  }
+
+  #write(message: Message): boolean {
+    const frame = this.#encode(message)
+    checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
+    const { stream } = this
+    if (stream.destroyed || stream.closed) return false
+    if (!stream.headersSent) this.#surface.sendMetadata(NO_HEADERS)
+    if (!this.#gathers) this.#gather()
+    if (this.#pending++ === 0) this.#takenAt = this.#saidAt
+    stream.write(frame, this.#onTaken)
+    this.#isFull = stream.writableLength >= ROOM
+    return !this.#isFull
+  }
+
+  #gather(): void {
+    this.#gathers = true
+    this.#saidAt = this.settings.clock.now()
+    this.stream.cork()
+    process.nextTick(this.#send)
+  }
+
+  readonly #send = (): void => {
+    this.#gathers = false
+    this.stream.uncork()
+  }
+
+  readonly #onTaken = (): void => {
+    if (--this.#pending > 0) this.#takenAt = this.settings.clock.now()
+    else if (this.#isFull) this.#resume()
+  }
+
+  #resume(): void {
+    this.#isFull = false
+    try {
+      this.#events?.resume()
+    } catch (error) {
+      this.context.cancel(GatewayError.from(error))
+    }
+  }
+
+  /**
+   * One timer for a reader that stands still and for a stream that is silent. Who takes what waits for it, however
+   * slowly, lives on.
+   */
+  readonly #pulse = (): void => {
+    const { clock, stallTimeout, heartbeat } = this.settings
+    const now = clock.now()
+    if (this.#pending > 0 && now - this.#takenAt >= stallTimeout) {
+      this.#cutOff()
+      return
+    }
+    const { message } = this.#endpoint.heartbeat ?? {}
+    if (message && this.#isBeating && this.isOpen && this.#pending === 0 && now - this.#saidAt >= heartbeat) {
+      this.#write(message)
+    }
+    this.#stopPulse = this.#nextPulse(now)
+  }
+
+  /** Not later than anything can be due. */
+  #nextPulse(now: number): () => void {
+    const { clock, stallTimeout, heartbeat } = this.settings
+    const stallsAt = (this.#pending > 0 ? this.#takenAt : now) + stallTimeout
+    if (!this.#isBeating || !this.isOpen) return clock.after(stallsAt - now, this.#pulse)
+    const beatsAt = (this.#pending > 0 ? now : this.#saidAt) + heartbeat
+    return clock.after(Math.min(stallsAt, beatsAt) - now, this.#pulse)
+  }
+
+  #cutOff(): void {
+    const { stallTimeout, onRefused } = this.settings
+    onRefused('stalled')
+    this.context.cancel(stalled(stallTimeout))
+    this.reset(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+}
+
+export function streamHandler(mount: GrpcMount<StreamEndpoint>): handleServerStreamingCall<Buffer, Buffer> {
+  const encode = frameEncoderFor(mount.endpoint.method.output)
+  return (surface) => mount.turn.add(new StreamCall(mount, surface, encode))
+}

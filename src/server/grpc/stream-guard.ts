@@ -1,0 +1,272 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { DoorSettings } from '../server-options.ts'
+import type { StreamListener } from './grpc-js.ts'
+import { limitGrpcTimeout } from '../timeouts.ts'
+import { type AnswerableRefusal, type Refusal, refusalHeaders } from '../refusals.ts'
+import { Slots, type Slotted } from '../slots.ts'
+import { UnpackingRoom } from '../codec/unpacking.ts'
+import { Upload } from '../http/upload.ts'
+
+const UPLOAD = Symbol('upload')
+const RESETS = Symbol('resets')
+type GuardedStream = ServerHttp2Stream & { [UPLOAD]?: GuardedUpload }
+type GuardedSession = ServerHttp2Session & { [RESETS]?: { count: number; since: number } }
+
+/** Its messages come in their own time: it is a conversation. */
+const REFLECTION = '/grpc.reflection.'
+/** Requests below this size are taken even where larger ones have filled the room. */
+const SMALL_UPLOAD = 65_536
+/** A call that is reset younger than this, unanswered, is one of a flood; so long its resets are counted. In ms. */
+const YOUNG = 1000
+const RESET_WINDOW = 10_000
+/** How often it is looked for late requests within the time that each may take: one may take so much longer. */
+const LOOKS = 10
+/** What HPACK counts for a header beside its name and value. https://www.rfc-editor.org/rfc/rfc7541#section-4.1 */
+const HEADER_OVERHEAD = 32
+
+/** The call that is made of a stream. */
+export interface Closable {
+  /** Its stream is closed, however that came about. */
+  closed(): void
+}
+
+/** The upload of a stream, and the guard that watches over it. */
+class GuardedUpload extends Upload implements Slotted {
+  slot = -1
+  readonly guard: StreamGuard
+  readonly stream: GuardedStream
+  call: Closable | undefined
+  /** Whether it takes one of the places for compressed calls. */
+  packed: boolean
+  /** A stream that is over does not know it any more. */
+  readonly session: GuardedSession | undefined
+
+  constructor(guard: StreamGuard, stream: GuardedStream, now: number, packed: boolean) {
+    super(now)
+    this.guard = guard
+    this.stream = stream
+    this.packed = packed
+    this.session = stream.session as GuardedSession | undefined // of a server's stream
+  }
+}
+
+/** Stands before grpc-js: what passes has a right to be worked for. It costs a call a few microseconds. */
+export class StreamGuard {
+  /** Whether new calls are refused because the gateway shuts down. */
+  draining = false
+  readonly #settings: DoorSettings
+  readonly #answers: ReturnType<typeof refusalHeaders>
+  /** Bytes of requests that are not whole yet, in all. */
+  #pendingBytes = 0
+  readonly #unpacking: UnpackingRoom
+  /** Requests that are not whole yet. */
+  readonly #uploads = new Slots<GuardedUpload>()
+  /** Of the next look for late ones; undefined while nobody looks. */
+  #stopLooking: (() => void) | undefined
+  #sessions = 0
+  #onLastSession: (() => void) | undefined
+
+  constructor(settings: DoorSettings) {
+    this.#settings = settings
+    this.#answers = refusalHeaders(settings.clock)
+    this.#unpacking = new UnpackingRoom(settings.maxCompressedCalls)
+  }
+
+  /** Before grpc-js's own listener. */
+  readonly hook =
+    (pass: StreamListener): StreamListener =>
+    (stream, headers, flags, raw) => {
+      const refusal = this.#judge(headers, raw)
+      if (refusal) {
+        this.#refuse(stream, refusal)
+        return
+      }
+      const enter = (packed: boolean) => {
+        this.#open(stream, packed)
+        pass(stream, headers, flags, raw)
+      }
+      if (isReflection(headers)) pass(stream, headers, flags, raw)
+      else if (isCompressed(headers)) this.#await(stream, () => enter(true))
+      else enter(false)
+    }
+
+  /** A client that says nothing, or never takes note of our settings, which bound what it may send. */
+  readonly watchSession = (session: ServerHttp2Session): void => {
+    const { clock, readTimeout, onRefused } = this.#settings
+    this.#sessions++
+    session.once('close', () => {
+      if (--this.#sessions > 0) return
+      this.#stopLooking?.()
+      this.#stopLooking = undefined
+      this.#onLastSession?.()
+    })
+    if (this.draining) session.close()
+    const stopTimer = clock.after(readTimeout, () => {
+      if (session.destroyed || !session.pendingSettingsAck) return
+      onRefused('handshake')
+      session.destroy()
+    })
+    session.once('close', stopTimer)
+    session.once('localSettings', stopTimer)
+  }
+
+  /** Resolves when no client is connected, at once where none is. */
+  sessionsEnded(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#sessions === 0) resolve()
+      else this.#onLastSession = resolve
+    })
+  }
+
+  #judge(headers: IncomingHttpHeaders, raw: readonly string[]): AnswerableRefusal | undefined {
+    const { maxHeaderBytes, isOverloaded } = this.#settings
+    if (this.draining) return 'draining'
+    if (isOverloaded()) return 'overloaded'
+    let bytes = (raw.length / 2) * HEADER_OVERHEAD
+    for (const text of raw) bytes += text.length
+    if (bytes > maxHeaderBytes) return 'header_bytes'
+    if (isReflection(headers) && isCompressed(headers)) return 'compressed_calls'
+    if (headers['grpc-timeout'] === undefined) return undefined
+    const ms = limitGrpcTimeout(headers)
+    if (ms === undefined) return 'malformed_timeout'
+    return ms < 1 ? 'no_time' : undefined
+  }
+
+  #open(stream: GuardedStream, packed: boolean): void {
+    const upload = new GuardedUpload(this, stream, this.#settings.clock.now(), packed)
+    this.#uploads.add(upload)
+    if (!this.#stopLooking) this.#lookLater()
+    stream[UPLOAD] = upload
+    // Before grpc-js adds its own.
+    stream.on('data', onData)
+    stream.on('end', onEnd)
+    stream.on('close', onClose)
+  }
+
+  /** More of a request has come. */
+  take(stream: GuardedStream, upload: Upload, chunk: Buffer): void {
+    const wrong = upload.take(chunk)
+    this.#pendingBytes += chunk.length
+    if (wrong === 'messages') this.#refuse(stream, wrong)
+    else if (wrong) this.#reset(stream, wrong)
+    else if (this.#pendingBytes > this.#settings.maxPendingBytes && upload.bytes > SMALL_UPLOAD) {
+      this.#reset(stream, 'pending_bytes')
+    }
+  }
+
+  /** Nothing of a request is on its way any more. */
+  release(upload: GuardedUpload): void {
+    upload.open = false
+    this.#uploads.remove(upload)
+    this.#pendingBytes -= upload.bytes
+  }
+
+  /** A request is unpacked and read, or never will be. Until then it swells, long after the last of it has arrived. */
+  unpacked(upload: GuardedUpload): void {
+    if (!upload.packed) return
+    upload.packed = false
+    this.#unpacking.leave()
+  }
+
+  /** Keeps a compressed call until it is its turn. */
+  #await(stream: GuardedStream, enter: () => void): void {
+    stream.on('error', nothing)
+    const isGone = () => stream.closed || stream.destroyed
+    if (!this.#unpacking.enter({ isGone, enter })) this.#refuse(stream, 'compressed_calls')
+  }
+
+  /** One timer for all of them: nearly every request is whole in the turn in which it begins. */
+  #lookLater(): void {
+    const { clock, readTimeout } = this.#settings
+    this.#stopLooking = clock.after(readTimeout / LOOKS, () => {
+      const since = clock.now() - readTimeout
+      for (const upload of this.#uploads.filter(({ arrivedAt }) => arrivedAt < since)) {
+        // It is told so once, however long its stream takes to close.
+        this.#uploads.remove(upload)
+        if (!upload.stream.destroyed) this.#refuse(upload.stream, 'read_timeout')
+      }
+      this.#stopLooking = undefined
+      if (this.#uploads.size > 0) this.#lookLater()
+    })
+  }
+
+  /** Answers, and takes no more of the request: a client that never ends it would keep its place. */
+  #refuse(stream: GuardedStream, refusal: AnswerableRefusal): void {
+    this.#settings.onRefused(refusal)
+    stream.on('error', nothing)
+    if (stream.headersSent || stream.closed || stream.destroyed) {
+      stream.close(constants.NGHTTP2_CANCEL)
+      return
+    }
+    stream.respond(this.#answers[refusal], { endStream: true })
+    stream.close(constants.NGHTTP2_NO_ERROR)
+  }
+
+  #reset(stream: GuardedStream, refusal: Refusal): void {
+    this.#settings.onRefused(refusal)
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+
+  /** A client that begins calls and resets them at once costs more than it spends. */
+  countReset(stream: GuardedStream, { session, arrivedAt }: GuardedUpload): void {
+    const { clock, maxResets, onRefused } = this.#settings
+    const now = clock.now()
+    if (!session || session.destroyed || stream.headersSent || now - arrivedAt > YOUNG) return
+    session[RESETS] ??= { count: 0, since: now }
+    const resets = session[RESETS]
+    if (now - resets.since > RESET_WINDOW) {
+      resets.count = 0
+      resets.since = now
+    }
+    if (++resets.count <= maxResets) return
+    onRefused('resets')
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    session.destroy()
+  }
+}
+
+/** Tells the call of a stream that it is closed. A listener of its own would cost each call more. */
+export function tellWhenClosed(stream: GuardedStream, call: Closable): void {
+  if (stream[UPLOAD]) stream[UPLOAD].call = call
+}
+
+/** The message of a stream is unpacked and has been read. */
+export function messageIsRead(stream: GuardedStream): void {
+  const upload = stream[UPLOAD]
+  if (upload?.packed) upload.guard.unpacked(upload)
+}
+
+/*
+ * Listeners of every stream: functions that all share.
+ */
+
+function onData(this: GuardedStream, chunk: Buffer): void {
+  const upload = this[UPLOAD]
+  if (upload?.open) upload.guard.take(this, upload, chunk)
+}
+
+function onEnd(this: GuardedStream): void {
+  const upload = this[UPLOAD]
+  if (upload?.open) upload.guard.release(upload)
+}
+
+function onClose(this: GuardedStream): void {
+  const upload = this[UPLOAD]
+  if (!upload) return
+  if (upload.open) upload.guard.release(upload)
+  upload.guard.unpacked(upload)
+  if (this.rstCode === constants.NGHTTP2_CANCEL) upload.guard.countReset(this, upload)
+  upload.call?.closed()
+}
+
+function isReflection(headers: IncomingHttpHeaders): boolean {
+  return headers[':path']?.startsWith(REFLECTION) ?? false
+}
+
+/** Encodings that are not known are grpc-js's to refuse. */
+function isCompressed(headers: IncomingHttpHeaders): boolean {
+  const encoding = headers['grpc-encoding']
+  return encoding !== undefined && encoding !== 'identity'
+}
+
+function nothing(): void {}

@@ -1,0 +1,118 @@
+import { create } from '@bufbuild/protobuf'
+import type { Call, CallContext } from '../../domain/call.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError, invalid } from '../../domain/error.ts'
+import type { EmbedEvent } from '../../domain/events.ts'
+import { createCall } from '../../domain/facts.ts'
+import { foldChat, foldEmbed } from '../../domain/fold.ts'
+import type { Handler } from '../../domain/follow.ts'
+import type { Provider } from '../../domain/ports/ports.ts'
+import { duration } from '../../domain/call-record.ts'
+import {
+  CacheMode,
+  Capability,
+  type ChatEvent,
+  type ChatRequest,
+  ChatRequestSchema,
+  type EmbedRequest,
+  EmbedRequestSchema,
+  type ListProvidersResponse,
+  type ProviderInfo,
+  Role,
+  type TestProviderRequest,
+  type TestProviderResponse,
+} from '../../domain/types.ts'
+import type { UnaryMethod } from '../method-types.ts'
+import { findProvider } from './find-provider.ts'
+
+/** Enough for a word, and the least that some vendors take. */
+const TEST_TOKENS = 16
+
+export interface ProviderTest {
+  readonly chat: Handler<Call<ChatRequest>, ChatEvent>
+  readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
+  readonly providers: readonly Provider[]
+  readonly clock: Clock
+}
+
+/** The providers as they are configured, in priority order. */
+export function listProviders(providers: readonly Provider[]): ListProvidersResponse {
+  return { $typeName: 'llmgateway.v1.ListProvidersResponse', providers: providers.map(toInfo) }
+}
+
+function toInfo(provider: Provider): ProviderInfo {
+  return {
+    $typeName: 'llmgateway.v1.ProviderInfo',
+    name: provider.name,
+    kind: provider.kind,
+    baseUrl: provider.baseUrl,
+    defaultModel: provider.defaultModel ?? '',
+    defaultEmbedModel: provider.defaultEmbedModel ?? '',
+    keyIds: [...provider.keyIds],
+    capabilities: [...provider.capabilities],
+  }
+}
+
+/**
+ * One real, tiny call down the same road as every other. What becomes of it is the answer; an error are only the
+ * faults of who asks: INVALID_REQUEST, PROVIDER_NOT_FOUND, and a call that is cancelled.
+ */
+export function createTestProvider(test: ProviderTest): UnaryMethod<TestProviderRequest, TestProviderResponse> {
+  return async (request, context) => {
+    if (request.provider === '') throw invalid('provider', 'is required')
+    const provider = findProvider(test.providers, request.provider)
+    const startedAt = test.clock.now()
+    const failure = await tryCall(test, provider, request.model, context)
+    return {
+      $typeName: 'llmgateway.v1.TestProviderResponse',
+      ok: !failure,
+      provider: provider.name,
+      model: context.trail.attempts.at(-1)?.model ?? (request.model || (provider.defaultModel ?? '')),
+      latency: duration(test.clock.now() - startedAt),
+      reason: failure?.reason ?? '',
+      message: failure?.message ?? '',
+    }
+  }
+}
+
+/** What went wrong, if anything did. */
+async function tryCall(
+  test: ProviderTest,
+  provider: Provider,
+  model: string,
+  context: CallContext,
+): Promise<GatewayError | undefined> {
+  try {
+    if (provider.capabilities.includes(Capability.CHAT)) {
+      await foldChat(await test.chat(createCall('chat', tinyChat(provider, model), context)))
+    } else {
+      await foldEmbed(await test.embed(createCall('embed', tinyEmbed(provider, model), context)))
+    }
+    return undefined
+  } catch (thrown) {
+    context.cancellation.throwIfCancelled()
+    const error = GatewayError.from(thrown)
+    if (error.reason === 'INVALID_REQUEST') throw error
+    return error
+  }
+}
+
+function tinyChat(provider: Provider, model: string): ChatRequest {
+  return create(ChatRequestSchema, {
+    provider: provider.name,
+    model,
+    messages: [{ role: Role.USER, content: 'Reply with OK.' }],
+    maxTokens: TEST_TOKENS,
+    disableFallback: true,
+    cache: { mode: CacheMode.BYPASS },
+  })
+}
+
+function tinyEmbed(provider: Provider, model: string): EmbedRequest {
+  return create(EmbedRequestSchema, {
+    provider: provider.name,
+    model,
+    inputs: ['OK'],
+    cache: { mode: CacheMode.BYPASS },
+  })
+}

@@ -1,0 +1,97 @@
+import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
+import type { CallContext } from '../../domain/call.ts'
+import { GatewayError, invalid } from '../../domain/error.ts'
+import type { StatsSource } from '../../domain/ports/ports.ts'
+import {
+  type CacheStats,
+  type ChatRequest,
+  type ClearCacheRequest,
+  ClearCacheRequestSchema,
+  type ClearCacheResponse,
+  type GetCacheStatsRequest,
+  type GetCacheStatsResponse,
+  type ResetStatsRequest,
+  type ResetStatsResponse,
+} from '../../domain/types.ts'
+import { fieldBytes } from '../../domain/proto-fields.ts'
+import type { UnaryMethod } from '../method-types.ts'
+import { validateChat } from '../validate/validate.ts'
+
+/** What operators may see of the cache and do with it. */
+export interface CacheAdmin {
+  readonly store: CacheStore
+  stats(): CacheStats
+  /** Where the answer to a chat is kept. `wire` as in CallContext. Throws what planning throws. */
+  addressOf(request: ChatRequest, wire: Uint8Array, caller: string): CacheAddress
+}
+
+const LONGEST_PATTERN = 256
+/** A SHA-256 in base64url. */
+const ID = /^[\w-]{43}$/
+
+export function createGetCacheStats(
+  cache: CacheAdmin | undefined,
+): UnaryMethod<GetCacheStatsRequest, GetCacheStatsResponse> {
+  return async () => {
+    if (!cache) throw noCache()
+    return { $typeName: 'llmgateway.v1.GetCacheStatsResponse', stats: cache.stats() }
+  }
+}
+
+export function createClearCache(cache: CacheAdmin | undefined): UnaryMethod<ClearCacheRequest, ClearCacheResponse> {
+  return async (request, context) => {
+    if (!cache) throw noCache()
+    const selection = selectionOf(cache, request, context)
+    const cleared = await cache.store.clear(selection)
+    if (selection.by === 'id' && cleared === 0) {
+      throw new GatewayError('CACHE_ENTRY_NOT_FOUND', 'There is no such answer in the cache.')
+    }
+    return { $typeName: 'llmgateway.v1.ClearCacheResponse', cleared: BigInt(cleared) }
+  }
+}
+
+export function createResetStats(stats: StatsSource): UnaryMethod<ResetStatsRequest, ResetStatsResponse> {
+  return async () => {
+    stats.reset()
+    return { $typeName: 'llmgateway.v1.ResetStatsResponse' }
+  }
+}
+
+/** Throws INVALID_REQUEST. */
+function selectionOf(cache: CacheAdmin, request: ClearCacheRequest, { trail, wire }: CallContext): CacheSelection {
+  const { answers } = request
+  const owner = request.caller || trail.caller
+  switch (answers.case) {
+    case 'all':
+      if (!answers.value) throw invalid('all', 'must be true, or left out')
+      if (request.caller) return { by: 'pattern', pattern: '*', owner }
+      return { by: 'all' }
+    case 'pattern':
+      checkPattern(answers.value)
+      return { by: 'pattern', pattern: answers.value, owner }
+    case 'cacheId':
+      if (!ID.test(answers.value)) throw invalid('cache_id', 'must be a Route.cache_id: 43 characters')
+      return { by: 'id', id: answers.value }
+    case 'request': {
+      validateChat(answers.value)
+      const bytes = fieldBytes(wire, ClearCacheRequestSchema.field.request.number)
+      return { by: 'id', id: cache.addressOf(answers.value, bytes, owner).id }
+    }
+    default:
+      throw invalid('answers', 'is required: one of all, pattern, cache_id and request')
+  }
+}
+
+function checkPattern(pattern: string): void {
+  if (pattern === '' || pattern.length > LONGEST_PATTERN) {
+    throw invalid('pattern', `must have 1 to ${LONGEST_PATTERN} characters`)
+  }
+  if (/[\p{Cc}\s]/u.test(pattern)) throw invalid('pattern', 'must not hold spaces or control characters')
+  if (!pattern.includes('/') && !pattern.includes('*')) {
+    throw invalid('pattern', 'must be <namespace>/<alias or model>, with * for any characters and ? for one')
+  }
+}
+
+function noCache(): GatewayError {
+  return new GatewayError('NO_CACHE', 'There is no cache: configure the block "cache", or set CACHE_ENABLED=true.')
+}

@@ -1,0 +1,110 @@
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError, invalid } from '../../domain/error.ts'
+import type { Breakers, LastAttempt, Provider, SafetyLockSource, StatsSource } from '../../domain/ports/ports.ts'
+import { duration } from '../../domain/call-record.ts'
+import {
+  type BreakerState,
+  type ComponentHealth,
+  type HealthRequest,
+  type HealthResponse,
+  HealthStatus,
+  HealthView,
+  type ProviderHealth,
+} from '../../domain/types.ts'
+import type { UnaryMethod } from '../method-types.ts'
+import { type Components, toComponents } from './components.ts'
+import { orCancelled } from './or-cancelled.ts'
+import { Remembered } from './remembered.ts'
+
+/** The most time for a probe, in ms. */
+const TIMEOUT = 3_000
+/** How long a call or a probe tells how a provider is, in ms. */
+const FRESH = 60_000
+
+/** The components that the view of the cache looks at. */
+const ofTheCache = ['cache', 'redis']
+
+export interface HealthSources {
+  readonly providers: readonly Provider[]
+  readonly stats: StatsSource
+  readonly locks?: SafetyLockSource
+  readonly breakers: Breakers
+  readonly clock: Clock
+  /** What calls can do without. */
+  readonly components?: Components
+  readonly isDraining: () => boolean
+}
+
+/**
+ * How the gateway and its providers are. Calls tell it for nothing; a provider that none has used for a while is
+ * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
+ */
+export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
+  const { providers, stats, breakers, locks, clock, components = () => [], isDraining } = sources
+  const probes = new Map<Provider, Remembered<LastAttempt>>()
+  for (const provider of providers) {
+    probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
+  }
+
+  async function healthOf(provider: Provider): Promise<ProviderHealth> {
+    const last = stats.lastAttempt(provider.name)
+    const isFresh = last !== undefined && clock.now() - last.at <= FRESH
+    const known = isFresh ? last : await probes.get(provider)?.get()
+    const lock = locks?.states().find((state) => state.locked && state.provider === provider.name)
+    return { ...toHealth(provider, known, breakers.stateOf(provider.name)), lockedTo: lock?.target ?? '' }
+  }
+
+  return async ({ view }, context) => {
+    if (HealthView[view] === undefined) throw invalid('view', 'must be one of its names')
+    const parts = view === HealthView.PROVIDERS ? [] : toComponents(components)
+    if (view === HealthView.CACHE) {
+      const seen = parts.filter(({ name }) => ofTheCache.includes(name))
+      return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overallOf(seen), [], seen)
+    }
+    const health = await orCancelled(Promise.all(providers.map(healthOf)), context.cancellation)
+    // What nobody has asked for is not missed.
+    const expected = health.filter(({ healthy }, index) => healthy || !providers[index]?.assumed)
+    return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overall(expected, parts), health, parts)
+  }
+}
+
+/** Costs nothing, and fails by its answer only. */
+async function probe(provider: Provider, clock: Clock): Promise<LastAttempt> {
+  const startedAt = clock.now()
+  let failure: GatewayError | undefined
+  try {
+    await provider.listModels(TIMEOUT)
+  } catch (thrown) {
+    failure = GatewayError.from(thrown)
+  }
+  const at = clock.now()
+  return { ok: !failure, at, latency: at - startedAt, reason: failure?.reason ?? '', message: failure?.message ?? '' }
+}
+
+function toHealth(provider: Provider, last: LastAttempt | undefined, breaker: BreakerState): ProviderHealth {
+  const healthy = last?.ok ?? false
+  return {
+    $typeName: 'llmgateway.v1.ProviderHealth',
+    name: provider.name,
+    kind: provider.kind,
+    healthy,
+    message: healthy ? '' : last?.message || `Its last call failed: ${last?.reason}.`,
+    latency: duration(last?.latency ?? 0),
+    lockedTo: '',
+    breaker,
+  }
+}
+
+function toResponse(status: HealthStatus, providers: ProviderHealth[], components: ComponentHealth[]): HealthResponse {
+  return { $typeName: 'llmgateway.v1.HealthResponse', status, providers, components }
+}
+
+function overall(providers: readonly ProviderHealth[], components: readonly ComponentHealth[]): HealthStatus {
+  if (!providers.some(({ healthy }) => healthy)) return HealthStatus.UNHEALTHY
+  return overallOf([...providers, ...components])
+}
+
+/** Without any part of the gateway calls are still answered. */
+function overallOf(parts: readonly { readonly healthy: boolean }[]): HealthStatus {
+  return parts.every(({ healthy }) => healthy) ? HealthStatus.HEALTHY : HealthStatus.DEGRADED
+}

@@ -1,0 +1,23 @@
+import type { ComponentState, StatsSource } from '../../domain/ports/ports.ts'
+import type { ComponentHealth } from '../../domain/types.ts'
+
+/** The parts that calls can do without. */
+export type Components = () => readonly ComponentState[]
+
+export function toComponents(components: Components): ComponentHealth[] {
+  return components().map(({ name, healthy, message }) => ({
+    $typeName: 'llmgateway.v1.ComponentHealth',
+    name,
+    healthy,
+    message,
+  }))
+}
+
+/** The statistics, with how those parts are. */
+export function withComponents(stats: StatsSource, components: Components): StatsSource {
+  return {
+    reset: () => stats.reset(),
+    snapshot: () => ({ ...stats.snapshot(), components: toComponents(components) }),
+    lastAttempt: (provider) => stats.lastAttempt(provider),
+  }
+}

@@ -1,0 +1,119 @@
+import type { CallContext, Caller } from '../../domain/call.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError } from '../../domain/error.ts'
+import type { ModelFilter } from '../../domain/text/model-filter.ts'
+import type { ModelPrice } from '../../domain/money.ts'
+import type { Provider } from '../../domain/ports/ports.ts'
+import { splitTarget } from '../../domain/text/target-name.ts'
+import type { Alias, ListModelsRequest, ListModelsResponse, Model, Price, UnavailableList } from '../../domain/types.ts'
+import { findProvider } from './find-provider.ts'
+import { orCancelled } from './or-cancelled.ts'
+import { Remembered } from './remembered.ts'
+
+/** The most time for a provider to list its models, in ms. */
+const TIMEOUT = 3_000
+/** How long a list holds, and how long a failure, in ms. */
+const KEEP = { answer: 300_000, failure: 30_000 }
+
+/** A configured name for one or more targets. */
+export interface AliasTargets {
+  readonly name: string
+  /** `provider/model`, in the order of the configuration. */
+  readonly targets: readonly string[]
+}
+
+/**
+ * What can be asked for: each provider's own list, asked of all at once, with what is known of its models. A provider
+ * that does not answer takes nothing from the others. Providers by priority, their models and the aliases by name.
+ */
+export function createListModels(
+  providers: readonly Provider[],
+  aliases: readonly AliasTargets[],
+  clock: Clock,
+): (request: ListModelsRequest, context: CallContext, caller?: Caller) => Promise<ListModelsResponse> {
+  const lists = new Map<Provider, Remembered<readonly string[]>>()
+  for (const provider of providers) {
+    lists.set(provider, new Remembered(clock, () => provider.listModels(TIMEOUT), KEEP))
+  }
+
+  async function modelsOf(provider: Provider): Promise<ModelList> {
+    try {
+      const ids = (await lists.get(provider)?.get()) ?? []
+      const models = toModels(provider, provider.local ? ids : withDefaults(provider, ids))
+      return { models, unavailable: undefined }
+    } catch (thrown) {
+      const { reason, message } = GatewayError.from(thrown)
+      return {
+        models: toModels(provider, withDefaults(provider, [])),
+        unavailable: { $typeName: 'llmgateway.v1.UnavailableList', provider: provider.name, reason, message },
+      }
+    }
+  }
+
+  return async (request, context, caller) => {
+    const models = caller?.models
+    const asked = request.provider === '' ? providers : [findProvider(providers, request.provider)]
+    const found = await orCancelled(Promise.all(asked.map(modelsOf)), context.cancellation)
+    return {
+      $typeName: 'llmgateway.v1.ListModelsResponse',
+      aliases: request.provider === '' ? toAliases(aliases.filter((alias) => maySee(models, alias))) : [],
+      models: found
+        .flatMap((list) => list.models)
+        .filter(({ provider, model }) => !models || models.allowsModel(provider, model)),
+      unavailable: found.flatMap(({ unavailable }) => unavailable ?? []),
+    }
+  }
+}
+
+/** Whether a caller with these rights can use the alias: by its name, or for one of its targets. */
+function maySee(models: ModelFilter | undefined, { name, targets }: AliasTargets): boolean {
+  if (!models || models.allowsAlias(name)) return true
+  return targets.some((target) => {
+    const { provider, model } = splitTarget(target)
+    return models.allowsModel(provider, model)
+  })
+}
+
+interface ModelList {
+  readonly models: Model[]
+  readonly unavailable: UnavailableList | undefined
+}
+
+/** The default models are there even where the vendor does not list them. */
+function withDefaults({ defaultModel, defaultEmbedModel }: Provider, ids: readonly string[]): readonly string[] {
+  return [...ids, ...[defaultModel, defaultEmbedModel].filter((model) => model !== undefined)]
+}
+
+function toModels(provider: Provider, ids: readonly string[]): Model[] {
+  return [...new Set(ids)].sort().map((model) => toModel(provider, model))
+}
+
+function toModel(provider: Provider, model: string): Model {
+  const { price, contextWindow } = provider.describe(model)
+  return {
+    $typeName: 'llmgateway.v1.Model',
+    id: `${provider.name}/${model}`,
+    provider: provider.name,
+    model,
+    ...(contextWindow !== undefined && { contextWindow }),
+    ...(price && { price: toPrice(price) }),
+    capabilities: [...provider.capabilities],
+    defaultModel: model === provider.defaultModel,
+  }
+}
+
+function toPrice({ list }: ModelPrice): Price {
+  return {
+    $typeName: 'llmgateway.v1.Price',
+    inputUsd: list.input,
+    outputUsd: list.output,
+    ...(list.cachedInput !== undefined && { cachedInputUsd: list.cachedInput }),
+    ...(list.cacheWrite !== undefined && { cacheWriteUsd: list.cacheWrite }),
+  }
+}
+
+function toAliases(aliases: readonly AliasTargets[]): Alias[] {
+  return aliases
+    .map(({ name, targets }): Alias => ({ $typeName: 'llmgateway.v1.Alias', name, targets: [...targets] }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}

@@ -1,0 +1,99 @@
+import type { Call, CallContext, Caller } from '../domain/call.ts'
+import type { Clock } from '../domain/clock.ts'
+import { GatewayError } from '../domain/error.ts'
+import type { EmbedEvent } from '../domain/events.ts'
+import { createCall } from '../domain/facts.ts'
+import { foldChat, foldEmbed } from '../domain/fold.ts'
+import type { Handler } from '../domain/follow.ts'
+import type { Breakers, Callers, Provider, SafetyLockSource, StatsSource } from '../domain/ports/ports.ts'
+import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
+import type { Methods } from './method-types.ts'
+import { createTestProvider, listProviders } from './methods/admin.ts'
+import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
+import { createCheckHealth } from './methods/check-health.ts'
+import { type Components, withComponents } from './methods/components.ts'
+import { listKeys } from './methods/list-keys.ts'
+import { type AliasTargets, createListModels } from './methods/list-models.ts'
+import { createWatchStats } from './methods/watch-stats.ts'
+
+export interface ServiceDeps {
+  /** The road of a chat, streamed or not. It checks the credential and the request itself. */
+  readonly chat: Handler<Call<ChatRequest>, ChatEvent>
+  /** The road of an embedding call. It checks the credential and the request itself. */
+  readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
+  readonly callers: Callers
+  /** In priority order. */
+  readonly providers: readonly Provider[]
+  readonly aliases: readonly AliasTargets[]
+  readonly stats: StatsSource
+  /** Undefined when there is no cache. */
+  readonly cache: CacheAdmin | undefined
+  readonly locks?: SafetyLockSource
+  readonly breakers: Breakers
+  readonly clock: Clock
+  /** What calls can do without. */
+  readonly components?: Components
+  /** Told of every admin call, refused ones too, once it has ended. It must not throw. */
+  readonly audit: Audit
+  /** Whether the gateway is shutting down. */
+  readonly isDraining: () => boolean
+}
+
+/** The whole of the gateway, for every door to mount. */
+export function createService(deps: ServiceDeps): Methods {
+  const { chat, embed, callers, providers, aliases, components = () => [], cache, clock, audit } = deps
+  const stats = withComponents(deps.stats, components)
+  const anyone = authenticated(callers, () => true)
+  const admin = <I, O>(name: string, method: Method<I, O>) =>
+    audited(name, audit, authenticated(callers, isAdmin)(method))
+  return {
+    chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
+    streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
+    embed: (request, context) => embed(createCall('embed', request, context)).then(foldEmbed),
+    listModels: anyone(createListModels(providers, aliases, clock)),
+    health: createCheckHealth(deps),
+    stats: anyone(async () => stats.snapshot()),
+    watchStats: anyone(createWatchStats(stats, clock)),
+    listProviders: admin('ListProviders', async () => listProviders(providers)),
+    testProvider: admin('TestProvider', createTestProvider(deps)),
+    listKeys: admin('ListKeys', async (request) => listKeys(providers, request)),
+    getCacheStats: admin('GetCacheStats', createGetCacheStats(cache)),
+    clearCache: admin('ClearCache', createClearCache(cache)),
+    resetStats: admin('ResetStats', createResetStats(stats)),
+  }
+}
+
+/** `reason` is empty for a call that ended well. */
+export type Audit = (method: string, context: CallContext, reason: string) => void
+
+type Method<I, O> = (request: I, context: CallContext) => Promise<O>
+type CallersMethod<I, O> = (request: I, context: CallContext, caller: Caller) => Promise<O>
+
+/** Puts the check of the credential before a method that does not take the road of the calls. */
+function authenticated(callers: Callers, isAllowed: (caller: Caller) => boolean) {
+  return <I, O>(method: CallersMethod<I, O>): Method<I, O> =>
+    async (request, context) => {
+      const caller = await callers.identify(context)
+      context.trail.caller = caller.name
+      if (!isAllowed(caller)) throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential of an admin.')
+      return method(request, context, caller)
+    }
+}
+
+function isAdmin({ admin }: Caller): boolean {
+  return admin
+}
+
+function audited<I, O>(name: string, audit: Audit, method: Method<I, O>): Method<I, O> {
+  return async (request, context) => {
+    try {
+      const response = await method(request, context)
+      audit(name, context, '')
+      return response
+    } catch (thrown) {
+      const error = GatewayError.from(thrown)
+      audit(name, context, error.reason)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import type { ChatRequest } from '../../domain/types.ts'
+import { countValues, isSmall, MOST_PARTS } from '../../server/codec/parts.ts'
+import type { Violations } from './violations.ts'
+
+/** Adds the JSON text with which the values of all of them, which are read on the way to a vendor, become too many. */
+export function checkJsonTexts(request: ChatRequest, found: Violations): void {
+  if (isSmall(lengthOfTexts(request))) return
+  let count = 0
+  for (const [field, text] of jsonTexts(request)) {
+    count += countValues(Buffer.from(text))
+    if (count <= MOST_PARTS) continue
+    found.add(field, `must not have more than ${MOST_PARTS} values, those of the other JSON texts included`)
+    return
+  }
+}
+
+/** What most requests are asked alone, so that it costs them little. */
+function lengthOfTexts({ tools, responseFormat, messages }: ChatRequest): number {
+  const format = responseFormat?.format
+  let length = format?.case === 'jsonSchema' ? format.value.schema.length : 0
+  for (const { parameters } of tools) length += parameters.length
+  for (const { toolCalls } of messages) {
+    for (const call of toolCalls) length += call.arguments.length
+  }
+  return length
+}
+
+/** Each with its field. */
+function jsonTexts({ tools, responseFormat, messages }: ChatRequest): [field: string, text: string][] {
+  const texts: [string, string][] = tools.map(({ parameters }, at) => [`tools[${at}].parameters`, parameters])
+  const format = responseFormat?.format
+  if (format?.case === 'jsonSchema') texts.push(['response_format.json_schema.schema', format.value.schema])
+  for (const [at, { toolCalls }] of messages.entries()) {
+    for (const [index, call] of toolCalls.entries()) {
+      texts.push([`messages[${at}].tool_calls[${index}].arguments`, call.arguments])
+    }
+  }
+  return texts
+}

@@ -1,0 +1,185 @@
+import type { ChatRequest, EmbedRequest } from '../../domain/types.ts'
+import { checkCache } from './cache.ts'
+import { checkId, LONGEST_ID } from './id.ts'
+import { checkJsonTexts } from './json-texts.ts'
+import { checkMessages } from './message.ts'
+import { checkProviderOptions, isDangerousKey } from './options.ts'
+import { checkReasoning, checkResponseFormat, checkToolChoice, checkTools } from './tools.ts'
+import { entry, longerThan, Violations } from './violations.ts'
+
+const MOST_STOPS = 16
+const MOST_FALLBACKS = 16
+const MOST_INPUTS = 16_384
+const MOST_LABELS = 32
+/** In bytes: of user_id, session_id, and a label's key and value. */
+const LONGEST_MARK = 256
+const LARGEST_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+/** The largest number of tokens that every vendor's JSON can hold. */
+const LARGEST_INT32 = 2 ** 31 - 1
+
+/** Fields of `provider_options` that would undo what the gateway decides, or what it reads from the answer. */
+const ownedByChat: ReadonlySet<string> = new Set(['model', 'messages', 'contents', 'stream', 'n', 'tools'])
+const ownedByEmbed: ReadonlySet<string> = new Set([...ownedByChat, 'input'])
+
+/** Throws INVALID_REQUEST with what is wrong, each with its field, up to 20. It reads the request and changes nothing. */
+export function validateChat(request: ChatRequest): void {
+  const found = new Violations()
+  // Before any of them is read.
+  checkJsonTexts(request, found)
+  found.throwIfAny()
+  checkMessages(request.messages, found)
+  checkRanges(chatRanges, request, found)
+  checkStops(request.stop, found)
+  checkTools(request.tools, found)
+  if (request.toolChoice) checkToolChoice(request.toolChoice, request.tools, found)
+  if (request.responseFormat) checkResponseFormat(request.responseFormat, found)
+  if (request.reasoning) checkReasoning(request.reasoning, found)
+  checkFallbacks(request.fallbackModels, found)
+  if (longerThan(LONGEST_ID, request.taskType)) found.add('task_type', `must not exceed ${LONGEST_ID} bytes`)
+  checkShared(request, ownedByChat, found)
+  found.throwIfAny()
+}
+
+/** Throws INVALID_REQUEST with what is wrong, each with its field, up to 20. It reads the request and changes nothing. */
+export function validateEmbed(request: EmbedRequest): void {
+  const found = new Violations()
+  checkInputs(request.inputs, found)
+  checkRanges(embedRanges, request, found)
+  checkShared(request, ownedByEmbed, found)
+  found.throwIfAny()
+}
+
+/** A number that must lie in a range; written so that NaN lies in none. */
+interface Range<R> {
+  readonly field: string
+  readonly rule: string
+  /** Undefined where the request leaves the number open. */
+  holds(request: R): boolean | undefined
+}
+
+function range<R>(
+  field: string,
+  rule: string,
+  read: (request: R) => number | undefined,
+  within: (value: number) => boolean,
+): Range<R> {
+  return {
+    field,
+    rule,
+    holds(request) {
+      const value = read(request)
+      return value === undefined ? undefined : within(value)
+    },
+  }
+}
+
+const chatRanges: readonly Range<ChatRequest>[] = [
+  range(
+    'temperature',
+    'must be 0 to 2',
+    (r) => r.temperature,
+    (value) => value >= 0 && value <= 2,
+  ),
+  range(
+    'top_p',
+    'must be above 0 and at most 1',
+    (r) => r.topP,
+    (value) => value > 0 && value <= 1,
+  ),
+  range(
+    'top_k',
+    'must be at least 1',
+    (r) => r.topK,
+    (value) => value >= 1,
+  ),
+  range(
+    'max_tokens',
+    'must be 1 to 2147483647',
+    (r) => r.maxTokens,
+    (value) => value >= 1 && value <= LARGEST_INT32,
+  ),
+  range(
+    'frequency_penalty',
+    'must be -2 to 2',
+    (r) => r.frequencyPenalty,
+    (value) => value >= -2 && value <= 2,
+  ),
+  range(
+    'presence_penalty',
+    'must be -2 to 2',
+    (r) => r.presencePenalty,
+    (value) => value >= -2 && value <= 2,
+  ),
+  {
+    field: 'seed',
+    rule: 'must be -(2^53-1) to 2^53-1',
+    holds: ({ seed }) => (seed === undefined ? undefined : seed >= -LARGEST_SAFE && seed <= LARGEST_SAFE),
+  },
+]
+
+const embedRanges: readonly Range<EmbedRequest>[] = [
+  range(
+    'dimensions',
+    'must be at least 1',
+    (r) => r.dimensions,
+    (value) => value >= 1,
+  ),
+]
+
+function checkRanges<R>(ranges: readonly Range<R>[], request: R, found: Violations): void {
+  for (const range of ranges) {
+    if (range.holds(request) === false) found.add(range.field, range.rule)
+  }
+}
+
+function checkStops(stops: readonly string[], found: Violations): void {
+  if (stops.length > MOST_STOPS) found.add('stop', `must not hold more than ${MOST_STOPS} texts`)
+  else checkNoneEmpty('stop', stops, found)
+}
+
+function checkInputs(inputs: readonly string[], found: Violations): void {
+  if (inputs.length === 0) found.add('inputs', 'must hold at least one text')
+  else if (inputs.length > MOST_INPUTS) found.add('inputs', `must not hold more than ${MOST_INPUTS} texts`)
+  else checkNoneEmpty('inputs', inputs, found)
+}
+
+function checkNoneEmpty(field: string, texts: readonly string[], found: Violations): void {
+  for (let index = 0; index < texts.length && !found.full; index++) {
+    if (texts[index] === '') found.add(`${field}[${index}]`, 'must not be empty')
+  }
+}
+
+function checkFallbacks(models: readonly string[], found: Violations): void {
+  if (models.length > MOST_FALLBACKS) {
+    found.add('fallback_models', `must not hold more than ${MOST_FALLBACKS} models`)
+    return
+  }
+  checkNoneEmpty('fallback_models', models, found)
+  for (const [index, model] of models.entries()) checkId(`fallback_models[${index}]`, model, found)
+}
+
+/** What both kinds of request have. */
+function checkShared(request: ChatRequest | EmbedRequest, owned: ReadonlySet<string>, found: Violations): void {
+  checkId('model', request.model, found)
+  checkId('provider', request.provider, found)
+  checkProviderOptions(request.providerOptions, owned, found)
+  if (longerThan(LONGEST_MARK, request.userId)) found.add('user_id', `must not exceed ${LONGEST_MARK} bytes`)
+  if (longerThan(LONGEST_MARK, request.sessionId)) found.add('session_id', `must not exceed ${LONGEST_MARK} bytes`)
+  checkLabels(request.labels, found)
+  if (request.cache) checkCache(request.cache, found)
+}
+
+function checkLabels(labels: Readonly<Record<string, string>>, found: Violations): void {
+  const keys = Object.keys(labels)
+  if (keys.length > MOST_LABELS) {
+    found.add('labels', `must not hold more than ${MOST_LABELS} entries`)
+    return
+  }
+  for (const key of keys) {
+    if (isDangerousKey(key)) found.add(entry('labels', key), 'must have another key')
+    else if (longerThan(LONGEST_MARK, key)) found.add('labels', `must have keys of at most ${LONGEST_MARK} bytes`)
+    else if (longerThan(LONGEST_MARK, labels[key] ?? '')) {
+      found.add(entry('labels', key), `must not exceed ${LONGEST_MARK} bytes`)
+    }
+  }
+}

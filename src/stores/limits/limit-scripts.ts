@@ -1,0 +1,91 @@
+import { defineScript } from '../redis/redis-store.ts'
+
+/*
+ * KEYS: the call's own record, then for each quota its counts and the leases of the calls that are under way.
+ * All time is that of Redis, so that gateways whose clocks differ agree.
+ */
+
+/**
+ * Counts a call once, whatever becomes of the reply: what was replied is kept under the call's id.
+ *
+ * ARGV: the call's id, the lease in ms, the tokens that it may use, whether limits are enforced (1 or 0); then for each
+ * quota its window in ms and the limits of requests, tokens and calls at once, 0 where there is none.
+ * Reply: the time; the quota that is reached, from 1, or 0; which limit of it, or -; whether the call was counted; then
+ * for each quota start:requests:tokens:active:reserved.
+ */
+export const reserveScript = defineScript(`
+local kept = redis.call('GET', KEYS[1])
+if kept then return kept end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local id, lease, tokens, enforced = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+local quotas, reached, kind, longest = {}, 0, '-', lease
+for i = 1, (#KEYS - 1) / 2 do
+  local at = 4 * i
+  local q = { counts = KEYS[2 * i], leases = KEYS[2 * i + 1], window = tonumber(ARGV[at + 1]) }
+  local requests, most, places = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+  local found = redis.call('HMGET', q.counts, 'start', 'requests', 'tokens')
+  q.start, q.requests, q.tokens = tonumber(found[1]), tonumber(found[2]) or 0, tonumber(found[3]) or 0
+  if not q.start or now >= q.start + q.window or now < q.start then q.start, q.requests, q.tokens = now, 0, 0 end
+  q.active, q.limited = 0, places > 0
+  if q.limited then
+    redis.call('ZREMRANGEBYSCORE', q.leases, '-inf', now)
+    q.active = redis.call('ZCARD', q.leases)
+  end
+  q.reserved = math.min(tokens, most)
+  if reached == 0 then
+    if requests > 0 and q.requests >= requests then reached, kind = i, 'requests'
+    elseif most > 0 and q.tokens + q.reserved > most then reached, kind = i, 'tokens'
+    elseif places > 0 and q.active >= places then reached, kind = i, 'concurrent' end
+  end
+  longest = math.max(longest, q.window)
+  quotas[i] = q
+end
+local counted = reached == 0 or not enforced
+local reply = { string.format('%.0f %d %s %d', now, reached, kind, counted and 1 or 0) }
+for i, q in ipairs(quotas) do
+  if counted then
+    q.requests, q.tokens = q.requests + 1, q.tokens + q.reserved
+    redis.call('HSET', q.counts, 'start', q.start, 'requests', q.requests, 'tokens', q.tokens)
+    redis.call('PEXPIREAT', q.counts, q.start + q.window)
+    if q.limited then
+      q.active = q.active + 1
+      redis.call('ZADD', q.leases, now + lease, id)
+      redis.call('PEXPIRE', q.leases, lease)
+    end
+  end
+  reply[i + 1] = string.format('%.0f:%.0f:%.0f:%d:%.0f', q.start, q.requests, q.tokens, q.active, q.reserved)
+end
+local text = table.concat(reply, ' ')
+redis.call('SET', KEYS[1], text, 'PX', longest)
+return text
+`)
+
+/** Takes back what a call has not used, and its places; once. ARGV: the call's id, the tokens that it used or -1. */
+export const settleScript = defineScript(`
+local id, used = ARGV[1], tonumber(ARGV[2])
+for i = 1, (#KEYS - 1) / 2 do redis.call('ZREM', KEYS[2 * i + 1], id) end
+local kept = redis.call('GET', KEYS[1])
+if not kept or kept == 'settled' then return 0 end
+redis.call('SET', KEYS[1], 'settled', 'KEEPTTL')
+if used < 0 or not string.find(kept, '^%d+ %d+ [%a-]+ 1 ') then return 0 end
+local i = 0
+for start, reserved in string.gmatch(kept, '(%d+):%d+:%d+:%d+:(%d+)') do
+  i = i + 1
+  -- What a window that is over has counted concerns nobody.
+  if reserved ~= '0' and redis.call('HGET', KEYS[2 * i], 'start') == start then
+    redis.call('HINCRBY', KEYS[2 * i], 'tokens', used - tonumber(reserved))
+  end
+end
+return 1
+`)
+
+/** KEYS: leases. ARGV: the lease in ms, then for each key the id of a call that is still under way. */
+export const renewScript = defineScript(`
+local time = redis.call('TIME')
+local till = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, till, ARGV[i + 1])
+  redis.call('PEXPIRE', key, ARGV[1])
+end
+`)

@@ -1,0 +1,155 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../../domain/clock.ts'
+import {
+  type Count,
+  type LimitScope,
+  type Quota,
+  reached,
+  reserved,
+  type Standing,
+  shareOf,
+  standing,
+  tightest,
+} from '../../domain/limits.ts'
+import type { Limiter, Reservation } from '../../domain/ports/ports.ts'
+
+export interface MemoryLimiterOptions {
+  readonly clock: Clock
+  /** The part of each limit that is this gateway's. Default: all of it. */
+  readonly share?: number
+  /** Of each scope; of more, the one that was used the longest ago begins anew. */
+  readonly maxSubjects?: number
+}
+
+const MAX_SUBJECTS = 10_000
+
+class Bucket implements Count {
+  start = Number.NEGATIVE_INFINITY
+  requests = 0
+  tokens = 0
+  active = 0
+
+  /** Begins a window if the last one is over. */
+  turn(now: number, window: number): void {
+    if (now < this.start + window) return
+    this.start = now
+    this.requests = 0
+    this.tokens = 0
+  }
+}
+
+/** Counts what this gateway lets through. */
+export class MemoryLimiter implements Limiter {
+  readonly #clock: Clock
+  readonly #share: number
+  readonly #maxSubjects: number
+  readonly #scopes = new Map<LimitScope, LRUCache<string, Bucket>>()
+
+  constructor({ clock, share = 1, maxSubjects = MAX_SUBJECTS }: MemoryLimiterOptions) {
+    this.#clock = clock
+    this.#share = share
+    this.#maxSubjects = maxSubjects
+  }
+
+  reserve(_id: string, wanted: readonly Quota[], tokens: number, enforced: boolean): Reservation {
+    const now = this.#clock.now()
+    const quotas = this.#share === 1 ? wanted : wanted.map((quota) => this.#shared(quota))
+    const buckets: Bucket[] = []
+    let refusal: Standing | undefined
+    for (const quota of quotas) {
+      const bucket = this.#bucket(quota)
+      bucket.turn(now, quota.limits.window)
+      buckets.push(bucket)
+      const kind = refusal ? undefined : reached(quota.limits, bucket, tokens)
+      if (kind) refusal = standing(quota, kind, bucket, now)
+    }
+    if (refusal && enforced) return new Refused(refusal)
+    return new Counted(quotas, buckets, tokens, refusal, now)
+  }
+
+  /** Calls that are under way, each as often as it is counted; for tests. */
+  get active(): number {
+    let active = 0
+    for (const buckets of this.#scopes.values()) for (const bucket of buckets.values()) active += bucket.active
+    return active
+  }
+
+  #shared(quota: Quota): Quota {
+    return { ...quota, limits: shareOf(quota.limits, this.#share) }
+  }
+
+  #bucket({ scope, subject }: Quota): Bucket {
+    let buckets = this.#scopes.get(scope)
+    if (!buckets) {
+      buckets = new LRUCache({ max: this.#maxSubjects })
+      this.#scopes.set(scope, buckets)
+    }
+    let bucket = buckets.get(subject)
+    if (!bucket) {
+      bucket = new Bucket()
+      buckets.set(subject, bucket)
+    }
+    return bucket
+  }
+}
+
+/** Was not counted. */
+class Refused implements Reservation {
+  readonly refusal: Standing
+  readonly standing: Standing
+
+  constructor(refusal: Standing) {
+    this.refusal = refusal
+    this.standing = refusal
+  }
+
+  settle(): void {}
+}
+
+class Counted implements Reservation {
+  readonly refusal: Standing | undefined
+  readonly standing: Standing | undefined
+  readonly #quotas: readonly Quota[]
+  readonly #buckets: readonly Bucket[]
+  readonly #starts: number[] = []
+  readonly #tokens: number
+  #settled = false
+
+  constructor(
+    quotas: readonly Quota[],
+    buckets: readonly Bucket[],
+    tokens: number,
+    refusal: Standing | undefined,
+    now: number,
+  ) {
+    this.#quotas = quotas
+    this.#buckets = buckets
+    this.#tokens = tokens
+    for (let at = 0; at < buckets.length; at++) {
+      const { bucket, limits } = this.#at(at)
+      bucket.requests++
+      bucket.tokens += reserved(limits, tokens)
+      bucket.active++
+      this.#starts.push(bucket.start)
+    }
+    this.refusal = refusal
+    this.standing = tightest(quotas, buckets, now)
+  }
+
+  settle(used: number | undefined): void {
+    if (this.#settled) return
+    this.#settled = true
+    for (let at = 0; at < this.#buckets.length; at++) {
+      const { bucket, limits } = this.#at(at)
+      bucket.active--
+      // What a window that is over has counted concerns nobody.
+      if (used === undefined || limits.tokens === undefined || bucket.start !== this.#starts[at]) continue
+      bucket.tokens += used - reserved(limits, this.#tokens)
+    }
+  }
+
+  #at(at: number) {
+    // Both lists have the same length.
+    return { bucket: this.#buckets[at] as Bucket, limits: (this.#quotas[at] as Quota).limits }
+  }
+}

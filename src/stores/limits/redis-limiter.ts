@@ -1,0 +1,217 @@
+import { hash } from 'node:crypto'
+import type { Clock } from '../../domain/clock.ts'
+import { GatewayError } from '../../domain/error.ts'
+import { type Count, type LimitKind, type Quota, type Standing, standing, tightest } from '../../domain/limits.ts'
+import type { Limiter, Reservation, SharedStore } from '../../domain/ports/ports.ts'
+import { renewScript, reserveScript, settleScript } from './limit-scripts.ts'
+
+export interface RedisLimiterOptions {
+  readonly store: SharedStore
+  readonly clock: Clock
+  /** Counts while Redis is in trouble; without it calls are refused then. */
+  readonly local: Limiter | undefined
+  /** How long the places of a gateway that was killed stay taken, in ms. Default: 15 s. */
+  readonly lease?: number
+}
+
+const LEASE = 15_000
+const RENEWALS = 3
+const PREFIX = 'llm-gateway:limit:'
+/** Longer names are hashed. */
+const LONGEST_NAME = 128
+/** Of one script, which holds up everybody else. */
+const RENEWED_AT_ONCE = 500
+
+/** Counts what all gateways on one Redis let through together. */
+export class RedisLimiter implements Limiter {
+  readonly #options: RedisLimiterOptions
+  readonly #lease: number
+  /** Calls that hold places. An array, because a Set that lives long keeps what was once in it alive. */
+  readonly #held: Shared[] = []
+  #stopTimer: (() => void) | undefined
+  #without = 0
+
+  constructor(options: RedisLimiterOptions) {
+    this.#options = options
+    this.#lease = options.lease ?? LEASE
+  }
+
+  async reserve(id: string, quotas: readonly Quota[], tokens: number, enforced: boolean): Promise<Reservation> {
+    const { store, local } = this.#options
+    const call = new Shared(store, id, quotas)
+    const reply = store.available ? await call.reserve(this.#lease, tokens, enforced) : undefined
+    if (reply === undefined) {
+      this.#without++
+      const here = await local?.reserve(id, quotas, tokens, enforced)
+      if (here && !(here.refusal && enforced)) return new Both(here, call)
+      call.settle(0)
+      if (here) return here
+      if (enforced) throw unavailable()
+      return call
+    }
+    const told = reply.refused && enforced ? reply.refused : reply.nearest
+    call.tell(reply.refused, told)
+    if (reply.counted && call.holdsPlaces) this.#hold(call)
+    return call
+  }
+
+  /** How many calls were not counted in Redis. */
+  get without(): number {
+    return this.#without
+  }
+
+  close(): void {
+    this.#stopTimer?.()
+  }
+
+  #hold(call: Shared): void {
+    call.slot = this.#held.length
+    this.#held.push(call)
+    call.onSettled = () => this.#release(call)
+    if (!this.#stopTimer) this.#renewLater()
+  }
+
+  /** The last call moves into the place that becomes free. */
+  #release(call: Shared): void {
+    const last = this.#held.pop()
+    if (!last || last === call) return
+    last.slot = call.slot
+    this.#held[call.slot] = last
+  }
+
+  #renewLater(): void {
+    const { clock } = this.#options
+    this.#stopTimer = clock.after(this.#lease / RENEWALS, () => {
+      this.#stopTimer = undefined
+      if (this.#held.length === 0) return
+      this.#renew()
+      this.#renewLater()
+    })
+  }
+
+  /** Also puts back what Redis has lost. */
+  #renew(): void {
+    const { store } = this.#options
+    const leases = this.#held.flatMap(({ id, places }) => places.map((key) => ({ id, key })))
+    for (let at = 0; at < leases.length; at += RENEWED_AT_ONCE) {
+      const some = leases.slice(at, at + RENEWED_AT_ONCE)
+      const keys = some.map(({ key }) => key)
+      void store.run(renewScript, keys, [this.#lease, ...some.map(({ id }) => id)])
+    }
+  }
+}
+
+function unavailable(): GatewayError {
+  const message = 'The limits cannot be counted now, and calls are refused as long as that is so: try again soon.'
+  return new GatewayError('LIMITS_UNAVAILABLE', message, { retryAfter: 1_000 })
+}
+
+interface Reply {
+  readonly refused: Standing | undefined
+  readonly nearest: Standing | undefined
+  readonly counted: boolean
+}
+
+/** A call that is counted in Redis. */
+class Shared implements Reservation {
+  slot = -1
+  refusal: Standing | undefined
+  standing: Standing | undefined
+  onSettled: (() => void) | undefined
+  readonly id: string
+  readonly #store: SharedStore
+  readonly #quotas: readonly Quota[]
+  readonly #keys: readonly string[]
+  #settled = false
+
+  constructor(store: SharedStore, id: string, quotas: readonly Quota[]) {
+    this.id = id
+    this.#store = store
+    this.#quotas = quotas
+    this.#keys = [`${PREFIX}call:${id}`, ...quotas.flatMap(keysOf)]
+  }
+
+  /** The leases of the places that it takes. */
+  get places(): string[] {
+    return this.#quotas.flatMap((quota) => (quota.limits.concurrent === undefined ? [] : keysOf(quota).slice(1)))
+  }
+
+  get holdsPlaces(): boolean {
+    return this.#quotas.some(({ limits }) => limits.concurrent !== undefined)
+  }
+
+  tell(refusal: Standing | undefined, standing: Standing | undefined): void {
+    this.refusal = refusal
+    this.standing = standing
+  }
+
+  async reserve(lease: number, tokens: number, enforced: boolean): Promise<Reply | undefined> {
+    const limits = this.#quotas.flatMap(({ limits }) => [
+      limits.window,
+      limits.requests ?? 0,
+      limits.tokens ?? 0,
+      limits.concurrent ?? 0,
+    ])
+    const reply = await this.#store.run(reserveScript, this.#keys, [
+      this.id,
+      lease,
+      tokens,
+      enforced ? 1 : 0,
+      ...limits,
+    ])
+    return reply === undefined ? undefined : readReply(String(reply), this.#quotas)
+  }
+
+  settle(used: number | undefined): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.onSettled?.()
+    // Requests stay counted, so there is nothing to take back for those alone.
+    const isNeeded = this.#quotas.some(({ limits }) => limits.tokens !== undefined || limits.concurrent !== undefined)
+    if (isNeeded) void this.#store.run(settleScript, this.#keys, [this.id, used ?? -1])
+  }
+}
+
+/** A call that is counted here, and perhaps in Redis, too: its reply may have been lost. */
+class Both implements Reservation {
+  readonly refusal: Standing | undefined
+  readonly standing: Standing | undefined
+  readonly #local: Reservation
+  readonly #shared: Reservation
+
+  constructor(local: Reservation, shared: Reservation) {
+    this.refusal = local.refusal
+    this.standing = local.standing
+    this.#local = local
+    this.#shared = shared
+  }
+
+  settle(used: number | undefined): void {
+    this.#local.settle(used)
+    this.#shared.settle(used)
+  }
+}
+
+function keysOf({ scope, subject }: Quota): [counts: string, leases: string] {
+  // Whoever reads Redis need not know the users of callers.
+  const isPlain = scope !== 'user' && subject.length <= LONGEST_NAME
+  const name = `${PREFIX}${scope}:${isPlain ? subject : hash('sha256', subject, 'base64url')}`
+  return [name, `${name}:active`]
+}
+
+/** As `reserveScript` describes it; undefined when it is anything else. */
+function readReply(text: string, quotas: readonly Quota[]): Reply | undefined {
+  const [time, reached, kind, counted, ...rest] = text.split(' ')
+  const now = Number(time)
+  const counts = rest.map(readCount)
+  if (!Number.isFinite(now) || counts.length !== quotas.length) return undefined
+  const quota = quotas[Number(reached) - 1]
+  const count = counts[Number(reached) - 1]
+  const refused = quota && count && standing(quota, kind as LimitKind, count, now) // the script names no others
+  return { refused, nearest: tightest(quotas, counts, now), counted: counted === '1' }
+}
+
+function readCount(text: string): Count {
+  const [start = 0, requests = 0, tokens = 0, active = 0] = text.split(':').map(Number)
+  return { start, requests, tokens, active }
+}

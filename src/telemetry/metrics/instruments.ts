@@ -1,0 +1,402 @@
+import type { Operation } from '../../domain/call.ts'
+
+/** A metric. Whatever is counted is named here, once. */
+export interface Instrument<Label extends string = string> {
+  /** Dots become underscores on the Prometheus page. */
+  readonly name: string
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  /** In UCUM. */
+  readonly unit: string
+  readonly description: string
+  /** Every label has a bounded set of values. A label whose value is empty is left out. */
+  readonly labels: readonly Label[]
+  /** Upper bounds of the buckets; histograms only. */
+  readonly boundaries?: readonly number[]
+  /** What a count is divided by when it is shown, where it is kept in a smaller unit. */
+  readonly divisor?: number
+}
+
+/*
+ * The boundaries are those that the GenAI semantic conventions give:
+ * https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/
+ */
+const durationBoundaries = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
+const tokenBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864]
+const firstTokenBoundaries = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+const outputTokenBoundaries = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
+
+/** From the cost of a few function calls to that of a stuck process. */
+const overheadBoundaries = [
+  0.00005, 0.0001, 0.0002, 0.0004, 0.0008, 0.0016, 0.0032, 0.0064, 0.0128, 0.0256, 0.0512, 0.1024, 0.2048, 1,
+]
+
+const genAiLabels = ['gen_ai.operation.name', 'gen_ai.provider.name', 'gen_ai.request.model'] as const
+
+export const instruments = {
+  requests: {
+    name: 'llm_requests_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls that ended, by gRPC status. A call that reached no provider has the provider none.',
+    labels: ['operation', 'provider', 'model', 'status'],
+  },
+  requestDuration: {
+    name: 'llm_request_duration_seconds',
+    kind: 'histogram',
+    unit: 's',
+    description: 'From the arrival of a call to its ending, retries and fallbacks included.',
+    labels: ['operation', 'provider', 'model'],
+    boundaries: durationBoundaries,
+  },
+  tokens: {
+    name: 'llm_tokens_total',
+    kind: 'counter',
+    unit: '{token}',
+    description: 'Tokens that vendors reported: type is input or output.',
+    labels: ['provider', 'model', 'type'],
+  },
+  cost: {
+    name: 'llm_cost_total',
+    kind: 'counter',
+    unit: 'USD',
+    description: 'What the tokens cost in USD at list prices, of models whose price is known.',
+    labels: ['provider', 'model'],
+    divisor: 1e9,
+  },
+  activeConnections: {
+    name: 'active_connections',
+    kind: 'gauge',
+    unit: '{call}',
+    description: 'Calls that are under way.',
+    labels: [],
+  },
+  errorRate: {
+    name: 'error_rate_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: "Calls that failed, cancelled calls and the callers' own faults left out.",
+    labels: [],
+  },
+  httpRequests: {
+    name: 'http_requests_total',
+    kind: 'counter',
+    unit: '{request}',
+    description: 'Requests at the HTTP door.',
+    labels: ['method', 'route', 'status'],
+  },
+  httpRequestDuration: {
+    name: 'http_request_duration_seconds',
+    kind: 'histogram',
+    unit: 's',
+    description: 'From the arrival of a request at the HTTP door to the end of its response.',
+    labels: ['method', 'route'],
+    boundaries: durationBoundaries,
+  },
+  gatewayRequests: {
+    name: 'llm_gateway_requests_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls that ended, by the provider and model that answered or were asked last.',
+    labels: ['provider', 'model'],
+  },
+  gatewayLatency: {
+    name: 'llm_gateway_latency_seconds',
+    kind: 'histogram',
+    unit: 's',
+    description: 'From the arrival of a call to its ending, by whether the answer came from the cache.',
+    labels: ['provider', 'cached'],
+    boundaries: durationBoundaries,
+  },
+  errors: {
+    name: 'llm_gateway_errors_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls that failed, by reason and by whose doing it was: caller, policy, provider or gateway.',
+    labels: ['origin', 'reason'],
+  },
+  fallbacks: {
+    name: 'llm_gateway_fallbacks_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls that another target than the first planned one answered.',
+    labels: [],
+  },
+  attempts: {
+    name: 'llm_gateway_attempts_total',
+    kind: 'counter',
+    unit: '{attempt}',
+    description: 'Attempts at providers, by outcome: ok, failed, skipped or cancelled. The reason of ok is empty.',
+    labels: ['provider', 'model', 'outcome', 'reason'],
+  },
+  breakerState: {
+    name: 'llm_gateway_breaker_state',
+    kind: 'gauge',
+    unit: '{state}',
+    description: 'Whether calls reach a target: 0 closed, they do; 1 half-open, a probe is under way; 2 open.',
+    labels: ['provider', 'model'],
+  },
+  breakerTransitions: {
+    name: 'llm_gateway_breaker_transitions_total',
+    kind: 'counter',
+    unit: '{transition}',
+    description: 'Changes of the breakers of targets, by the state they changed to: closed, half_open or open.',
+    labels: ['provider', 'model', 'state'],
+  },
+  retries: {
+    name: 'llm_gateway_retries_total',
+    kind: 'counter',
+    unit: '{attempt}',
+    description: 'Attempts that asked a target once more that had just failed.',
+    labels: [],
+  },
+  cacheHits: {
+    name: 'llm_gateway_cache_hits_total',
+    kind: 'counter',
+    unit: '{lookup}',
+    description: 'Lookups that found an answer: one for a chat, one for each input of an embedding.',
+    labels: [],
+  },
+  cacheMisses: {
+    name: 'llm_gateway_cache_misses_total',
+    kind: 'counter',
+    unit: '{lookup}',
+    description: 'Lookups that found none.',
+    labels: [],
+  },
+  cacheShared: {
+    name: 'llm_gateway_cache_shared_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: "Calls that were answered by another call's question, asked at the same time.",
+    labels: [],
+  },
+  cacheEvictions: {
+    name: 'llm_gateway_cache_evictions_total',
+    kind: 'counter',
+    unit: '{entry}',
+    description: 'Answers that had to make room for others.',
+    labels: [],
+  },
+  cacheSaved: {
+    name: 'llm_gateway_cache_saved_usd_total',
+    kind: 'counter',
+    unit: 'USD',
+    description: 'What known and shared answers would have cost in USD, of models whose price is known.',
+    labels: [],
+    divisor: 1e9,
+  },
+  cacheEntries: {
+    name: 'llm_gateway_cache_entries',
+    kind: 'gauge',
+    unit: '{entry}',
+    description: 'Answers kept in memory.',
+    labels: [],
+  },
+  cacheBytes: {
+    name: 'llm_gateway_cache_bytes',
+    kind: 'gauge',
+    unit: 'By',
+    description: 'What the answers in memory take, estimated.',
+    labels: [],
+  },
+  cacheHitRatio: {
+    name: 'cache_hit_ratio',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Hits by lookups since the start, 0 to 1.',
+    labels: [],
+  },
+  cacheHitRate: {
+    name: 'llm_gateway_cache_hit_rate',
+    kind: 'gauge',
+    unit: '1',
+    description: 'The same as cache_hit_ratio.',
+    labels: [],
+  },
+  activeCalls: {
+    name: 'llm_gateway_active_calls',
+    kind: 'gauge',
+    unit: '{call}',
+    description: 'Calls that are under way.',
+    labels: ['operation'],
+  },
+  keys: {
+    name: 'llm_gateway_keys',
+    kind: 'gauge',
+    unit: '{key}',
+    description: 'Keys of a provider, by state: available, cooling (for one model at least) or quarantined.',
+    labels: ['provider', 'state'],
+  },
+  safetyLock: {
+    name: 'llm_gateway_safety_lock',
+    kind: 'gauge',
+    unit: '{lock}',
+    description: 'Whether calls of the provider go to its safety lock: 1 while it is rate limited with no key left.',
+    labels: ['provider'],
+  },
+  diverted: {
+    name: 'llm_gateway_safety_lock_diverted_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls of the provider that went to its safety lock.',
+    labels: ['provider'],
+  },
+  gateActive: {
+    name: 'llm_gateway_concurrency_active',
+    kind: 'gauge',
+    unit: '{call}',
+    description: 'Upstream calls under way where max_concurrent bounds them; the scope is a provider, or * for all.',
+    labels: ['scope'],
+  },
+  gateQueued: {
+    name: 'llm_gateway_concurrency_queued',
+    kind: 'gauge',
+    unit: '{call}',
+    description: 'Upstream calls that wait because of max_concurrent.',
+    labels: ['scope'],
+  },
+  gateRefused: {
+    name: 'llm_gateway_concurrency_refused_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Upstream calls that were refused because the queue was full or the wait too long.',
+    labels: ['scope'],
+  },
+  overhead: {
+    name: 'llm_gateway_overhead_seconds',
+    kind: 'histogram',
+    unit: 's',
+    description:
+      'Time of a call that was not spent waiting for providers or its turn; of a stream, up to its first token.',
+    labels: ['operation'],
+    boundaries: overheadBoundaries,
+  },
+  limitsReached: {
+    name: 'llm_gateway_limits_reached_total',
+    kind: 'counter',
+    unit: '{call}',
+    description:
+      'Calls and attempts that a limit stood against, by whom and what it counts, and by whether it was enforced.',
+    labels: ['scope', 'limit', 'enforced'],
+  },
+  limitsLocal: {
+    name: 'llm_gateway_limits_without_redis_total',
+    kind: 'counter',
+    unit: '{call}',
+    description: 'Calls and attempts whose limits were not counted in Redis, because it was in trouble.',
+    labels: [],
+  },
+  redisUp: {
+    name: 'llm_gateway_redis_up',
+    kind: 'gauge',
+    unit: '1',
+    description: 'Whether Redis is asked: 1, or 0 while it is in trouble.',
+    labels: [],
+  },
+  redisFailures: {
+    name: 'llm_gateway_redis_failures_total',
+    kind: 'counter',
+    unit: '{command}',
+    description: 'Commands that Redis did not answer in time, or answered with an error.',
+    labels: [],
+  },
+  refused: {
+    name: 'llm_gateway_refused_total',
+    kind: 'counter',
+    unit: '{refusal}',
+    description: 'Calls and connections that a door, grpc or http, refused or cut off, by what was wrong.',
+    labels: ['door', 'refusal'],
+  },
+  loopDelay: {
+    name: 'llm_gateway_event_loop_delay_seconds',
+    kind: 'gauge',
+    unit: 's',
+    description: 'How late the event loop is. Calls are refused while it is too late.',
+    labels: [],
+  },
+  spansDropped: {
+    name: 'llm_gateway_spans_dropped_total',
+    kind: 'counter',
+    unit: '{span}',
+    description: 'Spans that were lost because the collector was too slow or refused them.',
+    labels: [],
+  },
+  logLinesDropped: {
+    name: 'llm_gateway_log_lines_dropped_total',
+    kind: 'counter',
+    unit: '{line}',
+    description: 'Log lines that were lost because nobody took them in time.',
+    labels: [],
+  },
+  genAiTokenUsage: {
+    name: 'gen_ai.client.token.usage',
+    kind: 'histogram',
+    unit: '{token}',
+    description: 'Number of input and output tokens used.',
+    labels: [...genAiLabels, 'gen_ai.token.type'],
+    boundaries: tokenBoundaries,
+  },
+  genAiRequestDuration: {
+    name: 'gen_ai.server.request.duration',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Provider request duration, to the last byte or the last output token.',
+    labels: [...genAiLabels, 'error.type'],
+    boundaries: durationBoundaries,
+  },
+  genAiTimeToFirstToken: {
+    name: 'gen_ai.server.time_to_first_token',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Time to generate the first token of streamed responses that succeeded.',
+    labels: genAiLabels,
+    boundaries: firstTokenBoundaries,
+  },
+  genAiTimePerOutputToken: {
+    name: 'gen_ai.server.time_per_output_token',
+    kind: 'histogram',
+    unit: 's',
+    description: 'Time per output token after the first one, of streamed responses that succeeded.',
+    labels: genAiLabels,
+    boundaries: outputTokenBoundaries,
+  },
+} as const satisfies Record<string, Instrument>
+
+/** The value of `gen_ai.operation.name`. */
+export const genAiOperations = {
+  chat: 'chat',
+  stream_chat: 'chat',
+  embed: 'embeddings',
+} as const satisfies Record<Operation, string>
+
+/** The method of the contract, as in `rpc.method`. */
+export const rpcMethods = {
+  chat: 'Chat',
+  stream_chat: 'StreamChat',
+  embed: 'Embed',
+} as const satisfies Record<Operation, string>
+
+/** The names of span attributes. https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/ */
+export const attributes = {
+  rpcSystem: 'rpc.system',
+  rpcService: 'rpc.service',
+  rpcMethod: 'rpc.method',
+  rpcStatusCode: 'rpc.grpc.status_code',
+  errorType: 'error.type',
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+  httpStatusCode: 'http.response.status_code',
+  userId: 'user.id',
+  operation: 'gen_ai.operation.name',
+  provider: 'gen_ai.provider.name',
+  requestModel: 'gen_ai.request.model',
+  responseModel: 'gen_ai.response.model',
+  responseId: 'gen_ai.response.id',
+  finishReasons: 'gen_ai.response.finish_reasons',
+  inputTokens: 'gen_ai.usage.input_tokens',
+  outputTokens: 'gen_ai.usage.output_tokens',
+  conversationId: 'gen_ai.conversation.id',
+  requestId: 'llm_gateway.request.id',
+  /** Followed by the name of one of the caller's labels. */
+  label: 'llm_gateway.label.',
+} as const

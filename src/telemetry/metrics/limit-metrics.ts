@@ -1,0 +1,32 @@
+import type { LimitRecord } from '../../domain/ports/ports.ts'
+import { instruments } from './instruments.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Counts what limits do. */
+export function createLimitRecord(metrics: Metrics): LimitRecord {
+  return {
+    reached: (scope, limit, enforced) => {
+      metrics.counter(instruments.limitsReached, { scope, limit, enforced: String(enforced) }).value++
+    },
+  }
+}
+
+interface ObservedStore {
+  readonly available: boolean
+  /** Commands without a good answer. */
+  readonly failures: number
+}
+
+export function observeRedis(metrics: Metrics, store: ObservedStore): void {
+  metrics.observe(instruments.redisUp, {}, () => (store.available ? 1 : 0))
+  metrics.observe(instruments.redisFailures, {}, () => store.failures)
+}
+
+interface ObservedLimiter {
+  /** Calls that were not counted in Redis. */
+  readonly without: number
+}
+
+export function observeRedisLimiter(metrics: Metrics, limiter: ObservedLimiter): void {
+  metrics.observe(instruments.limitsLocal, {}, () => limiter.without)
+}

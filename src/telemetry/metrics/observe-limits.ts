@@ -1,0 +1,50 @@
+import { keyStates } from '../../domain/ports/keys.ts'
+import type { Provider, SafetyLockSource } from '../../domain/ports/ports.ts'
+import { instruments } from './instruments.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What is to be told of a bound on calls at once. */
+export interface GateCounts {
+  readonly active: number
+  readonly waiting: number
+  readonly refused: number
+}
+
+/** No provider has this name. */
+const ALL = '*'
+
+/** Metrics of the providers' keys: nothing is counted for them on the road of a call. */
+export function observeKeys(metrics: Metrics, providers: readonly Pick<Provider, 'name' | 'keys'>[]): void {
+  for (const { name: provider, keys } of providers) {
+    if (!keys) continue
+    for (const state of keyStates) {
+      metrics.observe(
+        instruments.keys,
+        { provider, state },
+        () => keys.list().filter((key) => key.state === state).length,
+      )
+    }
+  }
+}
+
+/** Metrics of the bounds on calls at once. */
+export function observeGates(
+  metrics: Metrics,
+  gates: { readonly providers: ReadonlyMap<string, GateCounts>; readonly process?: GateCounts | undefined },
+): void {
+  const all = [...gates.providers, ...(gates.process ? [[ALL, gates.process] as const] : [])]
+  for (const [scope, gate] of all) {
+    metrics.observe(instruments.gateActive, { scope }, () => gate.active)
+    metrics.observe(instruments.gateQueued, { scope }, () => gate.waiting)
+    metrics.observe(instruments.gateRefused, { scope }, () => gate.refused)
+  }
+}
+
+/** Metrics of the safety locks. */
+export function observeLocks(metrics: Metrics, locks: SafetyLockSource): void {
+  const stateOf = (provider: string) => locks.states().find((state) => state.provider === provider)
+  for (const { provider } of locks.states()) {
+    metrics.observe(instruments.safetyLock, { provider }, () => (stateOf(provider)?.locked ? 1 : 0))
+    metrics.observe(instruments.diverted, { provider }, () => stateOf(provider)?.diverted ?? 0)
+  }
+}

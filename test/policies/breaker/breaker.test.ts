@@ -1,0 +1,357 @@
+import { describe, expect, test } from 'vitest'
+import { GatewayError } from '../../../src/domain/error.ts'
+import { EventStream } from '../../../src/domain/event-stream.ts'
+import type { Handler } from '../../../src/domain/follow.ts'
+import type { BreakerChange } from '../../../src/domain/ports/ports.ts'
+import type { Reason } from '../../../src/domain/reasons.ts'
+import { AttemptOutcome, BreakerState, type ChatEvent } from '../../../src/domain/types.ts'
+import { breaker } from '../../../src/policies/breaker/breaker.ts'
+import { Circuits } from '../../../src/policies/breaker/circuits.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+import { type RoutedChat, routedChat, targetNamed } from '../../support/routed-chat.ts'
+
+type Answer = 'ok' | 'hangs' | GatewayError
+
+const SOURCE = { pause() {}, resume() {}, cancel() {} }
+
+class World {
+  readonly clock = new FakeClock()
+  readonly circuits = new Circuits(this.clock)
+  readonly changes: BreakerChange[] = []
+  answer: Answer = 'ok'
+  /** How long an answer takes, in ms. */
+  latency = 0
+  hits = 0
+  streams: EventStream<ChatEvent>[] = []
+
+  constructor() {
+    this.circuits.onChange((change) => this.changes.push(change))
+  }
+
+  readonly #next: Handler<RoutedChat, ChatEvent> = async (call) => {
+    this.hits++
+    const { answer } = this
+    if (this.latency > 0) await new Promise<void>((resolve) => this.clock.alarm(this.latency, resolve))
+    if (answer === 'hangs') await new Promise((_, reject) => call.context.cancellation.add({ cancel: reject }))
+    if (answer instanceof GatewayError) throw answer
+    const stream = new EventStream<ChatEvent>(call.context.cancellation, SOURCE)
+    this.streams.push(stream)
+    return stream
+  }
+
+  readonly #ask = breaker(this.circuits, this.clock)<RoutedChat, ChatEvent>(this.#next)
+
+  async call(call = routedChat(this.clock)): Promise<GatewayError | 'ok'> {
+    try {
+      await this.#ask(call)
+      return 'ok'
+    } catch (error) {
+      return GatewayError.from(error)
+    }
+  }
+
+  async calls(count: number, answer: Answer): Promise<void> {
+    this.answer = answer
+    for (let made = 0; made < count; made++) await this.call()
+  }
+
+  get state(): BreakerState {
+    return this.circuits.stateOf('house', 'm')
+  }
+}
+
+const error = (reason: Reason, status?: number) =>
+  new GatewayError(reason, 'no', { fallback: true, ...(status !== undefined && { upstream: { status } }) })
+const DOWN = error('UPSTREAM_ERROR', 500)
+
+/** Whose circuit has just opened. */
+async function opened(): Promise<World> {
+  const world = new World()
+  await world.calls(20, DOWN)
+  expect(world.state).toBe(BreakerState.OPEN)
+  return world
+}
+
+describe('it opens', () => {
+  test('when 20 calls have failed, and not before', async () => {
+    const world = new World()
+    await world.calls(19, DOWN)
+    expect(world.state).toBe(BreakerState.CLOSED)
+    await world.calls(1, DOWN)
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
+  test('when every second call fails', async () => {
+    const world = new World()
+    for (let pair = 0; pair < 10; pair++) {
+      await world.calls(1, 'ok')
+      await world.calls(1, DOWN)
+    }
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
+  test('not when less than half of them do', async () => {
+    const world = new World()
+    for (let round = 0; round < 50; round++) {
+      await world.calls(11, 'ok')
+      await world.calls(9, DOWN)
+    }
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('not by calls that are long past', async () => {
+    const world = new World()
+    for (let call = 0; call < 60; call++) {
+      await world.calls(1, DOWN)
+      await world.clock.advance(1_600)
+    }
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('not by failures that are long past, once there are calls again', async () => {
+    const world = new World()
+    await world.calls(19, DOWN)
+    await world.clock.advance(31_000)
+    await world.calls(20, 'ok')
+    await world.calls(1, DOWN)
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('not by a burst of good calls that hides what comes after it for longer than the window', async () => {
+    const world = new World()
+    await world.calls(1_000, 'ok')
+    await world.clock.advance(31_000)
+    await world.calls(20, DOWN)
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
+  test('when streams break off after they have begun', async () => {
+    const world = new World()
+    await world.calls(20, 'ok')
+    for (const stream of world.streams.slice(0, 9)) stream.cancel(error('UPSTREAM_STREAM_TRUNCATED'))
+    expect(world.state).toBe(BreakerState.CLOSED)
+    world.streams[9]?.cancel(error('UPSTREAM_IDLE_TIMEOUT'))
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
+  test('when streams take longer than a minute to begin', async () => {
+    const world = new World()
+    world.latency = 60_001
+    const calls = Array.from({ length: 20 }, () => world.call())
+    await world.clock.advance(60_001)
+    expect(await Promise.all(calls)).toEqual(Array(20).fill('ok'))
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
+  test.each<[string, Answer]>([
+    ["the caller's own faults", error('UPSTREAM_INVALID_REQUEST', 400)],
+    ['rate limits', error('UPSTREAM_RATE_LIMITED', 429)],
+    ['calls that were cancelled', new GatewayError('CANCELLED', 'left')],
+    ['deadlines', new GatewayError('DEADLINE_EXCEEDED', 'late')],
+    ['refused keys', error('UPSTREAM_CREDENTIALS', 401)],
+    ['what the target cannot carry', error('UNSUPPORTED')],
+    ['old connections', new GatewayError('UPSTREAM_RESET', 'closed', { retry: true })],
+    ['one call that found no capacity', error('UPSTREAM_OVERLOADED', 498)],
+  ])('not by %s', async (_, answer) => {
+    const world = new World()
+    await world.calls(100, answer)
+    expect(world.state).toBe(BreakerState.CLOSED)
+    expect(world.hits).toBe(100)
+  })
+
+  test('for its own target only', async () => {
+    const world = await opened()
+    const other = { ...routedChat(world.clock), target: targetNamed('house', 'other') }
+    world.answer = 'ok'
+    expect(await world.call(other)).toBe('ok')
+  })
+})
+
+describe('while it is open', () => {
+  test('calls are refused without asking the target, and told when to come back', async () => {
+    const world = await opened()
+    const call = routedChat(world.clock)
+    await world.clock.advance(1_000)
+    const refused = await world.call(call)
+    expect(refused).toMatchObject({
+      reason: 'UPSTREAM_CIRCUIT_OPEN',
+      code: 'UNAVAILABLE',
+      fallback: true,
+      retry: false,
+    })
+    expect(refused).toMatchObject({ facts: { retryAfter: 4_000, provider: 'house', model: 'm' } })
+    expect(world.hits).toBe(20)
+    expect(call.context.trail.attempts).toMatchObject([
+      { provider: 'house', outcome: AttemptOutcome.SKIPPED, reason: 'UPSTREAM_CIRCUIT_OPEN' },
+    ])
+  })
+
+  test('the failure that opened it asks for no other attempt: that would be refused', async () => {
+    const world = new World()
+    const passing = new GatewayError('UPSTREAM_OVERLOADED', 'no', { retry: true, fallback: true, retryAfter: 1_000 })
+    await world.calls(18, passing)
+    expect(await world.call()).toMatchObject({ retry: true })
+    expect(await world.call()).toMatchObject({
+      reason: 'UPSTREAM_OVERLOADED',
+      retry: false,
+      facts: { retryAfter: 1_000 },
+    })
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
+  test('an answer to a call from before does not close it', async () => {
+    const world = new World()
+    world.latency = 100
+    const early = world.call()
+    world.latency = 0
+    await world.calls(20, DOWN)
+    await world.clock.advance(100)
+    expect(await early).toBe('ok')
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+})
+
+describe('after the cool-down', () => {
+  test('one call is the probe, and the others are refused as long as it is under way', async () => {
+    const world = await opened()
+    await world.clock.advance(5_000)
+    world.answer = 'ok'
+    world.latency = 1_000
+    const probe = world.call()
+    expect(world.state).toBe(BreakerState.HALF_OPEN)
+    expect(await world.call()).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
+    await world.clock.advance(1_000)
+    expect(await probe).toBe('ok')
+    expect(world.state).toBe(BreakerState.CLOSED)
+    expect(world.hits).toBe(21)
+  })
+
+  test('a call from before that fails only now does not speak for the probe', async () => {
+    const world = new World()
+    world.answer = DOWN
+    world.latency = 5_500
+    const early = world.call()
+    world.latency = 0
+    await world.calls(20, DOWN)
+    await world.clock.advance(5_000)
+    world.answer = 'ok'
+    world.latency = 1_000
+    const probe = world.call()
+    await world.clock.advance(500)
+    expect(await early).toMatchObject({ reason: 'UPSTREAM_ERROR' })
+    expect(world.state).toBe(BreakerState.HALF_OPEN)
+    await world.clock.advance(500)
+    expect(await probe).toBe('ok')
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('what was before it closed counts no more', async () => {
+    const world = await opened()
+    await world.clock.advance(5_000)
+    await world.calls(1, 'ok')
+    await world.calls(19, DOWN)
+    expect(world.state).toBe(BreakerState.CLOSED)
+    await world.calls(1, DOWN)
+    expect(world.state).toBe(BreakerState.OPEN)
+  })
+
+  test('of probes that fail the cool-down grows, up to a minute', async () => {
+    const world = await opened()
+    const coolDowns = []
+    for (let probe = 0; probe < 6; probe++) {
+      coolDowns.push(world.changes.at(-1)?.coolDown)
+      await world.clock.advance(coolDowns.at(-1) ?? 0)
+      await world.calls(1, DOWN)
+    }
+    expect(coolDowns).toEqual([5_000, 10_000, 20_000, 40_000, 60_000, 60_000])
+    expect(world.hits).toBe(26)
+  })
+
+  test('a target that was well again for a minute begins with the first cool-down', async () => {
+    const world = await opened()
+    const coolDowns = []
+    for (const calm of [1_000, 59_000, 60_000]) {
+      await world.clock.advance(60_000)
+      await world.calls(1, 'ok')
+      await world.clock.advance(calm)
+      await world.calls(20, DOWN)
+      coolDowns.push(world.changes.at(-1)?.coolDown)
+    }
+    expect(coolDowns).toEqual([10_000, 20_000, 5_000])
+  })
+
+  test('a probe that is refused for a reason of its own shows that the target is well', async () => {
+    const world = await opened()
+    await world.clock.advance(5_000)
+    await world.calls(1, error('UPSTREAM_RATE_LIMITED', 429))
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('after a probe that was cut off the next call is one', async () => {
+    const world = await opened()
+    await world.clock.advance(5_000)
+    world.answer = 'hangs'
+    const call = routedChat(world.clock)
+    const probe = world.call(call)
+    call.context.cancellation.cancel(new GatewayError('CANCELLED', 'left'))
+    expect(await probe).toMatchObject({ reason: 'CANCELLED' })
+    world.answer = 'ok'
+    expect(await world.call()).toBe('ok')
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('a probe that nobody hears of again does not keep the target out', async () => {
+    const world = await opened()
+    await world.clock.advance(5_000)
+    world.answer = 'hangs'
+    void world.call()
+    world.answer = 'ok'
+    await world.clock.advance(4_999)
+    expect(await world.call()).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
+    await world.clock.advance(1)
+    expect(await world.call()).toBe('ok')
+  })
+})
+
+describe('a model that the vendor does not have', () => {
+  const missing = error('UPSTREAM_MODEL_MISSING', 404)
+
+  test('is not asked for again for a minute', async () => {
+    const world = new World()
+    await world.calls(1, missing)
+    await world.clock.advance(59_999)
+    expect(await world.call()).toMatchObject({ reason: 'UPSTREAM_MODEL_MISSING', fallback: true })
+    expect(world.hits).toBe(1)
+    await world.clock.advance(1)
+    world.answer = 'ok'
+    expect(await world.call()).toBe('ok')
+  })
+
+  test('is asked for at once on a local server, where it can be pulled', async () => {
+    const world = new World()
+    await world.calls(3, error('LOCAL_MODEL_MISSING', 404))
+    expect(world.hits).toBe(3)
+  })
+})
+
+test('every change is told once', async () => {
+  const world = await opened()
+  await world.clock.advance(5_000)
+  await world.calls(3, 'ok')
+  expect(world.changes).toEqual([
+    { provider: 'house', model: 'm', state: BreakerState.OPEN, coolDown: 5_000 },
+    { provider: 'house', model: 'm', state: BreakerState.HALF_OPEN, coolDown: 0 },
+    { provider: 'house', model: 'm', state: BreakerState.CLOSED, coolDown: 0 },
+  ])
+})
+
+test('models that callers make up are forgotten, and those that are out of service are not', async () => {
+  const world = await opened()
+  const early = targetNamed('house', 'made-up-0')
+  const circuit = world.circuits.of(early)
+  for (let index = 0; index < 2_500; index++) {
+    await world.call({ ...routedChat(world.clock), target: targetNamed('house', `made-up-${index}`) })
+  }
+  expect(world.state).toBe(BreakerState.OPEN)
+  expect(world.circuits.of(early)).not.toBe(circuit)
+})

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { GatewayError } from '../../../src/domain/error.ts'
+import type { Handler } from '../../../src/domain/follow.ts'
+import type { ChatEvent } from '../../../src/domain/types.ts'
+import { route } from '../../../src/policies/routing/route.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+import { openStream, type RoutedCall, routedCall, targetOf } from '../one-target.ts'
+
+test.each([
+  ['goes on to the next target', false, ['one', 'two']],
+  ['of a gateway that is about to end goes on to no other', true, ['one']],
+])('a call whose first target fails %s', async (_, ending, expected) => {
+  const clock = new FakeClock()
+  const asked: string[] = []
+  const next: Handler<RoutedCall, ChatEvent> = async ({ target, context }) => {
+    asked.push(target.provider.name)
+    if (target.provider.name === 'one') throw new GatewayError('UPSTREAM_ERROR', 'no', { fallback: true })
+    return openStream(context.cancellation)
+  }
+  const call = routedCall(clock, [targetOf('one'), targetOf('two')])
+  const answer = route(clock, () => ending)<RoutedCall, ChatEvent>(next)(call)
+  await answer.catch((error: GatewayError) => expect(error.reason).toBe('UPSTREAM_ERROR'))
+  expect(asked).toEqual(expected)
+})

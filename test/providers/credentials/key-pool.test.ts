@@ -1,0 +1,319 @@
+import { describe, expect, test } from 'vitest'
+import { type ErrorFacts, GatewayError } from '../../../src/domain/error.ts'
+import type { KeyLease, KeyNews } from '../../../src/domain/ports/keys.ts'
+import type { Reason } from '../../../src/domain/reasons.ts'
+import { ProviderKeyPool } from '../../../src/providers/credentials/key-pool.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+
+function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unknown> = async () => []) {
+  const clock = new FakeClock()
+  const news: KeyNews[] = []
+  const probed: string[] = []
+  const pool = new ProviderKeyPool({
+    provider: 'p',
+    keyIds,
+    clock,
+    probe(keyId) {
+      probed.push(keyId)
+      return probe(keyId)
+    },
+    tell: (item) => news.push(item),
+  })
+  const take = (model = 'm'): KeyLease => {
+    const lease = pool.take(model)
+    if (!lease) throw new Error('no key is left')
+    return lease
+  }
+  /** One attempt from its beginning to its end; returns the key that it had. */
+  const attempt = (error?: GatewayError, model = 'm') => {
+    const lease = take(model)
+    void lease.end(error)
+    return lease.keyId
+  }
+  return {
+    clock,
+    pool,
+    news,
+    probed,
+    take,
+    attempt,
+    statusOf: (id: string) => pool.list().find((key) => key.keyId === id),
+  }
+}
+
+function trouble(reason: Reason, facts: ErrorFacts = {}): GatewayError {
+  return new GatewayError(reason, 'no', { fallback: true, ...facts })
+}
+
+const limited = (retryAfter?: number) =>
+  trouble('UPSTREAM_RATE_LIMITED', { key: 'cools', ...(retryAfter !== undefined && { retryAfter }) })
+const refused = trouble('UPSTREAM_CREDENTIALS', { key: 'quarantined' })
+const failed = trouble('UPSTREAM_ERROR')
+
+describe('the next key is', () => {
+  test('each in its turn, while all have as much to do', () => {
+    const { attempt } = poolOf(['a', 'b', 'c'])
+    expect([1, 2, 3, 4, 5].map(() => attempt())).toEqual(['a', 'b', 'c', 'a', 'b'])
+  })
+
+  test('the one with the fewest attempts under way', () => {
+    const { take } = poolOf(['a', 'b', 'c'])
+    const [a, b] = [take(), take(), take()]
+    void b?.end()
+    expect(take().keyId).toBe('b')
+    void a?.end()
+    expect(take().keyId).toBe('a')
+  })
+
+  test('not the one that keeps failing, until its failures lie back or the others are busy', async () => {
+    const { take, attempt, clock } = poolOf(['a', 'b'])
+    for (let failures = 0; failures < 6; ) {
+      const lease = take()
+      failures += lease.keyId === 'a' ? 1 : 0
+      void lease.end(lease.keyId === 'a' ? failed : undefined)
+      await clock.advance(100)
+      if (failures === 2) break
+    }
+    expect([1, 2, 3].map(() => attempt())).toEqual(['b', 'b', 'b'])
+    const busy = take()
+    expect([busy.keyId, take().keyId]).toEqual(['b', 'a'])
+    await clock.advance(120_000)
+    void busy.end()
+    expect(new Set([attempt(), attempt()])).toContain('b')
+  })
+
+  test("as good as before after a caller's own fault or a call that was cancelled", () => {
+    const { attempt, statusOf } = poolOf(['a'])
+    attempt(new GatewayError('UPSTREAM_INVALID_REQUEST', 'no'))
+    attempt(new GatewayError('CANCELLED', 'gone'))
+    expect(statusOf('a')).toMatchObject({ requests: 2, errors: 0, successRate: 1, active: 0 })
+  })
+})
+
+describe('a rate limit', () => {
+  test('lets the key rest for that model as long as the vendor says', async () => {
+    const { attempt, pool, news, clock, statusOf } = poolOf(['a', 'b'])
+    attempt(limited(5_000))
+    expect([attempt(), attempt()]).toEqual(['b', 'b'])
+    expect([attempt(undefined, 'n'), attempt(undefined, 'n')].sort()).toEqual(['a', 'b'])
+    const until = clock.wall() + 5_000
+    expect(statusOf('a')).toMatchObject({
+      state: 'cooling',
+      cooling: [{ model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' }],
+    })
+    expect(news).toEqual([
+      { provider: 'p', keyId: 'a', change: 'cooled', model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' },
+    ])
+    await clock.advance(4_990)
+    expect(pool.take('m')?.keyId).toBe('b')
+    await clock.advance(10)
+    expect(pool.take('m')?.keyId).toBe('a')
+    expect(statusOf('a')?.state).toBe('available')
+  })
+
+  test('that does not say how long lets it rest twice as long each time, up to a minute', async () => {
+    const { attempt, pool, clock } = poolOf(['a'])
+    const rests: number[] = []
+    for (let time = 0; time < 10; time++) {
+      attempt(limited())
+      rests.push(pool.wait('m'))
+      await clock.advance(pool.wait('m'))
+    }
+    expect(rests).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
+    attempt()
+    attempt(limited())
+    expect(pool.wait('m')).toBe(250)
+  })
+
+  test('of attempts that were under way together counts once, and the longest rest holds', () => {
+    const { take, pool, news } = poolOf(['a'])
+    const leases = [take(), take(), take(), take()]
+    void leases[0]?.end(limited())
+    void leases[1]?.end(limited())
+    expect(pool.wait('m')).toBe(250)
+    void leases[2]?.end(limited(3_000))
+    void leases[3]?.end(limited(1_000))
+    expect(pool.wait('m')).toBe(3_000)
+    expect(news).toHaveLength(2)
+  })
+
+  test('that asks for no wait at all makes no key rest', () => {
+    const { attempt, pool, news } = poolOf(['a'])
+    attempt(limited(0))
+    expect(pool.wait('m')).toBe(0)
+    expect(attempt()).toBe('a')
+    expect(news).toEqual([])
+  })
+
+  test('outlasts the success of an attempt that began before it', () => {
+    const { take, pool } = poolOf(['a'])
+    const early = take()
+    void take().end(limited(3_000))
+    void early.end()
+    expect(pool.wait('m')).toBe(3_000)
+  })
+
+  test('is not remembered for more models than a caller can name', () => {
+    const { attempt, statusOf } = poolOf(['a'])
+    for (let model = 0; model < 1_500; model++) attempt(limited(60_000), `m${model}`)
+    expect(statusOf('a')?.cooling).toHaveLength(1_000)
+    expect(statusOf('a')?.cooling.at(-1)?.model).toBe('m1499')
+  })
+})
+
+describe('a refused key', () => {
+  test('is used for no model, until the vendor takes it again', async () => {
+    const { attempt, probed, news, clock, statusOf } = poolOf(['a', 'b'])
+    attempt(refused)
+    expect([attempt(), attempt(undefined, 'n')]).toEqual(['b', 'b'])
+    const probeAt = clock.wall() + 30_000
+    expect(statusOf('a')).toMatchObject({ state: 'quarantined', reason: 'UPSTREAM_CREDENTIALS', probeAt })
+    await clock.advance(29_999)
+    expect(probed).toEqual([])
+    await clock.advance(1)
+    expect(probed).toEqual(['a'])
+    expect(statusOf('a')).toMatchObject({ state: 'available', reason: '' })
+    expect(news.map(({ change }) => change)).toEqual(['quarantined', 'recovered'])
+    expect(clock.waiting).toBe(0)
+  })
+
+  test('is tried at twice the distance each time, up to ten minutes', async () => {
+    const at: number[] = []
+    const { attempt, clock, statusOf } = poolOf(['a'], async () => {
+      at.push(clock.now())
+      throw refused
+    })
+    const start = clock.now()
+    attempt(refused)
+    await clock.advance(30 * 60_000)
+    expect(at.map((time) => (time - start) / 1_000)).toEqual([30, 90, 210, 450, 930, 1_530])
+    expect(statusOf('a')?.state).toBe('quarantined')
+  })
+
+  test('that fails anew after it was taken again waits longer, until an attempt succeeds', async () => {
+    const { attempt, clock, statusOf } = poolOf(['a'])
+    attempt(refused)
+    await clock.advance(30_000)
+    attempt(refused)
+    expect(statusOf('a')?.probeAt).toBe(clock.wall() + 60_000)
+    await clock.advance(60_000)
+    attempt()
+    attempt(refused)
+    expect(statusOf('a')?.probeAt).toBe(clock.wall() + 30_000)
+  })
+
+  test('is tried once, however many attempts it has failed', async () => {
+    const { take, clock, news, probed } = poolOf(['a'])
+    for (const lease of [take(), take(), take()]) void lease.end(refused)
+    expect(clock.waiting).toBe(1)
+    await clock.advance(30_000)
+    expect(probed).toEqual(['a'])
+    expect(news).toHaveLength(2)
+  })
+
+  test('is used again where the vendor lists no models for anybody', async () => {
+    const { attempt, clock, statusOf } = poolOf(['a'], () => Promise.reject(trouble('UPSTREAM_MODEL_MISSING')))
+    attempt(refused)
+    await clock.advance(30_000)
+    expect(statusOf('a')?.state).toBe('available')
+  })
+
+  test('is not tried once the provider is closed', async () => {
+    const { attempt, pool, clock, probed } = poolOf(['a', 'b'])
+    attempt(refused)
+    pool.close()
+    attempt(refused)
+    expect(clock.waiting).toBe(0)
+    await clock.advance(60_000)
+    expect(probed).toEqual([])
+  })
+
+  test('does not exist where there is no key', () => {
+    const { attempt, statusOf } = poolOf([''])
+    attempt(refused)
+    expect(statusOf('')?.state).toBe('available')
+  })
+})
+
+describe('with every key out', () => {
+  test('there is none, and why and for how long is told by the one that is back first', async () => {
+    const { attempt, pool, clock } = poolOf(['a', 'b', 'c'])
+    attempt(limited(9_000))
+    attempt(limited(5_000))
+    attempt(refused)
+    await clock.advance(1_000)
+    expect(pool.take('m')).toBeUndefined()
+    expect(pool.refusal('m')).toMatchObject({
+      reason: 'UPSTREAM_RATE_LIMITED',
+      fallback: true,
+      retry: false,
+      facts: { provider: 'p', model: 'm', retryAfter: 4_000 },
+    })
+    expect(pool.take('n')?.keyId).toBeDefined()
+  })
+
+  test('the last refusal is told where no return is known', async () => {
+    const { attempt, pool, clock } = poolOf(['a', 'b'])
+    attempt(refused)
+    await clock.advance(1)
+    attempt(trouble('UPSTREAM_QUOTA_EXHAUSTED', { key: 'quarantined' }))
+    const { reason, facts } = pool.refusal('m')
+    expect(reason).toBe('UPSTREAM_QUOTA_EXHAUSTED')
+    expect(facts.retryAfter).toBeUndefined()
+    expect(pool.wait('m')).toBe(Number.POSITIVE_INFINITY)
+  })
+})
+
+describe('what is heard from elsewhere', () => {
+  test('counts as if it had happened here, and is not told on', async () => {
+    const here = poolOf(['a', 'b'])
+    const there = poolOf(['a', 'b'])
+    there.attempt(limited(5_000))
+    there.attempt(refused)
+    for (const item of there.news) here.pool.apply(item)
+    expect(here.pool.take('m')).toBeUndefined()
+    expect(here.statusOf('a')).toMatchObject({ state: 'cooling' })
+    expect(here.statusOf('b')).toMatchObject({ state: 'quarantined', reason: 'UPSTREAM_CREDENTIALS' })
+    here.pool.apply({ provider: 'p', keyId: 'b', change: 'recovered' })
+    expect(here.pool.take('m')?.keyId).toBe('b')
+    expect(here.news).toEqual([])
+    expect(here.clock.waiting).toBe(0)
+  })
+
+  test('about another key, or about a rest that is over, changes nothing', () => {
+    const { pool, clock, statusOf } = poolOf(['a'])
+    pool.apply({ provider: 'p', keyId: 'z', change: 'quarantined', reason: 'UPSTREAM_CREDENTIALS' })
+    const until = clock.wall() - 1
+    pool.apply({ provider: 'p', keyId: 'a', change: 'cooled', model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' })
+    expect(statusOf('a')?.state).toBe('available')
+  })
+
+  test('during a trial makes its outcome void', async () => {
+    let answer = () => {}
+    const { attempt, pool, clock, statusOf } = poolOf(
+      ['a'],
+      () =>
+        new Promise<void>((resolve) => {
+          answer = resolve
+        }),
+    )
+    attempt(refused)
+    await clock.advance(30_000)
+    pool.apply({ provider: 'p', keyId: 'a', change: 'recovered' })
+    attempt(refused)
+    answer()
+    await clock.advance(0)
+    expect(statusOf('a')?.state).toBe('quarantined')
+    expect(clock.waiting).toBe(1)
+  })
+})
+
+test('what became of each key is counted', async () => {
+  const { attempt, take, clock, statusOf } = poolOf(['a'])
+  attempt()
+  attempt(failed)
+  await clock.advance(1_000)
+  take()
+  expect(statusOf('a')).toMatchObject({ requests: 3, errors: 1, active: 1, lastUsed: clock.wall() })
+  expect(statusOf('a')?.successRate).toBeCloseTo(0.9, 1)
+})

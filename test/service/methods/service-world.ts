@@ -1,0 +1,76 @@
+import type { CallContext } from '../../../src/domain/call.ts'
+import { systemClock } from '../../../src/domain/clock.ts'
+import type { Provider, Telemetry } from '../../../src/domain/ports/ports.ts'
+import { createGateway } from '../../../src/gateway.ts'
+import { Circuits } from '../../../src/policies/breaker/circuits.ts'
+import { SafetyLocks } from '../../../src/policies/routing/safety-locks.ts'
+import { Planner } from '../../../src/policies/planning/planner.ts'
+import type { ProviderKind } from '../../../src/providers/define.ts'
+import { simulator } from '../../../src/providers/vendors/simulator.ts'
+import type { Methods } from '../../../src/service/method-types.ts'
+import { createService } from '../../../src/service/service.ts'
+import { validateChat, validateEmbed } from '../../../src/service/validate/validate.ts'
+import { noLimits } from '../../support/limits.ts'
+import { callers, contextFor, statsWith } from './view-world.ts'
+
+const silent: Telemetry = {
+  begin: () => ({ end() {}, attempt: () => ({ traceparent: undefined, end() {} }) }),
+}
+
+/** A simulator as it is configured, with what a test wants to be different. */
+export function simulated(name: string, facts: Partial<Provider> = {}): Provider {
+  const kind: ProviderKind = simulator
+  const provider = kind.create?.(
+    {
+      name,
+      kind,
+      baseUrl: 'simulator:',
+      keys: [],
+      defaultModel: simulator.defaultModel,
+      defaultEmbedModel: simulator.defaultEmbedModel,
+      headers: {},
+      timeout: { connect: 3_000, firstToken: 120_000, idle: 60_000, total: 600_000 },
+      streamUnary: false,
+      options: {},
+    },
+    systemClock,
+  )
+  if (!provider) throw new Error('the simulator makes its provider itself')
+  return { ...provider, ...facts }
+}
+
+/** The real service over the real chain, in front of simulators. */
+export function serviceOver(...providers: Provider[]): Methods {
+  const circuits = new Circuits(systemClock)
+  const gateway = createGateway({
+    telemetry: silent,
+    callers,
+    planner: new Planner({ providers, aliases: [], tasks: {}, priority: [], defaults: {} }),
+    cache: undefined,
+    clock: systemClock,
+    limits: noLimits(),
+    random: Math.random,
+    gates: { providers: new Map() },
+    locks: new SafetyLocks({ clock: systemClock, spares: [] }),
+    circuits,
+    isEnding: () => false,
+    validate: { chat: validateChat, embed: validateEmbed },
+  })
+  return createService({
+    ...gateway,
+    callers,
+    providers,
+    aliases: [],
+    stats: statsWith(),
+    cache: undefined,
+    components: () => [],
+    audit: () => {},
+    breakers: circuits,
+    clock: systemClock,
+    isDraining: () => false,
+  })
+}
+
+export function contextOf(credential?: string): CallContext {
+  return contextFor(systemClock, credential)
+}

@@ -1,0 +1,94 @@
+import type { CallContext } from '../../../src/domain/call.ts'
+import { Cancellation } from '../../../src/domain/cancellation.ts'
+import type { Clock } from '../../../src/domain/clock.ts'
+import { GatewayError } from '../../../src/domain/error.ts'
+import { EventStream } from '../../../src/domain/event-stream.ts'
+import type { Callers, LastAttempt, Provider, StatsSource } from '../../../src/domain/ports/ports.ts'
+import { Trail } from '../../../src/domain/call-record.ts'
+import { Capability, type StatsResponse } from '../../../src/domain/types.ts'
+
+export function contextFor(clock: Clock, credential = 'Bearer user'): CallContext {
+  return {
+    requestId: 'request-1',
+    credential,
+    deadline: clock.now() + 60_000,
+    cancellation: new Cancellation(),
+    peer: '127.0.0.1:1',
+    trail: new Trail(clock),
+    wire: new Uint8Array(),
+    header: () => undefined,
+  }
+}
+
+/** Knows `Bearer user` and `Bearer admin`. */
+export const callers: Callers = {
+  identify({ credential }) {
+    if (credential === 'Bearer admin') return { name: 'operator', admin: true }
+    if (credential === 'Bearer user') return { name: 'web', admin: false }
+    throw new GatewayError('UNAUTHENTICATED', 'The credential is missing or not valid.')
+  },
+}
+
+/** A provider that lists `m1`, and what it is told to. It counts how often it is asked for its list. */
+export function providerNamed(name: string, facts: Partial<Provider> = {}): Provider & { readonly asked: number } {
+  let asked = 0
+  const list = facts.listModels ?? (async () => ['m1'])
+  const unused = async () => {
+    throw new Error('not asked here')
+  }
+  return {
+    name,
+    kind: 'kind-of-test',
+    baseUrl: `http://${name}.test/v1`,
+    genAiName: 'kind-of-test',
+    defaultModel: undefined,
+    defaultEmbedModel: undefined,
+    capabilities: [Capability.CHAT],
+    keyIds: [],
+    chat: unused,
+    embed: unused,
+    catalogue: () => [],
+    describe: () => ({}),
+    close: async () => {},
+    ...facts,
+    get asked() {
+      return asked
+    },
+    listModels(timeout) {
+      asked++
+      return list(timeout)
+    },
+  }
+}
+
+export const noStats: StatsResponse = {
+  $typeName: 'llmgateway.v1.StatsResponse',
+  totalRequests: 0n,
+  totalErrors: 0n,
+  totalFallbacks: 0n,
+  errorRate: 0,
+  providers: {},
+  models: {},
+  components: [],
+  safetyLocks: {},
+}
+
+/** Each snapshot counts one request more. */
+export function statsWith(attempts: Readonly<Record<string, LastAttempt>> = {}): StatsSource {
+  let requests = 0n
+  return {
+    reset() {
+      requests = 0n
+    },
+    snapshot: () => ({ ...noStats, totalRequests: ++requests }),
+    lastAttempt: (provider) => attempts[provider],
+  }
+}
+
+/** A stream that has all its events already. */
+export function streamOf<E>(cancellation: Cancellation, events: readonly E[]): EventStream<E> {
+  const stream = new EventStream<E>(cancellation, { pause() {}, resume() {}, cancel() {} })
+  for (const event of events) stream.push(event)
+  stream.end()
+  return stream
+}

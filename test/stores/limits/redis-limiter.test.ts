@@ -1,0 +1,225 @@
+import type { Redis } from 'ioredis'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../../src/domain/clock.ts'
+import type { Limits, Quota } from '../../../src/domain/limits.ts'
+import type { Limiter } from '../../../src/domain/ports/ports.ts'
+import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
+import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
+import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
+import { RedisLimiter } from '../../../src/stores/limits/redis-limiter.ts'
+import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
+
+/* Several gateways on one Redis, as far as limits go. */
+
+let server: RedisServer
+let proxy: TcpProxy
+let redis: Redis
+let gateways: { store: RedisStore; limiter: RedisLimiter }[]
+let calls: number
+
+interface Options {
+  readonly local?: Limiter | undefined
+  readonly lease?: number
+  readonly timeout?: number
+}
+
+async function gateway({ local = new MemoryLimiter({ clock: systemClock }), lease, timeout = 200 }: Options = {}) {
+  const address = readRedisUrl(`redis://127.0.0.1:${proxy.port}`)
+  if (!address) throw new Error('a good URL')
+  const store = await connectRedis({ address, timeout, clock: systemClock })
+  const limiter = new RedisLimiter({ store, clock: systemClock, local, ...(lease && { lease }) })
+  gateways.push({ store, limiter })
+  return {
+    store,
+    limiter,
+    reserve: (quotas: Quota | Quota[], tokens = 0, enforced = true, id = `call-${calls++}`) =>
+      limiter.reserve(id, [quotas].flat(), tokens, enforced),
+  }
+}
+
+const strict = { reserve: () => Promise.reject(new Error('counted here')) } satisfies Limiter
+
+const quota = (limits: Partial<Limits>, subject = 'web'): Quota => ({
+  scope: 'caller',
+  subject,
+  limits: { window: 600_000, ...limits },
+})
+
+beforeEach(async () => {
+  calls = 0
+  gateways = []
+  server = await startRedis()
+  proxy = await startProxy(server.port)
+  redis = await server.client()
+})
+
+afterEach(async () => {
+  for (const { store, limiter } of gateways) {
+    limiter.close()
+    store.close()
+  }
+  await proxy.close()
+  await server.close()
+})
+
+test('gateways let exactly the limit through together', async () => {
+  const options = { local: strict, timeout: 20_000 }
+  const some = await Promise.all([gateway(options), gateway(options), gateway(options)])
+  const reservations = await Promise.all(
+    Array.from({ length: 1_000 }, (_, call) => some[call % 3]?.reserve(quota({ requests: 100 }))),
+  )
+  expect(reservations.filter((reservation) => reservation?.refusal === undefined)).toHaveLength(100)
+})
+
+test('tokens are reserved and corrected together', async () => {
+  const options = { local: strict, timeout: 20_000 }
+  const [a, b] = await Promise.all([gateway(options), gateway(options)])
+  const first = await a.reserve(quota({ tokens: 1000 }), 600)
+  expect((await b.reserve(quota({ tokens: 1000 }), 600)).refusal).toMatchObject({ kind: 'tokens', remaining: 400 })
+  first.settle(100)
+  await vi.waitFor(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('100'))
+  const second = await b.reserve(quota({ tokens: 1000 }), 600)
+  expect(second.standing).toMatchObject({ kind: 'tokens', limit: 1000, remaining: 300 })
+  second.settle(1_000)
+  await vi.waitFor(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('1100'))
+})
+
+test('a call is counted once, and settled once, however often it is told', async () => {
+  const { reserve } = await gateway()
+  const limits = quota({ requests: 10, tokens: 1000, concurrent: 5 })
+  const twice = [await reserve(limits, 300, true, 'same'), await reserve(limits, 300, true, 'same')]
+  expect(twice.map((each) => each.standing?.remaining)).toEqual([9, 9])
+  expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '300' })
+  expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(1)
+  for (const each of twice) each.settle(50)
+  await vi.waitFor(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
+  expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '50' })
+})
+
+test('a window begins with its first call and ends by the time of Redis', async () => {
+  const { reserve } = await gateway()
+  const short = quota({ requests: 1, window: 300 })
+  expect((await reserve(short)).standing).toMatchObject({ reset: 300 })
+  expect((await reserve(short)).refusal).toMatchObject({ kind: 'requests', remaining: 0 })
+  await vi.waitFor(async () => expect((await reserve(short)).refusal).toBeUndefined(), { timeout: 5_000 })
+})
+
+test('what ends in the next window does not change it', async () => {
+  const { reserve } = await gateway()
+  const old = await reserve(quota({ tokens: 1000 }), 900)
+  // As if the window had been another one.
+  await redis.hset('llm-gateway:limit:caller:web', 'start', String(Date.now() - 1_000), 'tokens', '500')
+  old.settle(0)
+  await vi.waitFor(async () => expect(await redis.get('llm-gateway:limit:call:call-0')).toBe('settled'))
+  expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('500')
+})
+
+test('a call that one limit refuses counts against no other', async () => {
+  const { reserve } = await gateway()
+  const other = quota({ requests: 5, tokens: 100, concurrent: 5 }, 'other')
+  await reserve(quota({ requests: 1 }))
+  const refused = await reserve([other, quota({ requests: 1 })], 10)
+  expect(refused.refusal).toMatchObject({ quota: { subject: 'web' }, kind: 'requests', limit: 1 })
+  expect(await redis.exists('llm-gateway:limit:caller:other', 'llm-gateway:limit:caller:other:active')).toBe(0)
+})
+
+test('limits that are not enforced are told and counted', async () => {
+  const { reserve } = await gateway()
+  const refusals = []
+  for (let call = 0; call < 3; call++) refusals.push((await reserve(quota({ requests: 1 }), 0, false)).refusal?.kind)
+  expect(refusals).toEqual([undefined, 'requests', 'requests'])
+  expect(await redis.hget('llm-gateway:limit:caller:web', 'requests')).toBe('3')
+})
+
+test('users are not named in Redis, and everything there comes to an end', async () => {
+  const { reserve } = await gateway()
+  await reserve({ ...quota({ requests: 1, concurrent: 1 }, 'web/alice'), scope: 'user' })
+  const keys = await redis.keys('*')
+  expect(keys.join()).not.toContain('alice')
+  for (const key of keys) expect(await redis.pttl(key)).toBeGreaterThan(0)
+})
+
+describe('places', () => {
+  const three = quota({ concurrent: 3 })
+
+  test('are shared, and free again when calls end', async () => {
+    const [a, b] = await Promise.all([gateway(), gateway()])
+    const held = [await a.reserve(three), await b.reserve(three), await a.reserve(three)]
+    expect((await b.reserve(three)).refusal).toMatchObject({ kind: 'concurrent', reset: 1_000 })
+    held[0]?.settle(0)
+    await vi.waitFor(async () => expect((await b.reserve(three)).refusal).toBeUndefined())
+  })
+
+  test('are kept for as long as a call takes', async () => {
+    const { reserve } = await gateway({ lease: 400 })
+    const held = await reserve(quota({ concurrent: 1 }))
+    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeDefined()
+    held.settle(0)
+    await vi.waitFor(async () => expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeUndefined())
+  })
+
+  test('of a gateway that was killed come back', async () => {
+    const [killed, alive] = await Promise.all([gateway({ lease: 600 }), gateway({ lease: 600 })])
+    for (let call = 0; call < 3; call++) await killed.reserve(three)
+    expect((await alive.reserve(three)).refusal).toBeDefined()
+    killed.limiter.close()
+    killed.store.close()
+    await vi.waitFor(async () => expect((await alive.reserve(three)).refusal).toBeUndefined(), { timeout: 10_000 })
+  })
+
+  test('are put back when Redis was flushed', async () => {
+    const { reserve } = await gateway({ lease: 600 })
+    await reserve(quota({ concurrent: 1 }))
+    await redis.flushall()
+    await vi.waitFor(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(1), {
+      timeout: 5_000,
+    })
+    expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeDefined()
+  })
+})
+
+describe('while Redis is in trouble', () => {
+  test('each gateway lets its share through, and Redis counts again when it is well', async () => {
+    const local = new MemoryLimiter({ clock: systemClock, share: 1 / 3 })
+    const { store, limiter, reserve } = await gateway({ local })
+    server.stop()
+    const through: boolean[] = []
+    for (let call = 0; call < 5; call++) through.push((await reserve(quota({ requests: 9 }))).refusal === undefined)
+    expect(through).toEqual([true, true, true, false, false])
+    expect(limiter.without).toBe(5)
+    server.resume()
+    await vi.waitFor(() => expect(store.available).toBe(true), { timeout: 10_000 })
+    // The first one may have reached it before it stood still: its place in the window stays taken.
+    expect((await reserve(quota({ requests: 9 }))).standing?.limit).toBe(9)
+  })
+
+  test('calls are refused where that is wanted, and only while limits are enforced', async () => {
+    const address = readRedisUrl(`redis://127.0.0.1:${proxy.port}`)
+    if (!address) throw new Error('a good URL')
+    const store = await connectRedis({ address, timeout: 200, clock: systemClock })
+    const limiter = new RedisLimiter({ store, clock: systemClock, local: undefined })
+    gateways.push({ store, limiter })
+    await server.kill()
+    const refusal = { reason: 'LIMITS_UNAVAILABLE', code: 'UNAVAILABLE', facts: { retryAfter: 1_000 } }
+    await expect(limiter.reserve('a', [quota({ requests: 9 })], 0, true)).rejects.toMatchObject(refusal)
+    expect((await limiter.reserve('b', [quota({ requests: 9 })], 0, false)).refusal).toBeUndefined()
+  })
+
+  test('a call whose reply was lost is counted once, and gives back what it did not use', async () => {
+    const { store, reserve } = await gateway()
+    const limits = quota({ requests: 10, tokens: 1000, concurrent: 5 })
+    // So that Redis knows the script.
+    await reserve(quota({ requests: 10 }, 'other'))
+    proxy.eatsReplies = true
+    const lost = await reserve(limits, 300)
+    expect(lost.refusal).toBeUndefined()
+    proxy.eatsReplies = false
+    await vi.waitFor(() => expect(store.available).toBe(true), { timeout: 10_000 })
+    expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '300' })
+    lost.settle(40)
+    await vi.waitFor(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
+    expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '40' })
+  })
+})

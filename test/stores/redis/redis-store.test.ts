@@ -1,0 +1,162 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../../src/domain/clock.ts'
+import type { ComponentState } from '../../../src/domain/ports/ports.ts'
+import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
+import { connectRedis, defineScript, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
+import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
+
+let server: RedisServer
+let proxy: TcpProxy
+let store: RedisStore
+let changes: ComponentState[]
+
+const connect = async (port: number, timeout = 200) => {
+  const address = readRedisUrl(`redis://127.0.0.1:${port}`)
+  if (!address) throw new Error('a good URL')
+  changes = []
+  store = await connectRedis({ address, timeout, clock: systemClock, onChange: (state) => changes.push(state) })
+}
+
+beforeEach(async () => {
+  server = await startRedis()
+  proxy = await startProxy(server.port)
+  await connect(proxy.port)
+})
+
+afterEach(async () => {
+  store.close()
+  await proxy.close()
+  await server.close()
+})
+
+const health = () => changes.map(({ healthy }) => healthy)
+const became = (healthy: boolean) => vi.waitFor(() => expect(store.available).toBe(healthy), { timeout: 15_000 })
+
+/** How long a command waits for its answer, in ms. */
+async function wait(): Promise<{ reply: unknown; ms: number }> {
+  const startedAt = performance.now()
+  const reply = await store.send('PING', [])
+  return { reply, ms: performance.now() - startedAt }
+}
+
+test('commands are answered, with texts as bytes and null for what is not there', async () => {
+  expect(await store.send('SET', ['key', Buffer.from([0, 255, 1])])).toEqual(Buffer.from('OK'))
+  expect(await store.send('GET', ['key'])).toEqual(Buffer.from([0, 255, 1]))
+  expect(await store.send('GET', ['nothing'])).toBeNull()
+  expect(store.state()).toEqual({ name: 'redis', healthy: true, message: '' })
+  expect(health()).toEqual([true])
+})
+
+test('a script runs, also where Redis has forgotten it', async () => {
+  const script = defineScript("return ARGV[1] .. '!'")
+  expect(await store.run(script, [], ['a'])).toEqual(Buffer.from('a!'))
+  await (await server.client()).call('SCRIPT', 'FLUSH')
+  expect(await store.run(script, [], ['b'])).toEqual(Buffer.from('b!'))
+})
+
+test('a command that is wrong gets no answer, and is no reason to give Redis up', async () => {
+  await store.send('SET', ['key', 'text'])
+  expect(await store.send('LPUSH', ['key', '1'])).toBeUndefined()
+  expect([store.available, store.failures]).toEqual([true, 1])
+})
+
+test('a command that Redis has no room for is counted once', async () => {
+  await (await server.client()).config('SET', 'maxmemory', '1')
+  expect(await store.send('SET', ['key', 'text'])).toBeUndefined()
+  expect([store.available, store.failures]).toEqual([false, 1])
+})
+
+describe('trouble', () => {
+  const troubles: [string, () => void | Promise<void>, () => void | Promise<void>][] = [
+    ['killed', () => server.kill(), () => server.start()],
+    ['stopped', () => server.stop(), () => server.resume()],
+    [
+      '5 s slow',
+      () => {
+        proxy.delay = 5_000
+      },
+      () => {
+        proxy.delay = 0
+        proxy.cut()
+      },
+    ],
+    [
+      'losing replies',
+      () => {
+        proxy.eatsReplies = true
+      },
+      () => {
+        proxy.eatsReplies = false
+      },
+    ],
+    [
+      'read-only',
+      async () => void (await (await server.client()).replicaof('127.0.0.1', 1)),
+      async () => void (await (await server.client()).replicaof('NO', 'ONE')),
+    ],
+    [
+      'full',
+      async () => void (await (await server.client()).config('SET', 'maxmemory', '1')),
+      async () => void (await (await server.client()).config('SET', 'maxmemory', '0')),
+    ],
+  ]
+
+  test.each(troubles)(
+    'Redis is %s: nobody waits for it any more, and it is used again by itself',
+    async (_, begin, end) => {
+      await begin()
+      const first = Promise.all(Array.from({ length: 20 }, () => store.send('SET', ['key', '1'])))
+      await became(false)
+      expect(store.waiting, 'beside a look').toBeLessThan(2)
+      expect((await first).filter((reply) => reply !== undefined)).toEqual([])
+      const waits = await Promise.all(Array.from({ length: 100 }, wait))
+      expect(waits.every(({ reply }) => reply === undefined)).toBe(true)
+      expect(Math.max(...waits.map(({ ms }) => ms))).toBeLessThan(50)
+      const running = Promise.all(Array.from({ length: 100 }, () => store.run(defineScript('return 1'), [], [])))
+      expect(store.waiting, 'beside a look').toBeLessThan(2)
+      expect((await running).every((reply) => reply === undefined)).toBe(true)
+      const { failures } = store
+      await vi.waitFor(() => expect(store.failures, 'looks in vain').toBeGreaterThan(failures + 2), { timeout: 10_000 })
+      expect(store.state().message).toMatch(/^Redis is in trouble \([\w ]+\)\.$/)
+      await end()
+      await became(true)
+      expect((await wait()).reply).toEqual(Buffer.from('PONG'))
+      expect(health(), 'one word for each change').toEqual([true, false, true])
+      expect(store.waiting).toBe(0)
+    },
+  )
+
+  test('trouble is noticed while nobody asks', async () => {
+    server.stop()
+    await became(false)
+    server.resume()
+    await became(true)
+  })
+
+  test('Redis is down when the gateway starts, and comes later', async () => {
+    store.close()
+    await server.kill()
+    const startedAt = performance.now()
+    await connect(server.port)
+    expect(performance.now() - startedAt).toBeLessThan(2_000)
+    expect(store.available).toBe(false)
+    expect(store.state().message).toBe('Redis is in trouble (ECONNREFUSED).')
+    await server.start()
+    await became(true)
+    expect(health()).toEqual([false, true])
+  })
+})
+
+test('a password is needed and known', async () => {
+  await (await server.client()).config('SET', 'requirepass', 'secret')
+  store.close()
+  await connect(server.port)
+  expect(store.available).toBe(false)
+  store.close()
+  const address = readRedisUrl(`redis://:secret@127.0.0.1:${server.port}/3`)
+  if (!address) throw new Error('a good URL')
+  store = await connectRedis({ address, timeout: 1_000, clock: systemClock })
+  expect(store.available).toBe(true)
+  expect(String(await store.send('CLIENT', ['INFO']))).toMatch(/ name=llm-gateway .* db=3 /)
+})
