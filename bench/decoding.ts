@@ -46,10 +46,10 @@ function costOf(work: () => void): number {
 
 /** Decodes as a call does, from the vendor's bytes to the events of the caller, without sockets and messages. */
 async function builtDecoder(): Promise<Decode> {
-  const { Answer } = await built<typeof import('../src/providers/http/chat-reply.ts')>('providers/answer')
-  const { framingFor } = await built<typeof import('../src/providers/http/frames.ts')>('providers/frames')
+  const { ChatReply } = await built<typeof import('../src/providers/http/chat-reply.ts')>('providers/http/chat-reply')
+  const { framingFor } = await built<typeof import('../src/providers/http/frames.ts')>('providers/http/frames')
   const { kindNamed } = await built<typeof import('../src/providers/index.ts')>('providers/index')
-  const { Trail } = await built<typeof import('../src/domain/call-record.ts')>('domain/trail')
+  const { CallRecord } = await built<typeof import('../src/domain/call-record.ts')>('domain/call-record')
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
   const { Cancellation } = await built<typeof import('../src/domain/cancellation.ts')>('domain/cancellation')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
@@ -59,14 +59,14 @@ async function builtDecoder(): Promise<Decode> {
     const chat = kindNamed(kind)?.wire?.chat
     if (!chat) throw new Error(`${kind} has no wire`)
     const cancellation = new Cancellation()
-    const trail = new Trail(systemClock)
-    const attempt = trail.begin(kind, 'model')
-    const context = { requestId: 'bench', credential: undefined, deadline: Infinity, cancellation, peer: '', trail }
+    const record = new CallRecord(systemClock)
+    const attempt = record.begin(kind, 'model')
+    const context = { requestId: 'bench', credential: undefined, deadline: Infinity, cancellation, peer: '', record }
     const call = { request, model: 'model', defaults: {}, stream: true, firstEventBy: Infinity, traceparent: undefined }
     let texts = 0
     let isComplete = false
-    const answer = new Answer({
-      ask: { ...call, attempt, context: { ...context, wire: new Uint8Array(), header: () => undefined } },
+    const answer = new ChatReply({
+      ask: { ...call, attempt, context: { ...context, requestBytes: new Uint8Array(), header: () => undefined } },
       describe: () => ({}),
       begin() {
         const events = new EventStream<ChatEvent>(cancellation, noSource)

@@ -56,16 +56,23 @@ async function costOf(ask: Ask): Promise<number> {
 
 async function limitsAndKey(): Promise<Part> {
   const { authenticate } = await built<typeof import('../src/policies/authenticate.ts')>('policies/authenticate')
-  const { limit } = await built<typeof import('../src/policies/limits/limit.ts')>('policies/limit')
+  const { limit } = await built<typeof import('../src/policies/limits/limit.ts')>('policies/limits/limit')
   const { Chain } = await built<typeof import('../src/domain/chain.ts')>('domain/chain')
-  const { createCallers } = await built<typeof import('../src/identity/authenticator.ts')>('stores/callers')
-  const { MemoryLimiter } = await built<typeof import('../src/stores/limits/memory-limiter.ts')>('stores/memory-limiter')
+  const { createAuthenticator } =
+    await built<typeof import('../src/identity/authenticator.ts')>('identity/authenticator')
+  const { MemoryLimiter } =
+    await built<typeof import('../src/stores/limits/memory-limiter.ts')>('stores/limits/memory-limiter')
   const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const world = await callsOf()
   const far = { requests: 1e9, tokens: 2e9, concurrent: 10_000, window: 60_000 }
   const key = { name: 'bench', sha256: hash('sha256', KEY, 'hex'), admin: false }
-  const callers = createCallers({ kind: 'required', keys: [key] }, { clock, limits: far })
-  const limits = { limiter: new MemoryLimiter({ clock }), record: { reached() {} }, shadow: false, aliases: new Map() }
+  const callers = createAuthenticator({ kind: 'required', keys: [key] }, { clock, limits: far })
+  const limits = {
+    limiter: new MemoryLimiter({ clock }),
+    observer: { reached() {} },
+    shadow: false,
+    aliases: new Map(),
+  }
   const chain = Chain.of<Call<ChatRequest> & Planned, ChatEvent>()
     .use(authenticate(callers))
     .use(limit(limits, limits))
@@ -74,15 +81,16 @@ async function limitsAndKey(): Promise<Part> {
 }
 
 async function singleFlight(): Promise<Part> {
-  const { Flight } = await built<typeof import('../src/policies/cache/shared-call.ts')>('policies/cache/flight')
+  const { SharedCall } =
+    await built<typeof import('../src/policies/cache/shared-call.ts')>('policies/cache/shared-call')
   const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const world = await callsOf()
   const flying: Handler<Call<ChatRequest>, ChatEvent> = async (call) => {
-    const options = { clock, cacheId: 'bench', landed: () => false, closed() {}, shared() {} }
-    const flight = new Flight(call.context, options)
-    const boarded = flight.join(call)
-    void flight.fly(world.answer, call)
-    const events = await boarded
+    const options = { clock, cacheId: 'bench', completed: () => false, closed() {}, shared() {} }
+    const sharedCall = new SharedCall(call.context, options)
+    const opened = sharedCall.join(call)
+    void sharedCall.start(world.answer, call)
+    const events = await opened
     if (!events) throw new Error('the first of a flight was sent away')
     return events
   }
@@ -92,18 +100,18 @@ async function singleFlight(): Promise<Part> {
 /** Calls that are answered at once, and what a door does with them: it reads the answer to its end. */
 async function callsOf() {
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
-  const { DoorContext } = await built<typeof import('../src/server/context.ts')>('rpc/context')
+  const { RequestContext } = await built<typeof import('../src/server/context.ts')>('server/context')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const { finishEvent, startEvent, textEvent } = await built<typeof import('../src/domain/events.ts')>('domain/events')
   const request = create(ChatRequestSchema, { model: 'house/m', messages: [{ role: Role.USER, content: 'Hello' }] })
-  const wire = toBinary(ChatRequestSchema, request)
+  const requestBytes = toBinary(ChatRequestSchema, request)
   const arrival = {
     requestId: 'bench',
     credential: `Bearer ${KEY}`,
     peer: '127.0.0.1:1',
     timeout: 60_000,
     maxDuration: 600_000,
-    wire,
+    requestBytes,
     header: () => undefined,
   }
   const answer: Handler<{ readonly context: CallContext }, ChatEvent> = async ({ context }) => {
@@ -116,7 +124,7 @@ async function callsOf() {
     return events
   }
   const ask = async (handler: Handler<Call<ChatRequest> & Planned, ChatEvent>) => {
-    const context = new DoorContext(systemClock, arrival, () => {})
+    const context = new RequestContext(systemClock, arrival, () => {})
     const events = await handler({ operation: 'chat', request, context, targets: [] })
     await new Promise<void>((resolve) => events.read({ event: () => true, end: () => resolve() }))
     context.close()

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+import { serve } from './app/serve.ts'
 import { checkReport } from './config/check.ts'
 import { type CommandLine, type Flags, readCommandLine } from './config/env/flags.ts'
 import { readConfig } from './config/read.ts'
 import { systemClock } from './domain/clock.ts'
 import { probe } from './server/grpc/probe.ts'
-import { serve } from './app/serve.ts'
 import { createLog, type Log } from './telemetry/log/log.ts'
 
 const USAGE = `usage: llm-gateway [serve]             start the gateway

@@ -1,25 +1,25 @@
 import type { CacheConfig, Config } from '../config/config.ts'
-import type { CacheStore } from '../domain/ports/cache.ts'
 import { systemClock } from '../domain/clock.ts'
-import { type KeyNews, readKeyNews } from '../domain/ports/keys.ts'
+import type { CacheStore } from '../domain/ports/cache.ts'
+import { type KeyEvent, readKeyEvent } from '../domain/ports/keys.ts'
 import type { ComponentState, Limiter, Provider } from '../domain/ports/ports.ts'
 import { providerNamed } from '../domain/provider-named.ts'
 import { splitTarget } from '../domain/text/target-name.ts'
 import type { Gates } from '../policies/admission/admit.ts'
-import { Gate } from '../policies/admission/concurrency-gate.ts'
+import { ConcurrencyGate } from '../policies/admission/concurrency-gate.ts'
 import { SafetyLocks } from '../policies/routing/safety-locks.ts'
 import { createProvider } from '../providers/create.ts'
 import type { ConcurrencyLimit } from '../providers/define.ts'
 import { createPriceTable, loadPrices } from '../providers/prices/price-table.ts'
 import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../stores/cache/memory-cache.ts'
-import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
-import type { RedisStore } from '../stores/redis/redis-store.ts'
 import { RedisCache } from '../stores/cache/redis-cache.ts'
+import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
-import type { SharedNews } from '../stores/redis/broadcast.ts'
-import { observeRedisLimiter } from '../telemetry/metrics/limit-metrics.ts'
+import type { Broadcast } from '../stores/redis/broadcast.ts'
+import type { RedisStore } from '../stores/redis/redis-store.ts'
 import type { Log } from '../telemetry/log/log.ts'
+import { observeRedisLimiter } from '../telemetry/metrics/limit-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 /*
@@ -33,26 +33,26 @@ const KEY_NEWS = 'keys'
 export function createCache(
   { strategy, maxEntries, maxBytes }: CacheConfig,
   redis: RedisStore | undefined,
-  news: SharedNews | undefined,
+  broadcast: Broadcast | undefined,
 ): CacheStore {
   const clock = systemClock
-  if (strategy === 'memory' || !redis || !news) return new MemoryCache({ clock, maxEntries, maxBytes })
+  if (strategy === 'memory' || !redis || !broadcast) return new MemoryCache({ clock, maxEntries, maxBytes })
   const far = new RedisCache({ store: redis, clock })
   if (strategy === 'redis') return far
   const near = new MemoryCache({ clock, maxEntries, maxBytes, maxTtl: NEAR_TTL })
-  return new HybridCache({ near, far, news, clock })
+  return new HybridCache({ near, far, broadcast, clock })
 }
 
 /** What one gateway learns of a key all learn. */
-export function shareKeys(providers: readonly Provider[], news: SharedNews): void {
-  news.listen(KEY_NEWS, (told) => {
-    const known = readKeyNews(told)
+export function shareKeys(providers: readonly Provider[], broadcast: Broadcast): void {
+  broadcast.listen(KEY_NEWS, (reported) => {
+    const known = readKeyEvent(reported)
     const provider = known && providers.find(({ name }) => name === known.provider)
     if (provider) provider.keys?.apply(known)
   })
 }
 
-export async function createProviders(config: Config, log: Log, news: SharedNews | undefined): Promise<Provider[]> {
+export async function createProviders(config: Config, log: Log, broadcast: Broadcast | undefined): Promise<Provider[]> {
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
   const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
@@ -61,16 +61,16 @@ export async function createProviders(config: Config, log: Log, news: SharedNews
       clock: systemClock,
       proxy: config.proxy,
       prices,
-      onKeyNews(told) {
-        logKeyNews(log, told)
-        news?.tell(KEY_NEWS, told)
+      onKeyEvent(reported) {
+        logKeyEvent(log, reported)
+        broadcast?.notify(KEY_NEWS, reported)
       },
     }),
   )
 }
 
 /** One line for each change, never one for a call. */
-export function tellRedis(log: Log) {
+export function logRedisState(log: Log) {
   return ({ healthy, message }: ComponentState) => {
     if (healthy) log.info('Redis is well')
     else log.warn(`${message} Calls go on without it, and it is looked at again by itself.`)
@@ -92,11 +92,11 @@ export function createLimiter({ limits }: Config, redis: RedisStore | undefined,
   return limiter
 }
 
-function logKeyNews(log: Log, { provider, keyId, ...news }: KeyNews): void {
+function logKeyEvent(log: Log, { provider, keyId, ...broadcast }: KeyEvent): void {
   const key = { provider, key_id: keyId }
-  if (news.change === 'quarantined') log.warn('a key is quarantined', { ...key, reason: news.reason })
-  else if (news.change === 'recovered') log.info('a key is used again', key)
-  else log.debug('a key rests', { ...key, model: news.model, reason: news.reason })
+  if (broadcast.change === 'quarantined') log.warn('a key is quarantined', { ...key, reason: broadcast.reason })
+  else if (broadcast.change === 'recovered') log.info('a key is used again', key)
+  else log.debug('a key rests', { ...key, model: broadcast.model, reason: broadcast.reason })
 }
 
 export function createLocks(config: Config, providers: readonly Provider[], log: Log): SafetyLocks {
@@ -108,7 +108,7 @@ export function createLocks(config: Config, providers: readonly Provider[], log:
   return new SafetyLocks({
     clock: systemClock,
     spares,
-    tell: ({ provider, target, locked }) => {
+    notify: ({ provider, target, locked }) => {
       if (locked) log.warn('the safety lock has fallen: the provider is rate limited', { provider, target })
       else log.info('the safety lock is lifted', { provider, target })
     },
@@ -116,7 +116,7 @@ export function createLocks(config: Config, providers: readonly Provider[], log:
 }
 
 export function createGates({ server, providers }: Config): Gates {
-  const gate = ({ most, queue }: ConcurrencyLimit) => new Gate({ clock: systemClock, limit: most, queue })
+  const gate = ({ most, queue }: ConcurrencyLimit) => new ConcurrencyGate({ clock: systemClock, limit: most, queue })
   const bounded = providers.flatMap(({ name, concurrency }) =>
     concurrency ? [[name, gate(concurrency)] as const] : [],
   )

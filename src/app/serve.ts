@@ -8,35 +8,35 @@ import type { CallContext } from '../domain/call.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import { createGateway } from '../gateway.ts'
-import { chatAddress } from '../policies/cache/cache-chats.ts'
+import { createAuthenticator } from '../identity/authenticator.ts'
 import { Circuits } from '../policies/breaker/circuits.ts'
+import { chatAddress } from '../policies/cache/cache-chats.ts'
 import { Planner } from '../policies/planning/planner.ts'
-import { HttpDoor } from '../server/http/connect-server.ts'
-import type { DoorOptions, DoorTls } from '../server/server-options.ts'
 import { endpoints } from '../server/endpoints.ts'
-import { GrpcDoor } from '../server/grpc/grpc-server.ts'
-import { HealthService } from '../service/health-service.ts'
+import { GrpcServer } from '../server/grpc/grpc-server.ts'
+import { HttpServer } from '../server/http/connect-server.ts'
 import { LoopDelay } from '../server/loop-delay.ts'
 import { requestIds } from '../server/request-ids.ts'
+import type { ServerOptions, ServerTls } from '../server/server-options.ts'
+import { HealthService } from '../service/health-service.ts'
 import { createService } from '../service/service.ts'
 import { validateChat, validateEmbed } from '../service/validate/validate.ts'
-import { createCallers } from '../identity/authenticator.ts'
+import { Broadcast } from '../stores/redis/broadcast.ts'
 import { connectRedis } from '../stores/redis/redis-store.ts'
-import { SharedNews } from '../stores/redis/broadcast.ts'
-import { createLimitRecord, observeRedis } from '../telemetry/metrics/limit-metrics.ts'
 import type { Log } from '../telemetry/log/log.ts'
+import { createLimitObserver, observeRedis } from '../telemetry/metrics/limit-metrics.ts'
 import { observeGates } from '../telemetry/metrics/observe-limits.ts'
-import { startTracing } from '../telemetry/tracing/otel.ts'
 import { serveMetrics } from '../telemetry/metrics/prometheus.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
+import { startTracing } from '../telemetry/tracing/otel.ts'
 import {
   createCache,
   createGates,
   createLimiter,
   createLocks,
   createProviders,
+  logRedisState,
   shareKeys,
-  tellRedis,
 } from './build.ts'
 
 /** After SIGTERM, how long calls are still taken while load balancers learn of it, in ms. */
@@ -47,16 +47,16 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
   allocateYoung()
   const clock = systemClock
   const version = packageVersion()
-  const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: tellRedis(log) }))
-  const news = redis && new SharedNews({ store: redis, clock, origin: randomUUID() })
-  const providers = await createProviders(config, log, news)
-  if (news) shareKeys(providers, news)
+  const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: logRedisState(log) }))
+  const broadcast = redis && new Broadcast({ store: redis, clock, origin: randomUUID() })
+  const providers = await createProviders(config, log, broadcast)
+  if (broadcast) shareKeys(providers, broadcast)
   const locks = createLocks(config, providers, log)
   const gates = createGates(config)
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
-  const store = config.cache && createCache(config.cache, redis, news)
+  const store = config.cache && createCache(config.cache, redis, broadcast)
   const circuits = new Circuits(clock)
   const loopDelay = new LoopDelay(clock)
   const telemetry = createTelemetry({
@@ -84,7 +84,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
   observeGates(telemetry.metrics, gates)
   if (redis) observeRedis(telemetry.metrics, redis)
   const limiter = createLimiter(config, redis, telemetry.metrics)
-  const callers = createCallers(config.auth, { clock, limits: config.limits.caller })
+  const authenticator = createAuthenticator(config.auth, { clock, limits: config.limits.caller })
   const planner = new Planner({
     providers,
     aliases: config.models,
@@ -100,7 +100,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     config.cache && store && observer ? { store, observer, clock, rules: rulesFor(config.cache) } : undefined
   const { chat, embed } = createGateway({
     telemetry,
-    callers,
+    authenticator,
     planner,
     cache,
     clock,
@@ -108,7 +108,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     limits: {
       ...config.limits,
       limiter,
-      record: createLimitRecord(telemetry.metrics),
+      observer: createLimitObserver(telemetry.metrics),
       aliases: new Map(Object.entries(config.limits.aliases)),
       providers: new Map(Object.entries(config.limits.providers)),
     },
@@ -122,17 +122,17 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
   const methods = createService({
     chat,
     embed,
-    callers,
+    authenticator,
     providers,
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
     stats: telemetry.stats,
     cache: cache && {
       store: cache.store,
       stats: () => cache.observer.snapshot(),
-      addressOf: (request, wire, caller) => chatAddress(planner, request, wire, caller),
+      addressOf: (request, requestBytes, caller) => chatAddress(planner, request, requestBytes, caller),
     },
-    audit: (method, { requestId, trail, peer }, reason) =>
-      log.info('admin call', { method, request_id: requestId, caller: trail.caller, peer, reason }),
+    audit: (method, { requestId, record, peer }, reason) =>
+      log.info('admin call', { method, request_id: requestId, caller: record.caller, peer, reason }),
     locks,
     breakers: circuits,
     clock,
@@ -144,7 +144,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
   })
   const { server } = config
   const { maxLoopDelay, ...limits } = server.limits
-  const door: Omit<DoorOptions, 'address'> = {
+  const serverOptions: Omit<ServerOptions, 'address'> = {
     endpoints: endpoints(methods, health),
     clock,
     ids: requestIds(),
@@ -162,13 +162,13 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     ...limits,
     isOverloaded: () => loopDelay.current > maxLoopDelay,
   }
-  const grpcDoor = new GrpcDoor({
-    ...door,
+  const grpcServer = new GrpcServer({
+    ...serverOptions,
     address: addressText(server.grpc),
     onRefused: (refusal) => telemetry.recordRefusal('grpc', refusal),
   })
-  const httpDoor = new HttpDoor({
-    ...door,
+  const httpServer = new HttpServer({
+    ...serverOptions,
     address: addressText(server.http),
     ready: () => health.serving,
     corsOrigins: server.cors.origins,
@@ -176,8 +176,8 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     onRefused: (refusal) => telemetry.recordRefusal('http', refusal),
   })
   const metrics = await serveMetrics({ producer: telemetry.metrics, ...server.metrics, version })
-  const grpcPort = await grpcDoor.listen()
-  const httpPort = await httpDoor.listen()
+  const grpcPort = await grpcServer.listen()
+  const httpPort = await httpServer.listen()
   health.setServing(providers.length > 0)
   log.info('ready', {
     version,
@@ -196,17 +196,17 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     const stopTimer = clock.after(grace / 2, () => {
       ending = true
     })
-    await Promise.all([grpcDoor.drain(grace), httpDoor.drain(grace)])
+    await Promise.all([grpcServer.drain(grace), httpServer.drain(grace)])
     stopTimer()
     loopDelay.stop()
     await Promise.all([...providers.map((provider) => provider.close()), tracing?.shutdown(), metrics.close()])
     limiter.close?.()
-    news?.close()
+    broadcast?.close()
     redis?.close()
   }
 }
 
-function readTls({ cert, key, clientCa }: TlsConfig): DoorTls {
+function readTls({ cert, key, clientCa }: TlsConfig): ServerTls {
   return {
     cert: readFileSync(cert),
     key: readFileSync(key),

@@ -1,10 +1,10 @@
-import type { CacheRules } from '../domain/ports/cache.ts'
 import type { Defaults, OnUnknown, Timeouts } from '../domain/call.ts'
 import type { Strategy } from '../domain/facts.ts'
+import type { RateLimits } from '../domain/limits.ts'
+import type { CacheRules } from '../domain/ports/cache.ts'
 import type { AuthSettings } from '../identity/settings.ts'
-import type { Limits } from '../domain/limits.ts'
-import type { RedisAddress } from '../stores/redis/redis-address.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
+import type { RedisAddress } from '../stores/redis/redis-address.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
 export interface Config {
@@ -58,13 +58,13 @@ export interface ServerConfig {
   readonly maxConnectionAge: number
   /** Whether a load balancer says whose connections it passes on. */
   readonly proxyProtocol: boolean
-  readonly limits: DoorLimits
+  readonly limits: ServerLimits
   readonly tls?: TlsConfig
   readonly cors: { readonly origins: readonly string[] }
 }
 
 /** What each door takes before it refuses. */
-export interface DoorLimits {
+export interface ServerLimits {
   /** At once. */
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
@@ -142,11 +142,11 @@ export interface LimitsConfig {
   /** Whether limits are only counted and reported. */
   readonly shadow: boolean
   /** Of each caller that has none of its own. */
-  readonly caller: Limits | undefined
-  readonly address: Limits | undefined
-  readonly user: Limits | undefined
-  readonly aliases: Readonly<Record<string, Limits>>
-  readonly providers: Readonly<Record<string, Limits>>
+  readonly caller: RateLimits | undefined
+  readonly address: RateLimits | undefined
+  readonly user: RateLimits | undefined
+  readonly aliases: Readonly<Record<string, RateLimits>>
+  readonly providers: Readonly<Record<string, RateLimits>>
 }
 
 export interface RedisConfig {

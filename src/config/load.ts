@@ -4,15 +4,8 @@ import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { kinds as allKinds, kindNamed, namesOf, otherNames, upcoming } from '../providers/index.ts'
 import { authOf } from './blocks/auth.ts'
 import { cacheOf } from './blocks/cache.ts'
-import type { Config, ProxyConfig, TelemetryConfig } from './config.ts'
-import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env/env.ts'
-import { Findings, type Problem } from './findings.ts'
-import { type Flags, readFlag } from './env/flags.ts'
-import { report } from './file/issues.ts'
 import { limitsOf, redisOf } from './blocks/limits.ts'
 import { discoveredProviders, type ProviderSources, providerVariables, writtenProviders } from './blocks/providers.ts'
-import { unique } from './file/readers.ts'
-import { expand } from './env/references.ts'
 import {
   aliasesOf,
   asConfigured,
@@ -24,11 +17,18 @@ import {
   safetyLocksOf,
   tasksOf,
 } from './blocks/routes.ts'
-import { type FileSettings, fileSchema, type OldProviderEntry } from './file/schema.ts'
 import { serverOf } from './blocks/server.ts'
-import { tellProviders } from './report-providers.ts'
-import { tellUnused } from './env/unused.ts'
+import type { Config, ProxyConfig, TelemetryConfig } from './config.ts'
+import { type EnvironmentSettings, gatewayVariables, readEnvironment } from './env/env.ts'
+import { type Flags, readFlag } from './env/flags.ts'
+import { expand } from './env/references.ts'
+import { reportUnused } from './env/unused.ts'
 import { type Environment, Variables } from './env/variables.ts'
+import { report } from './file/issues.ts'
+import { unique } from './file/readers.ts'
+import { type FileSettings, fileSchema, type OldProviderEntry } from './file/schema.ts'
+import { Findings, type Problem } from './findings.ts'
+import { reportProviders } from './report-providers.ts'
 
 /** Everything that a configuration is made of, by falling rank: flags, file, environment, `.env`. */
 export interface Sources {
@@ -45,9 +45,9 @@ export interface Sources {
   readonly kinds?: readonly ProviderKind[]
 }
 
-export type Loaded = Told & ({ readonly config: Config } | { readonly config?: undefined })
+export type Loaded = Loading & ({ readonly config: Config } | { readonly config?: undefined })
 
-interface Told {
+interface Loading {
   /** Empty when there is a configuration. */
   readonly problems: readonly Problem[]
   /** What the operator should know. */
@@ -65,13 +65,13 @@ export function loadConfig(sources: Sources): Loaded {
   const env = readEnvironment(variables, findings)
   const file = readSettings(sources, variables, findings)
   const config = file && compose(file, env, { ...sources, variables, findings })
-  const told = {
+  const reported = {
     problems: findings.problems,
     notices: findings.notices,
     unenforced: findings.unenforced,
     unenforcedAllowed: env.allowUnenforced?.value ?? false,
   }
-  return config && findings.problems.length === 0 ? { ...told, config } : told
+  return config && findings.problems.length === 0 ? { ...reported, config } : reported
 }
 
 function readSettings(sources: Sources, variables: Variables, findings: Findings): FileSettings | undefined {
@@ -145,9 +145,9 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
   const models = aliasesOf(file.models, callable, findings)
   const redis = redisOf(file.redis, env, findings)
   const cache = cacheOf(file, env, redis, findings)
-  if (auth.kind === 'none' && !auth.stated) tellClosed(findings)
-  if (!file.providers || names.length === 0) tellProviders(found, kinds, findings)
-  tellUnused(variables, new Set(knownVariables(kinds)), findings)
+  if (auth.kind === 'none' && !auth.stated) reportClosed(findings)
+  if (!file.providers || names.length === 0) reportProviders(found, kinds, findings)
+  reportUnused(variables, new Set(knownVariables(kinds)), findings)
   return {
     server,
     auth,
@@ -237,7 +237,7 @@ function proxyOf({ httpsProxy, httpProxy, noProxy }: EnvironmentSettings): Proxy
   }
 }
 
-function tellClosed(findings: Findings): void {
+function reportClosed(findings: Findings): void {
   findings.notice(
     'No authentication is configured: only this machine can call. Set auth.keys or JWT_SECRET, or write "auth: none".',
   )

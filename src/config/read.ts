@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { gatewayVariables } from './env/env.ts'
 import type { Flags } from './env/flags.ts'
-import { type Loaded, loadConfig } from './load.ts'
 import { systemCode } from './env/references.ts'
 import { type Environment, Variables } from './env/variables.ts'
+import { type Loaded, loadConfig } from './load.ts'
 
 /** Where a gateway is started. */
 export interface Start {

@@ -2,7 +2,7 @@ import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import type { Findings } from './findings.ts'
 
 /** Tells of providers that nobody has configured, and where there are none. `found`: those of the gateway. */
-export function tellProviders(
+export function reportProviders(
   found: readonly ProviderSettings[],
   kinds: readonly ProviderKind[],
   findings: Findings,

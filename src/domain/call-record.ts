@@ -52,7 +52,7 @@ export type Trailers = Readonly<Record<string, string>>
 export const CHANGING_TRAILERS = ['ratelimit-remaining', 'ratelimit-reset']
 
 /** What is known of the way that a call takes. Every error and every answer tells it. */
-export class Trail {
+export class CallRecord {
   readonly #clock: Clock
   /** When the call arrived, on the monotonic clock, in ms. */
   readonly arrivedAt: number

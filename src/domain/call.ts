@@ -1,7 +1,7 @@
+import type { CallRecord } from './call-record.ts'
 import type { Cancellation } from './cancellation.ts'
-import type { Limits } from './limits.ts'
+import type { RateLimits } from './limits.ts'
 import type { ModelFilter } from './text/model-filter.ts'
-import type { Trail } from './call-record.ts'
 import type { ChatRequest, EmbedRequest } from './types.ts'
 
 /** What is asked for. Names metrics, spans and log lines. */
@@ -22,9 +22,9 @@ export interface CallContext {
   /** The address of the caller. */
   readonly peer: string
   /** What is known of the call's way; told in its answer or its error. */
-  readonly trail: Trail
+  readonly record: CallRecord
   /** The request's bytes as they were received, or as they would be in binary where the door speaks JSON. */
-  readonly wire: Uint8Array
+  readonly requestBytes: Uint8Array
   /** A request header by its lower-case name. */
   header(name: string): string | undefined
 }
@@ -45,7 +45,7 @@ export interface Caller {
   readonly anonymous?: boolean
   /** What it may use; undefined means every model. */
   readonly models?: ModelFilter | undefined
-  readonly limits?: Limits | undefined
+  readonly limits?: RateLimits | undefined
 }
 
 /** Values for fields that a request leaves open. */

@@ -9,13 +9,13 @@ export interface Clock {
 }
 
 /** The longest delay that a timer of Node's can keep, about 24.8 days. */
-const LONGEST_DELAY = 2 ** 31 - 1
+const MAX_DELAY = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(ms, act) {
-    const timer = setTimeout(act, Math.min(ms, LONGEST_DELAY))
+    const timer = setTimeout(act, Math.min(ms, MAX_DELAY))
     return () => clearTimeout(timer)
   },
 }

@@ -149,8 +149,8 @@ export class EventStream<E> implements Cancellable {
     const held: Promise<void>[] = []
     for (const watcher of watchers) {
       try {
-        const told = watcher.end(error)
-        if (told) held.push(told)
+        const reported = watcher.end(error)
+        if (reported) held.push(reported)
       } catch (thrown) {
         ending ??= GatewayError.from(thrown)
       }

@@ -80,9 +80,9 @@ function addToMessage(message: Message, event: ChatEvent['event']): void {
 
 /** Once an answer is more than plain text, its text stands among its parts too, in its place. */
 function addTextPart(message: Message, signature = ''): void {
-  let told = 0
-  for (const { content } of message.parts) told += content.case === 'text' ? content.value.length : 0
-  const text = message.content.slice(told)
+  let reported = 0
+  for (const { content } of message.parts) reported += content.case === 'text' ? content.value.length : 0
+  const text = message.content.slice(reported)
   if (text === '' && signature === '') return
   message.parts.push({ $typeName: 'llmgateway.v1.Part', content: { case: 'text', value: text }, signature })
 }

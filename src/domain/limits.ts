@@ -1,5 +1,5 @@
 /** How much may be asked for. What is absent is not limited. */
-export interface Limits {
+export interface RateLimits {
   /** Calls in a window. */
   readonly requests?: number
   /** Tokens in a window, those of prompts and answers together. */
@@ -20,11 +20,11 @@ export interface Quota {
   readonly scope: LimitScope
   /** Which one of them. */
   readonly subject: string
-  readonly limits: Limits
+  readonly limits: RateLimits
 }
 
 /** How a limit stands. */
-export interface Standing {
+export interface LimitStatus {
   readonly quota: Quota
   readonly kind: LimitKind
   readonly limit: number
@@ -48,7 +48,7 @@ export interface Count {
 const TRY_AGAIN = 1_000
 
 /** Part of the limits, for one of several gateways that cannot agree. Never none of what some may have. */
-export function shareOf(limits: Limits, share: number): Limits {
+export function shareOf(limits: RateLimits, share: number): RateLimits {
   if (share === 1) return limits
   const part = (limit: number) => Math.max(1, Math.floor(limit * share))
   return {
@@ -60,7 +60,10 @@ export function shareOf(limits: Limits, share: number): Limits {
 }
 
 /** `own` before `general`, limit by limit. */
-export function overriding(own: Partial<Limits> | undefined, general: Limits | undefined): Limits | undefined {
+export function overriding(
+  own: Partial<RateLimits> | undefined,
+  general: RateLimits | undefined,
+): RateLimits | undefined {
   if (!own || !general) return own ? { window: DEFAULT_WINDOW, ...own } : general
   return { ...general, ...own }
 }
@@ -69,12 +72,12 @@ export function overriding(own: Partial<Limits> | undefined, general: Limits | u
 export const DEFAULT_WINDOW = 60_000
 
 /** What a call reserves: one that is larger than the whole limit waits for a window in which nothing was used. */
-export function reserved(limits: Limits, tokens: number): number {
+export function reserved(limits: RateLimits, tokens: number): number {
   return limits.tokens === undefined ? 0 : Math.min(tokens, limits.tokens)
 }
 
 /** The limit that one more call would break. */
-export function reached(limits: Limits, count: Count, tokens: number): LimitKind | undefined {
+export function reached(limits: RateLimits, count: Count, tokens: number): LimitKind | undefined {
   if (limits.requests !== undefined && count.requests >= limits.requests) return 'requests'
   if (limits.tokens !== undefined && count.tokens + reserved(limits, tokens) > limits.tokens) return 'tokens'
   if (limits.concurrent !== undefined && count.active >= limits.concurrent) return 'concurrent'
@@ -82,7 +85,7 @@ export function reached(limits: Limits, count: Count, tokens: number): LimitKind
 }
 
 /** How one limit stands with what is counted. */
-export function standing(quota: Quota, kind: LimitKind, count: Count, now: number): Standing {
+export function limitStatus(quota: Quota, kind: LimitKind, count: Count, now: number): LimitStatus {
   const limit = quota.limits[kind] ?? 0
   const used = kind === 'concurrent' ? count.active : count[kind]
   const reset = kind === 'concurrent' ? TRY_AGAIN : Math.max(0, count.start + quota.limits.window - now)
@@ -92,14 +95,14 @@ export function standing(quota: Quota, kind: LimitKind, count: Count, now: numbe
 const kinds: readonly LimitKind[] = ['requests', 'tokens', 'concurrent']
 
 /** The limit that callers are told of: of requests where there is one, else of tokens, and the one that is nearest. */
-export function tightest(quotas: readonly Quota[], counts: readonly Count[], now: number): Standing | undefined {
+export function tightest(quotas: readonly Quota[], counts: readonly Count[], now: number): LimitStatus | undefined {
   for (const kind of kinds) {
-    let nearest: Standing | undefined
+    let nearest: LimitStatus | undefined
     for (let at = 0; at < quotas.length; at++) {
       const quota = quotas[at]
       const count = counts[at]
       if (!quota || !count || quota.limits[kind] === undefined) continue
-      const found = standing(quota, kind, count, now)
+      const found = limitStatus(quota, kind, count, now)
       if (!nearest || found.remaining / found.limit < nearest.remaining / nearest.limit) nearest = found
     }
     if (nearest) return nearest

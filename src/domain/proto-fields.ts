@@ -1,5 +1,5 @@
 /** One field of a message, by its place in the message's bytes. */
-export interface WireField {
+export interface ProtoField {
   readonly number: number
   /** Of its tag. */
   readonly start: number
@@ -12,14 +12,14 @@ export interface WireField {
  * The fields of a message that has been decoded, in the order of its bytes.
  * https://protobuf.dev/programming-guides/encoding/#structure
  */
-export function fieldsOf(wire: Uint8Array): WireField[] {
-  const fields: WireField[] = []
-  for (let at = 0; at < wire.length; ) {
-    const tag = varintAt(wire, at)
+export function fieldsOf(bytes: Uint8Array): ProtoField[] {
+  const fields: ProtoField[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const tag = varintAt(bytes, at)
     const wireType = tag & 7
-    const length = endOfVarint(wire, at)
-    const value = wireType === LENGTH_DELIMITED ? endOfVarint(wire, length) : length
-    const end = wireType === LENGTH_DELIMITED ? value + varintAt(wire, length) : endOfValue(wire, value, wireType)
+    const length = endOfVarint(bytes, at)
+    const value = wireType === LENGTH_DELIMITED ? endOfVarint(bytes, length) : length
+    const end = wireType === LENGTH_DELIMITED ? value + varintAt(bytes, length) : endOfValue(bytes, value, wireType)
     fields.push({ number: tag >>> 3, start: at, value, end })
     at = end
   }
@@ -27,33 +27,33 @@ export function fieldsOf(wire: Uint8Array): WireField[] {
 }
 
 /** The bytes of the last field with this number, which holds a message; empty where there is none. */
-export function fieldBytes(wire: Uint8Array, number: number): Uint8Array {
-  const field = fieldsOf(wire).findLast((candidate) => candidate.number === number)
-  return field ? wire.subarray(field.value, field.end) : new Uint8Array()
+export function fieldBytes(bytes: Uint8Array, number: number): Uint8Array {
+  const field = fieldsOf(bytes).findLast((candidate) => candidate.number === number)
+  return field ? bytes.subarray(field.value, field.end) : new Uint8Array()
 }
 
 const LENGTH_DELIMITED = 2
 
-function endOfValue(wire: Uint8Array, at: number, wireType: number): number {
-  if (wireType === 0) return endOfVarint(wire, at)
+function endOfValue(bytes: Uint8Array, at: number, wireType: number): number {
+  if (wireType === 0) return endOfVarint(bytes, at)
   if (wireType === 1) return at + 8
   // Groups, which the contract does not have, take all that is left.
-  return wireType === 5 ? at + 4 : wire.length
+  return wireType === 5 ? at + 4 : bytes.length
 }
 
 /** Of a tag or a length: they have 32 bits. */
-function varintAt(wire: Uint8Array, at: number): number {
+function varintAt(bytes: Uint8Array, at: number): number {
   let value = 0
   for (let index = at, shift = 0; shift < 35; index++, shift += 7) {
-    const byte = wire[index] ?? 0
+    const byte = bytes[index] ?? 0
     value |= (byte & 0x7f) << shift
     if (byte < 0x80) break
   }
   return value >>> 0
 }
 
-function endOfVarint(wire: Uint8Array, at: number): number {
+function endOfVarint(bytes: Uint8Array, at: number): number {
   let end = at
-  while (end < wire.length && (wire[end] ?? 0) >= 0x80) end++
+  while (end < bytes.length && (bytes[end] ?? 0) >= 0x80) end++
   return end + 1
 }

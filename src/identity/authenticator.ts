@@ -4,36 +4,36 @@ import { LRUCache } from 'lru-cache'
 import type { CallContext, Caller } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
-import type { AuthSettings, JwtSettings, KeySettings, RequiredAuth } from './settings.ts'
-import { type Limits, overriding } from '../domain/limits.ts'
+import { overriding, type RateLimits } from '../domain/limits.ts'
+import type { Authenticator } from '../domain/ports/ports.ts'
 import { ModelFilter } from '../domain/text/model-filter.ts'
-import type { Callers } from '../domain/ports/ports.ts'
 import { rightsOf } from './rights.ts'
+import type { AuthSettings, JwtSettings, KeySettings, RequiredAuth } from './settings.ts'
 
 /** The longest credential that is looked at, in characters. */
-const LONGEST_CREDENTIAL = 8192
+const MAX_CREDENTIAL_LENGTH = 8192
 /** The longest `sub` that becomes a caller's name, in characters. */
-const LONGEST_NAME = 256
+const MAX_NAME_LENGTH = 256
 /** How far the clocks of a token's issuer and the gateway may differ, in seconds. */
 const LEEWAY = 30
 /** How many verified tokens are remembered. */
 const REMEMBERED_TOKENS = 10_000
 
-export interface CallersOptions {
+export interface AuthenticatorOptions {
   readonly clock: Clock
   /** Of each caller, as far as it has none of its own. */
-  readonly limits?: Limits | undefined
+  readonly limits?: RateLimits | undefined
 }
 
 /** Without authentication every caller is an admin: either only this machine can call, or the operator wrote so. */
-export function createCallers(auth: AuthSettings, options: CallersOptions): Callers {
+export function createAuthenticator(auth: AuthSettings, options: AuthenticatorOptions): Authenticator {
   if (auth.kind === 'required') return createRequired(auth, options)
   const everyone: Caller = { name: 'anonymous', admin: true, anonymous: true, limits: options.limits }
   return { identify: () => everyone }
 }
 
 /** A credential comes as `authorization: Bearer <key or token>`, or as `x-api-key: <key or token>`. */
-function createRequired(auth: RequiredAuth, options: CallersOptions): Callers {
+function createRequired(auth: RequiredAuth, options: AuthenticatorOptions): Authenticator {
   const keys = new Keys(auth.keys, options.limits)
   const tokens = auth.jwt && createTokens(auth.jwt, options)
   return {
@@ -66,7 +66,7 @@ interface Key {
 class Keys {
   readonly #byBeginning = new Map<string, Key[]>()
 
-  constructor(settings: readonly KeySettings[], general: Limits | undefined) {
+  constructor(settings: readonly KeySettings[], general: RateLimits | undefined) {
     for (const { sha256, name, admin, models, limits } of settings) {
       const digest = Buffer.from(sha256, 'hex')
       const beginning = digest.toString('latin1', 0, BEGINNING)
@@ -93,7 +93,7 @@ const BEGINNING = 4
 
 function credentialOf(context: CallContext): string | undefined {
   const credential = context.credential ? bearerToken(context.credential) : context.header('x-api-key')
-  return credential && credential.length <= LONGEST_CREDENTIAL ? credential : undefined
+  return credential && credential.length <= MAX_CREDENTIAL_LENGTH ? credential : undefined
 }
 
 /** The scheme's name may be in any case: https://www.rfc-editor.org/rfc/rfc9110#section-11.1 */
@@ -103,7 +103,7 @@ function bearerToken(authorization: string): string | undefined {
   return authorization.slice(7).trim()
 }
 
-function createTokens(settings: JwtSettings, { clock, limits }: CallersOptions) {
+function createTokens(settings: JwtSettings, { clock, limits }: AuthenticatorOptions) {
   const secret = createSecretKey(settings.secret, 'utf8')
   const verified = new LRUCache<string, { readonly caller: Caller; readonly until: number }>({ max: REMEMBERED_TOKENS })
   const rules = {
@@ -142,8 +142,12 @@ function createTokens(settings: JwtSettings, { clock, limits }: CallersOptions) 
 }
 
 /** https://www.rfc-editor.org/rfc/rfc8693#section-4.2 for `scope`. */
-function callerOf({ sub, admin, scope, models, limits }: JWTPayload, general: Limits | undefined): Caller | undefined {
-  if (typeof sub !== 'string' || sub.length === 0 || sub.length > LONGEST_NAME || /\p{Cc}/u.test(sub)) return undefined
+function callerOf(
+  { sub, admin, scope, models, limits }: JWTPayload,
+  general: RateLimits | undefined,
+): Caller | undefined {
+  if (typeof sub !== 'string' || sub.length === 0 || sub.length > MAX_NAME_LENGTH || /\p{Cc}/u.test(sub))
+    return undefined
   const rights = rightsOf(models, limits)
   if (!rights) return undefined
   return {

@@ -1,16 +1,16 @@
-import type { Limits } from '../domain/limits.ts'
+import type { RateLimits } from '../domain/limits.ts'
 import { ModelFilter } from '../domain/text/model-filter.ts'
 
 export interface Rights {
   readonly models: ModelFilter | undefined
-  readonly limits: Partial<Limits> | undefined
+  readonly limits: Partial<RateLimits> | undefined
 }
 
-const MOST_PATTERNS = 100
-const LONGEST_PATTERN = 256
+const MAX_PATTERNS = 100
+const MAX_PATTERN_LENGTH = 256
 const MOST = 2 ** 31 - 1
 /** In seconds. */
-const LONGEST_WINDOW = 86_400
+const MAX_WINDOW = 86_400
 
 /**
  * What the claims `models` and `limits` of a token say: names of models, and an object of `requests`, `tokens`,
@@ -25,19 +25,19 @@ export function rightsOf(models: unknown, limits: unknown): Rights | undefined {
 }
 
 function filterOf(models: unknown): ModelFilter | undefined {
-  if (!Array.isArray(models) || models.length > MOST_PATTERNS) return undefined
+  if (!Array.isArray(models) || models.length > MAX_PATTERNS) return undefined
   const patterns = models.filter(
-    (model) => typeof model === 'string' && model !== '' && model.length <= LONGEST_PATTERN,
+    (model) => typeof model === 'string' && model !== '' && model.length <= MAX_PATTERN_LENGTH,
   )
   return patterns.length === models.length ? new ModelFilter(patterns) : undefined
 }
 
-function limitsOf(limits: unknown): Partial<Limits> | undefined {
+function limitsOf(limits: unknown): Partial<RateLimits> | undefined {
   if (typeof limits !== 'object' || limits === null || Array.isArray(limits)) return undefined
-  const own: { -readonly [Key in keyof Limits]?: Limits[Key] } = {}
+  const own: { -readonly [Key in keyof RateLimits]?: RateLimits[Key] } = {}
   for (const [key, value] of Object.entries(limits)) {
     if (key !== 'requests' && key !== 'tokens' && key !== 'concurrent' && key !== 'window') return undefined
-    if (!Number.isInteger(value) || value < 1 || value > (key === 'window' ? LONGEST_WINDOW : MOST)) return undefined
+    if (!Number.isInteger(value) || value < 1 || value > (key === 'window' ? MAX_WINDOW : MOST)) return undefined
     own[key] = key === 'window' ? value * 1000 : value
   }
   return own

@@ -1,4 +1,4 @@
-import type { Limits } from '../domain/limits.ts'
+import type { RateLimits } from '../domain/limits.ts'
 
 /** How callers prove who they are. */
 export type AuthSettings = NoAuth | RequiredAuth
@@ -26,7 +26,7 @@ export interface KeySettings {
   /** The names of the models that it may use; undefined means all. */
   readonly models?: readonly string[] | undefined
   /** Of its own; what they leave out is as for every caller. */
-  readonly limits?: Partial<Limits> | undefined
+  readonly limits?: Partial<RateLimits> | undefined
 }
 
 /** Tokens signed with HS256. */

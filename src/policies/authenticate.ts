@@ -1,16 +1,16 @@
 import type { Call, Caller } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import type { Authenticated } from '../domain/facts.ts'
-import type { Callers } from '../domain/ports/ports.ts'
+import type { Authenticator } from '../domain/ports/ports.ts'
 
 /** Lets in whoever is known. */
-export function authenticate(callers: Callers): Policy<Call, Authenticated> {
+export function authenticate(authenticator: Authenticator): Policy<Call, Authenticated> {
   return (next) => (call) => {
     const proceed = (caller: Caller) => {
-      call.context.trail.caller = caller.name
+      call.context.record.caller = caller.name
       return next({ ...call, caller })
     }
-    const caller = callers.identify(call.context)
+    const caller = authenticator.identify(call.context)
     return caller instanceof Promise ? caller.then(proceed) : proceed(caller)
   }
 }

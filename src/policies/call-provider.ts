@@ -1,11 +1,11 @@
 import type { AnyRequest, Call } from '../domain/call.ts'
+import type { AttemptRecord, CallRecord } from '../domain/call-record.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { EventStream, Watcher } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Keyed, Observed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { Ask, AttemptTelemetry, Provider } from '../domain/ports/ports.ts'
-import type { AttemptRecord, Trail } from '../domain/call-record.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 
 /** The end of the road: one attempt at one target, recorded to its ending. `ask` says what is asked of the provider. */
@@ -15,7 +15,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
   return (call) => {
     const { context, target, firstEventBy, request, operation } = call
     const { provider, model, defaults, timeout } = target
-    const attempt = context.trail.begin(provider.name, model)
+    const attempt = context.record.begin(provider.name, model)
     if (call.key) attempt.keyId = call.key.keyId
     const telemetry = call.telemetry.attempt(attempt)
     const question: Ask<R> = {
@@ -29,18 +29,18 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
       attempt,
       traceparent: telemetry.traceparent,
     }
-    return follow(() => ask(provider, question), call, new AttemptWatcher(context.trail, attempt, telemetry))
+    return follow(() => ask(provider, question), call, new AttemptWatcher(context.record, attempt, telemetry))
   }
 }
 
 /** Notes how an attempt ended before anybody else hears of it. */
 class AttemptWatcher implements Watcher<AnyEvent> {
-  readonly #trail: Trail
+  readonly #record: CallRecord
   readonly #attempt: AttemptRecord
   readonly #telemetry: AttemptTelemetry
 
-  constructor(trail: Trail, attempt: AttemptRecord, telemetry: AttemptTelemetry) {
-    this.#trail = trail
+  constructor(record: CallRecord, attempt: AttemptRecord, telemetry: AttemptTelemetry) {
+    this.#record = record
     this.#attempt = attempt
     this.#telemetry = telemetry
   }
@@ -50,7 +50,7 @@ class AttemptWatcher implements Watcher<AnyEvent> {
   }
 
   end(error?: GatewayError): void | Promise<void> {
-    if (error) this.#trail.fail(this.#attempt, outcomeOf(error), error.reason)
+    if (error) this.#record.fail(this.#attempt, outcomeOf(error), error.reason)
     return this.#telemetry.end(error)
   }
 }

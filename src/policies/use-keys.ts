@@ -7,8 +7,8 @@ import type { AnyEvent } from '../domain/events.ts'
 import type { Keyed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { KeyPool } from '../domain/ports/keys.ts'
-import { LEAST_TIME } from './routing/min-time.ts'
-import { passOver } from './routing/pass-over.ts'
+import { MIN_TIME } from './routing/min-time.ts'
+import { skipTarget } from './routing/pass-over.ts'
 
 /** Two waits that differ by less, in ms, are told as one. */
 const SAME_WAIT = 50
@@ -31,8 +31,8 @@ async function tryKeys<C extends Call & Routed, E extends AnyEvent>(
   clock: Clock,
 ): Promise<EventStream<E>> {
   const { context, target } = call
-  const { trail } = context
-  const told = trail.warnings.length
+  const { record } = context
+  const reported = record.warnings.length
   let failure: GatewayError | undefined
   // Each key once: one whose rest is short may be back already.
   for (let tried = 0; tried < keys.size; tried++) {
@@ -45,11 +45,11 @@ async function tryKeys<C extends Call & Routed, E extends AnyEvent>(
       if (!error.facts.key || context.cancellation.reason) throw error
       failure = failure ? moreHelpful(failure, error) : error
     }
-    if (context.deadline - clock.now() < LEAST_TIME) break
+    if (context.deadline - clock.now() < MIN_TIME) break
     // What was left out of the last request is left out of the next one anew.
-    trail.warnings = trail.warnings.slice(0, told)
+    record.warnings = record.warnings.slice(0, reported)
   }
-  throw failure ? withSoonerReturn(failure, keys, target.model) : passOver(target, trail, keys.refusal(target.model))
+  throw failure ? withSoonerReturn(failure, keys, target.model) : skipTarget(target, record, keys.refusal(target.model))
 }
 
 /** Of two failures of one target the one that passes by itself, and of those the one that passes first. */

@@ -1,36 +1,36 @@
 import type { Clock } from '../domain/clock.ts'
-import type { KeyNews } from '../domain/ports/keys.ts'
+import type { KeyEvent } from '../domain/ports/keys.ts'
 import type { ModelFacts, Provider } from '../domain/ports/ports.ts'
-import { Connection } from './http/connection.ts'
 import type { ProviderSettings } from './define.ts'
+import { Connection } from './http/connection.ts'
+import { createHttpClient, type ProxySettings } from './http/http-client.ts'
 import { createHttpProvider } from './http-provider.ts'
 import type { PriceTable } from './prices/price-table.ts'
-import { createUpstream, type ProxySettings } from './http/http-client.ts'
 
 export interface ProviderTools {
   readonly clock: Clock
   readonly proxy: ProxySettings
   readonly prices: PriceTable
   /** Told of every change of a key's state that is found out here. */
-  readonly onKeyNews?: (news: KeyNews) => void
+  readonly onKeyEvent?: (event: KeyEvent) => void
 }
 
 /** A provider as it is configured. */
 export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
-  const { clock, proxy, prices, onKeyNews } = tools
+  const { clock, proxy, prices, onKeyEvent } = tools
   const { kind, name, timeout } = settings
   if (kind.create) return kind.create(settings, clock)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
-  const upstream = createUpstream({ clock, connectTimeout: timeout.connect, proxy })
+  const upstream = createHttpClient({ clock, connectTimeout: timeout.connect, proxy })
   const catalogue = {
     facts: remembered((model) => prices.facts(kind.prices, kind.local ?? false, name, model)),
     ids: () => prices.catalogue(kind.prices),
   }
-  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), onKeyNews)
+  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), onKeyEvent)
 }
 
 /** Callers choose the names of models: so many are remembered. */
-const MOST_MODELS = 1000
+const MAX_MODELS = 1000
 
 function remembered(look: (model: string) => ModelFacts): (model: string) => ModelFacts {
   const known = new Map<string, ModelFacts>()
@@ -38,7 +38,7 @@ function remembered(look: (model: string) => ModelFacts): (model: string) => Mod
     const facts = known.get(model)
     if (facts) return facts
     const found = look(model)
-    if (known.size >= MOST_MODELS) known.clear()
+    if (known.size >= MAX_MODELS) known.clear()
     known.set(model, found)
     return found
   }

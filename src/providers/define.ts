@@ -3,7 +3,7 @@ import type { Defaults, Timeouts } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/events.ts'
-import type { Limits } from '../domain/limits.ts'
+import type { RateLimits } from '../domain/limits.ts'
 import type { Provider } from '../domain/ports/ports.ts'
 import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
 
@@ -202,7 +202,7 @@ export interface ProviderSettings {
   /** Whether nobody has asked for it: it is expected at its usual address. */
   readonly assumed?: boolean
   /** How much may be asked of it; what they leave out is as for every provider. */
-  readonly limits?: Partial<Limits> | undefined
+  readonly limits?: Partial<RateLimits> | undefined
   /** Fields of the kind's own. */
   readonly options: Readonly<Record<string, unknown>>
 }

@@ -1,18 +1,18 @@
 import { Cancellation } from '../domain/cancellation.ts'
-import type { KeyNews } from '../domain/ports/keys.ts'
+import type { KeyEvent } from '../domain/ports/keys.ts'
 import type { Provider } from '../domain/ports/ports.ts'
-import { askChat } from './http/ask-chat.ts'
-import type { Connection } from './http/connection.ts'
-import { askEmbed } from './http/ask-embed.ts'
-import { fetchJson } from './http/fetch-json.ts'
 import { ProviderKeyPool } from './credentials/key-pool.ts'
+import { askChat } from './http/ask-chat.ts'
+import { askEmbed } from './http/ask-embed.ts'
+import type { Connection } from './http/connection.ts'
+import { fetchJson } from './http/fetch-json.ts'
 import { otherNames } from './names.ts'
 
 /** How long a quarantined key may take to list the vendor's models, in ms. */
 const PROBE_TIMEOUT = 10_000
 
 /** A provider whose wire is spoken over HTTP. */
-export function createHttpProvider(connection: Connection, tell?: (news: KeyNews) => void): Provider {
+export function createHttpProvider(connection: Connection, notify?: (event: KeyEvent) => void): Provider {
   const { settings, wire, catalogue } = connection
   const listModels = async (timeout: number, keyId: string) => {
     const request = connection.request('GET', wire.models.request(settings.options), keyId)
@@ -24,7 +24,7 @@ export function createHttpProvider(connection: Connection, tell?: (news: KeyNews
     keyIds: connection.keyIds.length > 0 ? connection.keyIds : [''],
     clock: connection.clock,
     probe: (keyId) => listModels(PROBE_TIMEOUT, keyId),
-    ...(tell && { tell }),
+    ...(notify && { notify }),
   })
   return {
     name: settings.name,

@@ -1,8 +1,8 @@
 import type { CallContext } from '../domain/call.ts'
+import { CallRecord } from '../domain/call-record.ts'
 import { Cancellation } from '../domain/cancellation.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
-import { Trail } from '../domain/call-record.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 
 /** What a door reads off the wire before a call begins. */
@@ -18,7 +18,7 @@ export interface Arrival {
   /** The most that the call may take whatever the caller set, in ms; Infinity for streams that watch. */
   readonly maxDuration: number
   /** As CallContext.wire. */
-  readonly wire: Uint8Array
+  readonly requestBytes: Uint8Array
   /** A request header by its lower-case name. */
   header(name: string): string | undefined
 }
@@ -31,13 +31,13 @@ const MARGIN = 20
 const MARGIN_PART = 0.05
 
 /** A class and not a literal with getters: one is made for every call. */
-export class DoorContext implements CallContext {
+export class RequestContext implements CallContext {
   readonly requestId: string
   readonly credential: string | undefined
   readonly deadline: number
   readonly cancellation = new Cancellation()
   readonly peer: string
-  readonly trail: Trail
+  readonly record: CallRecord
   readonly #arrival: Arrival
   #stopTimer: (() => void) | undefined
 
@@ -49,10 +49,10 @@ export class DoorContext implements CallContext {
     this.requestId = arrival.requestId
     this.credential = arrival.credential
     this.peer = arrival.peer
-    this.trail = new Trail(clock)
+    this.record = new CallRecord(clock)
     this.#arrival = arrival
     const duration = Math.min(arrival.timeout ?? Number.POSITIVE_INFINITY, arrival.maxDuration)
-    this.deadline = this.trail.arrivedAt + duration
+    this.deadline = this.record.arrivedAt + duration
     if (duration <= 0) this.cancellation.cancel(this.#timeIsUp())
     else if (duration < Number.POSITIVE_INFINITY) {
       const margin = Math.min(MARGIN, duration * MARGIN_PART)
@@ -60,8 +60,8 @@ export class DoorContext implements CallContext {
     }
   }
 
-  get wire(): Uint8Array {
-    return this.#arrival.wire
+  get requestBytes(): Uint8Array {
+    return this.#arrival.requestBytes
   }
 
   header(name: string): string | undefined {
@@ -87,18 +87,18 @@ export class DoorContext implements CallContext {
     const { timeout, maxDuration } = this.#arrival
     if (timeout !== undefined && timeout <= maxDuration) {
       const given = Math.max(0, Math.round(timeout))
-      return new GatewayError('DEADLINE_EXCEEDED', `The deadline of ${given} ms passed ${whatWasGoingOn(this.trail)}.`)
+      return new GatewayError('DEADLINE_EXCEEDED', `The deadline of ${given} ms passed ${whatWasGoingOn(this.record)}.`)
     }
     const most = maxDuration / 1000
-    const message = `No call may take longer than ${most} s. That time passed ${whatWasGoingOn(this.trail)}.`
+    const message = `No call may take longer than ${most} s. That time passed ${whatWasGoingOn(this.record)}.`
     return new GatewayError('GATEWAY_MAX_DURATION', message)
   }
 }
 
-function whatWasGoingOn(trail: Trail): string {
-  const last = trail.attempts.at(-1)
+function whatWasGoingOn(record: CallRecord): string {
+  const last = record.attempts.at(-1)
   if (!last) return 'before any provider was asked'
-  if (trail.committed) return `while ${last.provider}/${last.model} was answering`
+  if (record.committed) return `while ${last.provider}/${last.model} was answering`
   if (last.outcome === AttemptOutcome.UNSPECIFIED) return `while waiting for ${last.provider}/${last.model}`
   return `after ${last.provider}/${last.model} had been tried`
 }

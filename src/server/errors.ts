@@ -3,9 +3,9 @@ import { anyPack } from '@bufbuild/protobuf/wkt'
 import { ConnectError } from '@connectrpc/connect'
 import * as grpc from '@grpc/grpc-js'
 import type { CallContext } from '../domain/call.ts'
+import { type CallRecord, duration, type Trailers } from '../domain/call-record.ts'
 import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/error.ts'
 import { codes, originOf } from '../domain/reasons.ts'
-import { duration, type Trail, type Trailers } from '../domain/call-record.ts'
 import {
   type BadRequest,
   BadRequestSchema,
@@ -61,7 +61,7 @@ interface Details {
 }
 
 /** The reply for an error. An INTERNAL one has a constant text: its cause is for the log. */
-export function errorReply(error: GatewayError, trail: Trail): ErrorReply {
+export function errorReply(error: GatewayError, record: CallRecord): ErrorReply {
   const code = codes[error.code]
   const message = shorten(
     error.reason === 'INTERNAL' ? INTERNAL_MESSAGE : error.message,
@@ -70,14 +70,14 @@ export function errorReply(error: GatewayError, trail: Trail): ErrorReply {
   )
   const delay = retryDelay(error)
   const details: Details = {
-    info: create(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN, metadata: metadataOf(error, trail) }),
+    info: create(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN, metadata: metadataOf(error, record) }),
     retry: delay === undefined ? undefined : create(RetryInfoSchema, { retryDelay: duration(delay) }),
     quota: quotaFailureOf(error.facts.quota),
     badRequest: badRequestOf(error.facts.fields),
     attempts: create(ErrorDetailSchema, {
-      attempts: trail.endedAttempts().slice(-MAX_ATTEMPTS),
-      committed: trail.committed,
-      ...(trail.usage && { usage: trail.usage }),
+      attempts: record.endedAttempts().slice(-MAX_ATTEMPTS),
+      committed: record.committed,
+      ...(record.usage && { usage: record.usage }),
     }),
   }
   while (statusOf({ code, message, details: listed(details) }).length > MAX_STATUS_BYTES && shrink(details));
@@ -91,7 +91,7 @@ export function toGrpcStatus(reply: ErrorReply, context: CallContext): Required<
   metadata.set('x-request-id', context.requestId)
   metadata.set('grpc-status-details-bin', statusOf(reply))
   if (reply.pushback !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(reply.pushback)))
-  for (const [name, value] of Object.entries(context.trail.trailers ?? {})) metadata.set(name, value)
+  for (const [name, value] of Object.entries(context.record.trailers ?? {})) metadata.set(name, value)
   return { code: reply.code, details: reply.message, metadata }
 }
 
@@ -137,14 +137,14 @@ function shrink({ info, badRequest, attempts }: Details): boolean {
 }
 
 /** Only what is known; what can best be missed comes last. */
-function metadataOf({ reason, facts }: GatewayError, trail: Trail): Record<string, string> {
+function metadataOf({ reason, facts }: GatewayError, record: CallRecord): Record<string, string> {
   const { provider, model, upstream } = facts
   const known: Record<string, string | undefined> = {
     origin: originOf(reason),
     provider,
     target: provider && model && `${provider}/${model}`,
-    attempts: trail.attempts.length > 0 ? String(trail.attempts.length) : undefined,
-    committed: trail.attempts.length > 0 ? String(trail.committed) : undefined,
+    attempts: record.attempts.length > 0 ? String(record.attempts.length) : undefined,
+    committed: record.attempts.length > 0 ? String(record.committed) : undefined,
     upstream_status: upstream?.status?.toString(),
     upstream_code: upstream?.code,
     upstream_request_id: upstream?.requestId,

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http2'
+import { CallRecord } from '../domain/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
-import { Trail } from '../domain/call-record.ts'
 import { type ErrorReply, errorReply, toHeaders } from './errors.ts'
 
 /** What a door refuses before any work is done for it. Names a label of a metric. */
@@ -48,7 +48,7 @@ export const refusalErrors = {
 export type AnswerableRefusal = keyof typeof refusalErrors
 
 export function refusalReply(refusal: AnswerableRefusal, clock: Clock): ErrorReply {
-  return errorReply(refusalErrors[refusal], new Trail(clock))
+  return errorReply(refusalErrors[refusal], new CallRecord(clock))
 }
 
 /** The answers of the gRPC door, made once: one frame of trailers only. */

@@ -1,7 +1,7 @@
 import type { CallContext } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
-import type { DoorContext } from './context.ts'
+import type { RequestContext } from './context.ts'
 import type { Endpoint } from './endpoints.ts'
 import { type Refusal, refusalErrors } from './refusals.ts'
 import { Slots, type Slotted } from './slots.ts'
@@ -9,7 +9,7 @@ import { Slots, type Slotted } from './slots.ts'
 const MiB = 1024 * 1024
 
 /** What both doors need. Times in ms, sizes in bytes. */
-export interface DoorOptions {
+export interface ServerOptions {
   /** `host:port`; port 0 picks a free one. */
   readonly address: string
   readonly endpoints: readonly Endpoint[]
@@ -18,7 +18,7 @@ export interface DoorOptions {
   readonly ids: () => string
   /** Told of every INTERNAL error, for the log. It must not throw. */
   readonly report: (error: GatewayError, context: CallContext) => void
-  readonly tls?: DoorTls | undefined
+  readonly tls?: ServerTls | undefined
   /** The most that a call may take, and what it gets when it sets no deadline. Default: 10 min. */
   readonly maxDuration?: number
   /** Default: 16 MiB. */
@@ -58,7 +58,7 @@ export interface DoorOptions {
 }
 
 /** PEM. */
-export interface DoorTls {
+export interface ServerTls {
   readonly cert: Buffer
   readonly key: Buffer
   /** With it a caller must show a certificate that this authority signed. */
@@ -87,9 +87,9 @@ const defaults = {
 }
 
 /** The options of a door with their defaults. */
-export type DoorSettings = DoorOptions & typeof defaults
+export type ServerSettings = ServerOptions & typeof defaults
 
-export function withDefaults(options: DoorOptions): DoorSettings {
+export function withDefaults(options: ServerOptions): ServerSettings {
   return { ...defaults, ...options }
 }
 
@@ -101,7 +101,7 @@ export const TIME_TO_LEAVE = 100
 /** A call that is open at a door. */
 export interface LiveCall extends Slotted {
   readonly endless: boolean
-  readonly context: DoorContext
+  readonly context: RequestContext
 }
 
 /** The calls that are open at a door. */
@@ -123,7 +123,7 @@ export class LiveCalls extends Slots<LiveCall> {
 /** What every call at a door is made with. */
 export interface Mount<E extends Endpoint> {
   readonly endpoint: E
-  readonly settings: DoorSettings
+  readonly settings: ServerSettings
   readonly live: LiveCalls
 }
 

@@ -5,7 +5,7 @@ import type { EmbedEvent } from '../domain/events.ts'
 import { createCall } from '../domain/facts.ts'
 import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
-import type { Breakers, Callers, Provider, SafetyLockSource, StatsSource } from '../domain/ports/ports.ts'
+import type { Authenticator, Breakers, Provider, SafetyLockSource, StatsSource } from '../domain/ports/ports.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
 import type { Methods } from './method-types.ts'
 import { createTestProvider, listProviders } from './methods/admin.ts'
@@ -21,7 +21,7 @@ export interface ServiceDeps {
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
   /** The road of an embedding call. It checks the credential and the request itself. */
   readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
-  readonly callers: Callers
+  readonly authenticator: Authenticator
   /** In priority order. */
   readonly providers: readonly Provider[]
   readonly aliases: readonly AliasTargets[]
@@ -41,11 +41,11 @@ export interface ServiceDeps {
 
 /** The whole of the gateway, for every door to mount. */
 export function createService(deps: ServiceDeps): Methods {
-  const { chat, embed, callers, providers, aliases, components = () => [], cache, clock, audit } = deps
+  const { chat, embed, authenticator, providers, aliases, components = () => [], cache, clock, audit } = deps
   const stats = withComponents(deps.stats, components)
-  const anyone = authenticated(callers, () => true)
+  const anyone = authenticated(authenticator, () => true)
   const admin = <I, O>(name: string, method: Method<I, O>) =>
-    audited(name, audit, authenticated(callers, isAdmin)(method))
+    audited(name, audit, authenticated(authenticator, isAdmin)(method))
   return {
     chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
     streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
@@ -70,11 +70,11 @@ type Method<I, O> = (request: I, context: CallContext) => Promise<O>
 type CallersMethod<I, O> = (request: I, context: CallContext, caller: Caller) => Promise<O>
 
 /** Puts the check of the credential before a method that does not take the road of the calls. */
-function authenticated(callers: Callers, isAllowed: (caller: Caller) => boolean) {
+function authenticated(authenticator: Authenticator, isAllowed: (caller: Caller) => boolean) {
   return <I, O>(method: CallersMethod<I, O>): Method<I, O> =>
     async (request, context) => {
-      const caller = await callers.identify(context)
-      context.trail.caller = caller.name
+      const caller = await authenticator.identify(context)
+      context.record.caller = caller.name
       if (!isAllowed(caller)) throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential of an admin.')
       return method(request, context, caller)
     }

@@ -1,16 +1,16 @@
 import type { Span } from '@opentelemetry/api'
 import type { Operation } from '../domain/call.ts'
+import type { AttemptRecord } from '../domain/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import { nanoDollars } from '../domain/money.ts'
 import type { AttemptTelemetry } from '../domain/ports/ports.ts'
 import { isReason, originOf } from '../domain/reasons.ts'
-import type { AttemptRecord } from '../domain/call-record.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { outcomeNames } from './log/call-line.ts'
 import { endAttemptSpan, type Finish } from './tracing/spans.ts'
-import { other, type Upstream, type Upstreams } from './upstreams.ts'
+import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts'
 
 /** The call that an attempt belongs to. */
 export interface AttemptParent {
@@ -25,7 +25,7 @@ export interface AttemptParent {
 export class AttemptRecorder implements AttemptTelemetry {
   readonly traceparent: string | undefined
   readonly #clock: Clock
-  readonly #upstreams: Upstreams
+  readonly #upstreams: TargetSeriesTable
   readonly #parent: AttemptParent
   readonly #attempt: AttemptRecord
   readonly #span: Span | undefined
@@ -34,7 +34,7 @@ export class AttemptRecorder implements AttemptTelemetry {
 
   constructor(
     clock: Clock,
-    upstreams: Upstreams,
+    upstreams: TargetSeriesTable,
     parent: AttemptParent,
     attempt: AttemptRecord,
     span: Span | undefined,
@@ -77,7 +77,7 @@ export class AttemptRecorder implements AttemptTelemetry {
     return this.#parent.operation === 'stream_chat'
   }
 
-  #count(upstream: Upstream, outcome: AttemptOutcome, reason: string, latency: number, firstEvent?: number): void {
+  #count(upstream: TargetSeries, outcome: AttemptOutcome, reason: string, latency: number, firstEvent?: number): void {
     const series = upstream.of(this.#parent.operation)
     const usage = this.#finish?.usage ?? this.#parent.takeUsage()
     const succeeded = outcome === AttemptOutcome.OK
@@ -101,7 +101,12 @@ export class AttemptRecorder implements AttemptTelemetry {
     if (succeeded) this.#countPace(upstream, usage?.output, latency, firstEvent)
   }
 
-  #countPace(upstream: Upstream, output: number | undefined, latency: number, firstEvent: number | undefined): void {
+  #countPace(
+    upstream: TargetSeries,
+    output: number | undefined,
+    latency: number,
+    firstEvent: number | undefined,
+  ): void {
     if (output !== undefined) {
       upstream.generatedTokens += output
       upstream.generatedTime += latency

@@ -1,6 +1,6 @@
-import type { CacheObserver, CacheSize, CacheStore } from '../domain/ports/cache.ts'
-import { dollars, nanoDollars } from '../domain/money.ts'
 import { duration } from '../domain/call-record.ts'
+import { dollars, nanoDollars } from '../domain/money.ts'
+import type { CacheObserver, CacheSize, CacheStore } from '../domain/ports/cache.ts'
 import type { CacheStats } from '../domain/types.ts'
 import { instruments } from './metrics/instruments.ts'
 import type { Counter, Metrics } from './metrics/metrics.ts'

@@ -1,7 +1,7 @@
+import { duration } from '../domain/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
 import type { Breakers, LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports/ports.ts'
-import { duration } from '../domain/call-record.ts'
 import {
   BreakerState,
   type CacheStats,
@@ -11,7 +11,7 @@ import {
   type UpstreamStats,
 } from '../domain/types.ts'
 import type { Counter } from './metrics/metrics.ts'
-import { other, type Upstream, type Upstreams } from './upstreams.ts'
+import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts'
 
 export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'> &
   Partial<Pick<ConfigSummary, 'strategies'>>
@@ -47,7 +47,7 @@ interface Base {
 
 /** Shows what has been counted as the contract tells it. */
 export class Stats implements StatsSource {
-  readonly #upstreams: Upstreams
+  readonly #upstreams: TargetSeriesTable
   readonly #totals: Totals
   readonly #config: Summary
   readonly #cache: Cache | undefined
@@ -58,7 +58,7 @@ export class Stats implements StatsSource {
   #since: number
   #base: Base | undefined
 
-  constructor(clock: Clock, upstreams: Upstreams, totals: Totals, config: Summary, parts: StatsParts) {
+  constructor(clock: Clock, upstreams: TargetSeriesTable, totals: Totals, config: Summary, parts: StatsParts) {
     this.#clock = clock
     this.#cache = parts.cache
     this.#locks = parts.locks
@@ -155,7 +155,7 @@ class Sum {
     this.#breaker = breaker
   }
 
-  add(upstream: Upstream): void {
+  add(upstream: TargetSeries): void {
     this.attempts += upstream.attempts
     this.#errors += upstream.errors
     this.#succeeded += upstream.succeeded

@@ -1,9 +1,10 @@
 import type { Span, SpanContext, Tracer } from '@opentelemetry/api'
-import type { CacheStore } from '../domain/ports/cache.ts'
 import type { Call, Operation } from '../domain/call.ts'
+import type { AttemptRecord } from '../domain/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
+import type { CacheStore } from '../domain/ports/cache.ts'
 import type {
   AttemptTelemetry,
   Breakers,
@@ -12,23 +13,22 @@ import type {
   StatsSource,
   Telemetry,
 } from '../domain/ports/ports.ts'
-import type { AttemptRecord } from '../domain/call-record.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
-import { watchBreakers } from './metrics/breaker-metrics.ts'
 import { CacheCounts } from './cache-counts.ts'
 import { CallCounts } from './call-counts.ts'
 import { callLine, levelOf, outcomeNames } from './log/call-line.ts'
+import type { Log } from './log/log.ts'
+import { watchBreakers } from './metrics/breaker-metrics.ts'
 import { createHttpMetrics, type RecordHttp } from './metrics/http-metrics.ts'
 import { instruments } from './metrics/instruments.ts'
-import type { Log } from './log/log.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { observeKeys, observeLocks } from './metrics/observe-limits.ts'
+import { Stats, type Summary } from './stats.ts'
 import type { Tracing } from './tracing/otel.ts'
 import { endCallSpan, type Finish, type Server, startAttemptSpan, startCallSpan } from './tracing/spans.ts'
-import { Stats, type Summary } from './stats.ts'
 import { formatTraceparent, isSampled, parseTraceparent } from './tracing/traceparent.ts'
-import { type ObservedProvider, Upstreams } from './upstreams.ts'
+import { type ObservedProvider, TargetSeriesTable } from './upstreams.ts'
 
 export interface TelemetryOptions {
   readonly clock: Clock
@@ -61,14 +61,14 @@ export interface GatewayTelemetry extends Telemetry {
   /** Undefined when there is no cache. */
   readonly cache: CacheCounts | undefined
   /** Counts what a door refused. Both names are of a bounded set. */
-  readonly recordRefusal: (door: 'grpc' | 'http', refusal: string) => void
+  readonly recordRefusal: (server: 'grpc' | 'http', refusal: string) => void
 }
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   const { clock, random, log, providers, breakers, tracing, loopDelay, sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
-  const upstreams = new Upstreams(metrics, providers, options.targets ?? [])
+  const upstreams = new TargetSeriesTable(metrics, providers, options.targets ?? [])
   const counts = new CallCounts(metrics)
   const cache = options.cache && new CacheCounts(metrics, options.cache.store, options.cache.ttl)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
@@ -93,7 +93,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
     stats: new Stats(clock, upstreams, counts, options.summary, { breakers, cache, locks: options.locks }),
     recordHttp: createHttpMetrics(metrics),
     cache,
-    recordRefusal: (door, refusal) => metrics.counter(instruments.refused, { door, refusal }).value++,
+    recordRefusal: (server, refusal) => metrics.counter(instruments.refused, { door: server, refusal }).value++,
     begin: (call) => new CallRecorder(house, call),
   }
 }
@@ -101,7 +101,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
 interface House {
   readonly clock: Clock
   readonly log: Log
-  readonly upstreams: Upstreams
+  readonly upstreams: TargetSeriesTable
   readonly counts: CallCounts
   readonly tracer: Tracer | undefined
   readonly servers: ReadonlyMap<string, Server>
@@ -145,7 +145,7 @@ class CallRecorder implements CallTelemetry, AttemptParent {
   }
 
   takeUsage(): Usage | undefined {
-    const { usage } = this.#call.context.trail
+    const { usage } = this.#call.context.record
     if (usage === this.#takenUsage) return undefined
     this.#takenUsage = usage
     return usage
@@ -169,27 +169,27 @@ class CallRecorder implements CallTelemetry, AttemptParent {
   }
 
   end(error?: GatewayError): void {
-    const { trail } = this.#call.context
+    const { record } = this.#call.context
     const now = this.#house.clock.now()
-    const latency = now - trail.arrivedAt
-    const timeToFirstToken = this.#firstEventAt === undefined ? undefined : this.#firstEventAt - trail.arrivedAt
-    const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited - trail.queued) / 1000
-    this.#house.counts.end(this.operation, overhead, trail.fallbackUsed, error)
-    if (trail.retries > 0) this.#house.counts.retries.value += trail.retries
+    const latency = now - record.arrivedAt
+    const timeToFirstToken = this.#firstEventAt === undefined ? undefined : this.#firstEventAt - record.arrivedAt
+    const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited - record.queued) / 1000
+    this.#house.counts.end(this.operation, overhead, record.fallbackUsed, error)
+    if (record.retries > 0) this.#house.counts.retries.value += record.retries
     this.#countUpstream(latency / 1000, error)
     if (this.#span) this.#endSpan(this.#span, error)
     this.#log(latency, timeToFirstToken, error)
   }
 
   #endSpan(span: Span, error: GatewayError | undefined): void {
-    const last = this.#call.context.trail.attempts.at(-1)
+    const last = this.#call.context.record.attempts.at(-1)
     const server = last && this.#house.servers.get(last.provider)
     endCallSpan(span, last, server, this.#finish, error)
   }
 
   #countUpstream(seconds: number, error: GatewayError | undefined): void {
     const { upstreams } = this.#house
-    const { attempts } = this.#call.context.trail
+    const { attempts } = this.#call.context.record
     for (const attempt of attempts) {
       if (attempt.outcome !== AttemptOutcome.SKIPPED || this.#countedAttempts.includes(attempt)) continue
       const upstream = upstreams.find(attempt.provider, attempt.model, false)
@@ -210,7 +210,7 @@ class CallRecorder implements CallTelemetry, AttemptParent {
   #log(latency: number, timeToFirstToken: number | undefined, error: GatewayError | undefined): void {
     const level = levelOf(error)
     if (!this.#house.log.writes(level)) return
-    const usage = this.#finish?.usage ?? this.#call.context.trail.usage
+    const usage = this.#finish?.usage ?? this.#call.context.record.usage
     const traceId = (this.#span?.spanContext() ?? this.#remote)?.traceId
     const ended = { call: this.#call, error, finish: this.#finish, usage, traceId, latency, timeToFirstToken }
     this.#house.log.line(level, callLine(ended))

@@ -17,7 +17,7 @@ const none = 'none'
 const mostModels = 1000
 
 /** What is counted of one provider's model, in metrics and for the statistics. */
-export class Upstream {
+export class TargetSeries {
   readonly provider: string
   readonly model: string
   /** Attempts, those that were passed over left out. */
@@ -151,9 +151,9 @@ interface Entry {
   readonly name: string
   readonly genAiName: string
   /** Looked up by whoever a caller names: never by a key of an object. */
-  readonly models: Map<string, Upstream>
+  readonly models: Map<string, TargetSeries>
   /** Its models that may not become labels, together. */
-  rest: Upstream | undefined
+  rest: TargetSeries | undefined
   /** Models that are known without having answered. */
   readonly known: ReadonlySet<string>
   last: LastAttempt | undefined
@@ -164,13 +164,13 @@ interface Entry {
  * ask for: a model gets its own once it is known from the configuration or the provider's catalogue, or has answered,
  * and only the first 1,000 do. All else is `other`.
  */
-export class Upstreams {
+export class TargetSeriesTable {
   readonly #metrics: Metrics
   readonly #providers = new Map<string, Entry>()
   readonly #other: Entry
   #models = 0
   /** Of calls that reached no provider. */
-  readonly none: Upstream
+  readonly none: TargetSeries
 
   /** `targets` are the configured ones, as `provider/model`. */
   constructor(metrics: Metrics, providers: readonly ObservedProvider[], targets: readonly string[]) {
@@ -183,7 +183,7 @@ export class Upstreams {
       known: new Set(),
       last: undefined,
     }
-    this.none = new Upstream(metrics, none, none, none)
+    this.none = new TargetSeries(metrics, none, none, none)
     for (const provider of providers) {
       const { name, genAiName, defaultModel, defaultEmbedModel } = provider
       const known = new Set(provider.catalogue())
@@ -194,17 +194,17 @@ export class Upstreams {
   }
 
   /** Where a provider's model is counted. */
-  find(provider: string, model: string, answered: boolean): Upstream {
+  find(provider: string, model: string, answered: boolean): TargetSeries {
     const entry = this.#providers.get(provider) ?? this.#other
     const upstream = entry.models.get(model)
     if (upstream) return upstream
     if ((answered || entry.known.has(model)) && entry !== this.#other && this.#models < mostModels) {
       this.#models++
-      const made = new Upstream(this.#metrics, entry.name, model, entry.genAiName)
+      const made = new TargetSeries(this.#metrics, entry.name, model, entry.genAiName)
       entry.models.set(model, made)
       return made
     }
-    entry.rest ??= new Upstream(this.#metrics, entry.name, other, entry.genAiName)
+    entry.rest ??= new TargetSeries(this.#metrics, entry.name, other, entry.genAiName)
     return entry.rest
   }
 
@@ -223,7 +223,7 @@ export class Upstreams {
   }
 
   /** Everything that attempts were counted under. */
-  *all(): Iterable<Upstream> {
+  *all(): Iterable<TargetSeries> {
     for (const entry of [...this.#providers.values(), this.#other]) {
       yield* entry.models.values()
       if (entry.rest) yield entry.rest

@@ -61,9 +61,9 @@ describe('authentication', () => {
   })
 
   it('tells of a key that can be guessed', () => {
-    const told = (key: string) => load({ env: { ...env, WEB: key }, file: `auth: { ${keys} }` }).notices
-    expect(told('k'.repeat(15))).toEqual(['auth.keys[0].key has fewer than 16 characters: it can be guessed.'])
-    expect(told('k'.repeat(16))).toEqual([])
+    const reported = (key: string) => load({ env: { ...env, WEB: key }, file: `auth: { ${keys} }` }).notices
+    expect(reported('k'.repeat(15))).toEqual(['auth.keys[0].key has fewer than 16 characters: it can be guessed.'])
+    expect(reported('k'.repeat(16))).toEqual([])
   })
 
   const short = 'must have at least 32 bytes: openssl rand -base64 48 makes a good one'

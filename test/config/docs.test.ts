@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { flagReaders } from '../../src/config/env/flags.ts'
-import { knownVariables, loadConfig } from '../../src/config/load.ts'
 import { ownVariables } from '../../src/config/blocks/providers.ts'
-import { fileSchema, oldProviderShape, providerShape } from '../../src/config/file/schema.ts'
+import { flagReaders } from '../../src/config/env/flags.ts'
 import { unenforcedVariables, unusedVariables } from '../../src/config/env/unused.ts'
+import { fileSchema, oldProviderShape, providerShape } from '../../src/config/file/schema.ts'
+import { knownVariables, loadConfig } from '../../src/config/load.ts'
 import { kinds, namesOf } from '../../src/providers/index.ts'
 
 const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')

@@ -180,7 +180,7 @@ describe('telemetry and proxies', () => {
 })
 
 describe('a variable that has no effect', () => {
-  const told = (env: Record<string, string>) => load({ env: { ...withKey, ...env } })
+  const reported = (env: Record<string, string>) => load({ env: { ...withKey, ...env } })
 
   it.each([
     [{ CACHE_TTL: '60' }, 'CACHE_TTL: no effect without a cache; CACHE_ENABLED=true makes one.'],
@@ -193,7 +193,7 @@ describe('a variable that has no effect', () => {
       'LLM_GATEWAY_ACM_MODEL is not a variable of this gateway. Did you mean "LLM_GATEWAY_ACME_MODEL"',
     ],
   ])('%j is told', (env, notice) => {
-    const { config, notices, unenforced } = told(env)
+    const { config, notices, unenforced } = reported(env)
     expect(config).toBeDefined()
     expect(notices.find((text) => text.startsWith(notice))).toBeDefined()
     expect(unenforced).toEqual([])
@@ -205,11 +205,13 @@ describe('a variable that has no effect', () => {
     { LLM_GATEWAY_PORT: 'tcp://10.0.0.1:50051' },
     { LLM_GATEWAY_ACME_API_KEY_7: 'key' },
   ])('%j is not worth a word', (env) => {
-    expect(told(env).notices).toEqual(told({}).notices)
+    expect(reported(env).notices).toEqual(reported({}).notices)
   })
 
   it.each(['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'])('%s is a limit that somebody believes in', (name) => {
-    expect(told({ [name]: '5' }).unenforced).toEqual([`${name} is set, but this version does not enforce a budget.`])
+    expect(reported({ [name]: '5' }).unenforced).toEqual([
+      `${name} is set, but this version does not enforce a budget.`,
+    ])
   })
 
   it('is told when Node cannot read it from .env', () => {

@@ -251,7 +251,7 @@ describe('a secret', () => {
 
   it('is in no text that is told', () => {
     const secret = 'canary-secret'
-    const told = load({
+    const reported = load({
       env: {
         S: secret,
         ACME_API_KEY: `${secret}\u0001`,
@@ -266,8 +266,8 @@ describe('a secret', () => {
         telemetry: { otlp_endpoint: "\${S}", log_level: "\${S}" }
       `,
     })
-    expect(told.problems.length).toBeGreaterThan(5)
-    expect(JSON.stringify(told)).not.toContain(secret)
+    expect(reported.problems.length).toBeGreaterThan(5)
+    expect(JSON.stringify(reported)).not.toContain(secret)
   })
 
   it.each([
@@ -279,8 +279,8 @@ describe('a secret', () => {
     '"\\canary"',
     '%canary\n---\n|canary',
   ])('is not told of a file that is broken, such as %j', (file) => {
-    const told = load({ file })
-    expect(told.problems).toHaveLength(1)
-    expect(JSON.stringify(told)).not.toContain('canary')
+    const reported = load({ file })
+    expect(reported.problems).toHaveLength(1)
+    expect(JSON.stringify(reported)).not.toContain('canary')
   })
 })

@@ -5,7 +5,7 @@ export interface Slicing {
 }
 
 const SEED = 20_260_101
-const LONGEST_PIECE = 97
+const MAX_PIECE_LENGTH = 97
 
 export const slicings: readonly Slicing[] = [
   { name: 'whole', slice: (body) => [body] },
@@ -28,6 +28,6 @@ function randomLengths(seed: number): () => number {
   let state = seed
   return () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return 1 + Math.floor((state / 2 ** 32) * LONGEST_PIECE)
+    return 1 + Math.floor((state / 2 ** 32) * MAX_PIECE_LENGTH)
   }
 }

@@ -8,7 +8,7 @@ import { type Manifests, readManifests } from './manifests.ts'
 import type { Report } from './report.ts'
 
 /** What an idle gateway may take, in MB. */
-const MOST_MEMORY = 160
+const MAX_MEMORY = 160
 
 const texts = z.record(z.string(), z.string())
 const configMap = z.object({ data: texts })
@@ -55,10 +55,10 @@ export async function checkPod(report: Report, image: Image, context: string): P
     for (const [name, { grpc }] of Object.entries(probes)) {
       await report.check(`its ${name} succeeds`, async () => assert.equal(await ask(running, grpc), 'SERVING'))
     }
-    await report.check(`idle it takes less than ${MOST_MEMORY} MB`, () => {
+    await report.check(`idle it takes less than ${MAX_MEMORY} MB`, () => {
       const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${running.pid}/status`, 'utf8')) ?? []
       report.say(`  ${Math.round(Number(kilobytes) / 1024)} MB`)
-      assert.ok(Number(kilobytes) / 1024 < MOST_MEMORY)
+      assert.ok(Number(kilobytes) / 1024 < MAX_MEMORY)
     })
     await report.check('while it ends it is alive and not ready, and it ends in time', async () => {
       const begin = Date.now()

@@ -21,7 +21,7 @@ export interface Container {
 
 const PATIENCE = 30_000
 /** More than the gateway may take to end. */
-const LONGEST_END = 60_000
+const MAX_END = 60_000
 
 export interface RunOptions {
   /** Besides those of the image. */
@@ -41,7 +41,7 @@ export async function run(image: Image, { variables = {}, command = image.comman
   const exited = once(child, 'close').then(() => child.exitCode)
   const pid = await firstChild(child)
   const ended = async () => {
-    const timer = setTimeout(() => process.kill(pid, 'SIGKILL'), LONGEST_END)
+    const timer = setTimeout(() => process.kill(pid, 'SIGKILL'), MAX_END)
     const code = await exited.finally(() => clearTimeout(timer))
     if (child.signalCode !== null || code === 137) throw new Error(`it did not end by itself:\n${output()}`)
     return code

@@ -7,23 +7,23 @@ const late = new GatewayError('DEADLINE_EXCEEDED', 'Too late.')
 
 /** Members that write down what they are told. */
 function setUp() {
-  const told: string[] = []
-  const member = (name: string) => ({ cancel: ({ reason }: GatewayError) => void told.push(`${name} ${reason}`) })
-  return { cancellation: new Cancellation(), told, member }
+  const reported: string[] = []
+  const member = (name: string) => ({ cancel: ({ reason }: GatewayError) => void reported.push(`${name} ${reason}`) })
+  return { cancellation: new Cancellation(), reported, member }
 }
 
 test('every member is told once, and the first reason stays', () => {
-  const { cancellation, told, member } = setUp()
+  const { cancellation, reported, member } = setUp()
   cancellation.add(member('first'))
   cancellation.add(member('second'))
   cancellation.cancel(left)
   cancellation.cancel(late)
-  expect(told).toEqual(['first CANCELLED', 'second CANCELLED'])
+  expect(reported).toEqual(['first CANCELLED', 'second CANCELLED'])
   expect(cancellation.reason).toBe(left)
 })
 
 test.each([0, 1, 2])('who is removed is told nothing, the others are: %s', (at) => {
-  const { cancellation, told, member } = setUp()
+  const { cancellation, reported, member } = setUp()
   const members = ['first', 'second', 'third'].map(member)
   for (const one of members) cancellation.add(one)
   const removed = members[at] ?? member('')
@@ -31,15 +31,15 @@ test.each([0, 1, 2])('who is removed is told nothing, the others are: %s', (at) 
   cancellation.remove(removed)
   expect(cancellation.size).toBe(2)
   cancellation.cancel(left)
-  expect(told).toEqual(['first CANCELLED', 'second CANCELLED', 'third CANCELLED'].toSpliced(at, 1))
+  expect(reported).toEqual(['first CANCELLED', 'second CANCELLED', 'third CANCELLED'].toSpliced(at, 1))
   expect(cancellation.size).toBe(0)
 })
 
 test('who comes too late is told at once', () => {
-  const { cancellation, told, member } = setUp()
+  const { cancellation, reported, member } = setUp()
   cancellation.cancel(left)
   cancellation.add(member('late'))
-  expect(told).toEqual(['late CANCELLED'])
+  expect(reported).toEqual(['late CANCELLED'])
   expect(cancellation.size).toBe(0)
   expect(() => cancellation.throwIfCancelled()).toThrow(left)
 })

@@ -88,12 +88,12 @@ test('what comes after the ending is ignored', () => {
   stream.watch(watcher('watcher'))
   stream.read(reader())
   stream.end()
-  const told = log.length
+  const reported = log.length
   stream.push('a')
   stream.end(left)
   stream.resume()
   cancellation.cancel(left)
-  expect(log.length).toBe(told)
+  expect(log.length).toBe(reported)
 })
 
 test('what a producer adds to an ending that nobody has read yet is ignored', () => {

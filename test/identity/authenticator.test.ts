@@ -2,11 +2,11 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, it } from 'vitest'
 import type { CallContext, Caller } from '../../src/domain/call.ts'
+import { CallRecord } from '../../src/domain/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import { GatewayError } from '../../src/domain/error.ts'
+import { createAuthenticator } from '../../src/identity/authenticator.ts'
 import type { AuthSettings, JwtSettings } from '../../src/identity/settings.ts'
-import { Trail } from '../../src/domain/call-record.ts'
-import { createCallers } from '../../src/identity/authenticator.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 
 const secret = 'a secret of thirty-two bytes....'
@@ -19,7 +19,7 @@ const keys = [
 /** A gateway's callers, and a clock to turn. */
 function world(auth: AuthSettings = { kind: 'required', keys, jwt: { secret } }) {
   const clock = new FakeClock()
-  const callers = createCallers(auth, { clock })
+  const callers = createAuthenticator(auth, { clock })
   const seconds = (offset: number) => Math.floor(clock.wall() / 1000) + offset
   const context = (credential?: string, headers: Record<string, string> = {}): CallContext => ({
     requestId: 'r',
@@ -27,8 +27,8 @@ function world(auth: AuthSettings = { kind: 'required', keys, jwt: { secret } })
     deadline: 0,
     cancellation: new Cancellation(),
     peer: '127.0.0.1:1',
-    trail: new Trail(clock),
-    wire: new Uint8Array(),
+    record: new CallRecord(clock),
+    requestBytes: new Uint8Array(),
     header: (name) => headers[name],
   })
   return {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { HealthCheckService, LlmGateway, LlmGatewayAdmin, ServingStatus } from '../../src/domain/types.ts'
-import { chat, type Door, embed, streamChat } from '../support/client.ts'
+import { chat, embed, type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -18,7 +18,7 @@ const REFUSAL = 'A valid API key or token is needed: send it as "authorization: 
 
 let gateway: RunningGateway
 let upstream: UpstreamServer
-let doors: Record<'gRPC' | 'HTTP', Door>
+let servers: Record<'gRPC' | 'HTTP', ServerName>
 
 beforeAll(async () => {
   upstream = await startUpstream(answers('ok'))
@@ -31,11 +31,11 @@ beforeAll(async () => {
     `,
     env: { WEB_KEY, OPS_KEY, JWT_SECRET: SECRET },
   })
-  doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+  servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
 })
 
 afterAll(async () => {
-  for (const door of Object.values(doors)) door.close()
+  for (const server of Object.values(servers)) server.close()
   await gateway.close()
   await upstream.close()
 })
@@ -68,7 +68,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
     ['a token', async () => bearer(await token(claims()))],
     ['a token that expired within the leeway', async () => bearer(await token(claims({ exp: now() - 10 })))],
   ])('%s is let in', async (_, credential) => {
-    const { value } = await chat(doors[name], {}, { metadata: await credential() })
+    const { value } = await chat(servers[name], {}, { metadata: await credential() })
     expect(value?.message?.content).toBe('ok')
   })
 
@@ -90,12 +90,12 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
     upstream.hits.length = 0
     const metadata = await credential()
     const refusals = [
-      await chat(doors[name], { model: 'unknown', temperature: 9 }, { metadata }),
-      await streamChat(doors[name], {}, { metadata }),
-      await embed(doors[name], {}, { metadata }),
-      await doors[name].unary(LlmGateway.method.listModels, {}, { metadata }),
-      await doors[name].unary(LlmGateway.method.stats, {}, { metadata }),
-      await doors[name].unary(LlmGatewayAdmin.method.listProviders, {}, { metadata }),
+      await chat(servers[name], { model: 'unknown', temperature: 9 }, { metadata }),
+      await streamChat(servers[name], {}, { metadata }),
+      await embed(servers[name], {}, { metadata }),
+      await servers[name].unary(LlmGateway.method.listModels, {}, { metadata }),
+      await servers[name].unary(LlmGateway.method.stats, {}, { metadata }),
+      await servers[name].unary(LlmGatewayAdmin.method.listProviders, {}, { metadata }),
     ]
     for (const { error } of refusals) {
       expect(error).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED', message: REFUSAL, fields: [] })
@@ -112,8 +112,8 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
     ['a token with the admin scope', () => token(claims({ scope: 'read admin' })), undefined],
   ])('%s asks for what is for admins', async (_, credential, code) => {
     const metadata = bearer(await credential())
-    const listed = await doors[name].unary(LlmGatewayAdmin.method.listProviders, {}, { metadata })
-    const tested = await doors[name].unary(LlmGatewayAdmin.method.testProvider, { provider: 'house' }, { metadata })
+    const listed = await servers[name].unary(LlmGatewayAdmin.method.listProviders, {}, { metadata })
+    const tested = await servers[name].unary(LlmGatewayAdmin.method.testProvider, { provider: 'house' }, { metadata })
     expect([listed.error?.code, tested.error?.code]).toEqual([code, code])
     if (code === undefined) {
       expect(listed.value?.providers).toMatchObject([{ name: 'house', kind: 'local' }])
@@ -122,15 +122,15 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   })
 
   test('health needs no credential', async () => {
-    const standard = await doors[name].unary(HealthCheckService.method.check, { service: '' })
+    const standard = await servers[name].unary(HealthCheckService.method.check, { service: '' })
     expect(standard.value?.status).toBe(ServingStatus.SERVING)
-    const own = await doors[name].unary(LlmGateway.method.health, {})
+    const own = await servers[name].unary(LlmGateway.method.health, {})
     expect(own.error).toBeUndefined()
   })
 })
 
 test('the log names callers, and holds no credential of theirs', async () => {
-  await chat(doors.gRPC, {}, { metadata: bearer(WEB_KEY) })
+  await chat(servers.gRPC, {}, { metadata: bearer(WEB_KEY) })
   await gateway.logged(({ caller }) => caller === 'web')
   await gateway.logged(({ caller }) => caller === 'alice')
   for (const secret of [WEB_KEY, OPS_KEY, SECRET, 'eyJ']) expect(gateway.output()).not.toContain(secret)

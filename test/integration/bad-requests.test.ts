@@ -166,7 +166,7 @@ test.each(['[', 'a@b:99999', ''])('at the HTTP door the host "%s" is refused', a
 const hi = (count: number) => Array.from({ length: count }, () => USER_HI)
 
 describe.each(['gRPC', 'HTTP'] as const)('a request with a wrong field, at the %s door,', (name) => {
-  const door = () => (name === 'gRPC' ? grpc : http)
+  const server = () => (name === 'gRPC' ? grpc : http)
 
   test.each<[string, ChatInit, string]>([
     ['no messages', { messages: [] }, 'messages'],
@@ -186,21 +186,21 @@ describe.each(['gRPC', 'HTTP'] as const)('a request with a wrong field, at the %
     ['a label named __proto__', { labels: JSON.parse('{"__proto__":"x"}') }, 'labels["__proto__"]'],
     ['an option for model', { providerOptions: { house: { model: 'dearer' } } }, 'provider_options["house"].model'],
   ])('%s, is refused, and the field is named', async (_, init, expected) => {
-    const { error } = await chat(door(), init)
+    const { error } = await chat(server(), init)
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' })
     expect(error?.fields).toEqual([expected])
-    const streamed = await streamChat(door(), init)
+    const streamed = await streamChat(server(), init)
     expect(streamed.error).toMatchObject({ code: 'INVALID_ARGUMENT', fields: [expected] })
   })
 
   test('a million stops, is refused before they are read', async () => {
-    const { error } = await chat(door(), { stop: Array.from({ length: 1e6 }, () => 'a') })
+    const { error } = await chat(server(), { stop: Array.from({ length: 1e6 }, () => 'a') })
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' })
     expect(error?.message).toContain('more than 65536 fields')
   })
 
   test('embeddings of nothing, is refused', async () => {
-    const { error } = await embed(door(), { inputs: [] })
+    const { error } = await embed(server(), { inputs: [] })
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', fields: ['inputs'] })
   })
 })

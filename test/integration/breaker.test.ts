@@ -136,9 +136,9 @@ test("neither the callers' own faults nor calls that they cancel leave a target 
 
 test('many calls at once to a target that is down: few are tried again', async () => {
   first.answer('crowd', failure(503))
-  const told = await Promise.all(
+  const reported = await Promise.all(
     Array.from({ length: 200 }, (_, index) => chat(client, { model: 'first/crowd', labels: { index: `${index}` } })),
   )
-  for (const { error } of told) expect(error?.code).toBe('UNAVAILABLE')
+  for (const { error } of reported) expect(error?.code).toBe('UNAVAILABLE')
   expect(first.hits('crowd').length).toBeLessThanOrEqual(1.2 * 200)
 })

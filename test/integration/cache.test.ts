@@ -555,9 +555,9 @@ describe('an operator', () => {
     expect(page).toMatch(/^llm_gateway_cache_hit_rate 0\.\d+$/m)
     expect(page).toMatch(/^llm_gateway_latency_seconds_count\{provider="up",cached="true"\} \d+$/m)
     await grpc.unary(LlmGatewayAdmin.method.resetStats, {}, ADMIN)
-    const { value: anew } = await grpc.unary(LlmGateway.method.stats, {}, ADA)
-    expect(anew).toMatchObject({ totalRequests: 0n, cache: { size: 1n, hits: 0n, misses: 0n } })
-    expect(anew?.providers['up']?.requests).toBe(0n)
+    const { value: again } = await grpc.unary(LlmGateway.method.stats, {}, ADA)
+    expect(again).toMatchObject({ totalRequests: 0n, cache: { size: 1n, hits: 0n, misses: 0n } })
+    expect(again?.providers['up']?.requests).toBe(0n)
     expect(await (await fetch(gateway.metrics)).text()).not.toMatch(/^llm_gateway_cache_hits_total 0$/m)
   })
 

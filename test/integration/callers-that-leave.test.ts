@@ -66,9 +66,9 @@ function endless({ response }: Exchange): void {
   write()
 }
 
-async function call(how: Pick<CallerOptions, 'door' | 'reads'>, port?: number) {
+async function call(how: Pick<CallerOptions, 'server' | 'reads'>, port?: number) {
   const hit = upstream.nextHit()
-  const own = portOf(how.door === 'gRPC' ? gateway.grpc : gateway.http)
+  const own = portOf(how.server === 'gRPC' ? gateway.grpc : gateway.http)
   const caller = await startCaller({ ...how, port: port ?? own, path: STREAM_CHAT, body: request })
   callers.push(caller)
   return { caller, hit: await hit }
@@ -98,7 +98,7 @@ test('calls that are reset as they arrive ask no upstream', async () => {
   await noneIsActive()
 })
 
-describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (door) => {
+describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (server) => {
   test.each([
     ['reads', 'all'],
     ['stands still, its window shut', 'window shut'],
@@ -108,7 +108,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (door) => {
     async (_, reads) => {
       upstream.answer(endless)
       const before = await count('CANCELLED')
-      const { caller, hit } = await call({ door, reads })
+      const { caller, hit } = await call({ server, reads })
       await new Promise((resolve) => setTimeout(resolve, 300))
       const killed = performance.now()
       caller.signal('SIGKILL')
@@ -121,23 +121,23 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (door) => {
   test('a caller that stands still for ever is cut off, and its upstream let go', busy, async () => {
     upstream.answer(endless)
     const begun = performance.now()
-    const { caller, hit } = await call({ door, reads: 'window shut' })
+    const { caller, hit } = await call({ server, reads: 'window shut' })
     expect((await hit.closed) - begun).toBeGreaterThan(STALL)
-    if (door === 'gRPC') expect(await caller.ended).toBe(11)
+    if (server === 'gRPC') expect(await caller.ended).toBe(11)
     await noneIsActive()
   })
 })
 
 test('a caller whose process does not read its socket is cut off too', busy, async () => {
   upstream.answer(endless)
-  const { hit } = await call({ door: 'gRPC', reads: 'socket unread' })
+  const { hit } = await call({ server: 'gRPC', reads: 'socket unread' })
   await hit.closed
   await noneIsActive()
 })
 
 test('a caller that is stopped in its tracks is gone within the bound of keepalive', busy, async () => {
   upstream.answer(begin(delta('one ')))
-  const { caller, hit } = await call({ door: 'gRPC', reads: 'all' })
+  const { caller, hit } = await call({ server: 'gRPC', reads: 'all' })
   const stopped = performance.now()
   caller.signal('SIGSTOP')
   const took = (await hit.closed) - stopped
@@ -149,7 +149,7 @@ test('a caller that is stopped in its tracks is gone within the bound of keepali
 test('a caller behind a wire that went dead is gone within the bound of keepalive', busy, async () => {
   upstream.answer(begin(delta('one ')))
   const proxy = await startChaosProxy(portOf(gateway.grpc))
-  const { hit } = await call({ door: 'gRPC', reads: 'all' }, proxy.port)
+  const { hit } = await call({ server: 'gRPC', reads: 'all' }, proxy.port)
   const died = performance.now()
   proxy.toClient = { blackhole: true }
   proxy.toServer = { blackhole: true }
@@ -161,7 +161,7 @@ test('a caller behind a wire that went dead is gone within the bound of keepaliv
 test.each(['RST', 'FIN'] as const)('a wire that is cut by %s lets go of the upstream at once', busy, async (how) => {
   upstream.answer(begin(delta('one ')))
   const proxy = await startChaosProxy(portOf(gateway.grpc))
-  const { hit } = await call({ door: 'gRPC', reads: 'all' }, proxy.port)
+  const { hit } = await call({ server: 'gRPC', reads: 'all' }, proxy.port)
   const cut = performance.now()
   proxy.cut(how)
   expect((await hit.closed) - cut).toBeLessThan(100)

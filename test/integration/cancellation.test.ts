@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AttemptOutcome } from '../../src/domain/types.ts'
-import { type CallOptions, chat, type Door, embed, streamChat } from '../support/client.ts'
+import { type CallOptions, chat, embed, type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -10,7 +10,7 @@ import { begin, delta, failure, silence, startUpstream, type UpstreamServer } fr
 
 let gateway: RunningGateway
 let upstream: UpstreamServer
-let doors: Record<'gRPC' | 'HTTP', Door>
+let servers: Record<'gRPC' | 'HTTP', ServerName>
 
 beforeAll(async () => {
   upstream = await startUpstream(silence)
@@ -21,17 +21,17 @@ beforeAll(async () => {
       models: { twice: { targets: [house/m, house/other] } }
     `,
   })
-  doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+  servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
   // The first failure of a process is slow: its code is compiled, its connection made.
   upstream.answer(failure(500))
-  for (const door of Object.values(doors)) {
-    await chat(door, { model: 'twice' })
-    await streamChat(door, { model: 'twice' })
+  for (const server of Object.values(servers)) {
+    await chat(server, { model: 'twice' })
+    await streamChat(server, { model: 'twice' })
   }
 })
 
 afterAll(async () => {
-  for (const door of Object.values(doors)) door.close()
+  for (const server of Object.values(servers)) server.close()
   await gateway.close()
   await upstream.close()
 })
@@ -44,9 +44,12 @@ const AT_ONCE = 100
 
 describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   test.each([
-    ['a unary call', (signal: AbortSignal) => chat(doors[name], { model: 'house/m' }, { signal })],
-    ['a stream that has not begun', (signal: AbortSignal) => streamChat(doors[name], { model: 'house/m' }, { signal })],
-    ['an embedding call', (signal: AbortSignal) => embed(doors[name], { model: 'house/m' }, { signal })],
+    ['a unary call', (signal: AbortSignal) => chat(servers[name], { model: 'house/m' }, { signal })],
+    [
+      'a stream that has not begun',
+      (signal: AbortSignal) => streamChat(servers[name], { model: 'house/m' }, { signal }),
+    ],
+    ['an embedding call', (signal: AbortSignal) => embed(servers[name], { model: 'house/m' }, { signal })],
   ])('%s that is cancelled lets go of its upstream at once, and no other target is asked', busy, async (_, call) => {
     upstream.answer(silence)
     upstream.hits.length = 0
@@ -66,7 +69,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
     const hit = upstream.nextHit()
     let left = 0
     const pending = streamChat(
-      doors[name],
+      servers[name],
       { model: 'house/m' },
       {
         signal: leaving.signal,
@@ -88,8 +91,8 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   })
 
   test.each([
-    ['a unary call', () => chat(doors[name], { model: 'twice' }, within(1000))],
-    ['a stream', () => streamChat(doors[name], { model: 'twice' }, within(1000))],
+    ['a unary call', () => chat(servers[name], { model: 'twice' }, within(1000))],
+    ['a stream', () => streamChat(servers[name], { model: 'twice' }, within(1000))],
   ])('%s to a silent upstream ends shortly before its deadline, and is told of the attempt', busy, async (_, call) => {
     upstream.answer(silence)
     upstream.hits.length = 0
@@ -111,7 +114,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   test('a call without a deadline, or with a far one, ends at the longest that a call may take', async () => {
     upstream.answer(silence)
     const deadlines = [Number.POSITIVE_INFINITY, 3_600_000]
-    const ends = await Promise.all(deadlines.map((deadline) => chat(doors[name], { model: 'house/m' }, { deadline })))
+    const ends = await Promise.all(deadlines.map((deadline) => chat(servers[name], { model: 'house/m' }, { deadline })))
     for (const { error } of ends) {
       expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'GATEWAY_MAX_DURATION' })
     }
@@ -119,7 +122,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
 
   test('a stream that is cut by its deadline keeps what came, and says how much was used', async () => {
     upstream.answer(begin(delta('one '), delta('two ')))
-    const { text, cases, error } = await streamChat(doors[name], { model: 'house/m' }, within(300))
+    const { text, cases, error } = await streamChat(servers[name], { model: 'house/m' }, within(300))
     expect(text).toBe('one two ')
     expect(cases).not.toContain('finish')
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', metadata: { committed: 'true' } })
@@ -129,7 +132,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
 
 test('a client with a clock of its own is told of the attempt before that comes', busy, async () => {
   upstream.answer(silence)
-  const { error } = await chat(doors.gRPC, { model: 'house/m' }, { deadline: 500 })
+  const { error } = await chat(servers.gRPC, { model: 'house/m' }, { deadline: 500 })
   expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', detail: { attempts: [{ provider: 'house' }] } })
 })
 

@@ -54,8 +54,8 @@ async function openStreams(client: GrpcClient, count: number) {
   })
   await expect.poll(() => begun, { timeout: 10_000 }).toBe(count)
   const short = waiting.filter(({ hit }) => hit.json['model'] === 'short')
-  const tell = () => short.forEach(({ response }) => void response.end([delta('two'), STOP, DONE].join('')))
-  return { streams, tell, waiting }
+  const notify = () => short.forEach(({ response }) => void response.end([delta('two'), STOP, DONE].join('')))
+  return { streams, notify, waiting }
 }
 
 test(
@@ -64,17 +64,17 @@ test(
   async () => {
     const gateway = await startDraining('2500ms')
     const client = new GrpcClient(gateway.grpc)
-    const { streams, tell, waiting } = await openStreams(client, 200)
+    const { streams, notify, waiting } = await openStreams(client, 200)
     const signalled = performance.now()
     gateway.signal('SIGTERM')
-    setTimeout(tell, 1000)
+    setTimeout(notify, 1000)
     const outcomes = await Promise.all(streams)
     const whole = ({ text, cases, error }: StreamedChat) =>
       text === 'one two' && cases.at(-1) === 'finish' && error === undefined
-    const told = ({ text, cases, error }: StreamedChat) =>
+    const reported = ({ text, cases, error }: StreamedChat) =>
       text === 'one ' && !cases.includes('finish') && error?.code === 'UNAVAILABLE' && error.reason === 'DRAINING'
     expect(outcomes.slice(0, 100).filter(whole)).toHaveLength(100)
-    expect(outcomes.slice(100).filter(told)).toHaveLength(100)
+    expect(outcomes.slice(100).filter(reported)).toHaveLength(100)
     expect(await gateway.exited).toBe(0)
     expect(performance.now() - signalled).toBeLessThan(2500 + 2000)
     await Promise.all(waiting.map(({ hit }) => hit.closed))
@@ -101,7 +101,7 @@ test('a second SIGTERM ends it at once', async () => {
 test('while it drains its connections are told to go, and none is taken', busyMachine, async () => {
   const gateway = await startDraining('5s')
   const old = new GrpcClient(gateway.grpc)
-  const { streams, tell, waiting } = await openStreams(old, 2)
+  const { streams, notify, waiting } = await openStreams(old, 2)
   gateway.signal('SIGTERM')
   // Calls are taken for a fifth of the time; after it nobody listens, and what is in flight goes on.
   const refusal = async () => {
@@ -112,7 +112,7 @@ test('while it drains its connections are told to go, and none is taken', busyMa
     return error?.code
   }
   await expect.poll(refusal, { timeout: 4000 }).toBe('UNAVAILABLE')
-  tell()
+  notify()
   for (const { response } of waiting) if (!response.writableEnded) response.end([STOP, DONE].join(''))
   for (const { error } of await Promise.all(streams)) expect(error).toBeUndefined()
   expect(await gateway.exited).toBe(0)

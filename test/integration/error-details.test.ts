@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { LlmGateway } from '../../src/domain/types.ts'
-import { type CallError, chat, type Door, embed, streamChat } from '../support/client.ts'
+import { type CallError, chat, embed, type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -50,14 +50,14 @@ function comparable({ statusBytes: _, detail, ...error }: CallError) {
   return { ...error, detail: { ...detail, attempts } }
 }
 
-test.each<[string, (door: Door) => Promise<{ readonly error: CallError | undefined }>]>([
-  ['an overload', (door) => chat(door, { model: 'house/m' })],
-  ['a fallback that failed', (door) => chat(door, { model: 'twice' })],
-  ['a stream that was refused', (door) => streamChat(door, { model: 'house/m' })],
-  ['embeddings that were refused', (door) => embed(door, { model: 'house/m' })],
-  ['an unknown model', (door) => chat(door, { model: 'unknown/m' })],
-  ['a wrong request', (door) => chat(door, { model: 'house/m', temperature: 9, maxTokens: 0 })],
-  ['an unknown provider', (door) => door.unary(LlmGateway.method.listModels, { provider: 'unknown' })],
+test.each<[string, (server: ServerName) => Promise<{ readonly error: CallError | undefined }>]>([
+  ['an overload', (server) => chat(server, { model: 'house/m' })],
+  ['a fallback that failed', (server) => chat(server, { model: 'twice' })],
+  ['a stream that was refused', (server) => streamChat(server, { model: 'house/m' })],
+  ['embeddings that were refused', (server) => embed(server, { model: 'house/m' })],
+  ['an unknown model', (server) => chat(server, { model: 'unknown/m' })],
+  ['a wrong request', (server) => chat(server, { model: 'house/m', temperature: 9, maxTokens: 0 })],
+  ['an unknown provider', (server) => server.unary(LlmGateway.method.listModels, { provider: 'unknown' })],
 ])('%s is told alike at both doors', async (_, call) => {
   upstream.answer(failure(503, { code: 'server_is_overloaded' }, { 'retry-after': '7', 'x-request-id': 'req_1' }))
   const [one, other] = [await call(grpc), await call(http)]
@@ -78,9 +78,9 @@ describe('an error is small enough for every client', () => {
     const long = 'x'.repeat(64 << 10)
     const error = { message: long, code: long, type: long, param: `messages[0].${long}` }
     upstream.answer(failure(400, error, { 'x-request-id': 'r'.repeat(8000) }))
-    const { error: told } = await chat(grpc, { model: 'house/m' })
-    expect(told).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'UPSTREAM_INVALID_REQUEST' })
-    expect(told?.statusBytes).toBeLessThanOrEqual(4096)
+    const { error: reported } = await chat(grpc, { model: 'house/m' })
+    expect(reported).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'UPSTREAM_INVALID_REQUEST' })
+    expect(reported?.statusBytes).toBeLessThanOrEqual(4096)
   })
 
   test('when many targets with long names fail', async () => {
@@ -100,18 +100,18 @@ const vectors = (count: number, length: number) =>
   })
 
 describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
-  const door = () => (name === 'gRPC' ? grpc : http)
+  const server = () => (name === 'gRPC' ? grpc : http)
 
   test('an answer that is larger than may be sent is refused, and what to do is told', async () => {
     upstream.answer(vectors(20, 1000))
-    const { error } = await embed(door(), { model: 'house/m', inputs: Array(20).fill('a') })
+    const { error } = await embed(server(), { model: 'house/m', inputs: Array(20).fill('a') })
     expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'RESPONSE_TOO_LARGE' })
     expect(error?.message).toContain('65536')
   })
 
   test('a piece of a stream that is larger than may be sent ends the stream', async () => {
     upstream.answer(begin(delta('one '), delta('x'.repeat(70_000))))
-    const { text, error } = await streamChat(door(), { model: 'house/m' })
+    const { text, error } = await streamChat(server(), { model: 'house/m' })
     expect(text).toBe('one ')
     expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'RESPONSE_TOO_LARGE' })
     await upstream.hits.at(-1)?.closed
@@ -119,7 +119,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
 
   test('a request that is larger than may be received is refused', async () => {
     upstream.hits.length = 0
-    const { error } = await chat(door(), { model: 'house/m', messages: [{ role: 3, content: 'x'.repeat(200_000) }] })
+    const { error } = await chat(server(), { model: 'house/m', messages: [{ role: 3, content: 'x'.repeat(200_000) }] })
     expect(error?.code).toBe('RESOURCE_EXHAUSTED')
     expect(upstream.hits).toEqual([])
   })

@@ -109,9 +109,9 @@ async function ask(replies: readonly Reply[], question: Question = {}, after: re
   if (after.length > 0) second.answer(model, ...after)
   const whole = { model: `${provider}/${model}`, fallbackModels: alone ? [] : [`second/${model}`], ...request }
   const begun = performance.now()
-  const told = streamed ? await streamChat(client, whole, options) : await unary(whole, options)
+  const reported = streamed ? await streamChat(client, whole, options) : await unary(whole, options)
   const took = performance.now() - begun
-  return { ...told, hits: [first.hits(model).length, second.hits(model).length], took }
+  return { ...reported, hits: [first.hits(model).length, second.hits(model).length], took }
 }
 
 async function unary(request: ChatInit, options?: CallOptions) {
@@ -202,11 +202,11 @@ test('a connection that is closed at its first use is not tried again: the reque
   const model = newModel()
   const server = await startUpstream(reset)
   const other = await startGateway({ yaml: `providers: { new: { kind: local, base_url: "${server.url}" } }` })
-  const door = new GrpcClient(other.grpc)
-  const { error } = await chat(door, { model: `new/${model}` })
+  const client = new GrpcClient(other.grpc)
+  const { error } = await chat(client, { model: `new/${model}` })
   expect(error?.reason).toBe('UPSTREAM_RESET')
   expect(server.hits).toHaveLength(1)
-  door.close()
+  client.close()
   await other.close()
   await server.close()
 })
@@ -367,8 +367,8 @@ describe('where nobody may be asked twice what one target may have processed', (
   ])('%s', async (_, reply, text) => {
     first.answer('careful', reply)
     const before = second.hits('careful').length
-    const told = await streamChat(client, { model: 'careful' })
-    expect(told.text).toBe(text)
+    const reported = await streamChat(client, { model: 'careful' })
+    expect(reported.text).toBe(text)
     expect(second.hits('careful').length - before).toBe(text === '' ? 0 : 1)
   })
 })

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Door, streamChat } from '../support/client.ts'
+import { type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -14,7 +14,7 @@ import {
 
 let gateway: RunningGateway
 let upstream: UpstreamServer
-let doors: Record<'gRPC' | 'HTTP', Door>
+let servers: Record<'gRPC' | 'HTTP', ServerName>
 
 beforeAll(async () => {
   upstream = await startUpstream(silence)
@@ -25,11 +25,11 @@ beforeAll(async () => {
       models: { twice: { targets: [house/silent, house/other] } }
     `,
   })
-  doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+  servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
 })
 
 afterAll(async () => {
-  for (const door of Object.values(doors)) door.close()
+  for (const server of Object.values(servers)) server.close()
   await gateway.close()
   await upstream.close()
 })
@@ -41,9 +41,9 @@ const silentThen =
 
 test.each(['gRPC', 'HTTP'] as const)(
   'at the %s door a silent stream beats, and falls back all the same',
-  async (door) => {
+  async (server) => {
     upstream.answer(silentThen(answers('one ', 'two')))
-    const { text, cases, error } = await streamChat(doors[door], { model: 'twice' })
+    const { text, cases, error } = await streamChat(servers[server], { model: 'twice' })
     expect({ text, error }).toEqual({ text: 'one two', error: undefined })
     const beats = cases.lastIndexOf('heartbeat') + 1
     expect(beats).toBeGreaterThanOrEqual(2)
@@ -54,9 +54,9 @@ test.each(['gRPC', 'HTTP'] as const)(
 
 test.each(['gRPC', 'HTTP'] as const)(
   'at the %s door a stream that beat may still be refused, uncommitted',
-  async (door) => {
+  async (server) => {
     upstream.answer(silentThen(failure(401)))
-    const { cases, error } = await streamChat(doors[door], { model: 'twice' })
+    const { cases, error } = await streamChat(servers[server], { model: 'twice' })
     expect(new Set(cases)).toEqual(new Set(['heartbeat']))
     expect(error).toMatchObject({ metadata: { committed: 'false' }, detail: { committed: false } })
   },

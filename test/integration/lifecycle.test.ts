@@ -33,23 +33,23 @@ async function startDraining(drain: string) {
       providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m } }
     `,
   })
-  const doors = [new GrpcClient(gateway.grpc), new ConnectClient(gateway.http)] as const
+  const servers = [new GrpcClient(gateway.grpc), new ConnectClient(gateway.http)] as const
   const close = async () => {
-    for (const door of doors) door.close()
+    for (const server of servers) server.close()
     await gateway.close()
   }
-  return { gateway, doors, close }
+  return { gateway, servers, close }
 }
 
 /** Begins to answer, and goes on when it is told to. */
-function untilTold(): { readonly reply: Reply; tell(): void } {
+function untilNotified(): { readonly reply: Reply; notify(): void } {
   const waiting: (() => void)[] = []
   return {
     reply: (exchange) => {
       begin(delta('one '))(exchange)
       waiting.push(() => exchange.response.end([delta('two'), STOP, DONE].join('')))
     },
-    tell: () => waiting.forEach((goOn) => void goOn()),
+    notify: () => waiting.forEach((goOn) => void goOn()),
   }
 }
 
@@ -70,26 +70,26 @@ describe('SIGTERM', () => {
     'lets streams finish at both doors, takes calls for a while, tells who watches, and exits with 0',
     busyMachine,
     async () => {
-      const { gateway, doors, close } = await startDraining('10s')
-      const { reply, tell } = untilTold()
+      const { gateway, servers, close } = await startDraining('10s')
+      const { reply, notify } = untilNotified()
       upstream.answer(reply)
       const streams = await Promise.all(
-        doors.map((door) => begun((options) => streamChat(door, { model: 'house/m' }, options))),
+        servers.map((server) => begun((options) => streamChat(server, { model: 'house/m' }, options))),
       )
       const statuses: unknown[] = []
-      let tellNotServing: (at: number) => void = () => {}
+      let reportNotServing: (at: number) => void = () => {}
       const notServing = new Promise<number>((resolve) => {
-        tellNotServing = resolve
+        reportNotServing = resolve
       })
-      const watch = await begun(({ onMessage: tellBegun }) =>
-        doors[0].stream(
+      const watch = await begun(({ onMessage: notifyStarted }) =>
+        servers[0].stream(
           HealthCheckService.method.watch,
           { service: '' },
           {
             onMessage(message) {
               statuses.push(Object(message).status)
-              if (statuses.length === 2) tellNotServing(performance.now())
-              tellBegun?.(message)
+              if (statuses.length === 2) reportNotServing(performance.now())
+              notifyStarted?.(message)
             },
           },
         ),
@@ -101,12 +101,12 @@ describe('SIGTERM', () => {
       expect((await fetch(`${gateway.http}/readyz`)).status).toBe(503)
       expect((await fetch(`${gateway.http}/healthz`)).status).toBe(200)
       upstream.answer(answers('late'))
-      for (const door of doors) expect((await chat(door, {})).value?.message?.content).toBe('late')
+      for (const server of servers) expect((await chat(server, {})).value?.message?.content).toBe('late')
 
       await watch.ended
       expect(statuses).toEqual([ServingStatus.SERVING, ServingStatus.NOT_SERVING])
 
-      tell()
+      notify()
       for (const { ended } of streams) {
         const { text, cases, error } = await ended
         expect({ text, last: cases.at(-1), error }).toEqual({ text: 'one two', last: 'finish', error: undefined })
@@ -118,10 +118,10 @@ describe('SIGTERM', () => {
   )
 
   test('ends with UNAVAILABLE what does not finish in time, and exits with 0 all the same', async () => {
-    const { gateway, doors, close } = await startDraining('600ms')
+    const { gateway, servers, close } = await startDraining('600ms')
     upstream.answer(begin(delta('one ')))
     const streams = await Promise.all(
-      doors.map((door) => begun((options) => streamChat(door, { model: 'house/m' }, options))),
+      servers.map((server) => begun((options) => streamChat(server, { model: 'house/m' }, options))),
     )
     const [hit] = upstream.hits.slice(-1)
     gateway.signal('SIGTERM')

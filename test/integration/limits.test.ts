@@ -1,7 +1,7 @@
 import { SignJWT } from 'jose'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { LlmGateway } from '../../src/domain/types.ts'
-import { type CallOptions, chat, type Door, embed, streamChat } from '../support/client.ts'
+import { type CallOptions, chat, embed, type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -15,7 +15,7 @@ const SECRET = 'a secret of at least thirty-two bytes'
 
 let gateway: RunningGateway
 let upstream: UpstreamServer
-let doors: Record<'gRPC' | 'HTTP', Door>
+let servers: Record<'gRPC' | 'HTTP', ServerName>
 
 async function start(yaml: string, env: Record<string, string> = {}) {
   upstream = await startUpstream(answers('ok'))
@@ -27,11 +27,11 @@ providers:
 ${yaml}`,
     env: { WEB_KEY, OPS_KEY, JWT_SECRET: '', ...env },
   })
-  doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+  servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
 }
 
 afterEach(async () => {
-  for (const door of Object.values(doors)) door.close()
+  for (const server of Object.values(servers)) server.close()
   await gateway.close()
   await upstream.close()
 })
@@ -44,7 +44,7 @@ auth:
     - { name: ops, key: "$\{OPS_KEY}", limits: { requests: 3 } }`
 
 /** Options that gather what the trailers tell of the limit. */
-function told(options: CallOptions = {}) {
+function reported(options: CallOptions = {}) {
   const seen: (string | undefined)[][] = []
   const onTrailers: CallOptions['onTrailers'] = (get) =>
     seen.push(['ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset'].map(get))
@@ -53,17 +53,17 @@ function told(options: CallOptions = {}) {
 
 test('RATE_LIMIT_MAX_REQUESTS and RATE_LIMIT_WINDOW_MS hold for each caller, at both doors together', async () => {
   await start('', { RATE_LIMIT_MAX_REQUESTS: '4', RATE_LIMIT_WINDOW_MS: '3600000' })
-  const { seen, options } = told()
-  expect((await chat(doors.gRPC, {}, options)).value?.message?.content).toBe('ok')
-  expect((await streamChat(doors.gRPC, {}, options)).text).toBe('ok')
-  expect((await chat(doors.HTTP, {}, options)).value?.message?.content).toBe('ok')
-  expect((await streamChat(doors.HTTP, {}, options)).text).toBe('ok')
+  const { seen, options } = reported()
+  expect((await chat(servers.gRPC, {}, options)).value?.message?.content).toBe('ok')
+  expect((await streamChat(servers.gRPC, {}, options)).text).toBe('ok')
+  expect((await chat(servers.HTTP, {}, options)).value?.message?.content).toBe('ok')
+  expect((await streamChat(servers.HTTP, {}, options)).text).toBe('ok')
   const refused = [
-    await chat(doors.gRPC, {}, options),
-    await streamChat(doors.gRPC, {}, options),
-    await embed(doors.gRPC, {}, options),
-    await chat(doors.HTTP, {}, options),
-    await streamChat(doors.HTTP, {}, options),
+    await chat(servers.gRPC, {}, options),
+    await streamChat(servers.gRPC, {}, options),
+    await embed(servers.gRPC, {}, options),
+    await chat(servers.HTTP, {}, options),
+    await streamChat(servers.HTTP, {}, options),
   ]
   for (const { error } of refused) {
     expect(error).toMatchObject({
@@ -87,7 +87,7 @@ test('RATE_LIMIT_MAX_REQUESTS and RATE_LIMIT_WINDOW_MS hold for each caller, at 
 test('each key has its own limit, and its own may be another', async () => {
   await start(`${KEYS}\nlimits: { caller: { requests: 2 } }`)
   const callsOf = (key: string) =>
-    Promise.all(Array.from({ length: 5 }, () => chat(doors.gRPC, {}, { metadata: bearer(key) })))
+    Promise.all(Array.from({ length: 5 }, () => chat(servers.gRPC, {}, { metadata: bearer(key) })))
   const through = async (key: string) => (await callsOf(key)).filter(({ error }) => !error).length
   expect([await through(WEB_KEY), await through(OPS_KEY)]).toEqual([2, 3])
 })
@@ -97,7 +97,7 @@ test('users, aliases and addresses have limits of their own', async () => {
 models: { named: { targets: [house/m], limits: { requests: 1 } } }
 limits: { user: { requests: 2 }, address: { requests: 6 } }`)
   const ask = async (key: string, userId: string, model = '') =>
-    (await chat(doors.gRPC, { userId, model }, { metadata: bearer(key) })).error?.quota[0]
+    (await chat(servers.gRPC, { userId, model }, { metadata: bearer(key) })).error?.quota[0]
   expect([await ask(WEB_KEY, 'a'), await ask(WEB_KEY, 'a'), await ask(WEB_KEY, 'a')]).toEqual([
     undefined,
     undefined,
@@ -117,14 +117,14 @@ limits: { user: { requests: 2 }, address: { requests: 6 } }`)
 
 test('tokens are reserved by their estimate and counted by what the vendor reports', async () => {
   await start('limits: { caller: { tokens: 1000 } }')
-  const { seen, options } = told()
-  const ask = (maxTokens: number) => chat(doors.gRPC, { maxTokens }, options)
+  const { seen, options } = reported()
+  const ask = (maxTokens: number) => chat(servers.gRPC, { maxTokens }, options)
   // 900 are reserved, and 7 are used.
   for (let call = 0; call < 3; call++) expect((await ask(900)).error).toBeUndefined()
   expect(seen.map(([, remaining]) => remaining)).toEqual(['99', '92', '85'])
   upstream.answer(silence)
   const controller = new AbortController()
-  const pending = chat(doors.gRPC, { maxTokens: 900 }, { signal: controller.signal })
+  const pending = chat(servers.gRPC, { maxTokens: 900 }, { signal: controller.signal })
   await upstream.nextHit()
   expect((await ask(900)).error).toMatchObject({ quota: ['caller:127.0.0.1: 1000 tokens in 60 s'] })
   controller.abort()
@@ -138,9 +138,9 @@ test('calls at once are bounded, and a caller that leaves makes room', async () 
   await start('limits: { caller: { concurrent: 2 } }')
   upstream.answer(silence)
   const controller = new AbortController()
-  const held = [1, 2].map(() => streamChat(doors.gRPC, {}, { signal: controller.signal }))
+  const held = [1, 2].map(() => streamChat(servers.gRPC, {}, { signal: controller.signal }))
   await vi.waitFor(() => expect(upstream.hits).toHaveLength(2))
-  const { error } = await chat(doors.gRPC, {})
+  const { error } = await chat(servers.gRPC, {})
   expect(error).toMatchObject({
     reason: 'RATE_LIMITED',
     quota: ['caller:127.0.0.1: 2 calls at once'],
@@ -149,7 +149,7 @@ test('calls at once are bounded, and a caller that leaves makes room', async () 
   controller.abort()
   await Promise.all(held)
   upstream.answer(answers('ok'))
-  await vi.waitFor(async () => expect((await chat(doors.gRPC, {})).error).toBeUndefined())
+  await vi.waitFor(async () => expect((await chat(servers.gRPC, {})).error).toBeUndefined())
 })
 
 describe('a full provider', () => {
@@ -158,13 +158,13 @@ describe('a full provider', () => {
   test('is passed over, and the next target answers', async () => {
     await start(FALLBACK, { LLM_RATE_LIMIT_MAX_REQUESTS: '2', LLM_RATE_LIMIT_WINDOW_MS: '3600000' })
     const routes = []
-    for (let call = 0; call < 4; call++) routes.push((await chat(doors.gRPC, { model: 'both' })).value?.route)
+    for (let call = 0; call < 4; call++) routes.push((await chat(servers.gRPC, { model: 'both' })).value?.route)
     expect(routes.map((route) => route?.provider)).toEqual(['house', 'house', 'spare', 'spare'])
     expect(routes[2]?.attempts).toMatchObject([
       { provider: 'house', reason: 'RATE_LIMITED' },
       { provider: 'spare', reason: '' },
     ])
-    const { error } = await chat(doors.gRPC, { model: 'both' })
+    const { error } = await chat(servers.gRPC, { model: 'both' })
     expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', reason: 'RATE_LIMITED' })
     expect(error?.quota).toEqual(['provider:house: 2 requests in 3600 s'])
     expect(error?.retryAfter).toBeGreaterThan(3_000_000)
@@ -172,17 +172,17 @@ describe('a full provider', () => {
 
   test('may have a limit of its own', async () => {
     await start(`${FALLBACK}\nlimits: { provider: { requests: 1, window: 1h } }`)
-    await chat(doors.gRPC, { provider: 'house' })
-    const { error } = await chat(doors.gRPC, { provider: 'house' })
+    await chat(servers.gRPC, { provider: 'house' })
+    const { error } = await chat(servers.gRPC, { provider: 'house' })
     expect(error).toMatchObject({ reason: 'RATE_LIMITED', metadata: { provider: 'house', target: 'house/m' } })
-    expect((await chat(doors.gRPC, { provider: 'spare' })).error).toBeUndefined()
+    expect((await chat(servers.gRPC, { provider: 'spare' })).error).toBeUndefined()
   })
 })
 
 test('in shadow mode everything is counted and nobody refused', async () => {
   await start('limits: { caller: { requests: 1 }, provider: { requests: 1 }, shadow: true }')
-  const { seen, options } = told()
-  for (let call = 0; call < 3; call++) expect((await chat(doors.gRPC, {}, options)).error).toBeUndefined()
+  const { seen, options } = reported()
+  for (let call = 0; call < 3; call++) expect((await chat(servers.gRPC, {}, options)).error).toBeUndefined()
   expect(seen.map(([, remaining]) => remaining)).toEqual(['0', '0', '0'])
   const page = await (await fetch(gateway.metrics)).text()
   for (const scope of ['caller', 'provider']) {
@@ -201,7 +201,7 @@ models:
   mixed: { targets: [house/m, spare/echo] }
   other: { targets: [house/m] }`
   const metadata = bearer(WEB_KEY)
-  const ask = (model: string, more = {}) => chat(doors[name], { model, ...more }, { metadata })
+  const ask = (model: string, more = {}) => chat(servers[name], { model, ...more }, { metadata })
 
   test('is answered by those, and refused all others', async () => {
     await start(AUTH, { JWT_SECRET: SECRET })
@@ -215,15 +215,15 @@ models:
       await ask('other'),
       await ask('', { provider: 'house' }),
       await ask('house/m', { fallbackModels: ['spare/echo'] }),
-      await streamChat(doors[name], { model: 'house/m' }, { metadata }),
-      await embed(doors[name], { model: 'house/m' }, { metadata }),
+      await streamChat(servers[name], { model: 'house/m' }, { metadata }),
+      await embed(servers[name], { model: 'house/m' }, { metadata }),
     ]
     for (const { error } of refused) {
       expect(error).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'MODEL_NOT_ALLOWED' })
     }
     expect(refused[0]?.error?.message).toContain('"house/m"')
     expect(upstream.hits).toHaveLength(attempts)
-    const listed = await doors[name].unary(LlmGateway.method.listModels, {}, { metadata })
+    const listed = await servers[name].unary(LlmGateway.method.listModels, {}, { metadata })
     expect(listed.value?.aliases.map((alias) => alias.name)).toEqual(['mixed', 'named'])
     expect(new Set(listed.value?.models.map(({ provider }) => provider))).toEqual(new Set(['spare']))
   })
@@ -236,7 +236,7 @@ models:
         .setExpirationTime('1h')
         .sign(Buffer.from(SECRET))
     const askWith = async (claims: object, model: string) =>
-      (await chat(doors[name], { model }, { metadata: bearer(await token(claims)) })).error?.reason
+      (await chat(servers[name], { model }, { metadata: bearer(await token(claims)) })).error?.reason
     expect(await askWith({}, 'house/m')).toBeUndefined()
     expect(await askWith({ models: ['spare/*'] }, 'house/m')).toBe('MODEL_NOT_ALLOWED')
     expect(await askWith({ models: ['spare/*'] }, 'spare/echo')).toBeUndefined()

@@ -119,17 +119,17 @@ test('its models are those that are pulled', async () => {
 
 test('a gateway that is told nothing at all runs, and says what to do where no Ollama answers', async ({ skip }) => {
   const bare = await startGateway({ env: {} })
-  const door = new GrpcClient(bare.grpc)
+  const server = new GrpcClient(bare.grpc)
   try {
     await bare.logged(({ message }) => String(message).startsWith('No provider is configured, so ollama at http://'))
-    const { value } = await door.unary(LlmGateway.method.health, {})
+    const { value } = await server.unary(LlmGateway.method.health, {})
     if (value?.providers[0]?.healthy) skip('this machine has an Ollama')
     const advice = expect.stringContaining('It is assumed, not configured: start it, set a key such as OPENAI_API_KEY')
     expect(value?.providers).toMatchObject([{ name: 'ollama', healthy: false, message: advice }])
-    const { error } = await chat(door, {})
+    const { error } = await chat(server, {})
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_UNREACHABLE', message: advice })
   } finally {
-    door.close()
+    server.close()
     await bare.close()
   }
 }, 20_000)

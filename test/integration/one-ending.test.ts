@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Door, streamChat } from '../support/client.ts'
+import { type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -29,7 +29,7 @@ const RUNS = 300
 let models = 0
 
 let gateway: RunningGateway
-let doors: Record<'gRPC' | 'HTTP', Door>
+let servers: Record<'gRPC' | 'HTTP', ServerName>
 let upstream: UpstreamServer
 let steady: UpstreamServer
 
@@ -49,11 +49,11 @@ beforeAll(async () => {
     `,
     env: { KEY: 'a-key' },
   })
-  doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+  servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
 })
 
 afterAll(async () => {
-  for (const door of Object.values(doors)) door.close()
+  for (const server of Object.values(servers)) server.close()
   await gateway.close()
   await upstream.close()
   await steady.close()
@@ -155,7 +155,7 @@ const world = fc.record({
   ),
   framing: fc.constantFrom('chunked', 'until close', 'length'),
   ...said,
-  door: fc.constantFrom('gRPC' as const, 'HTTP' as const),
+  server: fc.constantFrom('gRPC' as const, 'HTTP' as const),
   /** Whether there is another target, and whether an answer may be begun anew there. */
   another: fc.boolean(),
   allowReset: fc.boolean(),
@@ -206,11 +206,11 @@ test(`a stream has exactly one ending, and it is the right one (seed ${SEED})`, 
   await fc.assert(
     fc.asyncProperty(world, async (drawn) => {
       upstream.answer(replyOf(drawn))
-      const { door, wire, another, allowReset } = drawn
+      const { server, wire, another, allowReset } = drawn
       // Of its own each time: what fails often is left out.
       const model = `m${++models}`
       const request = { model: `${wire}/${model}`, fallbackModels: another ? [`steady/${model}`] : [], allowReset }
-      const { cases, text, error } = await streamChat(doors[door], request, { deadline: 8000 })
+      const { cases, text, error } = await streamChat(servers[server], request, { deadline: 8000 })
       const finishes = cases.filter((name) => name === 'finish').length
       if (error) {
         expect(finishes).toBe(0)

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AttemptOutcome } from '../../src/domain/types.ts'
-import { chat, type Door, streamChat } from '../support/client.ts'
+import { chat, type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -21,7 +21,7 @@ import {
 /* Callers that allow it are answered anew when an answer breaks off. */
 
 let gateway: RunningGateway
-let doors: Record<'gRPC' | 'HTTP', Door>
+let servers: Record<'gRPC' | 'HTTP', ServerName>
 let cut: UpstreamServer
 let other: UpstreamServer
 
@@ -45,11 +45,11 @@ beforeAll(async () => {
     ].join('\n'),
     env: { KEY: 'a-key' },
   })
-  doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+  servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
 })
 
 afterAll(async () => {
-  for (const door of Object.values(doors)) door.close()
+  for (const server of Object.values(servers)) server.close()
   await gateway.close()
   await Promise.all([cut.close(), other.close()])
 })
@@ -83,10 +83,10 @@ const CUTS: Readonly<Record<string, (pieces: readonly string[]) => Reply>> = {
 
 const CASES = WIRES.flatMap((wire) => Object.entries(CUTS).map(([fault, reply]) => [wire, fault, reply] as const))
 
-describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (door) => {
+describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (server) => {
   test.each(CASES)('an answer of %s that %s is followed by one of the next target', async (wire, _, reply) => {
     cut.answer(ofWire(wire, reply(FIRST[wire])))
-    const { messages, cases, error } = await streamChat(doors[door], fromTo(wire))
+    const { messages, cases, error } = await streamChat(servers[server], fromTo(wire))
     expect(error).toBeUndefined()
     expect(cases).toEqual(['start', 'text', 'reset', 'text', 'text', 'finish'])
     const [, , reset, ...texts] = messages.map(({ event }) => event)
@@ -109,7 +109,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (door) => {
   test('who does not allow it keeps what came, and is told that it is not all', async () => {
     cut.answer(stream(...FIRST.openai))
     const before = other.hits.length
-    const { text, cases, error } = await streamChat(doors[door], fromTo('openai', false))
+    const { text, cases, error } = await streamChat(servers[server], fromTo('openai', false))
     expect(text).toBe('half ')
     expect(cases).not.toContain('reset')
     expect(error).toMatchObject({ reason: 'UPSTREAM_STREAM_TRUNCATED', detail: { committed: true } })
@@ -118,7 +118,7 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (door) => {
 
   test('a Chat that its provider streams recovers, too, and holds nothing of what broke off', async () => {
     cut.answer(stream(delta('half '), delta('of it')))
-    const { value } = await chat(doors[door], fromTo('whole'))
+    const { value } = await chat(servers[server], fromTo('whole'))
     expect(value?.message?.content).toBe('all anew')
     expect(value?.route).toMatchObject({ provider: 'other', attempts: [{ provider: 'whole' }, { provider: 'other' }] })
   })
@@ -127,21 +127,21 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (door) => {
     cut.answer(stream(...FIRST.openai))
     other.answer(silence)
     const leaving = new AbortController()
-    const [hit, told] = [other.nextHit(), streamChat(doors[door], fromTo('openai'), { signal: leaving.signal })]
+    const [hit, reported] = [other.nextHit(), streamChat(servers[server], fromTo('openai'), { signal: leaving.signal })]
     const { closed } = await hit
     leaving.abort()
     await closed
-    expect((await told).error?.code).toBe('CANCELLED')
+    expect((await reported).error?.code).toBe('CANCELLED')
     other.answer(answers('all ', 'anew'))
   })
 })
 
 test('with no target left the error tells of all of them, and that part of an answer was sent', async () => {
   cut.answer(stream(...FIRST.openai))
-  const { text, error } = await streamChat(doors.gRPC, { ...fromTo('openai'), fallbackModels: [] })
+  const { text, error } = await streamChat(servers.gRPC, { ...fromTo('openai'), fallbackModels: [] })
   expect(text).toBe('half ')
   expect(error).toMatchObject({ reason: 'UPSTREAM_STREAM_TRUNCATED', detail: { committed: true } })
-  const both = await streamChat(doors.gRPC, { ...fromTo('openai'), fallbackModels: ['openai/another'] })
+  const both = await streamChat(servers.gRPC, { ...fromTo('openai'), fallbackModels: ['openai/another'] })
   expect(both.cases).toEqual(['start', 'text', 'reset', 'text'])
   expect(both.error?.message).toContain('All 2 targets failed.')
   expect(both.error?.detail?.attempts).toHaveLength(2)
@@ -150,7 +150,7 @@ test('with no target left the error tells of all of them, and that part of an an
 test('a slow reader is not overrun: what it has not taken waits, in its order', async () => {
   cut.answer(stream(delta('half '), ...Array.from({ length: 500 }, () => delta('x'.repeat(1_000)))))
   other.answer(answers(...Array.from({ length: 500 }, () => 'y'.repeat(1_000))))
-  const { cases, messages, error } = await streamChat(doors.gRPC, fromTo('openai'))
+  const { cases, messages, error } = await streamChat(servers.gRPC, fromTo('openai'))
   expect(error).toBeUndefined()
   expect(cases.filter((name) => name === 'reset')).toHaveLength(1)
   const after = messages

@@ -44,7 +44,7 @@ function limitFor(seconds: number): void {
 }
 
 const asked = () => [vendor, local, further].map(({ hits }) => hits.length)
-const told = (what: string) =>
+const reported = (what: string) =>
   gateway
     .output()
     .split('\n')
@@ -84,7 +84,7 @@ test('it is seen in Stats, in Health and in metrics, and the log tells it once',
   expect(page).toContain('llm_gateway_safety_lock{provider="alone"} 0')
   expect(page).toContain('llm_gateway_safety_lock_diverted_total{provider="cloud"} 3')
   await gateway.logged((line) => String(line['message']).startsWith('the safety lock has fallen'))
-  expect(told('the safety lock has fallen')).toEqual([expect.stringContaining('"provider":"cloud"')])
+  expect(reported('the safety lock has fallen')).toEqual([expect.stringContaining('"provider":"cloud"')])
 })
 
 test('the next target answers what the local model cannot', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LlmGateway, LlmGatewayAdmin, Role } from '../../src/domain/types.ts'
-import { type CallError, chat, type Door, embed, streamChat } from '../support/client.ts'
+import { type CallError, chat, embed, type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -33,7 +33,7 @@ const PROMPT = `${CANARIES.prompt}\n{"level":"error","message":"forged"}\r\n\u00
 let gateway: RunningGateway
 let upstream: UpstreamServer
 let collector: UpstreamServer
-let doors: readonly Door[]
+let servers: readonly ServerName[]
 const errors: CallError[] = []
 
 beforeAll(async () => {
@@ -60,11 +60,11 @@ beforeAll(async () => {
       JWT_SECRET: CANARIES.jwtSecret,
     },
   })
-  doors = [new GrpcClient(gateway.grpc), new ConnectClient(gateway.http)]
+  servers = [new GrpcClient(gateway.grpc), new ConnectClient(gateway.http)]
 })
 
 afterAll(async () => {
-  for (const door of doors) door.close()
+  for (const server of servers) server.close()
   await gateway.close()
   await upstream.close()
   await collector.close()
@@ -92,17 +92,17 @@ const REPLIES: readonly Reply[] = [
 test('calls of every sort reach the vendor with its key and the prompt', async () => {
   const metadata = { authorization: `Bearer ${CANARIES.callerKey}` }
   const messages = [{ role: Role.USER, content: PROMPT }]
-  for (const door of doors) {
+  for (const server of servers) {
     for (const reply of [answers('fine'), ...REPLIES]) {
       upstream.answer(reply)
       const ended = [
-        await chat(door, { model: 'twice', messages }, { metadata }),
-        await streamChat(door, { model: 'house/m', messages }, { metadata }),
-        await embed(door, { model: 'house/m', inputs: [PROMPT] }, { metadata }),
-        await door.unary(LlmGatewayAdmin.method.testProvider, { provider: 'house', model: 'm' }, { metadata }),
-        await door.unary(LlmGateway.method.listModels, {}, { metadata }),
-        await chat(door, { model: 'nobody\n{"forged":true}', messages }, { metadata }),
-        await chat(door, { model: 'house/m' }, { metadata: { authorization: `Bearer ${CANARIES.jwtSecret}` } }),
+        await chat(server, { model: 'twice', messages }, { metadata }),
+        await streamChat(server, { model: 'house/m', messages }, { metadata }),
+        await embed(server, { model: 'house/m', inputs: [PROMPT] }, { metadata }),
+        await server.unary(LlmGatewayAdmin.method.testProvider, { provider: 'house', model: 'm' }, { metadata }),
+        await server.unary(LlmGateway.method.listModels, {}, { metadata }),
+        await chat(server, { model: 'nobody\n{"forged":true}', messages }, { metadata }),
+        await chat(server, { model: 'house/m' }, { metadata: { authorization: `Bearer ${CANARIES.jwtSecret}` } }),
       ]
       for (const { error } of ended) if (error) errors.push(error)
     }
@@ -136,9 +136,9 @@ test('no metric, no statistic and no state of health tells them', async () => {
   expect(page).toContain('provider="house"')
   expectNoCanary(page)
   const metadata = { authorization: `Bearer ${CANARIES.callerKey}` }
-  for (const door of doors) {
-    const stats = await door.unary(LlmGateway.method.stats, {}, { metadata })
-    const health = await door.unary(LlmGateway.method.health, {})
+  for (const server of servers) {
+    const stats = await server.unary(LlmGateway.method.stats, {}, { metadata })
+    const health = await server.unary(LlmGateway.method.health, {})
     expect(health.value?.providers[0]?.message).toMatch(/./)
     expectNoCanary(textOf(stats) + textOf(health))
   }
@@ -152,12 +152,12 @@ test('no span tells them', async () => {
 })
 
 test('the log tells none of them, and a prompt forges no line of it', async () => {
-  const door = doors[0]
+  const server = servers[0]
   const huge = [{ role: Role.USER, content: `${PROMPT}${'x'.repeat(1 << 20)}` }]
   const metadata = { authorization: `Bearer ${CANARIES.callerKey}` }
   upstream.answer(answers('fine'))
   const userId = 'line\n{"forged":true}\u001b[31m'
-  if (door) await chat(door, { model: 'house/m', messages: huge, userId }, { metadata })
+  if (server) await chat(server, { model: 'house/m', messages: huge, userId }, { metadata })
   await gateway.logged(({ user_id }) => user_id === userId)
   const lines = gateway.output().split('\n')
   for (const line of lines) {

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { HealthStatus, LlmGateway } from '../../src/domain/types.ts'
-import { chat, type Door } from '../support/client.ts'
+import { chat, type ServerName } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { type RedisServer, startRedis } from '../support/redis.ts'
@@ -13,7 +13,7 @@ let redis: RedisServer
 let proxy: TcpProxy
 let upstream: UpstreamServer
 let gateways: RunningGateway[] = []
-let doors: Door[] = []
+let servers: ServerName[] = []
 
 beforeAll(async () => {
   redis = await startRedis()
@@ -28,7 +28,7 @@ afterAll(async () => {
 })
 
 afterEach(async () => {
-  for (const door of doors) door.close()
+  for (const server of servers) server.close()
   await Promise.all(gateways.map((gateway) => gateway.close()))
   upstream.answer(answers('ok'))
   await (await redis.client()).flushall()
@@ -43,16 +43,16 @@ providers: { sim: { kind: simulator }${more} }
 redis: { url: "redis://127.0.0.1:${proxy.port}", ${timeout} }
 limits: ${limits}`
   gateways = await Promise.all(Array.from({ length: replicas }, () => startGateway({ yaml })))
-  doors = gateways.map(({ grpc }) => new GrpcClient(grpc))
+  servers = gateways.map(({ grpc }) => new GrpcClient(grpc))
 }
 
-const door = (index: number): Door => {
-  const found = doors[index % doors.length]
+const server = (index: number): ServerName => {
+  const found = servers[index % servers.length]
   if (!found) throw new Error('no gateway')
   return found
 }
 
-const ask = (index: number, request = {}) => chat(door(index), { provider: 'sim', ...request }, { deadline: 60_000 })
+const ask = (index: number, request = {}) => chat(server(index), { provider: 'sim', ...request }, { deadline: 60_000 })
 
 test('of 1,000 calls at once exactly the 100 of the limit go through three gateways', async () => {
   await start(3, '{ caller: { requests: 100, window: 1h } }')
@@ -90,7 +90,7 @@ test('the places of a gateway that was killed come back', async () => {
   const house = `, house: { kind: local, base_url: "${upstream.url}", default_model: m }`
   await start(2, '{ caller: { concurrent: 2 } }', EXACT, house)
   upstream.answer(silence)
-  const held = [chat(door(0), { provider: 'house' }), chat(door(0), { provider: 'house' })]
+  const held = [chat(server(0), { provider: 'house' }), chat(server(0), { provider: 'house' })]
   await vi.waitFor(() => expect(upstream.hits.length).toBeGreaterThanOrEqual(2))
   expect((await ask(1)).error?.quota).toEqual(['caller:127.0.0.1: 2 calls at once'])
   gateways[0]?.signal('SIGKILL')
@@ -206,8 +206,8 @@ function eat(replies: boolean): void {
 }
 
 async function expectHealth(status: HealthStatus, healthy: boolean): Promise<void> {
-  const { value } = await door(0).unary(LlmGateway.method.health, {})
+  const { value } = await server(0).unary(LlmGateway.method.health, {})
   expect(value).toMatchObject({ status, components: [{ name: 'redis', healthy }] })
-  const stats = await door(0).unary(LlmGateway.method.stats, {})
+  const stats = await server(0).unary(LlmGateway.method.stats, {})
   expect(stats.value?.components).toMatchObject([{ name: 'redis', healthy }])
 }

@@ -115,9 +115,9 @@ describe('usage', () => {
   })
 
   test('that is told in every chunk counts once, as it is told last', async () => {
-    const told = (tokens: number) =>
+    const reported = (tokens: number) =>
       frame({ choices: [{ delta: { content: 'x' } }], usage: { prompt_tokens: 1000, completion_tokens: tokens } })
-    upstream.answer(stream(told(1), told(2), told(300), STOP, DONE))
+    upstream.answer(stream(reported(1), reported(2), reported(300), STOP, DONE))
     const { messages } = await streamChat(client, { model: 'priced/m' })
     expect(messages.at(-1)?.event.value).toMatchObject({
       usage: { input: 1000, output: 300, total: 1300, estimated: false },

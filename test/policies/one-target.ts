@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import type { Call, CallContext } from '../../src/domain/call.ts'
+import { CallRecord } from '../../src/domain/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import { type Authenticated, createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
 import type { Provider } from '../../src/domain/ports/ports.ts'
-import { Trail } from '../../src/domain/call-record.ts'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 
 export type RoutedCall = Call<ChatRequest> & Authenticated & Planned & Routed
@@ -23,8 +23,8 @@ export function routedCall(clock: Clock, targets: readonly Target[], caller = 's
     deadline: clock.now() + 60_000,
     cancellation: new Cancellation(),
     peer: '',
-    trail: new Trail(clock),
-    wire: new Uint8Array(),
+    record: new CallRecord(clock),
+    requestBytes: new Uint8Array(),
     header: () => undefined,
   }
   const call = createCall('stream_chat', create(ChatRequestSchema), context)

@@ -4,8 +4,8 @@ import type { EventStream } from '../../src/domain/event-stream.ts'
 import type { Keyed } from '../../src/domain/facts.ts'
 import type { Reason } from '../../src/domain/reasons.ts'
 import { AttemptOutcome, type ChatEvent } from '../../src/domain/types.ts'
-import { SafetyLocks } from '../../src/policies/routing/safety-locks.ts'
 import { safetyLock } from '../../src/policies/routing/safety-lock.ts'
+import { SafetyLocks } from '../../src/policies/routing/safety-locks.ts'
 import { useKeys } from '../../src/policies/use-keys.ts'
 import { ProviderKeyPool } from '../../src/providers/credentials/key-pool.ts'
 import { FakeClock } from '../support/fake-clock.ts'
@@ -85,12 +85,12 @@ describe('a key that fails', () => {
 
   test('leaves no warnings of its request behind', async () => {
     const world = provider({ a: failureOf('UPSTREAM_CREDENTIALS', 'quarantined'), b: undefined }, ({ context }) =>
-      context.trail.warnings.push('seed was left out'),
+      context.record.warnings.push('seed was left out'),
     )
-    world.call.context.trail.warnings = ['said before']
+    world.call.context.record.warnings = ['said before']
     await world.policy(world.call)
     expect(world.asked).toEqual(['a', 'b'])
-    expect(world.call.context.trail.warnings).toEqual(['said before', 'seed was left out'])
+    expect(world.call.context.record.warnings).toEqual(['said before', 'seed was left out'])
   })
 
   test('of several the last is told, where none passes by itself', async () => {
@@ -111,7 +111,7 @@ describe('a key that fails', () => {
     expect(world.asked).toEqual(['b'])
     await expect(world.policy(world.call)).rejects.toMatchObject({ facts: { retryAfter: 5_000 } })
     expect(world.asked).toEqual(['b'])
-    expect(world.call.context.trail.attempts).toMatchObject([
+    expect(world.call.context.record.attempts).toMatchObject([
       { outcome: AttemptOutcome.SKIPPED, reason: 'UPSTREAM_RATE_LIMITED' },
     ])
   })

@@ -24,9 +24,9 @@ export const bombs: Promised = {
   async measure(short) {
     const figures: Figures[] = []
     for (const largest of [4 * MiB, 16 * MiB]) {
-      for (const door of ['gRPC', 'HTTP'] as const) {
-        figures.push(await attack(swelling(largest, short ? 40 : 200), largest, door))
-        figures.push(await attack(large(largest, door), largest, door))
+      for (const server of ['gRPC', 'HTTP'] as const) {
+        figures.push(await attack(swelling(largest, short ? 40 : 200), largest, server))
+        figures.push(await attack(large(largest, server), largest, server))
       }
     }
     return figures
@@ -54,9 +54,9 @@ function swelling(largest: number, count: number): Attack {
   }
 }
 
-function large(largest: number, door: 'gRPC' | 'HTTP'): Attack {
+function large(largest: number, server: 'gRPC' | 'HTTP'): Attack {
   const body = Buffer.alloc(largest - 1_000)
-  const letIn = door === 'gRPC' ? Math.min(LARGE_AT_ONCE, PENDING / largest) : LARGE_AT_ONCE
+  const letIn = server === 'gRPC' ? Math.min(LARGE_AT_ONCE, PENDING / largest) : LARGE_AT_ONCE
   const what = `${LARGE_AT_ONCE} requests at once of ${mib(largest)}, of which ${letIn} are let in`
   return { what, count: LARGE_AT_ONCE, packed: false, letIn, body: () => body }
 }
@@ -65,7 +65,7 @@ function large(largest: number, door: 'gRPC' | 'HTTP'): Attack {
 async function attack(
   { what, count, packed, letIn, body }: Attack,
   largest: number,
-  door: 'gRPC' | 'HTTP',
+  server: 'gRPC' | 'HTTP',
 ): Promise<Figures> {
   const gateway = await startGateway({
     yaml: `
@@ -76,7 +76,7 @@ async function attack(
   await warmUp(gateway)
   const sessions = Array.from({ length: CONNECTIONS }, () => connect(`http://${gateway.grpc}`))
   const growth = await growthOf(gateway.pid, count, (index) =>
-    door === 'gRPC'
+    server === 'gRPC'
       ? grpcCall(sessions[index % CONNECTIONS], body(index), packed)
       : httpPost(gateway.http, body(index), packed),
   )
@@ -84,7 +84,7 @@ async function attack(
   await gateway.close()
   const bound = 2 * letIn * largest + LEFT_LYING
   return {
-    promise: `${what} (${door}, max_receive_bytes ${mib(largest)}): memory grows by no more than 2 x ${letIn} x ${mib(largest)}, and ${mib(LEFT_LYING)} that V8 lets lie before it collects: ${mib(bound)}`,
+    promise: `${what} (${server}, max_receive_bytes ${mib(largest)}): memory grows by no more than 2 x ${letIn} x ${mib(largest)}, and ${mib(LEFT_LYING)} that V8 lets lie before it collects: ${mib(bound)}`,
     measured: `${mib(growth.bytes)}; ${growth.ends}`,
     holds: growth.bytes <= bound && !growth.answered,
   }

@@ -1,4 +1,4 @@
-import { type CallOptions, chat, type Door, streamChat } from '../support/client.ts'
+import { type CallOptions, chat, type ServerName, streamChat } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -10,20 +10,20 @@ const MOST = 100
 interface Manner {
   readonly name: string
   readonly streams: boolean
-  call(door: Door, model: string, options: CallOptions): Promise<unknown>
+  call(server: ServerName, model: string, options: CallOptions): Promise<unknown>
 }
 
 const MANNERS: readonly Manner[] = [
-  { name: 'unary', streams: false, call: (door, model, options) => chat(door, { model }, options) },
+  { name: 'unary', streams: false, call: (server, model, options) => chat(server, { model }, options) },
   {
     name: 'stream, before its first event',
     streams: false,
-    call: (door, model, options) => streamChat(door, { model }, options),
+    call: (server, model, options) => streamChat(server, { model }, options),
   },
   {
     name: 'stream, in its middle',
     streams: true,
-    call: (door, model, options) => streamChat(door, { model }, options),
+    call: (server, model, options) => streamChat(server, { model }, options),
   },
 ]
 
@@ -46,20 +46,20 @@ export const cancellation: Promised = {
         providers: { house: { kind: local, base_url: "${upstream.url}" } }
       `,
     })
-    const doors = { gRPC: () => new GrpcClient(gateway.grpc), HTTP: () => new ConnectClient(gateway.http) }
+    const servers = { gRPC: () => new GrpcClient(gateway.grpc), HTTP: () => new ConnectClient(gateway.http) }
     const figures: Figures[] = []
-    for (const [door, open] of Object.entries(doors)) {
+    for (const [server, open] of Object.entries(servers)) {
       for (const manner of MANNERS) {
         // HTTP/2 servers close a connection on which more than 1,000 calls in a short time are cancelled.
         const client = open()
         const took: number[] = []
         await times(short ? 20 : 500, 4, async (index) => {
-          const model = `${door}-${MANNERS.indexOf(manner)}-${index}`
+          const model = `${server}-${MANNERS.indexOf(manner)}-${index}`
           manners.set(model, manner)
           took.push(await leave(client, manner, model, arrived))
         })
         figures.push({
-          promise: `a caller leaves (${door}, ${manner.name}): the upstream's socket is closed within ${MOST} ms (p99)`,
+          promise: `a caller leaves (${server}, ${manner.name}): the upstream's socket is closed within ${MOST} ms (p99)`,
           measured: spread(took),
           holds: quantile(took, 0.99) <= MOST,
         })
@@ -74,7 +74,7 @@ export const cancellation: Promised = {
 
 /** Calls, leaves once the upstream has the call or the caller its first event, and says how long the rest took, in ms. */
 async function leave(
-  door: Door,
+  server: ServerName,
   manner: Manner,
   model: string,
   arrived: Map<string, (exchange: Exchange) => void>,
@@ -86,13 +86,16 @@ async function leave(
     leaving.abort()
   }
   const hit = new Promise<Exchange>((resolve) => arrived.set(model, resolve))
-  const told = manner.call(door, `house/${model}`, { signal: leaving.signal, ...(manner.streams && { onMessage: go }) })
-  const arrival = await Promise.race([hit, told])
+  const reported = manner.call(server, `house/${model}`, {
+    signal: leaving.signal,
+    ...(manner.streams && { onMessage: go }),
+  })
+  const arrival = await Promise.race([hit, reported])
   if (!isExchange(arrival)) throw new Error(`a call ended before it was cancelled: ${JSON.stringify(arrival)}`)
   const request = arrival.hit
   if (!manner.streams) go()
   const closed = await request.closed
-  await told
+  await reported
   return closed - left
 }
 

@@ -10,20 +10,20 @@ const MOST = 1_000
 const KEEPALIVE = 10_000
 const SHORT_KEEPALIVE = 2_000
 /** A ping that is due, and its answer that does not come. */
-const MOST_BROKEN = 2 * SHORT_KEEPALIVE + 500
+const MAX_BROKEN = 2 * SHORT_KEEPALIVE + 500
 /** Streams at once, over so many connections. */
 const BATCH = 200
 const CONNECTIONS = 4
 
 /** The callers of some streams that have all begun. */
-interface Callers {
+interface Authenticator {
   leave(): void
   /** Cleans up after them. */
   close(): void
 }
 
 /** Over one connection. */
-type Open = (port: number, streams: number, reads: boolean) => Promise<Callers>
+type Open = (port: number, streams: number, reads: boolean) => Promise<Authenticator>
 
 interface Manner {
   readonly name: string
@@ -42,7 +42,7 @@ const manners: readonly Manner[] = [
   { name: 'their process is killed', ...usual, open: killed },
   {
     name: `their connection breaks the protocol (server.keepalive ${SHORT_KEEPALIVE / 1_000} s)`,
-    within: MOST_BROKEN,
+    within: MAX_BROKEN,
     keepalive: SHORT_KEEPALIVE,
     batches: 3,
     // Data belongs to a stream: https://www.rfc-editor.org/rfc/rfc9113#section-6.1-7
@@ -132,9 +132,9 @@ function raw(leave: (connection: { client: RawHttp2; ids: readonly number[] }) =
   }
 }
 
-async function killed(port: number, calls: number, reads: boolean): Promise<Callers> {
+async function killed(port: number, calls: number, reads: boolean): Promise<Authenticator> {
   const caller = await startCaller({
-    door: 'gRPC',
+    server: 'gRPC',
     port,
     path: STREAM_CHAT,
     body: streamRequest,

@@ -14,11 +14,11 @@ export const deadlines: Promised = {
   async measure(short) {
     const upstream = await startUpstream(silence)
     const gateway = await startGateway({ yaml: `providers: { house: { kind: local, base_url: "${upstream.url}" } }` })
-    const doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+    const servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
     const figures: Figures[] = []
     const open = new Set<Promise<number>>()
-    for (const [name, door] of Object.entries(doors)) {
-      await chat(door, { model: 'house/m' }, { deadline: 100 })
+    for (const [name, server] of Object.entries(servers)) {
+      await chat(server, { model: 'house/m' }, { deadline: 100 })
       const off: number[] = []
       const late: number[] = []
       const wrong: (CallError | undefined)[] = []
@@ -27,7 +27,7 @@ export const deadlines: Promised = {
         const options = { deadline: Number.POSITIVE_INFINITY, metadata }
         await times(short ? 4 : 40, 4, async (index) => {
           const begun = performance.now()
-          const { error } = await (index % 2 ? chat : streamChat)(door, { model: 'house/m' }, options)
+          const { error } = await (index % 2 ? chat : streamChat)(server, { model: 'house/m' }, options)
           const distance = performance.now() - begun - deadline
           off.push(Math.abs(distance))
           late.push(distance)
@@ -39,7 +39,7 @@ export const deadlines: Promised = {
         measured: `${spread(off)}; latest ${quantile(late, 1).toFixed(1)} ms after it; ended otherwise: ${wrong.length}`,
         holds: quantile(off, 0.99) <= MOST && wrong.length === 0,
       })
-      door.close()
+      server.close()
     }
     for (const hit of upstream.hits) open.add(hit.closed)
     const closed = await Promise.race([

@@ -17,7 +17,7 @@ import { type Figures, type Promised, quantile, spread, times } from './figures.
 import { until } from './streams.ts'
 
 const DRAIN = 1_500
-const MOST_AFTER = 2_000
+const MAX_AFTER = 2_000
 /** A call that ends so close to the end of the drain may come too late. */
 const MARGIN = 300
 const IN_FLIGHT = 100
@@ -156,9 +156,9 @@ function figuresOf({ inFlight, endless, others, exits, codes }: Seen, rounds: nu
       holds: endless.every((ending) => ending === 'UNAVAILABLE DRAINING'),
     },
     {
-      promise: `it exits within ${MOST_AFTER / 1_000} s of the end of the drain, with code 0`,
+      promise: `it exits within ${MAX_AFTER / 1_000} s of the end of the drain, with code 0`,
       measured: `${spread(exits)}, after the signal; ${well ? 'all with 0' : `codes ${[...new Set(codes)].join(', ')}`}`,
-      holds: well && quantile(exits, 1) <= DRAIN + MOST_AFTER,
+      holds: well && quantile(exits, 1) <= DRAIN + MAX_AFTER,
     },
     {
       promise: 'a client of two replicas (round_robin, no rule for retries) has no failed call while one is restarted',

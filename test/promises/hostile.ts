@@ -102,9 +102,9 @@ async function afterwards(gateway: RunningGateway): Promise<Figures> {
 
 /** At both doors; by the first process, as there is no other. */
 async function served({ grpc, http }: RunningGateway): Promise<boolean> {
-  const doors = [new GrpcClient(grpc), new ConnectClient(http)]
-  const outcomes = await Promise.all(doors.map((door) => chat(door, { model: 'house/m' })))
-  for (const door of doors) door.close()
+  const servers = [new GrpcClient(grpc), new ConnectClient(http)]
+  const outcomes = await Promise.all(servers.map((server) => chat(server, { model: 'house/m' })))
+  for (const server of servers) server.close()
   return outcomes.every(({ value }) => value?.message?.content === 'ok')
 }
 

@@ -13,7 +13,7 @@ const STREAMS = 1_000
 const CONNECTIONS = 10
 const SIZES = { '16 B': 16, '100 B': 100, '16 KB': 16_384 }
 const MOST = 512
-const MOST_LEFT = 64
+const MAX_LEFT = 64
 
 interface Place {
   readonly size: string
@@ -88,9 +88,9 @@ async function standStill(place: Place, seconds: number, rest: number): Promise<
     await rested
     const left = inMib(residentMemory(gateway.pid))
     return {
-      promise: `${STREAMS} readers that take nothing, text in pieces of ${size}: resident memory stays within ${MOST} MiB, and is back within ${MOST_LEFT} MiB of idle ${rest} s after they go`,
+      promise: `${STREAMS} readers that take nothing, text in pieces of ${size}: resident memory stays within ${MOST} MiB, and is back within ${MAX_LEFT} MiB of idle ${rest} s after they go`,
       measured: `idle ${idle} MiB, ${open} streams: ${most} MiB at most; ${left} MiB after it`,
-      holds: open === STREAMS && most <= MOST && left <= idle + MOST_LEFT,
+      holds: open === STREAMS && most <= MOST && left <= idle + MAX_LEFT,
     }
   }
 }

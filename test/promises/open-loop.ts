@@ -7,7 +7,7 @@ export interface Load {
 }
 
 /** In ms. A caller that was held up for longer makes fewer calls, and not all that it has missed at once. */
-const LONGEST_STEP = 100
+const MAX_STEP = 100
 
 /** `call` must not reject. */
 export function startLoad(rate: number, call: (index: number) => Promise<void>): Load {
@@ -17,7 +17,7 @@ export function startLoad(rate: number, call: (index: number) => Promise<void>):
   let made = 0
   const timer = setInterval(() => {
     const now = performance.now()
-    due += (Math.min(now - last, LONGEST_STEP) / 1_000) * rate
+    due += (Math.min(now - last, MAX_STEP) / 1_000) * rate
     last = now
     while (made < Math.floor(due)) {
       const ended = call(made++).finally(() => open.delete(ended))

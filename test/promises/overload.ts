@@ -1,4 +1,4 @@
-import { type CallError, chat, type Door } from '../support/client.ts'
+import { type CallError, chat, type ServerName } from '../support/client.ts'
 import { ConnectClient } from '../support/connect-client.ts'
 import { startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
@@ -40,18 +40,18 @@ export const overload: Promised = {
     const figures: Figures[] = []
     for (const [scope, yaml] of Object.entries(bounds)) {
       const gateway = await startGateway({ yaml })
-      const doors = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
-      for (const [name, door] of Object.entries(doors)) {
+      const servers = { gRPC: new GrpcClient(gateway.grpc), HTTP: new ConnectClient(gateway.http) }
+      for (const [name, server] of Object.entries(servers)) {
         // A process that has just started is slow.
         upstream.answer(answers('ok'))
-        await times(short ? 200 : 2_000, AT_ONCE, async () => void (await chat(door, { model: 'house/m' })))
+        await times(short ? 200 : 2_000, AT_ONCE, async () => void (await chat(server, { model: 'house/m' })))
         upstream.answer(late)
-        const full = await load(door, CAPACITY, short ? 2 : 15)
-        const twice = await load(door, 2 * CAPACITY, short ? 2 : 20)
+        const full = await load(server, CAPACITY, short ? 2 : 15)
+        const twice = await load(server, 2 * CAPACITY, short ? 2 : 20)
         figures.push(...judge(`bound of the ${scope}, ${name}`, full, twice))
         upstream.hits.length = 0
       }
-      for (const door of Object.values(doors)) door.close()
+      for (const server of Object.values(servers)) server.close()
       await gateway.close()
     }
     await upstream.close()
@@ -60,7 +60,7 @@ export const overload: Promised = {
 }
 
 /** Counts the answers of that time alone in which calls begin, after the first of them had time to end. */
-async function load(door: Door, rate: number, seconds: number): Promise<Load> {
+async function load(server: ServerName, rate: number, seconds: number): Promise<Load> {
   const begun = performance.now()
   const from = begun + 2 * LATENCY
   const to = begun + seconds * 1_000
@@ -71,7 +71,7 @@ async function load(door: Door, rate: number, seconds: number): Promise<Load> {
   await openLoop(rate, seconds, async () => {
     const at = performance.now()
     calls++
-    const { error } = await chat(door, { model: 'house/m' })
+    const { error } = await chat(server, { model: 'house/m' })
     const now = performance.now()
     if (error) {
       refusedAfter.push(now - at)
@@ -84,7 +84,9 @@ async function load(door: Door, rate: number, seconds: number): Promise<Load> {
 function judge(where: string, full: Load, twice: Load): Figures[] {
   const peak = Math.max(full.goodput, twice.goodput)
   const text = (goodput: number) => goodput.toFixed(1)
-  const told = twice.errors.filter(({ reason, retryAfter = 0 }) => reason === 'CONCURRENCY_LIMITED' && retryAfter > 0)
+  const reported = twice.errors.filter(
+    ({ reason, retryAfter = 0 }) => reason === 'CONCURRENCY_LIMITED' && retryAfter > 0,
+  )
   const { refusedAfter } = twice
   return [
     {
@@ -94,8 +96,8 @@ function judge(where: string, full: Load, twice: Load): Figures[] {
     },
     {
       promise: `the others are refused within ${MOST} ms (p99), all with RetryInfo`,
-      measured: `${spread(refusedAfter)}; ${told.length} of them with RetryInfo, of ${twice.calls} calls`,
-      holds: quantile(refusedAfter, 0.99) <= MOST && told.length === refusedAfter.length,
+      measured: `${spread(refusedAfter)}; ${reported.length} of them with RetryInfo, of ${twice.calls} calls`,
+      holds: quantile(refusedAfter, 0.99) <= MOST && reported.length === refusedAfter.length,
     },
   ]
 }

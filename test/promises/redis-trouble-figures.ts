@@ -2,11 +2,11 @@ import { type Figures, quantile } from './figures.ts'
 import type { Trouble } from './redis-troubles.ts'
 
 /** In ms. */
-const MOST_WAIT = 200
-const MOST_RISE = 5
-const MOST_RECOVERY = 5_000
+const MAX_WAIT = 200
+const MAX_RISE = 5
+const MAX_RECOVERY = 5_000
 /** A second, at a Redis in trouble. */
-const MOST_LOOKS = 15
+const MAX_LOOKS = 15
 
 /** A call. */
 export interface Made {
@@ -40,11 +40,11 @@ export function callsFigure({ name }: Trouble, made: readonly Made[], rounds: re
   const rise = median(({ before, without }) => p99(without) - p99(before))
   const [before, then] = [median((part) => p99(part.before)), median((part) => p99(part.without))]
   return {
-    promise: `Redis is ${name}: no call fails; from ${MOST_WAIT} ms on p99 is at most ${MOST_RISE} ms higher than before; none takes ${MOST_WAIT} ms longer than the longest before`,
+    promise: `Redis is ${name}: no call fails; from ${MAX_WAIT} ms on p99 is at most ${MAX_RISE} ms higher than before; none takes ${MAX_WAIT} ms longer than the longest before`,
     measured:
       `${failed.length} of ${all.length} failed${failed[0] ? ` (${failed[0].fault})` : ''}; p99 ${ms(before)} before, ` +
       `${ms(then)} then, ${ms(rise)} more (medians of ${rounds.length}); longest ${ms(usual)} before, ${ms(longest)} since`,
-    holds: failed.length === 0 && rise <= MOST_RISE && longest <= usual + MOST_WAIT,
+    holds: failed.length === 0 && rise <= MAX_RISE && longest <= usual + MAX_WAIT,
   }
 }
 
@@ -58,13 +58,13 @@ export function redisFigure({ name, lasts }: Trouble, rounds: readonly Round[]):
     return {
       promise: `Redis is ${name}: it is used all the while`,
       measured: `commands that failed: ${asked}`,
-      holds: asked === 0 && recovered <= MOST_RECOVERY,
+      holds: asked === 0 && recovered <= MAX_RECOVERY,
     }
   }
   return {
-    promise: `Redis is ${name}: no call asks it, it is only looked at, at most ${MOST_LOOKS} times a second; ${MOST_RECOVERY / 1_000} s after its trouble it is used again`,
+    promise: `Redis is ${name}: no call asks it, it is only looked at, at most ${MAX_LOOKS} times a second; ${MAX_RECOVERY / 1_000} s after its trouble it is used again`,
     measured: `noticed after ${ms(noticed)}; then ${asked.toFixed(1)} looks a second; used again after ${ms(recovered)} (the longest and the most of ${rounds.length})`,
-    holds: noticed < Number.POSITIVE_INFINITY && asked <= MOST_LOOKS && recovered <= MOST_RECOVERY,
+    holds: noticed < Number.POSITIVE_INFINITY && asked <= MAX_LOOKS && recovered <= MAX_RECOVERY,
   }
 }
 
@@ -80,7 +80,7 @@ function partsOf(made: readonly Made[], { well, begun, ended, over }: Round): Pa
   return {
     before: made.filter((call) => call.begun >= well && call.ended <= begun),
     since: made.filter((call) => call.ended > begun && call.begun < over),
-    without: made.filter((call) => call.begun >= begun + MOST_WAIT && call.begun < ended),
+    without: made.filter((call) => call.begun >= begun + MAX_WAIT && call.begun < ended),
   }
 }
 

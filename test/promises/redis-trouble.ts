@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Door } from '../support/client.ts'
+import type { ServerName } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { metric } from '../support/metrics-page.ts'
@@ -76,7 +76,7 @@ limits: { caller: ${limits}, provider: ${limits} }
 `
 }
 
-async function suffer(gateway: RunningGateway, client: Door, trouble: Trouble, plan: Plan): Promise<Round> {
+async function suffer(gateway: RunningGateway, client: ServerName, trouble: Trouble, plan: Plan): Promise<Round> {
   const { lasts, begin, end } = trouble
   const well = performance.now()
   await pause(plan.well)

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { chat, type Door } from '../support/client.ts'
+import { chat, type ServerName } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { metric } from '../support/metrics-page.ts'
@@ -19,7 +19,7 @@ const KNOWN = 500
 const GAP = 20
 const CONCURRENT = 10_000
 /** In MiB. */
-const MOST_GROWTH = { resident: 32, heap: 8 }
+const MAX_GROWTH = { resident: 32, heap: 8 }
 /** The lease of a place, and some time to look, in ms. */
 const LEASE = 20_000
 const MIB = 1024 * 1024
@@ -64,19 +64,19 @@ export const soak: Promised = {
     const upstream = await startUpstream(counting)
     const yaml = yamlOf(upstream.url, redis.url)
     const gateways = [await startGateway({ yaml, env: INSPECTED }), await startGateway({ yaml, env: INSPECTED })]
-    const doors = gateways.map(({ grpc }) => new GrpcClient(grpc))
+    const servers = gateways.map(({ grpc }) => new GrpcClient(grpc))
     const memories = gateways.map((gateway) => new MemoryOf(gateway))
     const look = () => Promise.all(memories.map((memory) => memory.collected()))
     const early = pause(plan.begin).then(look)
-    const { tally, kills } = await suffer(doors, redis, plan)
+    const { tally, kills } = await suffer(servers, redis, plan)
     const late = await look()
     const figures = [
       answeredFigure(tally, kills, plan),
       await countedFigure(gateways, tally, hits),
-      await placesFigure(gateways, doors, redis),
+      await placesFigure(gateways, servers, redis),
       memoryFigure(await early, late, plan),
     ]
-    for (const door of doors) door.close()
+    for (const server of servers) server.close()
     for (const gateway of gateways) await gateway.close()
     await Promise.all([upstream.close(), redis.close()])
     return figures
@@ -96,17 +96,17 @@ limits: { caller: { concurrent: ${CONCURRENT} }, provider: { requests: 100000000
 }
 
 async function suffer(
-  doors: readonly Door[],
+  servers: readonly ServerName[],
   redis: RedisServer,
   plan: Plan,
 ): Promise<{ tally: Tally; kills: number }> {
   const tally: Tally = { calls: 0, faults: [], answered: 0, attempts: 0 }
   const load = startLoad(RATE, async (index) => {
-    const door = doors[index % doors.length]
-    if (!door) return
+    const server = servers[index % servers.length]
+    if (!server) return
     tally.calls++
     const question = index % 3 ? `new ${index}` : `known ${index % KNOWN}`
-    const { fault, route } = await ask(door, question, index % 4 < 2)
+    const { fault, route } = await ask(server, question, index % 4 < 2)
     if (fault !== undefined) tally.faults.push(fault)
     if (route && !route.cached) tally.answered++
     tally.attempts += route?.attempts.length ?? 0
@@ -146,16 +146,16 @@ async function countedFigure(gateways: readonly RunningGateway[], tally: Tally, 
 
 async function placesFigure(
   gateways: readonly RunningGateway[],
-  doors: readonly Door[],
+  servers: readonly ServerName[],
   redis: RedisServer,
 ): Promise<Figures> {
-  for (const door of doors) await redisBecomes(door, true, LEASE)
+  for (const server of servers) await redisBecomes(server, true, LEASE)
   const giveUp = performance.now() + LEASE
-  let shared = await othersUnderWay(doors)
-  while (shared.some((others) => others !== 0) && performance.now() < giveUp) shared = await othersUnderWay(doors)
+  let shared = await othersUnderWay(servers)
+  while (shared.some((others) => others !== 0) && performance.now() < giveUp) shared = await othersUnderWay(servers)
   await redis.kill()
-  for (const door of doors) await redisBecomes(door, false, LEASE)
-  const local = await othersUnderWay(doors)
+  for (const server of servers) await redisBecomes(server, false, LEASE)
+  const local = await othersUnderWay(servers)
   const gates = await sumOf(gateways, 'llm_gateway_concurrency_active')
   const active = await sumOf(gateways, 'llm_gateway_active_calls')
   return {
@@ -166,14 +166,14 @@ async function placesFigure(
 }
 
 /** How many calls each gateway takes to be under way beside the one that asks. */
-async function othersUnderWay(doors: readonly Door[]): Promise<number[]> {
+async function othersUnderWay(servers: readonly ServerName[]): Promise<number[]> {
   const others: number[] = []
-  for (const door of doors) {
+  for (const server of servers) {
     let remaining: string | undefined
     const onTrailers = (get: (name: string) => string | undefined) => {
       remaining = get('ratelimit-remaining')
     }
-    await chat(door, { provider: 'house' }, { onTrailers })
+    await chat(server, { provider: 'house' }, { onTrailers })
     others.push(CONCURRENT - 1 - Number(remaining))
   }
   return others
@@ -190,9 +190,9 @@ function memoryFigure(early: readonly Collected[], late: readonly Collected[], {
   const texts = (parts: typeof heap) => parts.map(({ text }) => text).join(' and from ')
   const before = late.map((memory) => (memory.before / MIB).toFixed(1)).join(' and ')
   return {
-    promise: `a gateway, its garbage collected, has at most ${MOST_GROWTH.resident} MiB more resident memory and ${MOST_GROWTH.heap} MiB more heap at the end than after ${begin / 1_000} s`,
+    promise: `a gateway, its garbage collected, has at most ${MAX_GROWTH.resident} MiB more resident memory and ${MAX_GROWTH.heap} MiB more heap at the end than after ${begin / 1_000} s`,
     measured: `resident from ${texts(resident)} MiB, ${before} with the garbage of the end; heap from ${texts(heap)} MiB`,
-    holds: resident.every(({ by }) => by <= MOST_GROWTH.resident) && heap.every(({ by }) => by <= MOST_GROWTH.heap),
+    holds: resident.every(({ by }) => by <= MAX_GROWTH.resident) && heap.every(({ by }) => by <= MAX_GROWTH.heap),
   }
 }
 

@@ -9,18 +9,17 @@ import type { AnyEvent } from '../../src/domain/events.ts'
 import { createCall } from '../../src/domain/facts.ts'
 import { foldChat } from '../../src/domain/fold.ts'
 import { follow, type Handler } from '../../src/domain/follow.ts'
+import type { RateLimits } from '../../src/domain/limits.ts'
 import type { KeyStatus } from '../../src/domain/ports/keys.ts'
-import type { Limits } from '../../src/domain/limits.ts'
 import type { Limiter, Provider, Telemetry } from '../../src/domain/ports/ports.ts'
 import { AttemptOutcome, type ChatEvent, type ChatRequest, ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import { admitToProcess, admitToProvider } from '../../src/policies/admission/admit.ts'
+import { ConcurrencyGate } from '../../src/policies/admission/concurrency-gate.ts'
 import { authenticate } from '../../src/policies/authenticate.ts'
 import { breaker } from '../../src/policies/breaker/breaker.ts'
+import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import { cacheChats } from '../../src/policies/cache/cache-chats.ts'
 import { callProvider } from '../../src/policies/call-provider.ts'
-import { check } from '../../src/policies/validate.ts'
-import { Circuits } from '../../src/policies/breaker/circuits.ts'
-import { Gate } from '../../src/policies/admission/concurrency-gate.ts'
 import { limit } from '../../src/policies/limits/limit.ts'
 import { limitProvider } from '../../src/policies/limits/limit-provider.ts'
 import type { LimitParts } from '../../src/policies/limits/limited.ts'
@@ -31,9 +30,10 @@ import { retry } from '../../src/policies/retrying/retry.ts'
 import { RetryBudget } from '../../src/policies/retrying/retry-budget.ts'
 import { route } from '../../src/policies/routing/route.ts'
 import { useKeys } from '../../src/policies/use-keys.ts'
+import { check } from '../../src/policies/validate.ts'
 import { Connection } from '../../src/providers/http/connection.ts'
 import { createHttpProvider } from '../../src/providers/http-provider.ts'
-import { DoorContext } from '../../src/server/context.ts'
+import { RequestContext } from '../../src/server/context.ts'
 import { MemoryCache } from '../../src/stores/cache/memory-cache.ts'
 import { MemoryLimiter } from '../../src/stores/limits/memory-limiter.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
@@ -162,7 +162,7 @@ const caller = fc.record({
 type CallerPlan = typeof caller extends fc.Arbitrary<infer T> ? T : never
 
 // What callers may ask for.
-const limits: fc.Arbitrary<Limits> = fc.record(
+const limits: fc.Arbitrary<RateLimits> = fc.record(
   {
     window: fc.constantFrom(10, 60_000),
     requests: fc.integer({ min: 1, max: 3 }),
@@ -220,7 +220,7 @@ class World {
   readonly #plans: readonly Upstream[]
   readonly #upstreams: ScriptedUpstream[]
   readonly #providers: readonly Provider[]
-  readonly #gates: readonly Gate[]
+  readonly #gates: readonly ConcurrencyGate[]
   readonly #chat: Handler<Call<ChatRequest>, ChatEvent>
   readonly #limiter: MemoryLimiter
   readonly #cached: boolean
@@ -248,7 +248,7 @@ class World {
       return createHttpProvider(new Connection(settings, requireWire(settings), upstream, clock, catalogue))
     })
     this.#providers = providers
-    const gate = (limit: number) => new Gate({ clock, limit, queue })
+    const gate = (limit: number) => new ConcurrencyGate({ clock, limit, queue })
     const gates = {
       providers: new Map(most ? providers.map(({ name }) => [name, gate(most.atOne)] as const) : []),
       process: most && gate(most.atAll),
@@ -261,8 +261,12 @@ class World {
         throw new GatewayError('UNAUTHENTICATED', 'Who are you?')
       },
     }
-    const parts: LimitParts = { limiter: slowed(this.#limiter, limited.turns), record: { reached() {} }, shadow: false }
-    const ofProviders = new Map<string, Limits>()
+    const parts: LimitParts = {
+      limiter: slowed(this.#limiter, limited.turns),
+      observer: { reached() {} },
+      shadow: false,
+    }
+    const ofProviders = new Map<string, RateLimits>()
     for (const { name } of providers) if (limited.provider) ofProviders.set(name, limited.provider)
     this.#chat = Chain.of<Call<ChatRequest>, ChatEvent>()
       .use(this.#listen('outside'))
@@ -333,7 +337,7 @@ class World {
       messages: [{ role: Role.USER, content: 'count' }],
       allowReset: plan.allowReset,
     })
-    const context = new DoorContext(
+    const context = new RequestContext(
       clock,
       {
         requestId: 'id',
@@ -341,7 +345,7 @@ class World {
         peer: '',
         timeout: plan.timeout,
         maxDuration: 600_000,
-        wire: toBinary(ChatRequestSchema, request),
+        requestBytes: toBinary(ChatRequestSchema, request),
         header: () => undefined,
       },
       () => {},
@@ -402,7 +406,7 @@ interface Surroundings {
 /** Someone who calls, reads, stalls and leaves, and remembers what it was told. */
 class Client {
   readonly #clock: FakeClock
-  readonly #context: DoorContext
+  readonly #context: RequestContext
   readonly #plan: CallerPlan
   /** All there are, if nobody else calls; else none. */
   readonly #upstreams: readonly ScriptedUpstream[]
@@ -425,7 +429,7 @@ class Client {
 
   constructor(
     clock: FakeClock,
-    context: DoorContext,
+    context: RequestContext,
     plan: CallerPlan,
     { upstreams, mayShare, bounded, probes }: Surroundings,
   ) {
@@ -449,10 +453,10 @@ class Client {
       else {
         const { message, route } = await foldChat(events)
         this.known = route?.cached ?? false
-        this.#told(undefined, message?.content)
+        this.#reported(undefined, message?.content)
       }
     } catch (error) {
-      this.#told(GatewayError.from(error), '')
+      this.#reported(GatewayError.from(error), '')
     }
     this.#context.close()
   }
@@ -492,7 +496,7 @@ class Client {
           return !this.#full
         },
         end: (error) => {
-          this.#told(error, this.#text)
+          this.#reported(error, this.#text)
           resolve()
         },
       })
@@ -511,14 +515,14 @@ class Client {
     try {
       expect(this.#endings, 'the caller that left is told at once').toBe(1)
       // A vendor that was through already may take its 5 s to end the reply.
-      const through = this.#context.trail.attempts.at(-1)?.outcome === AttemptOutcome.OK
+      const through = this.#context.record.attempts.at(-1)?.outcome === AttemptOutcome.OK
       if (!through) this.#expectClosed('upstream calls of a caller that left')
     } catch (complaint) {
       this.#complaint ??= complaint
     }
   }
 
-  #told(error: GatewayError | undefined, text = ''): void {
+  #reported(error: GatewayError | undefined, text = ''): void {
     this.#endings++
     this.#error = error
     this.#text = text
@@ -547,10 +551,10 @@ class Client {
     if (reason === 'CANCELLED') expect(this.#left, 'CANCELLED only for who left').toBe(true)
     if (this.#left && leaves?.[1] === 0 && leaves[0] !== 'says') expect(reason).toBe('CANCELLED')
     expect(reason).not.toBe('INTERNAL')
-    for (const { outcome } of this.#context.trail.attempts) expect(outcome).not.toBe(AttemptOutcome.UNSPECIFIED)
+    for (const { outcome } of this.#context.record.attempts) expect(outcome).not.toBe(AttemptOutcome.UNSPECIFIED)
     const patient =
       !this.#left && timeout === undefined && !(streamed && stallsAfter !== null && stallsFor === undefined)
-    const { attempts } = this.#context.trail
+    const { attempts } = this.#context.record
     const isLimited = reason === 'RATE_LIMITED' || attempts.some((attempt) => attempt.reason === 'RATE_LIMITED')
     if (!known) expect(this.#left || reason === 'UNAUTHENTICATED').toBe(true)
     else if (isLimited) expect(WORDS.join('').startsWith(this.#text), 'text without gap').toBe(true)
@@ -566,7 +570,7 @@ class Client {
       ({ words, outcome }) => outcome === 'ok' || outcome === 'refused' || (words.length > 0 && !allowReset),
     )
     const decisive = last ?? targets.at(-1)
-    const asked = new Set(this.#context.trail.attempts.map(({ provider }) => provider)).size
+    const asked = new Set(this.#context.record.attempts.map(({ provider }) => provider)).size
     // A vendor that is asked without streaming may be silent as long as the call may take.
     const slow = ({ outcome, longestPause }: Upstream) => outcome === 'stalled' || longestPause > 60_000
     if ((!this.#plan.streamed || this.#mayShare) && targets.slice(0, asked).some(slow)) return

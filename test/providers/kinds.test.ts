@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { systemClock } from '../../src/domain/clock.ts'
 import { Capability } from '../../src/domain/types.ts'
 import { Connection } from '../../src/providers/http/connection.ts'
+import { createHttpClient } from '../../src/providers/http/http-client.ts'
 import { createHttpProvider } from '../../src/providers/http-provider.ts'
 import { kindNamed, kinds, namesOf } from '../../src/providers/index.ts'
-import { createUpstream } from '../../src/providers/http/http-client.ts'
 import { contextOf, encodeChat, wireOf } from '../support/encode.ts'
 import { startVendor, type VendorServer } from '../support/vendor-server.ts'
 
@@ -99,7 +99,7 @@ describe('over HTTP', () => {
   const settings = (kind: string, options: Readonly<Record<string, unknown>>) => {
     const found = kindNamed(kind)
     if (!found?.wire) throw new Error(`no wire for ${kind}`)
-    const upstream = createUpstream({ clock: systemClock, connectTimeout: 3000, proxy: {} })
+    const upstream = createHttpClient({ clock: systemClock, connectTimeout: 3000, proxy: {} })
     const provider = {
       name: kind,
       kind: found,

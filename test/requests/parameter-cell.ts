@@ -8,12 +8,12 @@ import type { Field } from './parameter-sections.ts'
 export function cellOf(kind: string, model: string, field: Field, values: boolean): string {
   const [got, base] = [field.with, field.without].map((request) => encoded(kind, model, request))
   if (!got || !base) return 'no'
-  const told = got.leftOut.length > base.leftOut.length
+  const reported = got.leftOut.length > base.leftOut.length
   const changes = changesIn('', base.json, got.json)
-  if (changes.length === 0) return told ? 'warns' : (field.otherwise ?? '–')
+  if (changes.length === 0) return reported ? 'warns' : (field.otherwise ?? '–')
   const isSaid = changes.every(({ path }) => /^(messages|contents|system|systemInstruction)$/.test(path))
   const shown = changes.map(({ path, value }) => `\`${values ? `${path}: ${JSON.stringify(value)}` : path}\``)
-  return `${isSaid ? 'yes' : shown.join(', ')}${told ? ' (warns)' : ''}`
+  return `${isSaid ? 'yes' : shown.join(', ')}${reported ? ' (warns)' : ''}`
 }
 
 /** Undefined where the vendor cannot carry it. */

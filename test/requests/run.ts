@@ -23,11 +23,11 @@ process.exitCode = await run(process.argv.slice(2))
 
 async function run(args: readonly string[]): Promise<number> {
   const filter = args.find((argument) => !argument.startsWith('--')) ?? ''
-  const standing = wires.filter(({ kind }) => kindNamed(kind)?.wire)
-  const missing = wires.filter((wire) => !standing.includes(wire))
+  const limitStatus = wires.filter(({ kind }) => kindNamed(kind)?.wire)
+  const missing = wires.filter((wire) => !limitStatus.includes(wire))
   const failures = new Failures()
 
-  const recorded = await recordAll(standing, filter, failures)
+  const recorded = await recordAll(limitStatus, filter, failures)
   await checkTypes(recorded, failures)
   await checkSnapshots(recorded, failures, args.includes('--update'))
 

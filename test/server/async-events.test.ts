@@ -5,27 +5,27 @@ import { EventStream } from '../../src/domain/event-stream.ts'
 import { AsyncEvents } from '../../src/server/http/async-events.ts'
 
 function world() {
-  const told: string[] = []
+  const reported: string[] = []
   const cancellation = new Cancellation()
   const source = {
-    pause: () => told.push('pause'),
-    resume: () => told.push('resume'),
-    cancel: () => told.push('cancel'),
+    pause: () => reported.push('pause'),
+    resume: () => reported.push('resume'),
+    cancel: () => reported.push('cancel'),
   }
   const stream = new EventStream<string>(cancellation, source)
   const events = new AsyncEvents<string>({
     asked: () => {},
     gave: () => {},
     ended: (error) => {
-      told.push('ended')
+      reported.push('ended')
       return error
     },
     left: () => {
-      told.push('left')
+      reported.push('left')
       cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
     },
   })
-  return { told, stream, events }
+  return { reported, stream, events }
 }
 
 describe('a stream of events as an async iterator', () => {
@@ -54,13 +54,13 @@ describe('a stream of events as an async iterator', () => {
   })
 
   it('takes nothing that is not asked for', async () => {
-    const { told, stream, events } = world()
+    const { reported, stream, events } = world()
     events.open(stream)
     const first = events.next()
     stream.push('a')
     await first
     stream.push('b')
-    expect(told).toEqual(['pause'])
+    expect(reported).toEqual(['pause'])
     expect(await events.next()).toEqual({ done: false, value: 'b' })
   })
 
@@ -75,21 +75,21 @@ describe('a stream of events as an async iterator', () => {
   })
 
   it('ends once, with the first ending', async () => {
-    const { told, stream, events } = world()
+    const { reported, stream, events } = world()
     events.open(stream)
     const next = events.next()
     events.end()
     events.end(new GatewayError('INTERNAL', 'too late'))
     expect(await next).toEqual({ done: true, value: undefined })
-    expect(told).toEqual(['ended'])
+    expect(reported).toEqual(['ended'])
   })
 
   it('cancels the call when its reader goes before the end', async () => {
-    const { told, stream, events } = world()
+    const { reported, stream, events } = world()
     events.open(stream)
     stream.push('a')
     for await (const _ of events) break
-    expect(told).toContain('left')
-    expect(told).toContain('cancel')
+    expect(reported).toContain('left')
+    expect(reported).toContain('cancel')
   })
 })

@@ -4,9 +4,9 @@ import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../src/domain/types.ts'
-import { HttpDoor } from '../../src/server/http/connect-server.ts'
+import { HttpServer } from '../../src/server/http/connect-server.ts'
 import type { Methods } from '../../src/service/method-types.ts'
-import { chatResponse, doorOptions, eventually, TestStream } from './server-world.ts'
+import { chatResponse, eventually, serverOptions, TestStream } from './server-world.ts'
 import { makeTlsFiles } from './tls-files.ts'
 
 const files = makeTlsFiles()
@@ -17,11 +17,11 @@ afterEach(async () => {
 })
 
 async function open(some: Partial<Methods>, clientCa?: Buffer) {
-  const { options } = doorOptions(some, { tls: { cert: files.cert, key: files.key, clientCa } })
-  const door = new HttpDoor({ ...options, ready: () => true })
-  const port = await door.listen()
-  closing.push(() => door.drain(0))
-  return { door, port, baseUrl: `https://localhost:${port}` }
+  const { options } = serverOptions(some, { tls: { cert: files.cert, key: files.key, clientCa } })
+  const server = new HttpServer({ ...options, ready: () => true })
+  const port = await server.listen()
+  closing.push(() => server.drain(0))
+  return { server, port, baseUrl: `https://localhost:${port}` }
 }
 
 function clientOf(baseUrl: string, own: { cert?: Buffer; key?: Buffer } = {}) {
@@ -67,7 +67,7 @@ describe('the HTTP door under TLS', () => {
 
   it('cancels a call whose stream is reset', async () => {
     let stream: TestStream | undefined
-    const { baseUrl, door } = await open({
+    const { baseUrl, server } = await open({
       streamChat: async (_request, context) => {
         stream = new TestStream(context).say('hel')
         return stream.events
@@ -77,7 +77,7 @@ describe('the HTTP door under TLS', () => {
     const events = clientOf(baseUrl).streamChat({}, { signal: leaving.signal })
     await events[Symbol.asyncIterator]().next()
     leaving.abort()
-    await eventually(() => stream?.cancelledWith !== undefined && door.openCalls === 0)
+    await eventually(() => stream?.cancelledWith !== undefined && server.openCalls === 0)
     expect(stream?.cancelledWith).toMatchObject({ reason: 'CANCELLED' })
   })
 
@@ -103,19 +103,19 @@ describe('the HTTP door under TLS', () => {
   })
 
   it('lets idle connections go when it drains', async () => {
-    const { baseUrl, door, port } = await open({ chat: async () => chatResponse('') })
+    const { baseUrl, server, port } = await open({ chat: async () => chatResponse('') })
     await clientOf(baseUrl).chat({})
     await get(port, '/healthz')
-    await door.drain(3_600_000)
+    await server.drain(3_600_000)
   })
 
   it('ends what is left after the grace with UNAVAILABLE', async () => {
-    const { baseUrl, door } = await open({ chat: () => new Promise(() => {}) })
+    const { baseUrl, server } = await open({ chat: () => new Promise(() => {}) })
     const answer = clientOf(baseUrl).chat({})
     const failed = expect(answer).rejects.toMatchObject({ code: 14 })
-    await eventually(() => door.openCalls === 1)
-    await door.drain(20)
+    await eventually(() => server.openCalls === 1)
+    await server.drain(20)
     await failed
-    expect(door.openCalls).toBe(0)
+    expect(server.openCalls).toBe(0)
   })
 })

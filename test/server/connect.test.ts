@@ -5,10 +5,10 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { CallContext } from '../../src/domain/call.ts'
 import { GatewayError } from '../../src/domain/error.ts'
 import { ErrorDetailSchema, ErrorInfoSchema, LlmGateway } from '../../src/domain/types.ts'
-import { HttpDoor, type HttpDoorOptions } from '../../src/server/http/connect-server.ts'
+import { HttpServer, type HttpServerOptions } from '../../src/server/http/connect-server.ts'
 import type { Methods } from '../../src/service/method-types.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { cancelled, chatResponse, doorOptions, eventually, TestStream, untilCancelled } from './server-world.ts'
+import { cancelled, chatResponse, eventually, serverOptions, TestStream, untilCancelled } from './server-world.ts'
 
 const closing: (() => unknown)[] = []
 
@@ -16,19 +16,19 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
-async function open(some: Partial<Methods>, rest: Partial<HttpDoorOptions> = {}) {
-  const { options, health, reports } = doorOptions(some, rest)
+async function open(some: Partial<Methods>, rest: Partial<HttpServerOptions> = {}) {
+  const { options, health, reports } = serverOptions(some, rest)
   const requests: unknown[][] = []
-  const door = new HttpDoor({
+  const server = new HttpServer({
     ...options,
     ready: () => health.serving,
     onRequest: (...request) => requests.push(request),
     ...rest,
   })
-  const port = await door.listen()
-  closing.push(() => door.drain(0))
+  const port = await server.listen()
+  closing.push(() => server.drain(0))
   const url = `http://127.0.0.1:${port}`
-  return { door, port, url, health, reports, requests }
+  return { server, port, url, health, reports, requests }
 }
 
 function post(url: string, method: string, body: unknown, headers: Record<string, string> = {}) {
@@ -48,7 +48,7 @@ const transports = [
 describe.each(transports)('over %s', (_name, transport) => {
   it('a unary call is answered, and knows its caller', async () => {
     let seen: CallContext | undefined
-    const { url, door } = await open({
+    const { url, server } = await open({
       chat: async ({ model }, context) => {
         seen = context
         return chatResponse(`hello from ${model}`)
@@ -61,20 +61,20 @@ describe.each(transports)('over %s', (_name, transport) => {
     expect(seen).toMatchObject({ requestId: 'call-1', credential: 'Bearer key' })
     expect(seen?.peer).toMatch(/^127\.0\.0\.1:\d+$/)
     expect(seen?.header('traceparent')).toBe('00-ab-cd-01')
-    expect((seen?.deadline ?? 0) - (seen?.trail.arrivedAt ?? 0)).toBeLessThanOrEqual(5000)
-    await eventually(() => door.openCalls === 0)
+    expect((seen?.deadline ?? 0) - (seen?.record.arrivedAt ?? 0)).toBeLessThanOrEqual(5000)
+    await eventually(() => server.openCalls === 0)
     expect(seen?.cancellation.reason).toBeUndefined()
     expect(seen?.cancellation.size).toBe(0)
   })
 
   it('a stream comes event by event and ends with its end', async () => {
-    const { url, door } = await open({
+    const { url, server } = await open({
       streamChat: async (_request, context) => new TestStream(context).say('hel', 'lo').finish().events,
     })
     const cases: unknown[] = []
     for await (const { event } of createClient(LlmGateway, transport(url)).streamChat({})) cases.push(event.case)
     expect(cases).toEqual(['text', 'text', 'finish'])
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
   })
 
   it('an error has its code, message and details', async () => {
@@ -93,7 +93,7 @@ describe.each(transports)('over %s', (_name, transport) => {
     const { url } = await open({
       streamChat: async (_request, context) => {
         const stream = new TestStream(context).say('hel')
-        context.trail.committed = true
+        context.record.committed = true
         stream.events.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'The vendor broke off.'))
         return stream.events
       },
@@ -106,14 +106,14 @@ describe.each(transports)('over %s', (_name, transport) => {
 
   it('a deadline ends a call whose handler never ends, a little early', async () => {
     const clock = new FakeClock()
-    const { url, door } = await open({ chat: () => new Promise(() => {}) }, { clock })
+    const { url, server } = await open({ chat: () => new Promise(() => {}) }, { clock })
     const failure = failureOf(createClient(LlmGateway, transport(url)).chat({}, { timeoutMs: 10_000 }))
-    await eventually(() => door.openCalls === 1)
+    await eventually(() => server.openCalls === 1)
     await clock.advance(9_990)
     const error = await failure
     expect(error.code).toBe(Code.DeadlineExceeded)
     expect(error.findDetails(ErrorInfoSchema)[0]?.reason).toBe('DEADLINE_EXCEEDED')
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(clock.waiting).toBe(0)
   })
 
@@ -140,7 +140,7 @@ describe.each(transports)('over %s', (_name, transport) => {
   it('leaving cancels a unary call', async () => {
     let reason: GatewayError | undefined
     const leaving = new AbortController()
-    const { url, door } = await open({
+    const { url, server } = await open({
       chat: async (_request, context) => {
         leaving.abort()
         reason = await cancelled(context)
@@ -148,13 +148,13 @@ describe.each(transports)('over %s', (_name, transport) => {
       },
     })
     await failureOf(createClient(LlmGateway, transport(url)).chat({}, { signal: leaving.signal }))
-    await eventually(() => reason !== undefined && door.openCalls === 0)
+    await eventually(() => reason !== undefined && server.openCalls === 0)
     expect(reason).toMatchObject({ reason: 'CANCELLED', message: 'The caller left.' })
   })
 
   it('leaving cancels a stream', async () => {
     let stream: TestStream | undefined
-    const { url, door } = await open({
+    const { url, server } = await open({
       streamChat: async (_request, context) => {
         stream = new TestStream(context).say('hel')
         return stream.events
@@ -164,7 +164,7 @@ describe.each(transports)('over %s', (_name, transport) => {
     const events = createClient(LlmGateway, transport(url)).streamChat({}, { signal: leaving.signal })
     await events[Symbol.asyncIterator]().next()
     leaving.abort()
-    await eventually(() => stream?.cancelledWith !== undefined && door.openCalls === 0)
+    await eventually(() => stream?.cancelledWith !== undefined && server.openCalls === 0)
     expect(stream?.cancelledWith).toMatchObject({ reason: 'CANCELLED' })
   })
 })
@@ -241,7 +241,7 @@ describe('curl', () => {
     let deadline = 0
     const { url } = await open({
       chat: async (_request, context) => {
-        deadline = context.deadline - context.trail.arrivedAt
+        deadline = context.deadline - context.record.arrivedAt
         return chatResponse('')
       },
     })
@@ -357,7 +357,7 @@ describe('a reader that stands still', () => {
   async function stalled(stallTimeout: number) {
     const clock = new FakeClock()
     let stream: TestStream | undefined
-    const { port, door } = await open(
+    const { port, server } = await open(
       {
         streamChat: async (_request, context) => {
           stream = new TestStream(context)
@@ -381,25 +381,25 @@ describe('a reader that stands still', () => {
       }
       await new Promise((resolve) => setImmediate(resolve))
     }
-    return { clock, door, stream, said }
+    return { clock, server, stream, said }
   }
 
   it('stops the vendor, and is cut off after a minute in which it took nothing', async () => {
-    const { clock, door, stream, said } = await stalled(60_000)
+    const { clock, server, stream, said } = await stalled(60_000)
     expect(said).toBeLessThan(200)
     await clock.advance(59_999)
     expect(stream.cancelledWith).toBeUndefined()
     await clock.advance(1)
     expect(stream.cancelledWith?.message).toBe('The caller took nothing of the stream for 60 s.')
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(clock.waiting).toBe(0)
   })
 
   it('is cut off at the deadline', async () => {
-    const { clock, door, stream } = await stalled(3_600_000)
+    const { clock, server, stream } = await stalled(3_600_000)
     await clock.advance(600_090)
     expect(stream.cancelledWith).toMatchObject({ reason: 'GATEWAY_MAX_DURATION' })
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(clock.waiting).toBe(0)
   })
 })
@@ -410,10 +410,10 @@ describe('draining', () => {
     const text = new Promise<string>((resolve) => {
       release = resolve
     })
-    const { url, door } = await open({ chat: async () => chatResponse(await text) })
+    const { url, server } = await open({ chat: async () => chatResponse(await text) })
     const answer = post(url, 'Chat', {})
-    await eventually(() => door.openCalls === 1)
-    const drained = door.drain(60_000)
+    await eventually(() => server.openCalls === 1)
+    const drained = server.drain(60_000)
     release?.('in time')
     expect(await (await answer).json()).toMatchObject({ message: { content: 'in time' } })
     await drained
@@ -421,10 +421,10 @@ describe('draining', () => {
   })
 
   it('ends what is left after the grace with UNAVAILABLE', async () => {
-    const { url, door } = await open({ chat: () => new Promise(() => {}) })
+    const { url, server } = await open({ chat: () => new Promise(() => {}) })
     const answer = post(url, 'Chat', {})
-    await eventually(() => door.openCalls === 1)
-    await door.drain(20)
+    await eventually(() => server.openCalls === 1)
+    await server.drain(20)
     const response = await answer
     expect(response.status).toBe(503)
     expect(await response.json()).toMatchObject({ code: 'unavailable' })

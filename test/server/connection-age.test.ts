@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import { LlmGateway } from '../../src/domain/types.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
-import { chatResponse, doorOptions, TestClient, TestStream } from './server-world.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
+import { chatResponse, serverOptions, TestClient, TestStream } from './server-world.ts'
 
 const { chat, streamChat } = LlmGateway.method
 const closing: (() => unknown)[] = []
@@ -12,7 +12,7 @@ afterEach(async () => {
 
 it('a client whose connections grow old is sent to new ones, and no call of it fails', async () => {
   const peers = new Set<string>()
-  const { options } = doorOptions(
+  const { options } = serverOptions(
     {
       chat: async (_request, { peer }) => {
         peers.add(peer)
@@ -26,9 +26,9 @@ it('a client whose connections grow old is sent to new ones, and no call of it f
     },
     { maxConnectionAge: 300 },
   )
-  const door = new GrpcDoor(options)
-  const client = new TestClient(await door.listen())
-  closing.push(() => door.drain(0))
+  const server = new GrpcServer(options)
+  const client = new TestClient(await server.listen())
+  closing.push(() => server.drain(0))
   closing.push(() => client.close())
   const until = performance.now() + 2500
   const codes = new Map<number, number>()

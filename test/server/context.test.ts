@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/domain/error.ts'
 import { AttemptOutcome } from '../../src/domain/types.ts'
-import { type Arrival, DoorContext } from '../../src/server/context.ts'
+import { type Arrival, RequestContext } from '../../src/server/context.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 
-function contextWith(clock: FakeClock, some: Partial<Arrival>, reports: GatewayError[] = []): DoorContext {
+function contextWith(clock: FakeClock, some: Partial<Arrival>, reports: GatewayError[] = []): RequestContext {
   const arrival: Arrival = {
     requestId: 'call-1',
     credential: 'Bearer key',
     peer: '192.0.2.1:4711',
     timeout: undefined,
     maxDuration: 600_000,
-    wire: new Uint8Array(),
+    requestBytes: new Uint8Array(),
     header: (name) => (name === 'traceparent' ? '00-ab-cd-01' : undefined),
     ...some,
   }
-  return new DoorContext(clock, arrival, (error) => reports.push(error))
+  return new RequestContext(clock, arrival, (error) => reports.push(error))
 }
 
 describe('the deadline of a call', () => {
@@ -30,13 +30,13 @@ describe('the deadline of a call', () => {
     expect(context.cancellation.reason).toBeUndefined()
     await clock.advance(1)
     expect(context.cancellation.reason).toMatchObject({ reason: 'DEADLINE_EXCEEDED' })
-    expect(context.deadline).toBe(context.trail.arrivedAt + timeout)
+    expect(context.deadline).toBe(context.record.arrivedAt + timeout)
   })
 
   it.each([undefined, 3_600_000])('is the longest duration when %s is given', async (timeout) => {
     const clock = new FakeClock()
     const context = contextWith(clock, { timeout, maxDuration: 600_000 })
-    expect(context.deadline).toBe(context.trail.arrivedAt + 600_000)
+    expect(context.deadline).toBe(context.record.arrivedAt + 600_000)
     await clock.advance(599_980)
     expect(context.cancellation.reason).toMatchObject({
       reason: 'GATEWAY_MAX_DURATION',
@@ -67,17 +67,17 @@ describe('the deadline of a call', () => {
     expect(clock.waiting).toBe(0)
   })
 
-  it.each<[string, (context: DoorContext) => void]>([
-    ['while waiting for openai/gpt', ({ trail }) => trail.begin('openai', 'gpt')],
+  it.each<[string, (context: RequestContext) => void]>([
+    ['while waiting for openai/gpt', ({ record }) => record.begin('openai', 'gpt')],
     [
       'after openai/gpt had been tried',
-      ({ trail }) => trail.fail(trail.begin('openai', 'gpt'), AttemptOutcome.FAILED, 'UPSTREAM_ERROR'),
+      ({ record }) => record.fail(record.begin('openai', 'gpt'), AttemptOutcome.FAILED, 'UPSTREAM_ERROR'),
     ],
     [
       'while openai/gpt was answering',
-      ({ trail }) => {
-        trail.succeed(trail.begin('openai', 'gpt'))
-        trail.committed = true
+      ({ record }) => {
+        record.succeed(record.begin('openai', 'gpt'))
+        record.committed = true
       },
     ],
   ])('says that it passed %s', async (when, happen) => {

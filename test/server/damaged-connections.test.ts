@@ -2,10 +2,10 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { HealthCheckService } from '../../src/domain/types.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
 import { randomFrom } from '../support/random.ts'
 import { callFrame, flags, frame, frames, message, resetFrame, uint32 } from '../support/raw-http2.ts'
-import { chatResponse, doorOptions, eventually, TestClient, TestStream } from './server-world.ts'
+import { chatResponse, eventually, serverOptions, TestClient, TestStream } from './server-world.ts'
 
 /* Good connections, damaged at random. */
 
@@ -15,27 +15,27 @@ const AT_ONCE = 100
 const SEED = 20_261_121
 const KEEPALIVE = 500
 
-let door: GrpcDoor
+let server: GrpcServer
 let port: number
 const uncaught: unknown[] = []
 const onUncaught = (error: unknown) => void uncaught.push(error)
 
 beforeAll(async () => {
-  const { options } = doorOptions(
+  const { options } = serverOptions(
     {
       chat: async () => chatResponse('fine'),
       streamChat: async (_request, context) => new TestStream(context).say('one', 'two').finish().events,
     },
     { keepalive: KEEPALIVE, readTimeout: KEEPALIVE },
   )
-  door = new GrpcDoor(options)
-  port = await door.listen()
+  server = new GrpcServer(options)
+  port = await server.listen()
   process.on('uncaughtExceptionMonitor', onUncaught)
 })
 
 afterAll(async () => {
   process.off('uncaughtExceptionMonitor', onUncaught)
-  await door.drain(0)
+  await server.drain(0)
 })
 
 /** A connection as it should be: each kind of frame, two calls. */
@@ -89,6 +89,6 @@ it(`${CONNECTIONS} of them harm nobody, and leave nothing behind once keepalive 
   const { ending } = await client.unary(HealthCheckService.method.check, { service: 'live' }).answer
   expect(ending.code).toBe(0)
   client.close()
-  await eventually(() => door.openConnections === 0 && door.openCalls === 0)
+  await eventually(() => server.openConnections === 0 && server.openCalls === 0)
   expect(uncaught).toEqual([])
 }, 60_000)

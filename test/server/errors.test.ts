@@ -2,9 +2,9 @@ import { create } from '@bufbuild/protobuf'
 import { ConnectError } from '@connectrpc/connect'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { CallRecord } from '../../src/domain/call-record.ts'
 import { type ErrorFacts, GatewayError } from '../../src/domain/error.ts'
 import { codes, type Reason, reasons } from '../../src/domain/reasons.ts'
-import { Trail } from '../../src/domain/call-record.ts'
 import {
   AttemptOutcome,
   ErrorDetailSchema,
@@ -17,35 +17,35 @@ import { FakeClock } from '../support/fake-clock.ts'
 import { detailsOf } from './server-world.ts'
 
 const clock = new FakeClock()
-const context = { requestId: 'call-7', trail: new Trail(clock) } as Parameters<typeof toGrpcStatus>[1] // nothing else of it is read
+const context = { requestId: 'call-7', record: new CallRecord(clock) } as Parameters<typeof toGrpcStatus>[1] // nothing else of it is read
 
-function grpcStatusOf(error: GatewayError, trail = new Trail(clock)) {
-  const status = toGrpcStatus(errorReply(error, trail), context)
+function grpcStatusOf(error: GatewayError, record = new CallRecord(clock)) {
+  const status = toGrpcStatus(errorReply(error, record), context)
   const raw = status.metadata.get('grpc-status-details-bin')[0]
   if (!Buffer.isBuffer(raw)) throw new Error('no details')
   return { ...status, ...detailsOf(raw), pushback: status.metadata.get('grpc-retry-pushback-ms')[0] }
 }
 
-function trailOf(attempts: number, model = 'model'): Trail {
-  const trail = new Trail(clock)
+function recordOf(attempts: number, model = 'model'): CallRecord {
+  const record = new CallRecord(clock)
   for (let i = 0; i < attempts; i++) {
-    trail.fail(trail.begin('openai', `${model}-${i}`), AttemptOutcome.FAILED, 'UPSTREAM_TIMEOUT')
+    record.fail(record.begin('openai', `${model}-${i}`), AttemptOutcome.FAILED, 'UPSTREAM_TIMEOUT')
   }
-  return trail
+  return record
 }
 
 describe('the status of an error', () => {
   it('tells who failed, where, and what was tried', () => {
-    const trail = trailOf(2)
-    trail.committed = true
-    trail.usage = create(UsageSchema, { input: 11 })
+    const record = recordOf(2)
+    record.committed = true
+    record.usage = create(UsageSchema, { input: 11 })
     const error = new GatewayError('UPSTREAM_RATE_LIMITED', 'openai limits the rate.', {
       provider: 'openai',
       model: 'gpt',
       retryAfter: 1500,
       upstream: { status: 429, code: 'rate_limit', requestId: 'req_1' },
     })
-    const status = grpcStatusOf(error, trail)
+    const status = grpcStatusOf(error, record)
     expect(status).toMatchObject({ code: 8, message: 'openai limits the rate.', details: expect.anything() })
     expect(status.info).toMatchObject({
       reason: 'UPSTREAM_RATE_LIMITED',
@@ -98,13 +98,13 @@ describe('the status of an error', () => {
     for (const reason of Object.keys(reasons) as Reason[]) {
       const error = new GatewayError(reason, 'text')
       expect(grpcStatusOf(error).code).toBe(codes[error.code])
-      expect(toConnectError(errorReply(error, new Trail(clock))).code).toBe(codes[error.code])
+      expect(toConnectError(errorReply(error, new CallRecord(clock))).code).toBe(codes[error.code])
     }
   })
 
   it('is the same for Connect', () => {
     const error = toConnectError(
-      errorReply(new GatewayError('UPSTREAM_OVERLOADED', 'busy', { retryAfter: 200 }), trailOf(1)),
+      errorReply(new GatewayError('UPSTREAM_OVERLOADED', 'busy', { retryAfter: 200 }), recordOf(1)),
     )
     expect(error).toBeInstanceOf(ConnectError)
     expect(error.rawMessage).toBe('busy')
@@ -117,8 +117,8 @@ describe('the status of an error', () => {
 
 describe('the size of a status', () => {
   /** As grpcio counts it: names and values, binary ones in base64, and 32 for each header. */
-  function headerBytes(error: GatewayError, trail: Trail): number {
-    const status = toGrpcStatus(errorReply(error, trail), context)
+  function headerBytes(error: GatewayError, record: CallRecord): number {
+    const status = toGrpcStatus(errorReply(error, record), context)
     let sum = 0
     const headers = {
       ':status': '200',
@@ -133,8 +133,8 @@ describe('the size of a status', () => {
   }
 
   it('drops the oldest attempts first, and keeps code, reason and message', () => {
-    const trail = trailOf(16, 'm'.repeat(250))
-    const status = grpcStatusOf(new GatewayError('UPSTREAM_TIMEOUT', 'All failed.', { provider: 'openai' }), trail)
+    const record = recordOf(16, 'm'.repeat(250))
+    const status = grpcStatusOf(new GatewayError('UPSTREAM_TIMEOUT', 'All failed.', { provider: 'openai' }), record)
     expect(status.bytes).toBeLessThanOrEqual(4096)
     expect(status).toMatchObject({ code: 14, message: 'All failed.', info: { reason: 'UPSTREAM_TIMEOUT' } })
     const kept = status.attempts?.attempts.length ?? 0
@@ -155,11 +155,11 @@ describe('the size of a status', () => {
     fc.assert(
       fc.property(error, fc.nat({ max: 40 }), text, ({ message, ...facts }, attempts, model) => {
         const failure = new GatewayError('UPSTREAM_OVERLOADED', message, { ...facts, retryAfter: 5 })
-        const trail = trailOf(attempts, model.slice(0, 256))
-        const status = grpcStatusOf(failure, trail)
+        const record = recordOf(attempts, model.slice(0, 256))
+        const status = grpcStatusOf(failure, record)
         expect(status.bytes).toBeLessThanOrEqual(4096)
-        expect(headerBytes(failure, trail)).toBeLessThan(8192)
-        expect(status.message).toBe(toGrpcStatus(errorReply(failure, trail), context).details)
+        expect(headerBytes(failure, record)).toBeLessThan(8192)
+        expect(status.message).toBe(toGrpcStatus(errorReply(failure, record), context).details)
         expect(status.info?.reason).toBe('UPSTREAM_OVERLOADED')
       }),
       { numRuns: 60 },

@@ -1,9 +1,9 @@
 import * as grpc from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../src/domain/types.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
 import { probe } from '../../src/server/grpc/probe.ts'
-import { chatResponse, doorOptions, TestClient } from './server-world.ts'
+import { chatResponse, serverOptions, TestClient } from './server-world.ts'
 import { makeTlsFiles } from './tls-files.ts'
 
 const files = makeTlsFiles()
@@ -14,14 +14,14 @@ afterEach(async () => {
 })
 
 async function open(clientCa?: Buffer) {
-  const { options, health } = doorOptions(
+  const { options, health } = serverOptions(
     { chat: async () => chatResponse('sealed') },
     { tls: { cert: files.cert, key: files.key, clientCa } },
   )
-  const door = new GrpcDoor(options)
-  const port = await door.listen()
+  const server = new GrpcServer(options)
+  const port = await server.listen()
   health.setServing(true)
-  closing.push(() => door.drain(0))
+  closing.push(() => server.drain(0))
   return port
 }
 

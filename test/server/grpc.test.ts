@@ -4,15 +4,15 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { CallContext } from '../../src/domain/call.ts'
 import { GatewayError } from '../../src/domain/error.ts'
 import { AttemptOutcome, HealthCheckService, LlmGateway } from '../../src/domain/types.ts'
-import type { DoorOptions } from '../../src/server/server-options.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
 import type { Methods } from '../../src/service/method-types.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import {
   cancelled,
   chatResponse,
-  doorOptions,
   eventually,
+  serverOptions,
   TestClient,
   TestStream,
   untilCancelled,
@@ -25,20 +25,20 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
-async function open(some: Partial<Methods>, rest: Partial<DoorOptions> = {}) {
-  const { options, health, reports } = doorOptions(some, rest)
-  const door = new GrpcDoor(options)
-  const port = await door.listen()
+async function open(some: Partial<Methods>, rest: Partial<ServerOptions> = {}) {
+  const { options, health, reports } = serverOptions(some, rest)
+  const server = new GrpcServer(options)
+  const port = await server.listen()
   const client = new TestClient(port)
-  closing.push(() => door.drain(0))
+  closing.push(() => server.drain(0))
   closing.push(() => client.close())
-  return { door, port, client, health, reports }
+  return { server, port, client, health, reports }
 }
 
 describe('a unary call', () => {
   it('is answered, and knows its caller', async () => {
     let seen: CallContext | undefined
-    const { client, door } = await open({
+    const { client, server } = await open({
       chat: async ({ model }, context) => {
         seen = context
         return chatResponse(`hello from ${model}`)
@@ -53,7 +53,7 @@ describe('a unary call', () => {
     expect(seen).toMatchObject({ requestId: 'call-1', credential: 'Bearer key' })
     expect(seen?.peer).toMatch(/^127\.0\.0\.1:\d+$/)
     expect([seen?.header('traceparent'), seen?.header('x-none')]).toEqual(['00-ab-cd-01', undefined])
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(seen?.cancellation.reason).toBeUndefined()
     expect(seen?.cancellation.size).toBe(0)
   })
@@ -84,8 +84,8 @@ describe('a unary call', () => {
 
   it('fails as its error says, with details, in one frame of trailers only', async () => {
     const { port } = await open({
-      chat: async (_request, { trail }) => {
-        trail.fail(trail.begin('openai', 'gpt'), AttemptOutcome.FAILED, 'UPSTREAM_OVERLOADED')
+      chat: async (_request, { record }) => {
+        record.fail(record.begin('openai', 'gpt'), AttemptOutcome.FAILED, 'UPSTREAM_OVERLOADED')
         throw new GatewayError('UPSTREAM_OVERLOADED', 'openai is overloaded \ud83d', { retryAfter: 250 })
       },
     })
@@ -122,7 +122,7 @@ describe('a unary call', () => {
 
   it('is cancelled when its caller leaves', async () => {
     let reason: GatewayError | undefined
-    const { client, door } = await open({
+    const { client, server } = await open({
       chat: async (_request, context) => {
         call.cancel()
         reason = await cancelled(context)
@@ -131,18 +131,18 @@ describe('a unary call', () => {
     })
     const call = client.unary(chat, {})
     expect((await call.answer).ending.code).toBe(1)
-    await eventually(() => reason !== undefined && door.openCalls === 0)
+    await eventually(() => reason !== undefined && server.openCalls === 0)
     expect(reason).toMatchObject({ reason: 'CANCELLED' })
   })
 
   it('gets the attempts with its DEADLINE_EXCEEDED, a little early', async () => {
     const clock = new FakeClock()
-    const { client, door } = await open(
+    const { client, server } = await open(
       {
         chat: async (request, context) => {
-          const attempt = context.trail.begin('openai', 'gpt')
+          const attempt = context.record.begin('openai', 'gpt')
           context.cancellation.add({
-            cancel: ({ reason }) => context.trail.fail(attempt, AttemptOutcome.CANCELLED, reason),
+            cancel: ({ reason }) => context.record.fail(attempt, AttemptOutcome.CANCELLED, reason),
           })
           return untilCancelled(request, context)
         },
@@ -150,24 +150,24 @@ describe('a unary call', () => {
       { clock },
     )
     const call = client.unary(chat, {}, { deadline: Date.now() + 10_000 })
-    await eventually(() => door.openCalls === 1)
+    await eventually(() => server.openCalls === 1)
     await clock.advance(9_980)
     const { ending } = await call.answer
     expect(ending.code).toBe(4)
     expect(ending.message).toMatch(/^The deadline of \d+ ms passed while waiting for openai\/gpt\.$/)
     expect(ending.details?.attempts?.attempts).toMatchObject([{ provider: 'openai', reason: 'DEADLINE_EXCEEDED' }])
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(clock.waiting).toBe(0)
   })
 
   it('is answered before its deadline even when its handler never ends', async () => {
     const clock = new FakeClock()
-    const { client, door } = await open({ chat: () => new Promise(() => {}) }, { clock })
+    const { client, server } = await open({ chat: () => new Promise(() => {}) }, { clock })
     const call = client.unary(chat, {}, { deadline: Date.now() + 10_000 })
-    await eventually(() => door.openCalls === 1)
+    await eventually(() => server.openCalls === 1)
     await clock.advance(9_990)
     expect((await call.answer).ending).toMatchObject({ code: 4, details: { info: { reason: 'DEADLINE_EXCEEDED' } } })
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
   })
 
   it('whose deadline has passed starts no handler', async () => {
@@ -186,7 +186,7 @@ describe('a unary call', () => {
 
 describe('a stream', () => {
   it('is forwarded event by event and ends once, with OK', async () => {
-    const { client, door } = await open({
+    const { client, server } = await open({
       streamChat: async (_request, context) => new TestStream(context).say('hel', 'lo').finish().events,
     })
     const reader = client.stream(streamChat, {})
@@ -196,14 +196,14 @@ describe('a stream', () => {
       'lo',
       'finish',
     ])
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
   })
 
   it('that breaks off keeps what was sent and ends with the error and its details', async () => {
     const { client } = await open({
       streamChat: async (_request, context) => {
         const stream = new TestStream(context).say('hel')
-        context.trail.committed = true
+        context.record.committed = true
         stream.events.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'The vendor broke off.'))
         return stream.events
       },
@@ -238,7 +238,7 @@ describe('a stream', () => {
 
   it('is cancelled when its caller leaves in the middle', async () => {
     let stream: TestStream | undefined
-    const { client, door } = await open({
+    const { client, server } = await open({
       streamChat: async (_request, context) => {
         stream = new TestStream(context).say('hel')
         return stream.events
@@ -247,7 +247,7 @@ describe('a stream', () => {
     const reader = client.stream(streamChat, {})
     await reader.first()
     reader.call.cancel()
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(stream?.cancelledWith).toMatchObject({ reason: 'CANCELLED', message: 'The caller left.' })
   })
 
@@ -308,7 +308,7 @@ describe('a stream', () => {
 
 describe('hostile clients', () => {
   it('that reset hundreds of calls at once leave nothing open', async () => {
-    const { port, door, client } = await open({ chat: untilCancelled })
+    const { port, server, client } = await open({ chat: untilCancelled })
     const session = http2.connect(`http://127.0.0.1:${port}`)
     session.on('error', () => {})
     for (let i = 0; i < 500; i++) {
@@ -327,7 +327,7 @@ describe('hostile clients', () => {
     session.destroy()
     const { ending } = await client.unary(HealthCheckService.method.check, { service: 'live' }).answer
     expect(ending.code).toBe(0)
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
   })
 
   it('that send half a message or two get an error, and the door lives on', async () => {
@@ -353,11 +353,11 @@ describe('draining', () => {
     const text = new Promise<string>((resolve) => {
       release = resolve
     })
-    const { client, door, port } = await open({ chat: async () => chatResponse(await text) })
+    const { client, server, port } = await open({ chat: async () => chatResponse(await text) })
     const watcher = client.stream(HealthCheckService.method.watch, {})
     const call = client.unary(chat, {})
-    await eventually(() => door.openCalls === 2)
-    const drained = door.drain(60_000)
+    await eventually(() => server.openCalls === 2)
+    const drained = server.drain(60_000)
     expect(await watcher.ending).toMatchObject({ code: 14, details: { info: { reason: 'DRAINING' } } })
     release?.('in time')
     expect((await call.answer).response?.message?.content).toBe('in time')
@@ -368,7 +368,7 @@ describe('draining', () => {
   })
 
   it('ends what is left after the grace with UNAVAILABLE', async () => {
-    const { client, door } = await open({
+    const { client, server } = await open({
       chat: () => new Promise(() => {}),
       streamChat: async (_request, context) => new TestStream(context).say('hel').events,
     })
@@ -376,12 +376,12 @@ describe('draining', () => {
     const reader = client.stream(streamChat, {})
     await reader.first()
     reader.call.resume()
-    await eventually(() => door.openCalls === 2)
-    await door.drain(20)
+    await eventually(() => server.openCalls === 2)
+    await server.drain(20)
     for (const ending of [(await call.answer).ending, await reader.ending]) {
       expect(ending).toMatchObject({ code: 14, details: { info: { reason: 'DRAINING' } } })
     }
-    expect(door.openCalls).toBe(0)
+    expect(server.openCalls).toBe(0)
   })
 })
 

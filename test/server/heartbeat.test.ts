@@ -4,10 +4,10 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { CallContext } from '../../src/domain/call.ts'
 import type { EventStream } from '../../src/domain/event-stream.ts'
 import { type ChatEvent, LlmGateway } from '../../src/domain/types.ts'
-import { HttpDoor } from '../../src/server/http/connect-server.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
+import { HttpServer } from '../../src/server/http/connect-server.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { doorOptions, eventually, finish, TestClient, TestStream } from './server-world.ts'
+import { eventually, finish, serverOptions, TestClient, TestStream } from './server-world.ts'
 
 const closing: (() => unknown)[] = []
 
@@ -21,7 +21,7 @@ interface Reading {
   over: boolean
 }
 
-const doors = {
+const servers = {
   gRPC: (port: number): Reading => {
     const client = new TestClient(port)
     closing.push(() => client.close())
@@ -55,11 +55,11 @@ function readWith(transport: Parameters<typeof createClient>[1]): Reading {
 }
 
 /** A stream that the test says the events of, once it has `begun` it. */
-async function open(name: keyof typeof doors, heartbeat = 15_000) {
+async function open(name: keyof typeof servers, heartbeat = 15_000) {
   const clock = new FakeClock()
   let seen: CallContext | undefined
   let begin: (events: EventStream<ChatEvent>) => void = () => {}
-  const { options } = doorOptions(
+  const { options } = serverOptions(
     {
       streamChat: (_request, context) => {
         seen = context
@@ -70,19 +70,19 @@ async function open(name: keyof typeof doors, heartbeat = 15_000) {
     },
     { clock, heartbeat },
   )
-  const door = name === 'gRPC' ? new GrpcDoor(options) : new HttpDoor({ ...options, ready: () => true })
-  const port = await door.listen()
+  const server = name === 'gRPC' ? new GrpcServer(options) : new HttpServer({ ...options, ready: () => true })
+  const port = await server.listen()
   closing.push(async () => {
-    const drained = door.drain(0)
+    const drained = server.drain(0)
     await clock.advance(1000)
     await drained
   })
-  const reading = doors[name](port)
+  const reading = servers[name](port)
   await eventually(() => seen !== undefined)
   if (!seen) throw new Error('the call did not begin')
   const context = seen
   const stream = new TestStream(context)
-  return { clock, door, reading, stream, context, begin: () => begin(stream.events) }
+  return { clock, server, reading, stream, context, begin: () => begin(stream.events) }
 }
 
 describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('a silent stream over %s', (name) => {
@@ -94,7 +94,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('a silent stream over %s
     await eventually(() => reading.cases.length === 1)
     await clock.advance(15_000)
     await eventually(() => reading.cases.length === 2)
-    expect(context.trail.committed).toBe(false)
+    expect(context.record.committed).toBe(false)
     stream.say('one')
     begin()
     await eventually(() => reading.cases.length === 3)
@@ -121,7 +121,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('a silent stream over %s
   })
 
   it('says nothing after its finish, however long its ending is held back', async () => {
-    const { clock, door, reading, stream, begin } = await open(name)
+    const { clock, server, reading, stream, begin } = await open(name)
     let settle: () => void = () => {}
     stream.events.watch({ end: () => new Promise<void>((resolve) => (settle = resolve)) })
     begin()
@@ -131,7 +131,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('a silent stream over %s
     stream.events.end()
     await clock.advance(60_000)
     settle()
-    await eventually(() => reading.over && door.openCalls === 0)
+    await eventually(() => reading.over && server.openCalls === 0)
     expect(reading.cases).toEqual(['finish'])
     expect(clock.waiting).toBe(0)
   })

@@ -3,8 +3,8 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { CallContext } from '../../src/domain/call.ts'
 import { LlmGateway } from '../../src/domain/types.ts'
-import type { DoorOptions } from '../../src/server/server-options.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
 import {
   callFrame,
   callHeaders,
@@ -17,7 +17,7 @@ import {
   resetFrame,
   uint32,
 } from '../support/raw-http2.ts'
-import { chatResponse, detailsOf, doorOptions, eventually, TestClient } from './server-world.ts'
+import { chatResponse, detailsOf, eventually, serverOptions, TestClient } from './server-world.ts'
 
 /* Clients that break the rules, or keep to them with ill intent: the door lives, and others are served. */
 
@@ -31,10 +31,10 @@ afterEach(async () => {
 })
 
 /** A door whose chats say that they began, and another client that must be served whatever happens. */
-async function open(rest: Partial<DoorOptions> = {}) {
+async function open(rest: Partial<ServerOptions> = {}) {
   const begun: CallContext[] = []
   const refused: string[] = []
-  const { options } = doorOptions(
+  const { options } = serverOptions(
     {
       chat: async (_request, context) => {
         begun.push(context)
@@ -43,9 +43,9 @@ async function open(rest: Partial<DoorOptions> = {}) {
     },
     { onRefused: (refusal) => refused.push(refusal), ...rest },
   )
-  const door = new GrpcDoor(options)
-  const port = await door.listen()
-  closing.push(() => door.drain(0))
+  const server = new GrpcServer(options)
+  const port = await server.listen()
+  closing.push(() => server.drain(0))
   const client = new TestClient(port)
   closing.push(() => client.close())
   const raw = (how?: RawOptions) => {
@@ -59,7 +59,7 @@ async function open(rest: Partial<DoorOptions> = {}) {
     begun.splice(before)
     return true
   }
-  return { door, port, begun, refused, raw, isServed }
+  return { server, port, begun, refused, raw, isServed }
 }
 
 interface Reply {
@@ -98,7 +98,7 @@ describe('deadlines', () => {
       const { port, begun } = await open()
       expect((await call(port, EMPTY, { 'grpc-timeout': timeout })).status).toBe(0)
       const [context] = begun
-      expect((context?.deadline ?? 0) - (context?.trail.arrivedAt ?? 0)).toBeCloseTo(600_000, 3)
+      expect((context?.deadline ?? 0) - (context?.record.arrivedAt ?? 0)).toBeCloseTo(600_000, 3)
     },
   )
 
@@ -200,14 +200,14 @@ describe('requests', () => {
   })
 
   it('that are refused before they end leave nothing open', async () => {
-    const { raw, door, begun } = await open()
+    const { raw, server, begun } = await open()
     const caller = raw()
     caller.send(callFrame(1, CHAT, [['grpc-encoding', 'br']]), frame(frames.DATA, 0, 1, message(Buffer.alloc(9), true)))
     await eventually(() => caller.received.includes(frames.HEADERS))
     caller.send(frame(frames.DATA, flags.END_STREAM, 1), frame(frames.PING, 0, 0, Buffer.alloc(8)))
-    await eventually(() => caller.received.includes(frames.PING) && door.openCalls === 0)
+    await eventually(() => caller.received.includes(frames.PING) && server.openCalls === 0)
     await new Promise((resolve) => setImmediate(resolve))
-    expect([begun, door.openCalls]).toEqual([[], 0])
+    expect([begun, server.openCalls]).toEqual([[], 0])
   })
 
   it('with too many headers, or too large ones, are refused', async () => {
@@ -267,12 +267,12 @@ describe('slow clients', () => {
     ['says nothing', (hostile: RawHttp2) => hostile.send()],
     ['says half a preface', (hostile: RawHttp2) => hostile.send(Buffer.from('PRI * HTTP/2.0\r\n'))],
   ])('one that connects and %s is closed', async (_, act) => {
-    const { raw, refused, door } = await open({ readTimeout })
+    const { raw, refused, server } = await open({ readTimeout })
     const hostile = raw({ preface: false, polite: false })
     act(hostile)
     await hostile.closed
     expect(refused).toEqual(['handshake'])
-    await eventually(() => door.openConnections === 0)
+    await eventually(() => server.openConnections === 0)
   })
 
   it('one that takes no note of our settings is closed', async () => {
@@ -282,11 +282,11 @@ describe('slow clients', () => {
   })
 
   it('one that never ends its headers is closed by keepalive', async () => {
-    const { raw, door } = await open({ keepalive: 200 })
+    const { raw, server } = await open({ keepalive: 200 })
     const hostile = raw()
     hostile.send(frame(frames.HEADERS, 0, 1, callHeaders(CHAT)))
     await hostile.closed
-    await eventually(() => door.openConnections === 0)
+    await eventually(() => server.openConnections === 0)
   })
 
   it('one that never sends its message is told so', async () => {
@@ -329,29 +329,29 @@ describe('slow clients', () => {
 
 describe('connections', () => {
   it('above the limit are reset, and have their place again when others leave', async () => {
-    const { raw, door, port } = await open({ maxConnections: 3 })
+    const { raw, server, port } = await open({ maxConnections: 3 })
     const held = [raw(), raw(), raw()]
     await eventually(() => held.every(({ received }) => received.length > 0))
     const beyond = raw()
     await beyond.closed
     expect(beyond.received).toEqual([])
     held[0]?.close()
-    await eventually(() => door.openConnections === 2)
+    await eventually(() => server.openConnections === 2)
     expect((await call(port, EMPTY)).status).toBe(0)
   })
 
   it('of one address are limited apart', async () => {
-    const { raw, refused, door } = await open({ maxConnectionsPerAddress: 20 })
+    const { raw, refused, server } = await open({ maxConnectionsPerAddress: 20 })
     const all = Array.from({ length: 500 }, () => raw())
     await eventually(() => refused.length === 480)
     expect(new Set(refused)).toEqual(new Set(['connections_per_address']))
-    await eventually(() => door.openConnections === 20)
+    await eventually(() => server.openConnections === 20)
     for (const one of all) one.close()
-    await eventually(() => door.openConnections === 0)
+    await eventually(() => server.openConnections === 0)
   })
 
   it('through a load balancer are those of their clients', async () => {
-    const { raw, begun, door } = await open({ proxyProtocol: true, maxConnectionsPerAddress: 1 })
+    const { raw, begun, server } = await open({ proxyProtocol: true, maxConnectionsPerAddress: 1 })
     const ask = (line: string, packets: number) => {
       const client = raw({ preface: false })
       const said = [Buffer.from(line), Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(frames.SETTINGS, 0, 0)]
@@ -367,7 +367,7 @@ describe('connections', () => {
     expect(begun.map(({ peer }) => peer)).toEqual(['203.0.113.7:4711', '2001:db8::7:4712'])
     await ask('PROXY TCP4 203.0.113.7 10.0.0.1 4713 50051\r\n', 1).closed
     expect(begun).toHaveLength(2)
-    expect(door.openConnections).toBe(2)
+    expect(server.openConnections).toBe(2)
   })
 
   it.each(['GET / HTTP/1.1\r\n\r\n', 'PROXY TCP4 a b c d\r\n', `PROXY ${'x'.repeat(200)}`])(
@@ -415,25 +415,25 @@ describe('floods', () => {
     ['resets', (hostile) => hostile.send(...resets(20_000))],
     ['garbage after a good preface', (hostile) => hostile.send(Buffer.from('garbage '.repeat(1000)))],
   ])('of %s cost the client its connection, and nobody else anything', async (_, act) => {
-    const { raw, begun, door, isServed } = await open({ keepalive: 300, maxStreams: 100 })
+    const { raw, begun, server, isServed } = await open({ keepalive: 300, maxStreams: 100 })
     const hostile = raw()
     await eventually(() => hostile.received.length > 0)
     act(hostile)
     await isServed()
     await hostile.closed
-    await eventually(() => door.openConnections === 1 && door.openCalls === 0)
+    await eventually(() => server.openConnections === 1 && server.openCalls === 0)
     expect(begun).toEqual([])
     await isServed()
   })
 
   it('of resets, spread over many connections, begin no call', async () => {
-    const { raw, begun, door, isServed } = await open({ keepalive: 300 })
+    const { raw, begun, server, isServed } = await open({ keepalive: 300 })
     const all = times(20, () => raw())
     await eventually(() => all.every(({ received }) => received.length > 0))
     for (const hostile of all) hostile.send(...resets(500))
     await isServed()
     await Promise.all(all.map(({ closed }) => closed))
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(begun).toEqual([])
   })
 

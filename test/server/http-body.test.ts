@@ -2,9 +2,9 @@ import { gzipSync } from 'node:zlib'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { afterEach, expect, it } from 'vitest'
 import { ChatRequestSchema } from '../../src/domain/types.ts'
-import { HttpDoor } from '../../src/server/http/connect-server.ts'
+import { HttpServer } from '../../src/server/http/connect-server.ts'
 import { message } from '../support/raw-http2.ts'
-import { chatResponse, doorOptions, TestStream } from './server-world.ts'
+import { chatResponse, serverOptions, TestStream } from './server-world.ts'
 
 /* What is done with the body of a request before Connect has it. */
 
@@ -15,16 +15,16 @@ afterEach(async () => {
 })
 
 async function open() {
-  const { options } = doorOptions(
+  const { options } = serverOptions(
     {
       chat: async ({ model }) => chatResponse(`${model.length}`),
       streamChat: async (_request, context) => new TestStream(context).say('fine').finish().events,
     },
     { maxReceiveBytes: 1_000_000, maxCompressedCalls: 1 },
   )
-  const door = new HttpDoor({ ...options, ready: () => true })
-  const port = await door.listen()
-  closing.push(() => door.drain(0))
+  const server = new HttpServer({ ...options, ready: () => true })
+  const port = await server.listen()
+  closing.push(() => server.drain(0))
   return async (type: string, body: Buffer | ReadableStream, headers: Record<string, string> = {}, method = 'Chat') => {
     const init: RequestInit & { duplex: 'half' } = {
       method: 'POST',

@@ -4,11 +4,11 @@ import * as grpc from '@grpc/grpc-js'
 import { afterEach, expect, it } from 'vitest'
 import { systemClock } from '../../src/domain/clock.ts'
 import { ErrorInfoSchema, LlmGateway, RetryInfoSchema } from '../../src/domain/types.ts'
-import { HttpDoor } from '../../src/server/http/connect-server.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
+import { HttpServer } from '../../src/server/http/connect-server.ts'
 import { LoopDelay } from '../../src/server/loop-delay.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2 } from '../support/raw-http2.ts'
-import { chatResponse, doorOptions, eventually, TestClient, TestStream } from './server-world.ts'
+import { chatResponse, eventually, serverOptions, TestClient, TestStream } from './server-world.ts'
 
 const { chat, streamChat } = LlmGateway.method
 const closing: (() => unknown)[] = []
@@ -20,7 +20,7 @@ afterEach(async () => {
 /** Doors whose process cannot keep up while `state.late`, and what they began and refused. */
 async function open(isOverloaded?: () => boolean) {
   const state = { late: true, begun: 0, refused: [] as string[] }
-  const { options, health } = doorOptions(
+  const { options, health } = serverOptions(
     {
       chat: async () => {
         state.begun++
@@ -34,9 +34,9 @@ async function open(isOverloaded?: () => boolean) {
     { isOverloaded: isOverloaded ?? (() => state.late), onRefused: (refusal) => state.refused.push(refusal) },
   )
   health.setServing(true)
-  const doors = { grpc: new GrpcDoor(options), http: new HttpDoor({ ...options, ready: () => true }) }
-  const ports = { grpc: await doors.grpc.listen(), http: await doors.http.listen() }
-  closing.push(() => Promise.all([doors.grpc.drain(0), doors.http.drain(0)]))
+  const servers = { grpc: new GrpcServer(options), http: new HttpServer({ ...options, ready: () => true }) }
+  const ports = { grpc: await servers.grpc.listen(), http: await servers.http.listen() }
+  closing.push(() => Promise.all([servers.grpc.drain(0), servers.http.drain(0)]))
   return { state, ports, baseUrl: `http://127.0.0.1:${ports.http}` }
 }
 

@@ -3,8 +3,8 @@ import { promisify } from 'node:util'
 import * as grpc from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
 import { GatewayError } from '../../src/domain/error.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
-import { chatResponse, doorOptions } from './server-world.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
+import { chatResponse, serverOptions } from './server-world.ts'
 
 const run = promisify(execFile)
 const hasGrpcurl = await run('grpcurl', ['-version']).then(
@@ -18,15 +18,15 @@ afterEach(async () => {
 })
 
 async function open(): Promise<string> {
-  const { options } = doorOptions({
+  const { options } = serverOptions({
     chat: async ({ model }) => {
       if (model) return chatResponse('hello')
       throw new GatewayError('NO_PROVIDERS', 'No provider is configured.', { retryAfter: 2000 })
     },
   })
-  const door = new GrpcDoor(options)
-  closing.push(() => door.drain(0))
-  return `127.0.0.1:${await door.listen()}`
+  const server = new GrpcServer(options)
+  closing.push(() => server.drain(0))
+  return `127.0.0.1:${await server.listen()}`
 }
 
 describe('server reflection', () => {

@@ -23,8 +23,8 @@ import {
   RetryInfoSchema,
   RpcStatusSchema,
 } from '../../src/domain/types.ts'
-import type { DoorOptions } from '../../src/server/server-options.ts'
 import { endpoints } from '../../src/server/endpoints.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
 import { HealthService } from '../../src/service/health-service.ts'
 import type { Methods } from '../../src/service/method-types.ts'
 
@@ -51,11 +51,11 @@ export function methodsOf(some: Partial<Methods>): Methods {
 }
 
 /** The options of a door on a free port of loopback. What it reports is kept in `reports`. */
-export function doorOptions(some: Partial<Methods>, rest: Partial<DoorOptions> = {}) {
+export function serverOptions(some: Partial<Methods>, rest: Partial<ServerOptions> = {}) {
   const health = new HealthService()
   const reports: GatewayError[] = []
   let calls = 0
-  const options: DoorOptions = {
+  const options: ServerOptions = {
     address: '127.0.0.1:0',
     endpoints: endpoints(methodsOf(some), health),
     clock: systemClock,

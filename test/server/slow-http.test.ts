@@ -3,10 +3,10 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { CallContext } from '../../src/domain/call.ts'
-import { HttpDoor } from '../../src/server/http/connect-server.ts'
-import type { DoorOptions } from '../../src/server/server-options.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
-import { chatResponse, doorOptions, eventually } from './server-world.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
+import { HttpServer } from '../../src/server/http/connect-server.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
+import { chatResponse, eventually, serverOptions } from './server-world.ts'
 import { makeTlsFiles } from './tls-files.ts'
 
 /* The HTTP door, and both under TLS: slow clients, large ones, many, and those of a load balancer. */
@@ -20,18 +20,18 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
-async function open(kind: 'gRPC' | 'HTTP', rest: Partial<DoorOptions> = {}) {
+async function open(kind: 'gRPC' | 'HTTP', rest: Partial<ServerOptions> = {}) {
   const begun: CallContext[] = []
   const refused: string[] = []
   const chat = async (_request: unknown, context: CallContext) => {
     begun.push(context)
     return chatResponse('fine')
   }
-  const { options } = doorOptions({ chat }, { onRefused: (refusal) => refused.push(refusal), ...rest })
-  const door = kind === 'gRPC' ? new GrpcDoor(options) : new HttpDoor({ ...options, ready: () => true })
-  const port = await door.listen()
-  closing.push(() => door.drain(0))
-  return { door, port, begun, refused }
+  const { options } = serverOptions({ chat }, { onRefused: (refusal) => refused.push(refusal), ...rest })
+  const server = kind === 'gRPC' ? new GrpcServer(options) : new HttpServer({ ...options, ready: () => true })
+  const port = await server.listen()
+  closing.push(() => server.drain(0))
+  return { server, port, begun, refused }
 }
 
 /** A connection that says these bytes; all that it hears. */
@@ -55,12 +55,12 @@ describe('a slow client of the HTTP door', () => {
     ['its headers', [POST]],
     ['its body', [`${POST}Content-Length: 10\r\n\r\n`, '{']],
   ])('that does not end %s is sent away', async (_, words) => {
-    const { port, begun, door } = await open('HTTP', { readTimeout: 300 })
+    const { port, begun, server } = await open('HTTP', { readTimeout: 300 })
     const { heard } = say(port, ...words)
     await eventually(() => heard.closed)
     expect(heard.text).toMatch(/^HTTP\/1\.1 408 /)
     expect(begun).toEqual([])
-    await eventually(() => door.openConnections === 0)
+    await eventually(() => server.openConnections === 0)
   })
 
   it('that does not end its body over HTTP/2 is sent away', async () => {
@@ -75,9 +75,9 @@ describe('a slow client of the HTTP door', () => {
   })
 
   it.each(['gRPC', 'HTTP'] as const)('of TLS at the %s door that says no hello is sent away', async (kind) => {
-    const { port, door } = await open(kind, { readTimeout: 300, tls })
+    const { port, server } = await open(kind, { readTimeout: 300, tls })
     const { heard } = say(port)
-    await eventually(() => heard.closed && door.openConnections === 0)
+    await eventually(() => heard.closed && server.openConnections === 0)
   })
 })
 
@@ -103,14 +103,14 @@ describe('a large request at the HTTP door', () => {
 })
 
 it('connections of the HTTP door are limited', async () => {
-  const { port, door, refused } = await open('HTTP', { maxConnectionsPerAddress: 2 })
+  const { port, server, refused } = await open('HTTP', { maxConnectionsPerAddress: 2 })
   const held = [say(port), say(port)]
-  await eventually(() => door.openConnections === 2)
+  await eventually(() => server.openConnections === 2)
   const beyond = say(port, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
   await eventually(() => beyond.heard.closed)
   expect({ text: beyond.heard.text, refused }).toEqual({ text: '', refused: ['connections_per_address'] })
   held[0]?.socket.destroy()
-  await eventually(() => door.openConnections === 1)
+  await eventually(() => server.openConnections === 1)
   const { heard } = say(port, 'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n')
   await eventually(() => heard.text.includes('200 OK'))
 })

@@ -1,9 +1,9 @@
 import http2 from 'node:http2'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../src/domain/types.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { chatResponse, doorOptions, eventually, TestClient, TestStream } from './server-world.ts'
+import { chatResponse, eventually, serverOptions, TestClient, TestStream } from './server-world.ts'
 
 const { streamChat } = LlmGateway.method
 const TEXT = 'x'.repeat(10_000)
@@ -17,7 +17,7 @@ afterEach(async () => {
 async function stalled(stallTimeout: number) {
   const clock = new FakeClock()
   let stream: TestStream | undefined
-  const { options } = doorOptions(
+  const { options } = serverOptions(
     {
       streamChat: async (_request, context) => {
         stream = new TestStream(context).say(TEXT)
@@ -26,10 +26,10 @@ async function stalled(stallTimeout: number) {
     },
     { clock, stallTimeout, heartbeat: Number.POSITIVE_INFINITY },
   )
-  const door = new GrpcDoor(options)
-  const client = new TestClient(await door.listen())
+  const server = new GrpcServer(options)
+  const client = new TestClient(await server.listen())
   closing.push(async () => {
-    const drained = door.drain(0)
+    const drained = server.drain(0)
     await clock.advance(1000)
     await drained
   })
@@ -38,7 +38,7 @@ async function stalled(stallTimeout: number) {
   await reader.first()
   if (!stream) throw new Error('the call did not begin')
   const said = 1 + (await fill(stream, TEXT))
-  return { clock, door, reader, stream, said }
+  return { clock, server, reader, stream, said }
 }
 
 /**
@@ -77,15 +77,15 @@ describe('a reader that stands still', () => {
     ['large messages', 1_000_000, 1],
   ])('stops the vendor once a few KB wait for it: %s', async (_, bytes, most) => {
     let stream: TestStream | undefined
-    const { options } = doorOptions({
+    const { options } = serverOptions({
       streamChat: async (_request, context) => {
         stream = new TestStream(context)
         return stream.events
       },
     })
-    const door = new GrpcDoor(options)
-    const { session, http2Stream } = rawStream(await door.listen(), 'StreamChat', { initialWindowSize: 0 })
-    closing.push(() => door.drain(0))
+    const server = new GrpcServer(options)
+    const { session, http2Stream } = rawStream(await server.listen(), 'StreamChat', { initialWindowSize: 0 })
+    closing.push(() => server.drain(0))
     closing.push(() => session.destroy())
     await eventually(() => stream !== undefined)
     let said = 0
@@ -98,7 +98,7 @@ describe('a reader that stands still', () => {
   })
 
   it('is cut off after a minute in which it took nothing', async () => {
-    const { clock, door, reader, stream } = await stalled(60_000)
+    const { clock, server, reader, stream } = await stalled(60_000)
     await clock.advance(59_999)
     expect(stream.cancelledWith).toBeUndefined()
     await clock.advance(1)
@@ -108,14 +108,14 @@ describe('a reader that stands still', () => {
     })
     reader.call.resume()
     expect((await reader.ending).code).toBe(8)
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(clock.waiting).toBe(0)
   })
 
   it('lives on when it takes a little each time', async () => {
     const clock = new FakeClock()
     let stream: TestStream | undefined
-    const { options } = doorOptions(
+    const { options } = serverOptions(
       {
         streamChat: async (_request, context) => {
           stream = new TestStream(context)
@@ -124,9 +124,9 @@ describe('a reader that stands still', () => {
       },
       { clock },
     )
-    const door = new GrpcDoor(options)
-    const { session, http2Stream } = rawStream(await door.listen(), 'StreamChat')
-    closing.push(() => door.drain(0))
+    const server = new GrpcServer(options)
+    const { session, http2Stream } = rawStream(await server.listen(), 'StreamChat')
+    closing.push(() => server.drain(0))
     closing.push(() => session.destroy())
     await eventually(() => stream !== undefined)
     if (!stream) throw new Error('the call did not begin')
@@ -143,30 +143,30 @@ describe('a reader that stands still', () => {
   })
 
   it('is closed at the deadline, because no status can reach it', async () => {
-    const { clock, door, reader, stream } = await stalled(3_600_000)
+    const { clock, server, reader, stream } = await stalled(3_600_000)
     await clock.advance(600_000)
     expect(stream.cancelledWith).toMatchObject({ reason: 'GATEWAY_MAX_DURATION' })
     await clock.advance(110)
     reader.call.resume()
     expect((await reader.ending).code).toBe(1)
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(clock.waiting).toBe(0)
   })
 
   it('of a unary answer is closed at the deadline too', async () => {
     const clock = new FakeClock()
-    const { options } = doorOptions({ chat: async () => chatResponse(TEXT) }, { clock })
-    const door = new GrpcDoor(options)
-    const port = await door.listen()
+    const { options } = serverOptions({ chat: async () => chatResponse(TEXT) }, { clock })
+    const server = new GrpcServer(options)
+    const port = await server.listen()
     const { session, http2Stream: stream } = rawStream(port, 'Chat', { initialWindowSize: 0 })
-    closing.push(() => door.drain(0))
+    closing.push(() => server.drain(0))
     closing.push(() => session.destroy())
     const closed = new Promise((resolve) => stream.on('close', () => resolve(stream.rstCode)))
     stream.on('error', () => {})
     await new Promise((resolve) => stream.on('response', resolve))
     await clock.advance(600_090)
     expect(await closed).toBe(http2.constants.NGHTTP2_CANCEL)
-    await eventually(() => door.openCalls === 0)
+    await eventually(() => server.openCalls === 0)
     expect(clock.waiting).toBe(0)
   })
 })

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { HealthCheckService, ServingStatus } from '../../src/domain/types.ts'
-import { GrpcDoor } from '../../src/server/grpc/grpc-server.ts'
+import { GrpcServer } from '../../src/server/grpc/grpc-server.ts'
 import { probe } from '../../src/server/grpc/probe.ts'
-import { doorOptions, eventually, TestClient } from '../server/server-world.ts'
+import { eventually, serverOptions, TestClient } from '../server/server-world.ts'
 
 const { check, watch } = HealthCheckService.method
 const READY = ['', 'llmgateway.v1.LlmGateway']
@@ -13,13 +13,13 @@ afterEach(async () => {
 })
 
 async function open() {
-  const { options, health } = doorOptions({})
-  const door = new GrpcDoor(options)
-  const port = await door.listen()
+  const { options, health } = serverOptions({})
+  const server = new GrpcServer(options)
+  const port = await server.listen()
   const client = new TestClient(port)
-  closing.push(() => door.drain(0))
+  closing.push(() => server.drain(0))
   closing.push(() => client.close())
-  return { door, port, client, health }
+  return { server, port, client, health }
 }
 
 describe('Check', () => {
@@ -60,11 +60,11 @@ describe('Watch', () => {
   })
 
   it('keeps nothing of those who left', async () => {
-    const { client, health, door } = await open()
+    const { client, health, server } = await open()
     const readers = Array.from({ length: 20 }, () => client.stream(watch, { service: 'x'.repeat(1000) }))
     await eventually(() => health.watching === 20)
     for (const reader of readers) reader.call.cancel()
-    await eventually(() => health.watching === 0 && door.openCalls === 0)
+    await eventually(() => health.watching === 0 && server.openCalls === 0)
   })
 
   it('refuses the 1001st', async () => {
@@ -88,8 +88,8 @@ describe('the probe', () => {
   })
 
   it('says no when nobody listens', async () => {
-    const { port, door } = await open()
-    await door.drain(0)
+    const { port, server } = await open()
+    await server.drain(0)
     expect(await probe(`127.0.0.1:${port}`)).toBe(false)
   })
 })

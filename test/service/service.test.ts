@@ -28,15 +28,15 @@ function chatOf(init: MessageInitShape<typeof ChatRequestSchema>) {
 
 /** What a reader is told, to the end. */
 function readAll(events: EventStream<ChatEvent>): Promise<string[]> {
-  const told: string[] = []
+  const reported: string[] = []
   return new Promise((resolve) => {
     events.read({
       event({ event }) {
-        told.push(event.case === 'text' ? event.value.text : (event.case ?? ''))
+        reported.push(event.case === 'text' ? event.value.text : (event.case ?? ''))
         return true
       },
       end(error) {
-        resolve([...told, error?.reason ?? 'OK'])
+        resolve([...reported, error?.reason ?? 'OK'])
       },
     })
   })
@@ -109,7 +109,7 @@ describe('who may call', () => {
   test.each(calls)('%s serves any known caller, and notes who it is', async (_name, call) => {
     const context = contextOf('Bearer user')
     await expect(call(service, context)).resolves.toBeDefined()
-    expect(context.trail.caller).toBe('web')
+    expect(context.record.caller).toBe('web')
     context.cancellation.cancel(new GatewayError('CANCELLED', 'The test is over.'))
   })
 

@@ -574,8 +574,8 @@ describe('the error', () => {
       providerOptions: { [secret]: { model: secret } },
     })
     const error = caught(() => validateChat(request))
-    const told = JSON.stringify([error.message, error.facts.fields]).replaceAll(secret.slice(0, 64), '')
-    expect(told).not.toContain('s3cret')
+    const reported = JSON.stringify([error.message, error.facts.fields]).replaceAll(secret.slice(0, 64), '')
+    expect(reported).not.toContain('s3cret')
   })
 })
 

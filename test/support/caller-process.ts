@@ -9,7 +9,7 @@ export interface CallerProcess {
 }
 
 export interface CallerOptions {
-  readonly door: 'gRPC' | 'HTTP'
+  readonly server: 'gRPC' | 'HTTP'
   /** Of that door. */
   readonly port: number
   /** Of the method it calls. */

@@ -71,7 +71,7 @@ export interface StreamOutcome<T> {
 }
 
 /** One of the gateway's doors, with nothing of the gateway behind it but the contract. */
-export interface Door {
+export interface ServerName {
   unary<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
@@ -93,8 +93,8 @@ function withMessages<R extends ChatInit>(request: R): R {
   return { messages: [{ role: Role.USER, content: 'hi' }], ...request }
 }
 
-export function chat(door: Door, request: ChatInit, options?: CallOptions): Promise<Outcome<ChatResponse>> {
-  return door.unary(LlmGateway.method.chat, withMessages(request), options)
+export function chat(server: ServerName, request: ChatInit, options?: CallOptions): Promise<Outcome<ChatResponse>> {
+  return server.unary(LlmGateway.method.chat, withMessages(request), options)
 }
 
 export interface StreamedChat extends StreamOutcome<ChatEvent> {
@@ -104,14 +104,14 @@ export interface StreamedChat extends StreamOutcome<ChatEvent> {
   readonly cases: readonly (string | undefined)[]
 }
 
-export async function streamChat(door: Door, request: ChatInit, options?: CallOptions): Promise<StreamedChat> {
-  const outcome = await door.stream(LlmGateway.method.streamChat, withMessages(request), options)
+export async function streamChat(server: ServerName, request: ChatInit, options?: CallOptions): Promise<StreamedChat> {
+  const outcome = await server.stream(LlmGateway.method.streamChat, withMessages(request), options)
   const text = outcome.messages.map(({ event }) => (event.case === 'text' ? event.value.text : '')).join('')
   return { ...outcome, text, cases: outcome.messages.map(({ event }) => event.case) }
 }
 
-export function embed(door: Door, request: EmbedInit, options?: CallOptions): Promise<Outcome<EmbedResponse>> {
-  return door.unary(LlmGateway.method.embed, { inputs: ['hi'], ...request }, options)
+export function embed(server: ServerName, request: EmbedInit, options?: CallOptions): Promise<Outcome<EmbedResponse>> {
+  return server.unary(LlmGateway.method.embed, { inputs: ['hi'], ...request }, options)
 }
 
 /** Reads an error, however its details are packed. */

@@ -12,13 +12,13 @@ import {
   type CallOptions,
   callError,
   DEFAULT_DEADLINE,
-  type Door,
   type Outcome,
+  type ServerName,
   type StreamOutcome,
 } from './client.ts'
 
 /** The HTTP door, through Connect's own client. */
-export class ConnectClient implements Door {
+export class ConnectClient implements ServerName {
   readonly #transport: Transport
 
   constructor(url: string) {

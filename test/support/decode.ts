@@ -1,15 +1,15 @@
 import { create } from '@bufbuild/protobuf'
+import { CallRecord } from '../../src/domain/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import { systemClock } from '../../src/domain/clock.ts'
 import type { GatewayError } from '../../src/domain/error.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import { foldChat } from '../../src/domain/fold.ts'
-import { Trail } from '../../src/domain/call-record.ts'
 import { type ChatEvent, ChatRequestSchema, type ChatResponse, type Usage } from '../../src/domain/types.ts'
-import { Answer } from '../../src/providers/http/chat-reply.ts'
 import type { ChatDecoder, Wire } from '../../src/providers/define.ts'
+import { reportedError } from '../../src/providers/failures/failed-reply.ts'
+import { ChatReply } from '../../src/providers/http/chat-reply.ts'
 import { framingFor } from '../../src/providers/http/frames.ts'
-import { toldError } from '../../src/providers/failures/failed-reply.ts'
 
 /** What becomes of a vendor's reply. */
 export interface Decoded {
@@ -52,12 +52,12 @@ export function ndjson(...lines: readonly unknown[]): Buffer {
 }
 
 async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise<Decoded> {
-  const trail = new Trail(systemClock)
-  const attempt = trail.begin('vendor', 'model')
+  const record = new CallRecord(systemClock)
+  const attempt = record.begin('vendor', 'model')
   const events: ChatEvent[] = []
   let ending: GatewayError | undefined
   let stream: EventStream<ChatEvent> | undefined
-  const answer = new Answer({
+  const answer = new ChatReply({
     ask: {
       request: create(ChatRequestSchema),
       model: 'model',
@@ -68,8 +68,8 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
         deadline: Number.POSITIVE_INFINITY,
         cancellation: new Cancellation(),
         peer: '',
-        trail,
-        wire: new Uint8Array(),
+        record,
+        requestBytes: new Uint8Array(),
         header: () => undefined,
       },
       stream: true,
@@ -88,9 +88,9 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
       ending = error
     },
     readError: (error) =>
-      toldError({ provider: 'vendor', kind: 'vendor', model: 'model', local: false, headers: {}, error, now: 0 }),
+      reportedError({ provider: 'vendor', kind: 'vendor', model: 'model', local: false, headers: {}, error, now: 0 }),
   })
   feed(wire.chat.decoder(answer))
   const response = stream && !ending ? await foldChat(stream) : undefined
-  return { events, response, error: ending, warnings: trail.warnings, usage: trail.usage }
+  return { events, response, error: ending, warnings: record.warnings, usage: record.usage }
 }

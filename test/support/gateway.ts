@@ -105,7 +105,7 @@ function readOutput(child: ChildProcess): Pick<RunningGateway, 'output' | 'logge
   const waiting = new Set<(line: string) => void>()
   const read = (line: string) => {
     lines.push(line)
-    for (const tell of waiting) tell(line)
+    for (const notify of waiting) notify(line)
   }
   for (const stream of [child.stdout, child.stderr]) {
     if (stream) createInterface({ input: stream }).on('line', read)
@@ -114,14 +114,14 @@ function readOutput(child: ChildProcess): Pick<RunningGateway, 'output' | 'logge
     output: () => lines.join('\n'),
     logged: (fits) =>
       new Promise((resolve, reject) => {
-        const tell = (text: string) => {
+        const notify = (text: string) => {
           const line = parsed(text)
           if (!line || !fits(line)) return
-          waiting.delete(tell)
+          waiting.delete(notify)
           resolve(line)
         }
-        waiting.add(tell)
-        for (const text of lines) tell(text)
+        waiting.add(notify)
+        for (const text of lines) notify(text)
         child.once('close', () => reject(new Error(`the gateway ended without saying it:\n${lines.join('\n')}`)))
       }),
   }

@@ -17,13 +17,13 @@ import {
   type CallOptions,
   callError,
   DEFAULT_DEADLINE,
-  type Door,
   type Outcome,
+  type ServerName,
   type StreamOutcome,
 } from './client.ts'
 
 /** The gRPC door, through grpc-js. */
-export class GrpcClient implements Door {
+export class GrpcClient implements ServerName {
   readonly #client: grpc.Client
 
   constructor(address: string, options: grpc.ClientOptions = {}) {
@@ -46,7 +46,7 @@ export class GrpcClient implements Door {
         (error, value) => resolve({ value, error: error ? readError(error) : undefined }),
       )
       cancelWith(options.signal, call)
-      tellTrailers(options, call)
+      returnTrailers(options, call)
     })
   }
 
@@ -65,7 +65,7 @@ export class GrpcClient implements Door {
       callOptionsOf(options),
     )
     cancelWith(options.signal, call)
-    tellTrailers(options, call)
+    returnTrailers(options, call)
     return new Promise((resolve) => {
       call.on('data', (message: MessageShape<O>) => {
         messages.push(message)
@@ -103,7 +103,7 @@ function cancelWith(signal: AbortSignal | undefined, call: { cancel(): void }): 
   signal?.addEventListener('abort', () => call.cancel(), { once: true })
 }
 
-function tellTrailers({ onTrailers }: CallOptions, call: grpc.ClientUnaryCall | grpc.ClientReadableStream<unknown>) {
+function returnTrailers({ onTrailers }: CallOptions, call: grpc.ClientUnaryCall | grpc.ClientReadableStream<unknown>) {
   if (!onTrailers) return
   call.on('status', ({ metadata }: grpc.StatusObject) => onTrailers((name) => metadata.get(name)[0]?.toString()))
 }

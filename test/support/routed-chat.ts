@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf'
 import type { Call } from '../../src/domain/call.ts'
+import { CallRecord } from '../../src/domain/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
 import type { Provider } from '../../src/domain/ports/ports.ts'
-import { Trail } from '../../src/domain/call-record.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 
 export type RoutedChat = Call<ChatRequest> & Planned & Routed
@@ -15,7 +15,7 @@ export function targetNamed(provider: string, model = 'm'): Target {
   return { provider: { name: provider, describe: () => ({}) } as unknown as Provider, model, defaults: {} }
 }
 
-export interface Limits {
+export interface RateLimits {
   /** Until the deadline, in ms. */
   readonly left?: number
   /** Until the first event must be in hand, in ms. */
@@ -25,7 +25,7 @@ export interface Limits {
 /** A streamed chat on its way to its one target. */
 export function routedChat(
   clock: Clock,
-  { left = 600_000, firstEvent = Number.POSITIVE_INFINITY }: Limits = {},
+  { left = 600_000, firstEvent = Number.POSITIVE_INFINITY }: RateLimits = {},
 ): RoutedChat {
   const target = targetNamed('house')
   const call = createCall('stream_chat', create(ChatRequestSchema), {
@@ -34,8 +34,8 @@ export function routedChat(
     deadline: clock.now() + left,
     cancellation: new Cancellation(),
     peer: '',
-    trail: new Trail(clock),
-    wire: new Uint8Array(),
+    record: new CallRecord(clock),
+    requestBytes: new Uint8Array(),
     header: () => undefined,
   })
   return { ...call, targets: [target], target, firstEventBy: clock.now() + firstEvent }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/domain/clock.ts'
-import type { HttpExchange, HttpReplyHandler, HttpRequest, Upstream } from '../../src/providers/http/http-client.ts'
+import type { ClientRequest, HttpClient, HttpReplyHandler, HttpRequest } from '../../src/providers/http/http-client.ts'
 
 /** What an upstream does with a request, step by step; `wait` in ms before each. */
 export interface Script {
@@ -14,7 +14,7 @@ export interface Step {
 }
 
 /** An upstream that plays scripts on a clock, and counts what is open. */
-export class ScriptedUpstream implements Upstream {
+export class ScriptedUpstream implements HttpClient {
   readonly #clock: Clock
   readonly #script: (request: HttpRequest) => Script
   open = 0
@@ -30,7 +30,7 @@ export class ScriptedUpstream implements Upstream {
     this.#script = script
   }
 
-  send(request: HttpRequest, handler: HttpReplyHandler): HttpExchange {
+  send(request: HttpRequest, handler: HttpReplyHandler): ClientRequest {
     this.open++
     this.sent++
     handler.sent(true)
@@ -40,7 +40,7 @@ export class ScriptedUpstream implements Upstream {
   async close(): Promise<void> {}
 }
 
-class Playing implements HttpExchange {
+class Playing implements ClientRequest {
   readonly #clock: Clock
   readonly #script: Script
   readonly #handler: HttpReplyHandler

@@ -1,9 +1,9 @@
 import { systemClock } from '../../src/domain/clock.ts'
-import { createUpstream } from '../../src/providers/http/http-client.ts'
+import { createHttpClient } from '../../src/providers/http/http-client.ts'
 
 /** Sends one GET as the gateway would, and prints the status or the error's code. For tests of process-wide settings. */
 const url = new URL(process.argv[2] ?? '')
-const upstream = createUpstream({ clock: systemClock, connectTimeout: 3_000, proxy: {} })
+const upstream = createHttpClient({ clock: systemClock, connectTimeout: 3_000, proxy: {} })
 upstream.send(
   { method: 'GET', origin: url.origin, path: url.pathname, headers: {} },
   {

@@ -73,7 +73,7 @@ export async function startUpstreamWith({ tls }: UpstreamOptions, ...first: read
       const hit = hitOf(request, response, Buffer.concat(chunks), connections.indexOf(socket) + 1)
       hits.push(hit)
       const reply = replies.length > 1 ? replies.shift() : replies[0]
-      for (const tell of waiting.splice(0)) tell(hit)
+      for (const notify of waiting.splice(0)) notify(hit)
       reply?.({ hit, response, socket })
     })
   }

@@ -1,4 +1,5 @@
 import type { CallContext, Operation } from '../../src/domain/call.ts'
+import { CallRecord } from '../../src/domain/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { GatewayError } from '../../src/domain/error.ts'
@@ -6,7 +7,6 @@ import { EventStream } from '../../src/domain/event-stream.ts'
 import { finishEvent, startEvent, textEvent } from '../../src/domain/events.ts'
 import { createCall, type Observed, type Target } from '../../src/domain/facts.ts'
 import { costOf } from '../../src/domain/money.ts'
-import { Trail } from '../../src/domain/call-record.ts'
 import {
   AttemptOutcome,
   BreakerState,
@@ -88,8 +88,8 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
   const traceparents: (string | undefined)[] = []
 
   async function run(scene: Scene): Promise<void> {
-    const trail = new Trail(clock)
-    trail.caller = 'web'
+    const record = new CallRecord(clock)
+    record.caller = 'web'
     const cancellation = new Cancellation()
     const context: CallContext = {
       requestId: 'req-1',
@@ -97,8 +97,8 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
       deadline: 1e9,
       cancellation,
       peer: '10.0.0.9:4242',
-      trail,
-      wire: new Uint8Array(),
+      record,
+      requestBytes: new Uint8Array(),
       header: (name) => scene.headers?.[name],
     }
     const call = createCall(scene.operation ?? 'chat', chatRequest(scene.request), context)
@@ -107,23 +107,23 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
     function ask(script: Script): Promise<EventStream<ChatEvent>> {
       clock.advance(script.firstEvent ?? 0)
       if (script.error) {
-        if (script.usage) trail.usage = script.usage
+        if (script.usage) record.usage = script.usage
         return Promise.reject(script.error)
       }
-      const attempt = trail.attempts.at(-1)
+      const attempt = record.attempts.at(-1)
       if (!attempt) throw new Error('no attempt has begun')
       attempt.status = 200
       const stream = new EventStream<ChatEvent>(cancellation, { pause() {}, resume() {}, cancel() {} })
-      stream.push(startEvent('req-1', trail.route(attempt, 'up-1', '')))
+      stream.push(startEvent('req-1', record.route(attempt, 'up-1', '')))
       stream.push(textEvent('canary-answer'))
       carryOn = () => {
         clock.advance(script.rest ?? 0)
         if (scene.cancelled) {
-          if (script.usage) trail.usage = script.usage
+          if (script.usage) record.usage = script.usage
           cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
           return
         }
-        trail.succeed(attempt)
+        record.succeed(attempt)
         const cost =
           script.usd === undefined ? undefined : costOf({ input: 0, output: Math.round(script.usd * 1e9) }, false)
         const finish = {
@@ -131,7 +131,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
           rawFinishReason: 'stop',
           usage: script.usage,
           cost,
-          route: trail.route(attempt, 'up-1', `${attempt.model}-2026`),
+          route: record.route(attempt, 'up-1', `${attempt.model}-2026`),
         }
         stream.push(finishEvent(finish))
         stream.end()
@@ -145,7 +145,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
       const name = script.target.slice(0, slash)
       const model = script.target.slice(slash + 1)
       if (script.skipped) {
-        trail.fail(trail.begin(name, model), AttemptOutcome.SKIPPED, 'UNSUPPORTED')
+        record.fail(record.begin(name, model), AttemptOutcome.SKIPPED, 'UNSUPPORTED')
         throw new GatewayError('UNSUPPORTED', 'Not with this model.')
       }
       const target = { provider: { name }, model, defaults: {} } as unknown as Target // only these are read
@@ -161,7 +161,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
       await scene.during?.()
       let failure = scene.refusal ?? new GatewayError('NO_PROVIDERS', 'None.')
       for (const [index, script] of (scene.attempts ?? []).entries()) {
-        trail.fallbackUsed = index > 0
+        record.fallbackUsed = index > 0
         try {
           return await attempt(observed, script)
         } catch (error) {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { AuthSettings, JwtSettings, KeySettings } from '../../identity/settings.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
+import type { FileSettings } from '../file/schema.ts'
 import { type Findings, pathText } from '../findings.ts'
 import { ownLimits } from './limits.ts'
-import type { FileSettings } from '../file/schema.ts'
 
 /** HS256 asks for a key of at least the size of the hash: https://www.rfc-editor.org/rfc/rfc7518#section-3.2 */
 const SHORTEST_SECRET = 32

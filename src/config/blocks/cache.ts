@@ -1,8 +1,8 @@
 import type { CacheRules } from '../../domain/ports/cache.ts'
 import type { CacheConfig, RedisConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
-import type { Findings } from '../findings.ts'
 import type { CacheRulesEntry, FileSettings } from '../file/schema.ts'
+import type { Findings } from '../findings.ts'
 
 const defaults = { ttl: 3_600_000, fallbackTtl: 60_000, maxEntries: 1000, maxBytes: 256 * 2 ** 20 }
 
@@ -17,7 +17,7 @@ export function cacheOf(
   const old = file.llm_gateway?.cache
   const wanted = entry ? (entry.enabled ?? true) : old ? (old.enabled ?? true) : (env.cacheEnabled?.value ?? false)
   if (!wanted) {
-    if (!entry && !old && !env.cacheEnabled) tellUnwanted(env, findings)
+    if (!entry && !old && !env.cacheEnabled) reportUnwanted(env, findings)
     return undefined
   }
   const ttl = entry?.ttl ?? old?.ttl ?? env.cacheTtl?.value ?? defaults.ttl
@@ -49,7 +49,7 @@ function strategyOf(
   return 'memory'
 }
 
-function tellUnwanted({ cacheTtl, cacheMaxSize, cacheStrategy }: EnvironmentSettings, findings: Findings): void {
+function reportUnwanted({ cacheTtl, cacheMaxSize, cacheStrategy }: EnvironmentSettings, findings: Findings): void {
   const set = [cacheTtl, cacheMaxSize, cacheStrategy].flatMap((found) => found?.from ?? [])
   if (set.length > 0) findings.notice(`${set.join(', ')}: no effect without a cache; CACHE_ENABLED=true makes one.`)
 }

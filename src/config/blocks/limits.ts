@@ -1,11 +1,11 @@
-import { DEFAULT_WINDOW, type Limits, overriding } from '../../domain/limits.ts'
-import { readRedisUrl } from '../../stores/redis/redis-address.ts'
+import { DEFAULT_WINDOW, overriding, type RateLimits } from '../../domain/limits.ts'
 import type { ProviderSettings } from '../../providers/define.ts'
+import { readRedisUrl } from '../../stores/redis/redis-address.ts'
 import type { LimitsConfig, RedisConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
-import { type Findings, pathText } from '../findings.ts'
-import type { FileSettings, LimitsEntry } from '../file/schema.ts'
 import type { Found } from '../env/variables.ts'
+import type { FileSettings, LimitsEntry } from '../file/schema.ts'
+import { type Findings, pathText } from '../findings.ts'
 
 /** In ms. */
 const REDIS_TIMEOUT = 200
@@ -70,7 +70,7 @@ export function limitsOf({ file, env, providers, redis, findings }: LimitsSource
 }
 
 /** The limits that an entry names, without what it inherits. */
-export function ownLimits(entry: LimitsEntry | undefined): Partial<Limits> | undefined {
+export function ownLimits(entry: LimitsEntry | undefined): Partial<RateLimits> | undefined {
   if (!entry) return undefined
   const { requests, tokens, concurrent, window } = entry
   return {
@@ -81,7 +81,11 @@ export function ownLimits(entry: LimitsEntry | undefined): Partial<Limits> | und
   }
 }
 
-function wholeLimits(path: readonly string[], entry: LimitsEntry | undefined, findings: Findings): Limits | undefined {
+function wholeLimits(
+  path: readonly string[],
+  entry: LimitsEntry | undefined,
+  findings: Findings,
+): RateLimits | undefined {
   const own = ownLimits(entry)
   if (!own) return undefined
   const { requests, tokens, concurrent } = own
@@ -95,7 +99,7 @@ function fromVariables(
   requests: Found<number> | undefined,
   window: Found<number> | undefined,
   findings: Findings,
-): Limits | undefined {
+): RateLimits | undefined {
   if (requests) return { requests: requests.value, window: window?.value ?? DEFAULT_WINDOW }
   if (window) findings.notice(`${window.from} has no effect without the variable that says how many requests.`)
   return undefined

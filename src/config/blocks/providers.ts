@@ -1,17 +1,17 @@
 import type { Timeouts } from '../../domain/call.ts'
 import type { ProviderKind, ProviderSettings } from '../../providers/define.ts'
 import { goesBy, kindNamed, namesOf } from '../../providers/index.ts'
+import type { Variables } from '../env/variables.ts'
+import { report } from '../file/issues.ts'
+import { modelId, unique } from '../file/readers.ts'
+import { type OldProviderEntry, type ProviderEntry, providerBlock } from '../file/schema.ts'
+import { type Findings, pathText, withHint } from '../findings.ts'
 import { baseUrlFault, normalBaseUrl } from './base-url.ts'
 import { concurrencyOf } from './concurrency.ts'
-import { type Findings, pathText, withHint } from '../findings.ts'
 import { readHeaders } from './headers.ts'
-import { report } from '../file/issues.ts'
 import { ownLimits } from './limits.ts'
 import { missing, optionsOf } from './provider-options.ts'
-import { modelId, unique } from '../file/readers.ts'
 import { timeoutsOf } from './routes.ts'
-import { type OldProviderEntry, type ProviderEntry, providerBlock } from '../file/schema.ts'
-import type { Variables } from '../env/variables.ts'
 
 const defaultTimeouts: Timeouts = { connect: 3_000, firstToken: 120_000, idle: 60_000, total: 600_000 }
 

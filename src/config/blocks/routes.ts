@@ -4,9 +4,9 @@ import type { ProviderSettings } from '../../providers/define.ts'
 import { otherNames } from '../../providers/index.ts'
 import type { AliasConfig, PriceConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
-import { type Findings, pathText, withHint } from '../findings.ts'
 import { unique } from '../file/readers.ts'
 import type { FileSettings } from '../file/schema.ts'
+import { type Findings, pathText, withHint } from '../findings.ts'
 
 type Named<T> = Readonly<Record<string, T>>
 type AliasEntry = NonNullable<FileSettings['models']>[string]

@@ -1,18 +1,18 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { AuthSettings } from '../../identity/settings.ts'
-import { concurrencyOf } from './concurrency.ts'
-import type { Address, DoorLimits, ServerConfig, TlsConfig } from '../config.ts'
+import type { Address, ServerConfig, ServerLimits, TlsConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
-import type { Findings } from '../findings.ts'
 import { type Flags, readFlag } from '../env/flags.ts'
-import type { ListenAddress } from '../file/readers.ts'
 import { systemCode } from '../env/references.ts'
-import type { FileSettings } from '../file/schema.ts'
 import type { Found } from '../env/variables.ts'
+import type { ListenAddress } from '../file/readers.ts'
+import type { FileSettings } from '../file/schema.ts'
+import type { Findings } from '../findings.ts'
+import { concurrencyOf } from './concurrency.ts'
 
 const MEBIBYTE = 2 ** 20
 const defaultPorts = { grpc: 50_051, http: 8080, metrics: 9464 }
-type Door = keyof typeof defaultPorts
+type ServerName = keyof typeof defaultPorts
 
 export interface ServerSources {
   readonly flags: Flags
@@ -66,7 +66,7 @@ function connectionsOf(file: FileSettings['server']) {
   }
 }
 
-function limitsOf(written: NonNullable<FileSettings['server']>['limits']): DoorLimits {
+function limitsOf(written: NonNullable<FileSettings['server']>['limits']): ServerLimits {
   return {
     maxConnections: written?.connections ?? 10_000,
     maxConnectionsPerAddress: written?.connections_per_address ?? 1000,
@@ -80,21 +80,21 @@ function limitsOf(written: NonNullable<FileSettings['server']>['limits']): DoorL
   }
 }
 
-function addressOf(door: Door, file: FileSettings['server'], sources: ServerSources): Address {
+function addressOf(server: ServerName, file: FileSettings['server'], sources: ServerSources): Address {
   const { flags, env, auth, findings } = sources
-  const written = file?.[door]
+  const written = file?.[server]
   const found: Found<ListenAddress> | undefined =
-    readFlag(flags, door, findings) ?? (written ? { from: `server.${door}`, value: written } : env[door])
+    readFlag(flags, server, findings) ?? (written ? { from: `server.${server}`, value: written } : env[server])
   const closed = auth.kind === 'none' && !auth.stated
   const host = found?.value.host ?? (closed ? '127.0.0.1' : '0.0.0.0')
   // Metrics are served without a credential in any case, so authentication does not decide where.
-  if (found && closed && door !== 'metrics' && !isLoopback(host)) {
+  if (found && closed && server !== 'metrics' && !isLoopback(host)) {
     findings.problem(
       found.from,
       'would open the gateway to other machines without authentication: set auth.keys or JWT_SECRET, or write "auth: none"',
     )
   }
-  return { host, port: found?.value.port ?? defaultPorts[door] }
+  return { host, port: found?.value.port ?? defaultPorts[server] }
 }
 
 function isLoopback(host: string): boolean {

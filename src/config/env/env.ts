@@ -1,5 +1,4 @@
 import { logLevels } from '../config.ts'
-import type { Findings } from '../findings.ts'
 import {
   decimal,
   flag,
@@ -15,6 +14,7 @@ import {
   text,
 } from '../file/readers.ts'
 import { cacheReaders, defaultReaders } from '../file/schema.ts'
+import type { Findings } from '../findings.ts'
 import type { Found, Variable, Variables } from './variables.ts'
 
 /** Up to a day. */

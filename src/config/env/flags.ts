@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { logLevels } from '../config.ts'
-import type { Findings } from '../findings.ts'
 import { listenAddress, oneOf, type Reader, text } from '../file/readers.ts'
+import type { Findings } from '../findings.ts'
 import type { Found } from './variables.ts'
 
 /** The flags of the command line, each with the reader of its value. They outrank everything else. */

@@ -11,7 +11,7 @@ export interface References {
 type Path = readonly PropertyKey[]
 
 /** A file nests 6 levels; one with an anchor inside itself nests for ever. */
-const DEEPEST = 32
+const MAX_DEPTH = 32
 
 /**
  * The tree of a YAML file with every `${VARIABLE}` and `${file:/path}` put in and empty values left out. A secret must
@@ -22,7 +22,7 @@ export function expand(tree: unknown, references: References, findings: Findings
 
   function expandAt(path: Path, node: unknown): unknown {
     if (node === null) return undefined
-    if (path.length > DEEPEST) return refuse(path.slice(0, 1), 'is nested too deeply')
+    if (path.length > MAX_DEPTH) return refuse(path.slice(0, 1), 'is nested too deeply')
     const secret = secretAt(path, node)
     if (secret) return expandSecret(path, node, secret)
     if (typeof node === 'string') return expandText(path, node)

@@ -1,7 +1,7 @@
 import { upcoming } from '../../providers/index.ts'
-import { type Findings, withHint } from '../findings.ts'
 import { ownVariables } from '../blocks/providers.ts'
 import { flag } from '../file/readers.ts'
+import { type Findings, withHint } from '../findings.ts'
 import type { Variables } from './variables.ts'
 
 /** Variables of capabilities that this version does not have. `switches` say whether it is wanted at all. */
@@ -17,7 +17,7 @@ export const unusedVariables = [
 export const unenforcedVariables = [{ what: 'a budget', names: ['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'] }] as const
 
 /** Tells of variables that are set and have no effect. `known`: all that have one. */
-export function tellUnused(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
+export function reportUnused(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
   for (const { what, switches, names } of unusedVariables) {
     const wanted = variables.first(switches)
     const set = names.filter((name) => variables.get(name) !== undefined)
@@ -30,14 +30,14 @@ export function tellUnused(variables: Variables, known: ReadonlySet<string>, fin
       findings.notEnforced(`${name} is set, but this version does not enforce ${what}.`)
     }
   }
-  tellUpcoming(variables, known, findings)
-  tellUnknown(variables, known, findings)
+  reportUpcoming(variables, known, findings)
+  reportUnknown(variables, known, findings)
   if (variables.inDotenvOnly('NODE_EXTRA_CA_CERTS')) {
     findings.notice('NODE_EXTRA_CA_CERTS has no effect in .env: Node reads it from the environment of the process.')
   }
 }
 
-function tellUpcoming(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
+function reportUpcoming(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
   for (const { kind, variables: short } of upcoming) {
     const set = [...short, ...Object.values(ownVariables(kind))]
       .filter((name) => !known.has(name))
@@ -49,7 +49,7 @@ function tellUpcoming(variables: Variables, known: ReadonlySet<string>, findings
 /** A Service named llm-gateway makes Kubernetes set variables such as LLM_GATEWAY_PORT_8080_TCP in every pod. */
 const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT(_\d+_|$)/
 
-function tellUnknown(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
+function reportUnknown(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
   const later = [
     ...[...unusedVariables, ...unenforcedVariables].flatMap(({ names }) => names),
     ...upcoming.flatMap(({ kind }) => Object.values(ownVariables(kind))),

@@ -1,6 +1,6 @@
 import { parseEnv } from 'node:util'
-import type { Findings } from '../findings.ts'
 import type { Reader } from '../file/readers.ts'
+import type { Findings } from '../findings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

@@ -11,11 +11,11 @@ export interface CacheAddress {
 }
 
 /** What is kept: the events of a chat after its start, or the vector of one input. */
-export type KeptAnswer =
+export type CachedResult =
   | { readonly kind: 'chat'; readonly events: readonly ChatEvent[] }
-  | { readonly kind: 'vector'; readonly vector: KeptVector }
+  | { readonly kind: 'vector'; readonly vector: CachedVector }
 
-export interface KeptVector {
+export interface CachedVector {
   readonly values: number[]
   /** The provider and the model that made it. */
   readonly provider: string
@@ -25,8 +25,8 @@ export interface KeptVector {
   readonly usd: number | undefined
 }
 
-export interface Kept {
-  readonly answer: KeptAnswer
+export interface CachedEntry {
+  readonly answer: CachedResult
   /** Wall time in ms. */
   readonly storedAt: number
   /** What it takes in memory, estimated. */
@@ -51,9 +51,9 @@ export interface CacheSize {
 
 /** Keeps answers. Trouble with what it keeps them in is never told here: it is a miss. */
 export interface CacheStore {
-  get(address: CacheAddress): Kept | undefined | Promise<Kept | undefined>
+  get(address: CacheAddress): CachedEntry | undefined | Promise<CachedEntry | undefined>
   /** `ttl` in ms. */
-  set(address: CacheAddress, kept: Kept, ttl: number): void
+  set(address: CacheAddress, cached: CachedEntry, ttl: number): void
   /** How many were forgotten. */
   clear(selection: CacheSelection): Promise<number>
   size(): CacheSize

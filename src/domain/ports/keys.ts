@@ -16,7 +16,7 @@ export interface KeyPool {
   /** In the order of the configuration. */
   list(): readonly KeyStatus[]
   /** What was learnt elsewhere of a key, by another process with the same keys. It is not told on. */
-  apply(news: KeyNews): void
+  apply(keyEvent: KeyEvent): void
 }
 
 /** The use of a key for one attempt, which its ending ends. */
@@ -56,16 +56,16 @@ export interface CoolingModel {
 }
 
 /** A change of a key's state, in a form that can travel to other processes. `until` is a wall time in ms. */
-export type KeyNews = { readonly provider: string; readonly keyId: string } & (
+export type KeyEvent = { readonly provider: string; readonly keyId: string } & (
   | { readonly change: 'cooled'; readonly model: string; readonly until: number; readonly reason: Reason }
   | { readonly change: 'quarantined'; readonly reason: Reason }
   | { readonly change: 'recovered' }
 )
 
 /** News from another process; undefined for anything else. */
-export function readKeyNews(news: unknown): KeyNews | undefined {
-  if (typeof news !== 'object' || news === null) return undefined
-  const { provider, keyId, change, model, until, reason }: { readonly [member: string]: unknown } = { ...news }
+export function readKeyEvent(keyEvent: unknown): KeyEvent | undefined {
+  if (typeof keyEvent !== 'object' || keyEvent === null) return undefined
+  const { provider, keyId, change, model, until, reason }: { readonly [member: string]: unknown } = { ...keyEvent }
   if (typeof provider !== 'string' || typeof keyId !== 'string') return undefined
   if (change === 'recovered') return { provider, keyId, change }
   if (typeof reason !== 'string' || !isReason(reason)) return undefined

@@ -1,11 +1,11 @@
 import type { AnyRequest, Call, CallContext, Caller, Defaults, Timeouts } from '../call.ts'
+import type { AttemptRecord } from '../call-record.ts'
 import type { EventStream, Watcher } from '../event-stream.ts'
 import type { AnyEvent, EmbedEvent } from '../events.ts'
-import type { KeyPool } from './keys.ts'
-import type { LimitKind, LimitScope, Quota, Standing } from '../limits.ts'
+import type { LimitKind, LimitScope, LimitStatus, Quota } from '../limits.ts'
 import type { ModelPrice } from '../money.ts'
-import type { AttemptRecord } from '../call-record.ts'
 import type { BreakerState, Capability, ChatEvent, ChatRequest, EmbedRequest, StatsResponse } from '../types.ts'
+import type { KeyPool } from './keys.ts'
 
 /** One attempt's question to a provider. */
 export interface Ask<R extends AnyRequest> {
@@ -66,7 +66,7 @@ export interface ModelFacts {
 }
 
 /** Tells who calls. */
-export interface Callers {
+export interface Authenticator {
   /** Throws UNAUTHENTICATED, with the same text whatever was wrong. */
   identify(context: CallContext): Caller | Promise<Caller>
 }
@@ -174,15 +174,15 @@ export interface Limiter {
 /** What a call has been counted for. */
 export interface Reservation {
   /** The limit that is reached. */
-  readonly refusal: Standing | undefined
+  readonly refusal: LimitStatus | undefined
   /** The limit that is nearest, this call counted. */
-  readonly standing: Standing | undefined
+  readonly limitStatus: LimitStatus | undefined
   /** The call has ended and has used so many tokens; undefined leaves what was reserved. The first time counts. */
   settle(tokens: number | undefined): void
 }
 
 /** Records what limits do. It must not throw. */
-export interface LimitRecord {
+export interface LimitObserver {
   /** A limit was reached. */
   reached(scope: LimitScope, kind: LimitKind, enforced: boolean): void
 }

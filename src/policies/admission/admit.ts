@@ -6,16 +6,16 @@ import type { EventStream } from '../../domain/event-stream.ts'
 import type { AnyEvent } from '../../domain/events.ts'
 import type { Authenticated, Planned, Routed } from '../../domain/facts.ts'
 import { follow, type Handler } from '../../domain/follow.ts'
-import type { Gate, Permit } from './concurrency-gate.ts'
-import { LEAST_TIME } from '../routing/min-time.ts'
-import { passOver } from '../routing/pass-over.ts'
+import { MIN_TIME } from '../routing/min-time.ts'
+import { skipTarget } from '../routing/pass-over.ts'
+import type { ConcurrencyGate, Permit } from './concurrency-gate.ts'
 
 /** Where upstream calls wait for one another. */
 export interface Gates {
   /** By the name of the provider; those that are not there let everybody in. */
-  readonly providers: ReadonlyMap<string, Gate>
+  readonly providers: ReadonlyMap<string, ConcurrencyGate>
   /** Of all providers together. */
-  readonly process?: Gate | undefined
+  readonly process?: ConcurrencyGate | undefined
 }
 
 type Needs = Call & Authenticated & Planned & Routed
@@ -37,7 +37,7 @@ export function admitToProcess({ process: gate }: Gates, clock: Clock): Policy<N
 }
 
 interface Entrance {
-  readonly gate: Gate
+  readonly gate: ConcurrencyGate
   readonly clock: Clock
   /** Whether who is refused may go on to another target. */
   readonly fallback: boolean
@@ -60,7 +60,7 @@ async function admitLater<C extends Needs, E extends AnyEvent>(
   const { target, context } = call
   const { keys } = target.provider
   // Without a key it would be passed over when its turn had come.
-  if (keys && keys.wait(target.model) > 0) throw passOver(target, context.trail, keys.refusal(target.model))
+  if (keys && keys.wait(target.model) > 0) throw skipTarget(target, context.record, keys.refusal(target.model))
   const permit = await turnOf(call, entrance)
   const { cancellation } = context
   // It may have been cancelled between its turn and now.
@@ -83,9 +83,9 @@ async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise
     if (error.reason !== 'CONCURRENCY_LIMITED') throw error
     const who = fallback ? `${provider.name}/${model}` : 'The gateway'
     const facts = { ...error.facts, fallback, cause: error, ...(fallback && { provider: provider.name, model }) }
-    throw passOver(target, context.trail, new GatewayError(error.reason, `${who} is busy: ${error.message}`, facts))
+    throw skipTarget(target, context.record, new GatewayError(error.reason, `${who} is busy: ${error.message}`, facts))
   } finally {
-    context.trail.queued += clock.now() - since
+    context.record.queued += clock.now() - since
   }
 }
 
@@ -93,5 +93,5 @@ async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise
 function latestStart({ context, target, targets, firstEventBy }: Needs, now: number): number {
   const left = Math.max(1, targets.length - Math.max(0, targets.indexOf(target)))
   const share = now + (context.deadline - now) / left
-  return Math.min(context.deadline - LEAST_TIME, firstEventBy, share)
+  return Math.min(context.deadline - MIN_TIME, firstEventBy, share)
 }

@@ -9,7 +9,7 @@ const LAST_COUNTS = 0.1
 /** What a refused caller is told to wait where nothing is known, in ms. */
 const USUAL_WAIT = 1_000
 
-export interface GateOptions {
+export interface ConcurrencyGateOptions {
   readonly clock: Clock
   /** Calls inside at once, at least 1. */
   readonly limit: number
@@ -18,7 +18,7 @@ export interface GateOptions {
 }
 
 /** Who wants in. */
-export interface Visitor {
+export interface AdmissionRequest {
   /** Waiting callers are let in by turns, however many calls each has. */
   readonly caller: string
   /** Until when waiting makes sense, on the monotonic clock, in ms. */
@@ -27,18 +27,18 @@ export interface Visitor {
 }
 
 /** Lets so many calls in at once. Others wait, in a queue that is bounded, knows deadlines and is fair. */
-export class Gate {
+export class ConcurrencyGate {
   active = 0
   waiting = 0
   /** How many were not let in, those that left by themselves not counted. */
   refused = 0
-  readonly #options: GateOptions
+  readonly #options: ConcurrencyGateOptions
   /** One for each caller with someone waiting; the first is served next. */
   #lanes: { readonly caller: string; readonly waiters: Waiter[] }[] = []
   /** How long calls are inside, in ms; undefined before the first has left. */
   #stay: number | undefined
 
-  constructor(options: GateOptions) {
+  constructor(options: ConcurrencyGateOptions) {
     this.#options = options
   }
 
@@ -51,13 +51,13 @@ export class Gate {
    * When it is the visitor's turn. Rejects with CONCURRENCY_LIMITED at once when the queue is full or the wait would be
    * too long, as soon as it has become so, and with the reason of the cancellation.
    */
-  async enter(visitor: Visitor): Promise<Permit> {
+  async enter(request: AdmissionRequest): Promise<Permit> {
     const { queue, clock } = this.#options
     const permit = this.tryEnter()
     if (permit) return permit
     if (this.waiting >= queue) throw this.#refusal('too many calls wait already')
-    if (clock.now() + this.#expectedWait(visitor.caller) > visitor.until) throw this.#refusal('it would wait too long')
-    return new Promise((resolve, reject) => this.#wait(visitor, resolve, reject))
+    if (clock.now() + this.#expectedWait(request.caller) > request.until) throw this.#refusal('it would wait too long')
+    return new Promise((resolve, reject) => this.#wait(request, resolve, reject))
   }
 
   /** Of a permit: a call that was inside since `since` has left. */
@@ -73,12 +73,12 @@ export class Gate {
     return new Permit(this, this.#options.clock.now())
   }
 
-  #wait(visitor: Visitor, resolve: (permit: Permit) => void, reject: (error: GatewayError) => void): void {
+  #wait(request: AdmissionRequest, resolve: (permit: Permit) => void, reject: (error: GatewayError) => void): void {
     const { clock } = this.#options
-    const lane = this.#lanes.find(({ caller }) => caller === visitor.caller) ?? this.#newLane(visitor.caller)
+    const lane = this.#lanes.find(({ caller }) => caller === request.caller) ?? this.#newLane(request.caller)
     const leave = () => {
       stopTimer()
-      visitor.cancellation.remove(withCall)
+      request.cancellation.remove(withCall)
       this.waiting--
     }
     const giveUp = (error: GatewayError) => {
@@ -95,11 +95,11 @@ export class Gate {
     }
     lane.waiters.push(waiter)
     this.waiting++
-    const stopTimer = clock.after(Math.max(0, visitor.until - clock.now()), () => {
+    const stopTimer = clock.after(Math.max(0, request.until - clock.now()), () => {
       giveUp(this.#refusal('it has waited as long as it may'))
     })
     const withCall = { cancel: giveUp }
-    visitor.cancellation.add(withCall)
+    request.cancellation.add(withCall)
   }
 
   #newLane(caller: string) {
@@ -139,11 +139,11 @@ interface Waiter {
 
 /** One call inside. Its ending lets it out, once. */
 export class Permit implements Watcher<AnyEvent> {
-  readonly #gate: Gate
+  readonly #gate: ConcurrencyGate
   readonly #since: number
   #out = false
 
-  constructor(gate: Gate, since: number) {
+  constructor(gate: ConcurrencyGate, since: number) {
     this.#gate = gate
     this.#since = since
   }

@@ -22,17 +22,17 @@ class Stopwatch implements Watcher<AnyEvent> {
   readonly #latencies: Latencies
   readonly #clock: Clock
   readonly #startedAt: number
-  #tell: ((latency: number | undefined) => void) | undefined
+  #notify: ((latency: number | undefined) => void) | undefined
 
-  constructor(latencies: Latencies, tell: (latency: number | undefined) => void, clock: Clock) {
+  constructor(latencies: Latencies, notify: (latency: number | undefined) => void, clock: Clock) {
     this.#latencies = latencies
-    this.#tell = tell
+    this.#notify = notify
     this.#clock = clock
     this.#startedAt = clock.now()
   }
 
   event({ event }: AnyEvent): void {
-    if (this.#tell && event.case !== 'start') this.#stop(this.#clock.now() - this.#startedAt)
+    if (this.#notify && event.case !== 'start') this.#stop(this.#clock.now() - this.#startedAt)
   }
 
   end(error?: GatewayError): void {
@@ -42,7 +42,7 @@ class Stopwatch implements Watcher<AnyEvent> {
   }
 
   #stop(latency: number | undefined): void {
-    this.#tell?.(latency)
-    this.#tell = undefined
+    this.#notify?.(latency)
+    this.#notify = undefined
   }
 }

@@ -4,9 +4,9 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Routed, Target } from '../../domain/facts.ts'
 import { BreakerState } from '../../domain/types.ts'
+import { skipTarget } from '../routing/pass-over.ts'
 import type { Refusal } from './circuit.ts'
 import type { Circuits } from './circuits.ts'
-import { passOver } from '../routing/pass-over.ts'
 
 /** Spares a target that keeps failing, and its callers the wait for it: calls are refused until a probe succeeds. */
 export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Routed> {
@@ -16,7 +16,7 @@ export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Routed>
     const startedAt = clock.now()
     const pass = circuit.admit()
     if (typeof pass === 'object') {
-      throw passOver(target, context.trail, refused(target, pass, pass.until - startedAt))
+      throw skipTarget(target, context.record, refused(target, pass, pass.until - startedAt))
     }
     try {
       const events = await next(call)

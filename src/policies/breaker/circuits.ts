@@ -6,7 +6,7 @@ import { Circuit } from './circuit.ts'
 import { type CircuitRules, usualRules } from './circuit-rules.ts'
 
 /** Callers make up names of models: of one provider no more than these are remembered. */
-const MOST_MODELS = 1_000
+const MAX_MODELS = 1_000
 
 /** The circuits of all targets. */
 export class Circuits implements Breakers {
@@ -44,12 +44,12 @@ export class Circuits implements Breakers {
       circuits = new Map()
       this.#providers.set(provider, circuits)
     }
-    if (circuits.size >= MOST_MODELS) forgetOne(circuits)
+    if (circuits.size >= MAX_MODELS) forgetOne(circuits)
     const circuit = new Circuit(
       this.#rules,
       () => this.#clock.now(),
       (state, coolDown) => {
-        for (const tell of this.#listeners) tell({ provider, model, state, coolDown })
+        for (const notify of this.#listeners) notify({ provider, model, state, coolDown })
       },
     )
     circuits.set(model, circuit)

@@ -1,10 +1,10 @@
-import type { CacheAddress } from '../../domain/ports/cache.ts'
 import { making, type Policy } from '../../domain/chain.ts'
+import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
+import type { Planner } from '../planning/planner.ts'
+import { type CacheParts, withoutCache } from './cache-use.ts'
 import { type CacheableChat, ChatCache } from './chat-cache.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
-import { type CacheParts, withoutCache } from './cache-use.ts'
-import type { Planner } from '../planning/planner.ts'
 
 /**
  * Answers with what is known. Equal questions asked at the same time become one, and its answer is kept. Without a
@@ -20,8 +20,13 @@ export function cacheChats(parts: CacheParts | undefined): Policy<CacheableChat,
 }
 
 /** Where the answer to a chat is kept. Throws what planning throws. */
-export function chatAddress(planner: Planner, request: ChatRequest, wire: Uint8Array, caller: string): CacheAddress {
+export function chatAddress(
+  planner: Planner,
+  request: ChatRequest,
+  requestBytes: Uint8Array,
+  caller: string,
+): CacheAddress {
   const targets = planner.targetsFor({ operation: 'chat', request })
   const namespace = request.cache?.namespace ?? ''
-  return cacheAddress({ kind: 'chat', caller, namespace, targets }, decidingBytes(wire))
+  return cacheAddress({ kind: 'chat', caller, namespace, targets }, decidingBytes(requestBytes))
 }

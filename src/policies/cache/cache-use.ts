@@ -1,9 +1,9 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
-import type { CacheAddress, CacheObserver, CacheRules, CacheStore, Kept } from '../../domain/ports/cache.ts'
 import type { Call } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Planned } from '../../domain/facts.ts'
+import type { CacheAddress, CachedEntry, CacheObserver, CacheRules, CacheStore } from '../../domain/ports/cache.ts'
 import { type CacheControl, CacheMode } from '../../domain/types.ts'
 import { nameOf } from './key.ts'
 
@@ -60,9 +60,9 @@ export function take(
   parts: CacheParts,
   use: CacheUse,
   address: CacheAddress,
-): Kept | undefined | Promise<Kept | undefined> {
+): CachedEntry | undefined | Promise<CachedEntry | undefined> {
   if (!use.takes) return undefined
-  const freshEnough = (kept: Kept | undefined) =>
+  const freshEnough = (kept: CachedEntry | undefined) =>
     kept && parts.clock.wall() - kept.storedAt <= use.maxAge ? kept : undefined
   const found = parts.store.get(address)
   return found instanceof Promise ? found.then(freshEnough) : freshEnough(found)

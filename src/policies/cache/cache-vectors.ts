@@ -1,4 +1,3 @@
-import type { CacheAddress, KeptVector } from '../../domain/ports/cache.ts'
 import type { Call } from '../../domain/call.ts'
 import { making, type Policy } from '../../domain/chain.ts'
 import type { EventStream } from '../../domain/event-stream.ts'
@@ -6,11 +5,12 @@ import type { EmbedEvent } from '../../domain/events.ts'
 import type { Authenticated, Planned } from '../../domain/facts.ts'
 import { foldEmbed } from '../../domain/fold.ts'
 import type { Handler } from '../../domain/follow.ts'
+import type { CacheAddress, CachedVector } from '../../domain/ports/cache.ts'
 import { streamOf } from '../../domain/stream-of.ts'
 import { type EmbedRequest, EmbedRequestSchema, type EmbedResponse } from '../../domain/types.ts'
-import { cacheAddress, decidingBytes } from './key.ts'
 import { type CacheParts, type CacheUse, notCached, take, useOf, withoutCache } from './cache-use.ts'
-import { knownFinish, savedBy, vectorsOf, withSaved } from './vectors.ts'
+import { cacheAddress, decidingBytes } from './key.ts'
+import { cachedFinish, savedBy, vectorsOf, withSaved } from './vectors.ts'
 
 type Needs = Call<EmbedRequest> & Authenticated & Planned
 
@@ -38,7 +38,7 @@ async function answer<C extends Needs>(
   addresses.forEach((address, index) => {
     if (!vectors.has(address.id)) missing.set(address.id, { address, input: request.inputs[index] ?? '' })
   })
-  let finish = knownFinish([...vectors.values()], context, saved)
+  let finish = cachedFinish([...vectors.values()], context, saved)
   if (missing.size > 0) {
     if (!use.asks) throw notCached()
     const unknown = [...missing.values()]
@@ -65,13 +65,13 @@ async function answer<C extends Needs>(
 
 function addressesOf({ request, caller, targets, context }: Needs, { namespace }: CacheUse): CacheAddress[] {
   const question = { kind: 'embed', caller: caller.name, namespace, targets } as const
-  const common = [...decidingBytes(context.wire, INPUTS), Buffer.from('\0')]
+  const common = [...decidingBytes(context.requestBytes, INPUTS), Buffer.from('\0')]
   return request.inputs.map((input) => cacheAddress(question, [...common, Buffer.from(input)]))
 }
 
 /** By the ids of their addresses. */
 async function known(parts: CacheParts, use: CacheUse, addresses: readonly CacheAddress[]) {
-  const vectors = new Map<CacheAddress['id'], KeptVector>()
+  const vectors = new Map<CacheAddress['id'], CachedVector>()
   const found = await Promise.all(addresses.map((address) => take(parts, use, address)))
   for (const [index, kept] of found.entries()) {
     const id = addresses[index]?.id ?? ''
@@ -87,7 +87,7 @@ function keep(
   { store, clock }: CacheParts,
   use: CacheUse,
   address: CacheAddress,
-  vector: KeptVector,
+  vector: CachedVector,
   { route }: EmbedResponse,
 ): void {
   const ttl = route?.fallbackUsed ? use.fallbackTtl : use.ttl

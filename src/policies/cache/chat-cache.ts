@@ -1,19 +1,19 @@
-import type { CacheAddress, Kept } from '../../domain/ports/cache.ts'
 import type { Call } from '../../domain/call.ts'
 import type { EventStream } from '../../domain/event-stream.ts'
 import type { Authenticated, Planned } from '../../domain/facts.ts'
 import type { Handler } from '../../domain/follow.ts'
+import type { CacheAddress, CachedEntry } from '../../domain/ports/cache.ts'
 import { type ChatEvent, type ChatRequest, FinishReason } from '../../domain/types.ts'
-import { Flight } from './shared-call.ts'
+import { type CacheParts, type CacheUse, notCached, take, useOf } from './cache-use.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
 import { finishIn, replay } from './replay.ts'
-import { type CacheParts, type CacheUse, notCached, take, useOf } from './cache-use.ts'
+import { SharedCall } from './shared-call.ts'
 
 export type CacheableChat = Call<ChatRequest> & Authenticated & Planned
 
 /** A slot is emptied before it leaves the map: a map that lives long keeps what was once in it alive. */
 interface Slot {
-  flight: Flight | undefined
+  sharedCall: SharedCall | undefined
 }
 
 /** A StreamChat does not wait for the whole answer to a Chat, unless both are asked at once: within so many ms. */
@@ -23,7 +23,7 @@ const AT_ONCE = 100
 export class ChatCache {
   readonly #parts: CacheParts
   /** What is being asked: for Chat, and for StreamChat, whose answers a Chat may share. */
-  readonly #flights = { chat: new Map<string, Slot>(), stream: new Map<string, Slot>() }
+  readonly #sharedCalls = { chat: new Map<string, Slot>(), stream: new Map<string, Slot>() }
 
   constructor(parts: CacheParts) {
     this.#parts = parts
@@ -35,9 +35,9 @@ export class ChatCache {
     const use = useOf(this.#parts, call, request, temperature)
     if (!use) return next(call)
     const question = { kind: 'chat', caller: caller.name, namespace: use.namespace, targets } as const
-    const address = cacheAddress(question, decidingBytes(context.wire))
+    const address = cacheAddress(question, decidingBytes(context.requestBytes))
     const found = take(this.#parts, use, address)
-    const go = (kept: Kept | undefined) => this.#answer(next, call, use, address, kept)
+    const go = (kept: CachedEntry | undefined) => this.#answer(next, call, use, address, kept)
     return found instanceof Promise ? found.then(go) : go(found)
   }
 
@@ -46,7 +46,7 @@ export class ChatCache {
     call: C,
     use: CacheUse,
     address: CacheAddress,
-    kept: Kept | undefined,
+    kept: CachedEntry | undefined,
   ): Promise<EventStream<ChatEvent>> {
     if (kept?.answer.kind === 'chat') {
       const { events } = kept.answer
@@ -55,10 +55,10 @@ export class ChatCache {
     }
     if (!use.asks) throw notCached()
     if (use.takes) this.#parts.observer.miss()
-    return this.#fly(next, call, use, address)
+    return this.#start(next, call, use, address)
   }
 
-  async #fly<C extends CacheableChat>(
+  async #start<C extends CacheableChat>(
     next: Handler<C, ChatEvent>,
     call: C,
     use: CacheUse,
@@ -66,40 +66,40 @@ export class ChatCache {
   ): Promise<EventStream<ChatEvent>> {
     call.context.cancellation.throwIfCancelled()
     const running = use.takes ? this.#running(call, address.id) : undefined
-    if (running) return (await running.join(call)) ?? this.#fly(next, call, use, address)
-    const flight = this.#begin(call, use, address)
-    const boarded = flight.join(call)
-    void flight.fly(next, call)
-    const events = await boarded
+    if (running) return (await running.join(call)) ?? this.#start(next, call, use, address)
+    const sharedCall = this.#begin(call, use, address)
+    const opened = sharedCall.join(call)
+    void sharedCall.start(next, call)
+    const events = await opened
     if (!events) throw new Error('the first of a flight was sent away')
     return events
   }
 
-  #running({ operation }: Call, id: string): Flight | undefined {
-    const stream = this.#flights.stream.get(id)?.flight
-    const found = stream ?? this.#flights.chat.get(id)?.flight
+  #running({ operation }: Call, id: string): SharedCall | undefined {
+    const stream = this.#sharedCalls.stream.get(id)?.sharedCall
+    const found = stream ?? this.#sharedCalls.chat.get(id)?.sharedCall
     if (!found) return undefined
     if (operation === 'stream_chat' && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE)
       return undefined
     return found
   }
 
-  #begin({ operation, context }: Call, use: CacheUse, address: CacheAddress): Flight {
-    const flights = operation === 'stream_chat' ? this.#flights.stream : this.#flights.chat
-    const slot: Slot = { flight: undefined }
+  #begin({ operation, context }: Call, use: CacheUse, address: CacheAddress): SharedCall {
+    const sharedCalls = operation === 'stream_chat' ? this.#sharedCalls.stream : this.#sharedCalls.chat
+    const slot: Slot = { sharedCall: undefined }
     const { clock, observer } = this.#parts
-    slot.flight = new Flight(context, {
+    slot.sharedCall = new SharedCall(context, {
       clock,
       cacheId: address.id,
-      landed: (events, bytes) => this.#keep(address, use, events, bytes),
+      completed: (events, bytes) => this.#keep(address, use, events, bytes),
       closed() {
-        slot.flight = undefined
-        if (flights.get(address.id) === slot) flights.delete(address.id)
+        slot.sharedCall = undefined
+        if (sharedCalls.get(address.id) === slot) sharedCalls.delete(address.id)
       },
       shared: (usd) => observer.shared(usd),
     })
-    flights.set(address.id, slot)
-    return slot.flight
+    sharedCalls.set(address.id, slot)
+    return slot.sharedCall
   }
 
   /** Only what is complete and was not filtered. */
@@ -108,7 +108,7 @@ export class ChatCache {
     if (!finish || !keptReasons.includes(finish.finishReason)) return false
     const ttl = finish.route?.fallbackUsed ? use.fallbackTtl : use.ttl
     if (ttl <= 0) return false
-    const kept: Kept = { answer: { kind: 'chat', events }, storedAt: this.#parts.clock.wall(), bytes }
+    const kept: CachedEntry = { answer: { kind: 'chat', events }, storedAt: this.#parts.clock.wall(), bytes }
     this.#parts.store.set(address, kept, ttl)
     return true
   }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { Target } from '../../domain/facts.ts'
+import type { CacheAddress } from '../../domain/ports/cache.ts'
 import { fieldsOf } from '../../domain/proto-fields.ts'
 
 /** Who asks whom. */
@@ -48,14 +48,14 @@ const LAST_NEUTRAL = 23
  * A request as it was received, without the fields that cannot change its answer, and without the one that is left
  * out. The request has been decoded.
  */
-export function decidingBytes(wire: Uint8Array, leftOut?: number): Uint8Array[] {
+export function decidingBytes(requestBytes: Uint8Array, leftOut?: number): Uint8Array[] {
   const kept: Uint8Array[] = []
   let from = 0
-  for (const { number, start, end } of fieldsOf(wire)) {
+  for (const { number, start, end } of fieldsOf(requestBytes)) {
     if ((number < FIRST_NEUTRAL || number > LAST_NEUTRAL) && number !== leftOut) continue
-    if (start > from) kept.push(wire.subarray(from, start))
+    if (start > from) kept.push(requestBytes.subarray(from, start))
     from = end
   }
-  if (from < wire.length) kept.push(wire.subarray(from))
+  if (from < requestBytes.length) kept.push(requestBytes.subarray(from))
   return kept
 }

@@ -1,8 +1,8 @@
-import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { CallContext } from '../../domain/call.ts'
+import { duration } from '../../domain/call-record.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import { finishEvent, startEvent } from '../../domain/events.ts'
-import { duration } from '../../domain/call-record.ts'
+import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { ChatEvent, Cost, FinishEvent, Route } from '../../domain/types.ts'
 
 const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }
@@ -15,22 +15,22 @@ export function replay(
 ): EventStream<ChatEvent> {
   const stream = new EventStream<ChatEvent>(context.cancellation, nothingToStop)
   const finish = finishIn(events)
-  stream.push(startEvent(context.requestId, finish && knownRoute(finish.route, context, id)))
+  stream.push(startEvent(context.requestId, finish && cachedRoute(finish.route, context, id)))
   for (const event of events)
-    stream.push(event.event.case === 'finish' ? knownFinish(event.event.value, context, id) : event)
+    stream.push(event.event.case === 'finish' ? cachedFinish(event.event.value, context, id) : event)
   stream.end()
   return stream
 }
 
 /** The finish of an answer that nobody was asked for: what it saved in place of what it cost. */
-export function knownFinish(finish: FinishEvent, context: CallContext, cacheId: string): ChatEvent {
+export function cachedFinish(finish: FinishEvent, context: CallContext, cacheId: string): ChatEvent {
   const { finishReason, rawFinishReason, usage, cost, route } = finish
   return finishEvent({
     finishReason,
     rawFinishReason,
     usage,
     cost: savedCost(cost?.usd),
-    route: knownRoute(route, context, cacheId),
+    route: cachedRoute(route, context, cacheId),
   })
 }
 
@@ -40,7 +40,7 @@ export function savedCost(usd: number | undefined): Cost {
   return cost
 }
 
-export function knownRoute(
+export function cachedRoute(
   route: Pick<Route, 'provider' | 'model' | 'responseModel' | 'upstreamId' | 'warnings'> | undefined,
   context: CallContext,
   cacheId: string,
@@ -56,7 +56,7 @@ export function knownRoute(
     fallbackUsed: false,
     attempts: [],
     warnings: route?.warnings ?? [],
-    latency: duration(context.trail.elapsed()),
+    latency: duration(context.record.elapsed()),
     keyId: '',
   }
 }

@@ -2,12 +2,12 @@ import type { CallContext } from '../../domain/call.ts'
 import { Cancellation } from '../../domain/cancellation.ts'
 
 /** The call as those after the cache see it: the first caller's, but with a deadline and an end of its own. */
-export class FlightContext implements CallContext {
+export class SharedCallContext implements CallContext {
   readonly requestId: string
   readonly credential: string | undefined
   readonly cancellation = new Cancellation()
   readonly peer: string
-  readonly trail: CallContext['trail']
+  readonly record: CallContext['record']
   deadline: number
   readonly #first: CallContext
 
@@ -15,13 +15,13 @@ export class FlightContext implements CallContext {
     this.requestId = first.requestId
     this.credential = first.credential
     this.peer = first.peer
-    this.trail = first.trail
+    this.record = first.record
     this.deadline = first.deadline
     this.#first = first
   }
 
-  get wire(): Uint8Array {
-    return this.#first.wire
+  get requestBytes(): Uint8Array {
+    return this.#first.requestBytes
   }
 
   header(name: string): string | undefined {

@@ -1,26 +1,26 @@
 import type { Call, CallContext } from '../../domain/call.ts'
+import type { CallRecord } from '../../domain/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { EventStream, Reader } from '../../domain/event-stream.ts'
 import type { Handler } from '../../domain/follow.ts'
 import { originOf } from '../../domain/reasons.ts'
-import type { Trail } from '../../domain/call-record.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
 import { sizeOf } from './event-size.ts'
-import { FlightContext } from './shared-call-context.ts'
-import { Seat, type SeatOwner } from './subscriber.ts'
+import { SharedCallContext } from './shared-call-context.ts'
+import { Subscriber, type SubscriberOwner } from './subscriber.ts'
 
 /** Of an answer: beyond it nobody may join, and nothing is kept. */
-const MOST_BYTES = 1 << 20
+const MAX_BYTES = 1 << 20
 /** A reader that stands still for so long, in ms, while others wait for it, is left behind. */
 const PATIENCE = 10_000
 
-export interface FlightOptions {
+export interface SharedCallOptions {
   readonly clock: Clock
   /** Under which the answer will be kept. */
   readonly cacheId: string
   /** The answer is complete. Returns whether it is kept. */
-  landed(events: readonly ChatEvent[], bytes: number): boolean
+  completed(events: readonly ChatEvent[], bytes: number): boolean
   /** Nobody may join any more. */
   closed(): void
   /** A call was answered that does not pay. */
@@ -32,14 +32,14 @@ export interface FlightOptions {
  * cancellation of its own, the latest of their deadlines, and ends early only when the last one leaves. The earliest
  * of those who are there at the end pays.
  */
-export class Flight implements Reader<ChatEvent>, SeatOwner {
+export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
   readonly cacheId: string
-  readonly trail: Trail
+  readonly record: CallRecord
   /** On the monotonic clock, in ms. */
   readonly startedAt: number
-  readonly #options: FlightOptions
-  readonly #context: FlightContext
-  readonly #seats: Seat[] = []
+  readonly #options: SharedCallOptions
+  readonly #context: SharedCallContext
+  readonly #subscribers: Subscriber[] = []
   #events: EventStream<ChatEvent> | undefined
   #start: ChatEvent | undefined
   /** For those who join later and for the cache; undefined once it is too long. */
@@ -49,11 +49,11 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
   #isOpen = true
   #stopPatience: (() => void) | undefined
 
-  constructor(first: CallContext, options: FlightOptions) {
+  constructor(first: CallContext, options: SharedCallOptions) {
     this.#options = options
-    this.#context = new FlightContext(first)
+    this.#context = new SharedCallContext(first)
     this.cacheId = options.cacheId
-    this.trail = first.trail
+    this.record = first.record
     this.startedAt = options.clock.now()
   }
 
@@ -62,11 +62,11 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
   }
 
   /** Asks the provider. Whoever joined is told what comes of it. */
-  async fly<C extends Call<ChatRequest>>(next: Handler<C, ChatEvent>, call: C): Promise<void> {
+  async start<C extends Call<ChatRequest>>(next: Handler<C, ChatEvent>, call: C): Promise<void> {
     try {
       const events = await next({ ...call, context: this.#context })
       this.#events = events
-      for (const seat of [...this.#seats]) seat.open([])
+      for (const subscriber of [...this.#subscribers]) subscriber.open([])
       events.read(this)
     } catch (thrown) {
       this.#refuse(GatewayError.from(thrown))
@@ -79,16 +79,16 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
    */
   join(call: Call): Promise<EventStream<ChatEvent> | undefined> {
     this.#context.deadline = Math.max(this.#context.deadline, call.context.deadline)
-    const seat = new Seat(this, call)
-    this.#seats.push(seat)
-    if (this.#events) seat.open([...(this.#start ? [this.#start] : []), ...(this.#said ?? [])])
-    return seat.boarded
+    const subscriber = new Subscriber(this, call)
+    this.#subscribers.push(subscriber)
+    if (this.#events) subscriber.open([...(this.#start ? [this.#start] : []), ...(this.#said ?? [])])
+    return subscriber.opened
   }
 
   event(event: ChatEvent): boolean {
     this.#remember(event)
-    const payer = this.#seats[0]
-    for (const seat of [...this.#seats]) seat.take(event, seat === payer)
+    const payer = this.#subscribers[0]
+    for (const subscriber of [...this.#subscribers]) subscriber.take(event, subscriber === payer)
     this.#waiting = this.#mustWait()
     if (this.#waiting) this.paused()
     return !this.#waiting
@@ -96,13 +96,13 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
 
   end(error?: GatewayError): void {
     this.#close()
-    for (const seat of this.#seats.splice(0)) seat.end(error)
+    for (const subscriber of this.#subscribers.splice(0)) subscriber.end(error)
   }
 
   /** A reader has no room. */
   paused(): void {
-    if (this.#said || this.#seats.length < 2 || this.#stopPatience) return
-    for (const seat of this.#seats) seat.standsStill()
+    if (this.#said || this.#subscribers.length < 2 || this.#stopPatience) return
+    for (const subscriber of this.#subscribers) subscriber.standsStill()
     this.#stopPatience = this.#options.clock.after(PATIENCE, () => this.#leaveBehind())
   }
 
@@ -113,15 +113,15 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
     this.#events?.resume()
   }
 
-  leave(seat: Seat, reason: GatewayError): boolean {
-    const at = this.#seats.indexOf(seat)
+  leave(subscriber: Subscriber, reason: GatewayError): boolean {
+    const at = this.#subscribers.indexOf(subscriber)
     if (at < 0) return true
-    if (this.#seats.length === 1) {
+    if (this.#subscribers.length === 1) {
       this.#close()
       this.#context.cancellation.cancel(reason)
       return false
     }
-    this.#seats.splice(at, 1)
+    this.#subscribers.splice(at, 1)
     this.resumed()
     return true
   }
@@ -140,11 +140,11 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
     }
     this.#said.push(event)
     this.#bytes += sizeOf(event)
-    if (this.#bytes > MOST_BYTES) {
+    if (this.#bytes > MAX_BYTES) {
       this.#said = undefined
       this.#close()
     } else if (event.event.case === 'finish') {
-      const kept = this.#options.landed(this.#said, this.#bytes)
+      const kept = this.#options.completed(this.#said, this.#bytes)
       if (kept && event.event.value.route) event.event.value.route.cacheId = this.cacheId
       this.#close()
     }
@@ -152,17 +152,21 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
 
   /** The fastest reader sets the pace; once the answer is too long to be remembered, the slowest. */
   #mustWait(): boolean {
-    return this.#said ? this.#seats.every((seat) => seat.isFull) : this.#seats.some((seat) => seat.isFull)
+    return this.#said
+      ? this.#subscribers.every((subscriber) => subscriber.isFull)
+      : this.#subscribers.some((subscriber) => subscriber.isFull)
   }
 
   #leaveBehind(): void {
     this.#stopPatience = undefined
-    for (const seat of [...this.#seats]) {
-      if (this.#seats.length < 2 || !seat.standsStill()) continue
-      this.#seats.splice(this.#seats.indexOf(seat), 1)
-      seat.end(new GatewayError('CANCELLED', 'The caller took nothing of an answer that others were waiting for.'))
+    for (const subscriber of [...this.#subscribers]) {
+      if (this.#subscribers.length < 2 || !subscriber.standsStill()) continue
+      this.#subscribers.splice(this.#subscribers.indexOf(subscriber), 1)
+      subscriber.end(
+        new GatewayError('CANCELLED', 'The caller took nothing of an answer that others were waiting for.'),
+      )
     }
-    if (this.#seats.some((seat) => seat.isFull)) this.paused()
+    if (this.#subscribers.some((subscriber) => subscriber.isFull)) this.paused()
     this.resumed()
   }
 
@@ -170,9 +174,9 @@ export class Flight implements Reader<ChatEvent>, SeatOwner {
   #refuse(error: GatewayError): void {
     this.#close()
     const isShared = originOf(error.reason) === 'provider' || error.facts.upstream !== undefined
-    const [first, ...others] = this.#seats.splice(0)
+    const [first, ...others] = this.#subscribers.splice(0)
     first?.refuse(error)
-    for (const seat of others) seat.refuse(isShared ? error : undefined)
+    for (const subscriber of others) subscriber.refuse(isShared ? error : undefined)
   }
 
   #close(): void {

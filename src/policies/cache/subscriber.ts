@@ -1,30 +1,30 @@
 import type { Call, CallContext } from '../../domain/call.ts'
+import { type CallRecord, duration } from '../../domain/call-record.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import { finishEvent, startEvent } from '../../domain/events.ts'
-import { duration, type Trail } from '../../domain/call-record.ts'
 import type { ChatEvent, FinishEvent, StartEvent } from '../../domain/types.ts'
-import { knownFinish, knownRoute } from './replay.ts'
+import { cachedFinish, cachedRoute } from './replay.ts'
 
 /** What a seat needs of its flight. */
-export interface SeatOwner {
+export interface SubscriberOwner {
   readonly cacheId: string
   /** Of the first caller: the attempts are noted there. */
-  readonly trail: Trail
+  readonly record: CallRecord
   paused(): void
   resumed(): void
   /** False when it was the last one, who then hears of the ending that its leaving brings about. */
-  leave(seat: Seat, reason: GatewayError): boolean
+  leave(subscriber: Subscriber, reason: GatewayError): boolean
   /** It was answered without having paid. */
   shared(usd: number | undefined): void
 }
 
 /** One of those who wait for the same answer. */
-export class Seat implements Source {
+export class Subscriber implements Source {
   /** Undefined: it has to ask by itself. */
-  readonly boarded: Promise<EventStream<ChatEvent> | undefined>
+  readonly opened: Promise<EventStream<ChatEvent> | undefined>
   isFull = false
-  readonly #flight: SeatOwner
+  readonly #sharedCall: SubscriberOwner
   readonly #context: CallContext
   readonly #streams: boolean
   #board: (events: EventStream<ChatEvent> | undefined) => void = () => {}
@@ -32,16 +32,16 @@ export class Seat implements Source {
   #events: EventStream<ChatEvent> | undefined
   #takenBefore = -1
 
-  constructor(flight: SeatOwner, { context, operation }: Call) {
-    this.#flight = flight
+  constructor(sharedCall: SubscriberOwner, { context, operation }: Call) {
+    this.#sharedCall = sharedCall
     this.#context = context
     this.#streams = operation === 'stream_chat'
-    this.boarded = new Promise((resolve, reject) => {
+    this.opened = new Promise((resolve, reject) => {
       this.#board = resolve
       this.#reject = reject
     })
     // What is tried is tried for all of them.
-    context.trail.attempts = flight.trail.attempts
+    context.record.attempts = sharedCall.record.attempts
     context.cancellation.add(this)
   }
 
@@ -49,7 +49,7 @@ export class Seat implements Source {
   open(said: readonly ChatEvent[]): void {
     this.#context.cancellation.remove(this)
     this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
-    this.#context.trail.committed = this.#streams
+    this.#context.record.committed = this.#streams
     for (const event of said) this.take(event, false)
     this.#board(this.#events)
   }
@@ -69,7 +69,7 @@ export class Seat implements Source {
       this.#reject(error)
       return
     }
-    this.#context.trail.attempts = []
+    this.#context.record.attempts = []
     this.#board(undefined)
   }
 
@@ -82,40 +82,40 @@ export class Seat implements Source {
 
   pause(): void {
     this.isFull = true
-    this.#flight.paused()
+    this.#sharedCall.paused()
   }
 
   resume(): void {
     this.isFull = false
-    this.#flight.resumed()
+    this.#sharedCall.resumed()
   }
 
   cancel(reason: GatewayError): void {
-    const left = this.#flight.leave(this, reason)
+    const left = this.#sharedCall.leave(this, reason)
     if (left && !this.#events) this.refuse(reason)
   }
 
   /** What only the one who asked may be told is told to each in its own words. */
   #own(event: ChatEvent, pays: boolean): ChatEvent {
-    if (this.#context.trail === this.#flight.trail) return event
+    if (this.#context.record === this.#sharedCall.record) return event
     if (event.event.case === 'start') return this.#start(event.event.value)
     return event.event.case === 'finish' ? this.#finish(event.event.value, pays) : event
   }
 
   #start({ route }: StartEvent): ChatEvent {
     const { requestId } = this.#context
-    return startEvent(requestId, route && knownRoute(route, this.#context, this.#flight.cacheId))
+    return startEvent(requestId, route && cachedRoute(route, this.#context, this.#sharedCall.cacheId))
   }
 
   #finish(finish: FinishEvent, pays: boolean): ChatEvent {
     const context = this.#context
     if (!pays) {
-      context.trail.attempts = []
-      this.#flight.shared(finish.cost?.usd)
-      return knownFinish(finish, context, finish.route?.cacheId ?? '')
+      context.record.attempts = []
+      this.#sharedCall.shared(finish.cost?.usd)
+      return cachedFinish(finish, context, finish.route?.cacheId ?? '')
     }
-    context.trail.usage = finish.usage
-    const latency = duration(context.trail.elapsed())
+    context.record.usage = finish.usage
+    const latency = duration(context.record.elapsed())
     return finishEvent({ ...finish, route: finish.route && { ...finish.route, latency } })
   }
 }

@@ -1,19 +1,19 @@
 import type { Call } from '../../domain/call.ts'
+import type { Trailers } from '../../domain/call-record.ts'
 import type { Policy } from '../../domain/chain.ts'
 import { estimateTokens } from '../../domain/estimate.ts'
 import type { Authenticated, Planned } from '../../domain/facts.ts'
 import { follow } from '../../domain/follow.ts'
-import type { Limits, Quota, Standing } from '../../domain/limits.ts'
-import type { Trailers } from '../../domain/call-record.ts'
+import type { LimitStatus, Quota, RateLimits } from '../../domain/limits.ts'
 import { counted, type LimitParts, refusalOf, Settlement } from './limited.ts'
 
 /** The limits that hold before a provider is chosen, beside those that each caller has. */
 export interface CallLimits {
   /** Of each address. */
-  readonly address?: Limits | undefined
+  readonly address?: RateLimits | undefined
   /** Of each `user_id` of a caller. */
-  readonly user?: Limits | undefined
-  readonly aliases: ReadonlyMap<string, Limits>
+  readonly user?: RateLimits | undefined
+  readonly aliases: ReadonlyMap<string, RateLimits>
 }
 
 /** Refuses calls beyond the limits of their caller, address, user and alias. Each call tells how the nearest stands. */
@@ -21,12 +21,12 @@ export function limit(parts: LimitParts, limits: CallLimits): Policy<Call & Auth
   return (next) => (call) => {
     const quotas = quotasOf(call, limits)
     if (quotas.length === 0) return next(call)
-    const { trail, requestId } = call.context
+    const { record, requestId } = call.context
     const counting = { id: requestId, quotas, tokens: tokensOf(call, quotas), call }
     return counted(parts, counting, (reservation) => {
-      if (reservation.standing) trail.trailers = trailersOf(reservation.standing)
+      if (reservation.limitStatus) record.trailers = trailersOf(reservation.limitStatus)
       if (reservation.refusal && !parts.shadow) throw refusalOf(reservation.refusal)
-      return follow(next, call, new Settlement(trail, reservation))
+      return follow(next, call, new Settlement(record, reservation))
     })
   }
 }
@@ -61,7 +61,7 @@ function hostOf(peer: string): string {
 }
 
 /** https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-05.html */
-function trailersOf({ limit, remaining, reset }: Standing): Trailers {
+function trailersOf({ limit, remaining, reset }: LimitStatus): Trailers {
   return {
     'ratelimit-limit': String(limit),
     'ratelimit-remaining': String(remaining),

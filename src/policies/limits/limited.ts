@@ -1,29 +1,29 @@
 import type { Call } from '../../domain/call.ts'
+import type { CallRecord } from '../../domain/call-record.ts'
 import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
 import type { Watcher } from '../../domain/event-stream.ts'
 import { type AnyEvent, finishOf } from '../../domain/events.ts'
-import type { LimitKind, Quota, Standing } from '../../domain/limits.ts'
-import type { Limiter, LimitRecord, Reservation } from '../../domain/ports/ports.ts'
-import type { Trail } from '../../domain/call-record.ts'
+import type { LimitKind, LimitStatus, Quota } from '../../domain/limits.ts'
+import type { Limiter, LimitObserver, Reservation } from '../../domain/ports/ports.ts'
 import type { Route, Usage } from '../../domain/types.ts'
 
 /** What every policy that keeps limits needs. */
 export interface LimitParts {
   readonly limiter: Limiter
-  readonly record: LimitRecord
+  readonly observer: LimitObserver
   /** Whether limits are only counted and reported. */
   readonly shadow: boolean
 }
 
 /** Counts a call against the quotas, then goes on with what came of it. */
 export function counted<T>(
-  { limiter, record, shadow }: LimitParts,
+  { limiter, observer, shadow }: LimitParts,
   { id, quotas, tokens, call }: { id: string; quotas: readonly Quota[]; tokens: number; call: Call },
   proceed: (reservation: Reservation) => Promise<T>,
 ): Promise<T> {
   const decide = (reservation: Reservation) => {
     const { refusal } = reservation
-    if (refusal) record.reached(refusal.quota.scope, refusal.kind, !shadow)
+    if (refusal) observer.reached(refusal.quota.scope, refusal.kind, !shadow)
     // The caller may have left while the limits were asked.
     const { reason } = call.context.cancellation
     if (reason) reservation.settle(0)
@@ -35,7 +35,7 @@ export function counted<T>(
 }
 
 /** The error of a call that a limit refuses. */
-export function refusalOf({ quota, kind, limit, reset }: Standing, facts: ErrorFacts = {}): GatewayError {
+export function refusalOf({ quota, kind, limit, reset }: LimitStatus, facts: ErrorFacts = {}): GatewayError {
   const { scope, subject, limits } = quota
   const described = describe(kind, limit, limits.window)
   const seconds = Math.ceil(reset / 1000)
@@ -54,13 +54,13 @@ function describe(kind: LimitKind, limit: number, window: number): string {
 
 /** Gives back, once the call has ended, what it has not used. */
 export class Settlement implements Watcher<AnyEvent> {
-  readonly #trail: Trail
+  readonly #record: CallRecord
   readonly #reservation: Reservation
   #finished = false
   #used: number | undefined
 
-  constructor(trail: Trail, reservation: Reservation) {
-    this.#trail = trail
+  constructor(record: CallRecord, reservation: Reservation) {
+    this.#record = record
     this.#reservation = reservation
   }
 
@@ -73,7 +73,7 @@ export class Settlement implements Watcher<AnyEvent> {
 
   end(): void {
     if (this.#finished) this.#reservation.settle(this.#used)
-    else this.#reservation.settle(tokensOf(this.#trail.usage) ?? (this.#trail.committed ? undefined : 0))
+    else this.#reservation.settle(tokensOf(this.#record.usage) ?? (this.#record.committed ? undefined : 0))
   }
 }
 

@@ -1,9 +1,9 @@
 import type { AnyRequest, Call, Defaults, OnUnknown, Operation, Timeouts } from '../../domain/call.ts'
-import { didYouMean } from '../../domain/text/closest.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Strategy, Target } from '../../domain/facts.ts'
 import type { Provider } from '../../domain/ports/ports.ts'
 import { providerNamed } from '../../domain/provider-named.ts'
+import { didYouMean } from '../../domain/text/closest.ts'
 
 /** The names that calls may go by. */
 export interface Directory {

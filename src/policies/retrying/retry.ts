@@ -4,14 +4,14 @@ import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Routed } from '../../domain/facts.ts'
-import { LEAST_TIME } from '../routing/min-time.ts'
+import { MIN_TIME } from '../routing/min-time.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
 /** How often one call may ask a target once more. */
-const MOST_RETRIES = 2
+const MAX_RETRIES = 2
 /** Where the upstream does not say how long to wait: anything between these, in ms, so that retries do not come together. */
-const LEAST_WAIT = 250
-const MOST_WAIT = 2_000
+const MIN_WAIT = 250
+const MAX_WAIT = 2_000
 /** Those that were told to wait equally long are spread over this time, in ms. */
 const SPREAD = 250
 
@@ -37,7 +37,7 @@ export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<C
       const error = GatewayError.from(thrown)
       const wait = waitFor(error, call, random)
       if (wait === undefined || !isInTime(call, clock.now() + wait) || budget.isSpent || isEnding?.()) throw error
-      call.context.trail.retries++
+      call.context.record.retries++
       budget.retries++
       try {
         await pause(wait, clock, call.context.cancellation)
@@ -53,15 +53,15 @@ export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<C
 
 /** In ms; undefined when the target is not to be asked again. */
 function waitFor(error: GatewayError, { context }: Call, random: () => number): number | undefined {
-  if (!error.retry || context.trail.retries >= MOST_RETRIES) return undefined
+  if (!error.retry || context.record.retries >= MAX_RETRIES) return undefined
   const { retryAfter } = error.facts
-  if (retryAfter === undefined) return LEAST_WAIT + random() * (MOST_WAIT - LEAST_WAIT)
-  return retryAfter <= MOST_WAIT ? Math.min(MOST_WAIT, retryAfter + random() * SPREAD) : undefined
+  if (retryAfter === undefined) return MIN_WAIT + random() * (MAX_WAIT - MIN_WAIT)
+  return retryAfter <= MAX_WAIT ? Math.min(MAX_WAIT, retryAfter + random() * SPREAD) : undefined
 }
 
 /** Whether an attempt that is begun at `start` has time to answer. */
 function isInTime({ context, firstEventBy }: Call & Routed, start: number): boolean {
-  return start + LEAST_TIME <= Math.min(context.deadline, firstEventBy)
+  return start + MIN_TIME <= Math.min(context.deadline, firstEventBy)
 }
 
 /** Rejects when the call is cancelled. */

@@ -1,2 +1,2 @@
 /** With less time left than this, in ms, no further attempt is begun: it could not answer. */
-export const LEAST_TIME = 200
+export const MIN_TIME = 200

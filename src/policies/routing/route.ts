@@ -8,12 +8,12 @@ import type { Planned, Routed, Target } from '../../domain/facts.ts'
 import type { Handler } from '../../domain/follow.ts'
 import type { Reason } from '../../domain/reasons.ts'
 import { allFailed, type Failure } from './all-failed.ts'
-import { LEAST_TIME } from './min-time.ts'
+import { MIN_TIME } from './min-time.ts'
 import { skip } from './pass-over.ts'
 import { startOver } from './start-over.ts'
 
 /** The least share of the deadline that an attempt of several gets for its first event, in ms. */
-const LEAST_SHARE = 10_000
+const MIN_SHARE = 10_000
 
 /**
  * Asks the targets in their order, until one has begun to answer; where the caller allows it, until one has answered.
@@ -52,13 +52,13 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
       const at = this.#index++
       const target = targets[at] as Target // at < length
       if (!worthAsking(target, this.#failures)) {
-        skip(target, context.trail, 'CONTEXT_LENGTH_EXCEEDED')
+        skip(target, context.record, 'CONTEXT_LENGTH_EXCEEDED')
         continue
       }
       const now = this.#clock.now()
-      if (at > 0 && (this.#isEnding() || context.deadline - now < LEAST_TIME)) break
-      context.trail.fallbackUsed = at > 0
-      context.trail.warnings = []
+      if (at > 0 && (this.#isEnding() || context.deadline - now < MIN_TIME)) break
+      context.record.fallbackUsed = at > 0
+      context.record.warnings = []
       const firstEventBy = firstEventLimit(this.#call, target, targets.length - at, now)
       try {
         return await this.#ask({ ...this.#call, target, firstEventBy })
@@ -102,5 +102,5 @@ function contextWindow({ provider, model }: Target): number | undefined {
 function firstEventLimit({ operation, context }: Call, target: Target, left: number, now: number): number {
   const own = target.attemptTimeout === undefined ? Number.POSITIVE_INFINITY : now + target.attemptTimeout
   if (operation !== 'stream_chat' || left < 2) return own
-  return Math.min(own, now + Math.max(LEAST_SHARE, (context.deadline - now) / left))
+  return Math.min(own, now + Math.max(MIN_SHARE, (context.deadline - now) / left))
 }

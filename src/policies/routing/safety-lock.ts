@@ -38,9 +38,9 @@ async function orDivert<C extends Call & Routed, E extends AnyEvent>(
     const keysLeft = (limited.provider.keys?.wait(limited.model) ?? 0) === 0
     if (!isRateLimit(error) || keysLeft || context.cancellation.reason) throw error
     lock.divert(limited)
-    context.trail.fallbackUsed = true
+    context.record.fallbackUsed = true
     const instead = `${lock.target.provider.name}/${lock.target.model}`
-    context.trail.warnings = [`${limited.provider.name} is rate limited: its calls go to ${instead} until it is not`]
+    context.record.warnings = [`${limited.provider.name} is rate limited: its calls go to ${instead} until it is not`]
     try {
       return await next({ ...call, target: lock.target })
     } catch (failure) {

@@ -16,7 +16,7 @@ export interface LockOptions {
   readonly clock: Clock
   readonly spares: readonly Spare[]
   /** A provider's lock has fallen or was lifted. */
-  tell?(state: LockState): void
+  notify?(state: LockState): void
 }
 
 /** One provider's lock: it falls with the first call that is sent elsewhere, and is lifted when a key can be used again. */
@@ -40,7 +40,7 @@ export class SafetyLock {
     const { model } = locked
     if (this.#locked.has(model)) return
     this.#locked.add(model)
-    if (this.#locked.size === 1) this.#options.tell?.(this.state)
+    if (this.#locked.size === 1) this.#options.notify?.(this.state)
     this.#lookAgain(locked)
   }
 
@@ -61,7 +61,7 @@ export class SafetyLock {
       return
     }
     this.#locked.delete(locked.model)
-    if (this.#locked.size === 0) this.#options.tell?.(this.state)
+    if (this.#locked.size === 0) this.#options.notify?.(this.state)
   }
 }
 

@@ -1,13 +1,13 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import type { KeyLease, KeyNews, KeyPool, KeyStatus } from '../../domain/ports/keys.ts'
+import type { KeyEvent, KeyLease, KeyPool, KeyStatus } from '../../domain/ports/keys.ts'
 import { originOf } from '../../domain/reasons.ts'
 import { Key } from './key.ts'
 
 /** How long a key rests that may not use one model, in ms. */
 const FORBIDDEN_REST = 60_000
 /** A key that fails often is chosen as if it were busy with so many times its calls, at most. */
-const LEAST_WEIGHT = 0.1
+const MIN_WEIGHT = 0.1
 
 export interface KeyPoolOptions {
   /** The provider's name. */
@@ -18,7 +18,7 @@ export interface KeyPoolOptions {
   /** Asks the vendor for something that costs nothing, with this key, in bounded time. Rejects with a GatewayError. */
   probe(keyId: string): Promise<unknown>
   /** Told of every change that was found out here. */
-  tell?(news: KeyNews): void
+  notify?(event: KeyEvent): void
 }
 
 /**
@@ -112,14 +112,14 @@ export class ProviderKeyPool implements KeyPool {
     })
   }
 
-  apply(news: KeyNews): void {
-    const key = this.#keys.find(({ id }) => id === news.keyId)
+  apply(event: KeyEvent): void {
+    const key = this.#keys.find(({ id }) => id === event.keyId)
     if (!key) return
-    if (news.change === 'recovered') this.#recover(key)
-    else if (news.change === 'quarantined') this.#quarantine(key, heard(news.reason))
+    if (event.change === 'recovered') this.#recover(key)
+    else if (event.change === 'quarantined') this.#quarantine(key, heard(event.reason))
     else {
-      const wait = news.until - this.#clock.wall()
-      if (wait > 0) key.cool(news.model, wait, heard(news.reason), this.#clock.now())
+      const wait = event.until - this.#clock.wall()
+      if (wait > 0) key.cool(event.model, wait, heard(event.reason), this.#clock.now())
     }
   }
 
@@ -132,7 +132,7 @@ export class ProviderKeyPool implements KeyPool {
     if (error?.facts.key === 'cools') this.#cool(key, model, error, now)
     // Where there is no key, none can be put aside: who is refused is the gateway, or one of its headers.
     else if (error?.facts.key === 'quarantined' && key.id !== '' && this.#quarantine(key, error)) {
-      this.#options.tell?.({ ...this.#names(key), change: 'quarantined', reason: error.reason })
+      this.#options.notify?.({ ...this.#names(key), change: 'quarantined', reason: error.reason })
     }
   }
 
@@ -148,7 +148,7 @@ export class ProviderKeyPool implements KeyPool {
     const wait = facts.retryAfter ?? (reason === 'UPSTREAM_FORBIDDEN' ? FORBIDDEN_REST : undefined)
     if (!key.cool(model, wait, error, now)) return
     const until = key.freeAt(model, now) - now + this.#clock.wall()
-    if (Number.isFinite(until)) this.#options.tell?.({ ...this.#names(key), change: 'cooled', model, until, reason })
+    if (Number.isFinite(until)) this.#options.notify?.({ ...this.#names(key), change: 'cooled', model, until, reason })
   }
 
   /** False when it is quarantined already. */
@@ -178,7 +178,7 @@ export class ProviderKeyPool implements KeyPool {
       return
     }
     this.#recover(key)
-    this.#options.tell?.({ ...this.#names(key), change: 'recovered' })
+    this.#options.notify?.({ ...this.#names(key), change: 'recovered' })
   }
 
   #names({ id }: Key) {
@@ -212,7 +212,7 @@ class Lease implements KeyLease {
 
 /** In fifths: keys that fail about as seldom take turns, and one failure changes nothing. */
 function weight(key: Key, now: number): number {
-  return Math.max(LEAST_WEIGHT, Math.round(key.successRate(now) * 5) / 5)
+  return Math.max(MIN_WEIGHT, Math.round(key.successRate(now) * 5) / 5)
 }
 
 /** What lists no models for anybody has not refused the key. */

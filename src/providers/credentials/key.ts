@@ -2,12 +2,12 @@ import type { GatewayError } from '../../domain/error.ts'
 
 /** How long a key rests whose vendor does not say, in ms: twice as long each time, as long as no attempt succeeds. */
 const FIRST_REST = 250
-const LONGEST_REST = 60_000
+const MAX_REST = 60_000
 /** When a quarantined key is first tried, in ms, and the longest time between two trials. */
 const FIRST_PROBE = 30_000
-const LONGEST_PROBE = 600_000
+const MAX_PROBE = 600_000
 /** Callers choose the names of models: a key rests for so many at most. */
-const MOST_MODELS = 1_000
+const MAX_MODELS = 1_000
 /** After so long, in ms, a failure counts half. */
 const HALF_LIFE = 30_000
 /** What the last attempt adds to the recent share of failures. */
@@ -93,7 +93,7 @@ export class Key {
     const until = resting && wait === undefined ? rest.until : now + (wait ?? restAfter(times))
     if (resting && until <= rest.until) return false
     this.#rests.delete(model)
-    if (this.#rests.size >= MOST_MODELS) this.#forgetOne()
+    if (this.#rests.size >= MAX_MODELS) this.#forgetOne()
     this.#rests.set(model, { until, times, error })
     return true
   }
@@ -106,7 +106,7 @@ export class Key {
   /** How long to wait for the next trial of a quarantined key; twice as long each time. */
   nextProbeDelay(): number {
     const delay = this.#probeDelay
-    this.#probeDelay = Math.min(2 * delay, LONGEST_PROBE)
+    this.#probeDelay = Math.min(2 * delay, MAX_PROBE)
     return delay
   }
 
@@ -120,5 +120,5 @@ export class Key {
 }
 
 function restAfter(times: number): number {
-  return Math.min(FIRST_REST * 2 ** (times - 1), LONGEST_REST)
+  return Math.min(FIRST_REST * 2 ** (times - 1), MAX_REST)
 }

@@ -1,8 +1,8 @@
 import { type ErrorFacts, GatewayError, type KeyTrouble } from '../../domain/error.ts'
 import type { Reason } from '../../domain/reasons.ts'
 import type { VendorError } from '../define.ts'
-import { retryAfter } from './retry-after.ts'
 import type { HttpHeaders } from '../http/http-client.ts'
+import { retryAfter } from './retry-after.ts'
 
 /** A reply that is a failure. */
 export interface FailedReply {
@@ -311,7 +311,7 @@ export function failedReply(reply: FailedReply): GatewayError {
 }
 
 /** The error that a vendor tells inside a reply that began well. */
-export function toldError(reply: Omit<FailedReply, 'status'>): GatewayError {
+export function reportedError(reply: Omit<FailedReply, 'status'>): GatewayError {
   const status = reply.error ? statusOf(reply.error) : undefined
   if (status !== undefined) return failedReply({ ...reply, status })
   const { provider, model, error } = reply

@@ -3,12 +3,12 @@ import type { GatewayError } from '../../domain/error.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/ports.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
-import { Answer, type AnswerOwner } from './chat-reply.ts'
-import { bodyReader } from './body-reader.ts'
-import type { Connection } from './connection.ts'
 import type { UpstreamRequest, VendorError } from '../define.ts'
-import { type BodyReader, Exchange, type ReplyReader } from './upstream-call.ts'
+import { bodyReader } from './body-reader.ts'
+import { ChatReply, type ChatReplyOwner } from './chat-reply.ts'
+import type { Connection } from './connection.ts'
 import type { HttpHeaders } from './http-client.ts'
+import { type BodyReader, type ReplyReader, UpstreamCall } from './upstream-call.ts'
 
 const NO_HEADERS: HttpHeaders = {}
 
@@ -23,15 +23,15 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
 }
 
 /** Stands between the caller's events and the vendor's reply. One object for all that either may ask of it. */
-class HttpChat implements AnswerOwner, ReplyReader, Source, Cancellable {
+class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
   readonly ask: Ask<ChatRequest>
   readonly describe: (model: string) => ModelFacts
   readonly #connection: Connection
   readonly #streamed: boolean
   readonly #resolve: (events: EventStream<ChatEvent>) => void
   readonly #reject: (error: GatewayError) => void
-  readonly #answer: Answer
-  readonly #exchange: Exchange
+  readonly #answer: ChatReply
+  readonly #upstreamCall: UpstreamCall
   #replyHeaders: HttpHeaders = NO_HEADERS
   /** Whether the caller has the stream. */
   #begun = false
@@ -51,8 +51,8 @@ class HttpChat implements AnswerOwner, ReplyReader, Source, Cancellable {
     this.#streamed = streamed
     this.#resolve = resolve
     this.#reject = reject
-    this.#answer = new Answer(this)
-    this.#exchange = new Exchange(
+    this.#answer = new ChatReply(this)
+    this.#upstreamCall = new UpstreamCall(
       {
         upstream,
         request: connection.request('POST', encoded, ask.attempt.keyId, ask.traceparent),
@@ -70,7 +70,7 @@ class HttpChat implements AnswerOwner, ReplyReader, Source, Cancellable {
 
   send(): void {
     this.ask.context.cancellation.add(this)
-    this.#exchange.send()
+    this.#upstreamCall.send()
   }
 
   /* The vendor's reply. */
@@ -97,39 +97,39 @@ class HttpChat implements AnswerOwner, ReplyReader, Source, Cancellable {
     const { cancellation } = this.ask.context
     cancellation.remove(this)
     this.#begun = true
-    this.#exchange.commit()
+    this.#upstreamCall.commit()
     const events = new EventStream<ChatEvent>(cancellation, this)
     this.#resolve(events)
     return events
   }
 
   completed(): void {
-    this.#exchange.release()
+    this.#upstreamCall.release()
   }
 
   failed(error: GatewayError): void {
-    this.#exchange.cancel()
+    this.#upstreamCall.cancel()
     if (this.#begun) return
     this.ask.context.cancellation.remove(this)
     this.#reject(error)
   }
 
   readError(error: VendorError): GatewayError {
-    return this.#connection.told(this.ask.model, error, this.#replyHeaders)
+    return this.#connection.reported(this.ask.model, error, this.#replyHeaders)
   }
 
   /* The caller's wishes. */
 
   pause(): void {
-    this.#exchange.pause()
+    this.#upstreamCall.pause()
   }
 
   resume(): void {
-    this.#exchange.resume()
+    this.#upstreamCall.resume()
   }
 
   cancel(reason: GatewayError): void {
-    this.#exchange.cancel()
+    this.#upstreamCall.cancel()
     if (this.#begun) this.#answer.abandon()
     else this.#reject(reason)
   }

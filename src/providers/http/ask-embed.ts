@@ -6,10 +6,10 @@ import type { EmbedEvent } from '../../domain/events.ts'
 import type { Ask } from '../../domain/ports/ports.ts'
 import { streamOf } from '../../domain/stream-of.ts'
 import type { Embedding, EmbedRequest, Usage } from '../../domain/types.ts'
-import type { Connection } from './connection.ts'
 import type { EmbedReply, EmbedWire } from '../define.ts'
-import { fetchJson } from './fetch-json.ts'
 import { costOfUsage, withTotal } from '../prices/usage.ts'
+import type { Connection } from './connection.ts'
+import { fetchJson } from './fetch-json.ts'
 
 /** How many requests of one call are under way at once. */
 const PARALLEL_BATCHES = 4
@@ -24,11 +24,11 @@ export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): 
   const model = replies.find((reply) => reply.model)?.model ?? ''
   const usage = joinUsage(replies, request)
   const cost = costOfUsage(usage, ask.model, model, connection.catalogue.facts)
-  context.trail.usage = usage
-  context.trail.succeed(attempt)
+  context.record.usage = usage
+  context.record.succeed(attempt)
   return streamOf<EmbedEvent>(context.cancellation, [
     { event: { case: 'embeddings', value: vectorsOf(replies) } },
-    { event: { case: 'finish', value: { usage, cost, route: context.trail.route(attempt, '', model) } } },
+    { event: { case: 'finish', value: { usage, cost, route: context.record.route(attempt, '', model) } } },
   ])
 }
 
@@ -74,8 +74,8 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
       attempt,
     })
     const reply = decoded(wire, body, (malformed) => {
-      const told = connection.wire.readError(body)
-      return told ? connection.told(model, told, headers) : malformed.at(attempt.provider, model)
+      const reported = connection.wire.readError(body)
+      return reported ? connection.reported(model, reported, headers) : malformed.at(attempt.provider, model)
     })
     if (reply.vectors.length !== inputs.length || isOfOtherLength(reply, request)) throw connection.malformed(model)
     return reply

@@ -1,9 +1,9 @@
 import type { GatewayError } from '../../domain/error.ts'
-import type { Answer } from './chat-reply.ts'
 import type { ChatWire } from '../define.ts'
-import type { BodyReader } from './upstream-call.ts'
+import type { ChatReply } from './chat-reply.ts'
 import { framingFor } from './frames.ts'
 import type { HttpHeaders } from './http-client.ts'
+import type { BodyReader } from './upstream-call.ts'
 
 /** Feeds the wire's decoder as the reply's content type says. */
 export function bodyReader(
@@ -11,7 +11,7 @@ export function bodyReader(
   headers: HttpHeaders,
   streamed: boolean,
   malformed: () => GatewayError,
-  answer: Answer,
+  answer: ChatReply,
 ): BodyReader {
   const decoder = wire.decoder(answer)
   const contentType = String(headers['content-type'] ?? '')

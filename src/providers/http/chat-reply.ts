@@ -29,7 +29,7 @@ import { costOfUsage, withTotal } from '../prices/usage.ts'
 const MAX_ITEMS = 1024
 
 /** Whose answer it is. */
-export interface AnswerOwner {
+export interface ChatReplyOwner {
   readonly ask: Ask<ChatRequest>
   /** What is known of a model, for the cost. */
   describe(model: string): ModelFacts
@@ -44,8 +44,8 @@ export interface AnswerOwner {
 }
 
 /** Makes the caller's events of what a vendor says. The stream begins with the first event that means something. */
-export class Answer implements ChatSink {
-  readonly #owner: AnswerOwner
+export class ChatReply implements ChatSink {
+  readonly #owner: ChatReplyOwner
   #events: EventStream<ChatEvent> | undefined
   #ended = false
   #id = ''
@@ -58,7 +58,7 @@ export class Answer implements ChatSink {
   /** Characters of all that was said. */
   #said = 0
 
-  constructor(owner: AnswerOwner) {
+  constructor(owner: ChatReplyOwner) {
     this.#owner = owner
   }
 
@@ -119,11 +119,11 @@ export class Answer implements ChatSink {
   usage(usage: Usage): void {
     if (this.#ended) return
     this.#usage = usage
-    this.#owner.ask.context.trail.usage = usage
+    this.#owner.ask.context.record.usage = usage
   }
 
   warn(warning: string): void {
-    const { warnings } = this.#owner.ask.context.trail
+    const { warnings } = this.#owner.ask.context.record
     if (!warnings.includes(warning)) warnings.push(warning)
   }
 
@@ -137,15 +137,15 @@ export class Answer implements ChatSink {
     const { context, attempt } = this.#owner.ask
     const usage = this.#finalUsage()
     const cost = costOfUsage(usage, attempt.model, this.#model, this.#owner.describe)
-    context.trail.usage = usage
-    context.trail.succeed(attempt)
+    context.record.usage = usage
+    context.record.succeed(attempt)
     this.#push(
       finishEvent({
         finishReason: this.#finishReason(),
         rawFinishReason: this.#rawReason,
         usage,
         cost,
-        route: context.trail.route(attempt, this.#id, this.#model),
+        route: context.record.route(attempt, this.#id, this.#model),
       }),
     )
     this.#ended = true
@@ -158,7 +158,7 @@ export class Answer implements ChatSink {
     this.#ended = true
     const events = this.#events
     const { context, attempt } = this.#owner.ask
-    if (events) context.trail.usage = this.#finalUsage()
+    if (events) context.record.usage = this.#finalUsage()
     // Decoders do not know whose reply they read.
     const named = error.at(attempt.provider, attempt.model)
     this.#owner.failed(named, events !== undefined)
@@ -169,14 +169,18 @@ export class Answer implements ChatSink {
   abandon(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#owner.ask.context.trail.usage = this.#finalUsage()
+    this.#owner.ask.context.record.usage = this.#finalUsage()
   }
 
   failWith(error: VendorError): void {
-    const told = this.#owner.readError(error)
+    const reported = this.#owner.readError(error)
     // Once the answer has begun, it no longer matters which failure of the vendor's own cut it.
-    const cut = this.#events !== undefined && told.code === 'UNAVAILABLE'
-    this.fail(cut ? new GatewayError('UPSTREAM_STREAM_ERROR', told.message, { ...told.facts, cause: told }) : told)
+    const cut = this.#events !== undefined && reported.code === 'UNAVAILABLE'
+    this.fail(
+      cut
+        ? new GatewayError('UPSTREAM_STREAM_ERROR', reported.message, { ...reported.facts, cause: reported })
+        : reported,
+    )
   }
 
   #push(event: ChatEvent): void {
@@ -184,9 +188,9 @@ export class Answer implements ChatSink {
     if (!this.#events) {
       const { context, attempt, stream } = this.#owner.ask
       this.#events = this.#owner.begin()
-      context.trail.committed = stream
+      context.record.committed = stream
       // Who waits for the whole answer reads the route at its end.
-      const route = stream ? context.trail.route(attempt, this.#id, this.#model) : undefined
+      const route = stream ? context.record.route(attempt, this.#id, this.#model) : undefined
       this.#events.push(startEvent(context.requestId, route))
     }
     this.#events.push(event)

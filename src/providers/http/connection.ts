@@ -4,9 +4,9 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, unsupported } from '../../domain/error.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/ports.ts'
 import type { ProviderSettings, UpstreamRequest, VendorError, Wire, WireContext } from '../define.ts'
+import { failedReply, reportedError } from '../failures/failed-reply.ts'
 import { namesOf } from '../names.ts'
-import { failedReply, toldError } from '../failures/failed-reply.ts'
-import type { HttpHeaders, HttpRequest, Upstream } from './http-client.ts'
+import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
 
 /** What is known of models without asking a vendor. */
 export interface ModelCatalogue {
@@ -24,7 +24,7 @@ interface Key {
 export class Connection {
   readonly settings: ProviderSettings
   readonly wire: Wire
-  readonly upstream: Upstream
+  readonly upstream: HttpClient
   readonly clock: Clock
   readonly catalogue: ModelCatalogue
   readonly #origin: string
@@ -32,7 +32,7 @@ export class Connection {
   readonly #keys: readonly Key[]
   readonly #withoutKey: Key
 
-  constructor(settings: ProviderSettings, wire: Wire, upstream: Upstream, clock: Clock, catalogue: ModelCatalogue) {
+  constructor(settings: ProviderSettings, wire: Wire, upstream: HttpClient, clock: Clock, catalogue: ModelCatalogue) {
     this.settings = settings
     this.wire = wire
     this.upstream = upstream
@@ -85,7 +85,7 @@ export class Connection {
       extra: (named !== undefined && providerOptions[named]) || {},
       leaveOut(field, why) {
         if ('strict' in ask.request && ask.request.strict) throw unsupported(field, why)
-        ask.context.trail.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)
+        ask.context.record.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)
       },
     }
   }
@@ -96,8 +96,8 @@ export class Connection {
   }
 
   /** The error that a vendor tells inside a reply that began well. */
-  told(model: string, error: VendorError, headers: HttpHeaders): GatewayError {
-    return toldError(this.#failure(model, headers, error))
+  reported(model: string, error: VendorError, headers: HttpHeaders): GatewayError {
+    return reportedError(this.#failure(model, headers, error))
   }
 
   malformed(model: string): GatewayError {

@@ -1,11 +1,11 @@
 import type { Timeouts } from '../../domain/call.ts'
+import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { Cancellation } from '../../domain/cancellation.ts'
 import type { GatewayError } from '../../domain/error.ts'
-import type { AttemptRecord } from '../../domain/call-record.ts'
 import { wholeBody } from './body-reader.ts'
 import type { Connection } from './connection.ts'
-import { Exchange } from './upstream-call.ts'
 import type { HttpHeaders, HttpRequest } from './http-client.ts'
+import { UpstreamCall } from './upstream-call.ts'
 
 export interface FetchOptions {
   /** For messages. */
@@ -26,7 +26,7 @@ export function fetchJson(
 ): Promise<{ body: unknown; headers: HttpHeaders }> {
   const { settings, upstream, clock } = connection
   return new Promise((resolve, reject) => {
-    const exchange = new Exchange(
+    const upstreamCall = new UpstreamCall(
       {
         upstream,
         request,
@@ -62,11 +62,11 @@ export function fetchJson(
     )
     const withCall = {
       cancel(reason: GatewayError) {
-        exchange.cancel()
+        upstreamCall.cancel()
         reject(reason)
       },
     }
     cancellation.add(withCall)
-    exchange.send()
+    upstreamCall.send()
   })
 }

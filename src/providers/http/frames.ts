@@ -185,6 +185,6 @@ export function framingFor(
   if (contentType.includes('event-stream')) return new SseFraming(onFrame)
   if (contentType.includes('ndjson') || contentType.includes('jsonl')) return new NdjsonFraming(onFrame)
   if (streamed && usual === 'ndjson' && !contentType.includes('html')) return new NdjsonFraming(onFrame)
-  const told = contentType.includes('json') || contentType.includes('html')
-  return streamed && !told ? new SseFraming(onFrame) : undefined
+  const reported = contentType.includes('json') || contentType.includes('html')
+  return streamed && !reported ? new SseFraming(onFrame) : undefined
 }

@@ -31,7 +31,7 @@ export interface HttpReplyHandler {
 export type HttpHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** One request on its way. */
-export interface HttpExchange {
+export interface ClientRequest {
   pause(): void
   resume(): void
   /** Closes the socket. The handler hears nothing more. */
@@ -39,8 +39,8 @@ export interface HttpExchange {
 }
 
 /** The only HTTP client. Redirects are not followed; nothing is retried; compressed replies are not asked for. */
-export interface Upstream {
-  send(request: HttpRequest, handler: HttpReplyHandler): HttpExchange
+export interface HttpClient {
+  send(request: HttpRequest, handler: HttpReplyHandler): ClientRequest
   close(): Promise<void>
 }
 
@@ -48,7 +48,7 @@ export interface Upstream {
 const NEGATIVE_LOOKUP_MS = 5_000
 const LOOKUP_TIMEOUT_MS = 2_000
 
-export function createUpstream(options: { clock: Clock; connectTimeout: number; proxy: ProxySettings }): Upstream {
+export function createHttpClient(options: { clock: Clock; connectTimeout: number; proxy: ProxySettings }): HttpClient {
   const { clock, connectTimeout, proxy } = options
   const connector = new WatchedConnector({ timeout: connectTimeout, lookup: boundedLookup(clock) })
   const proxied = proxy.https || proxy.http
@@ -75,9 +75,9 @@ export function createUpstream(options: { clock: Clock; connectTimeout: number; 
   const isFresh = () => Boolean(proxied) || connector.isConnecting
   return {
     send(request, handler) {
-      const exchange = new Exchange(handler, isFresh)
-      dispatcher.dispatch({ ...request, body: request.body ?? null }, exchange)
-      return exchange
+      const upstreamCall = new UndiciRequest(handler, isFresh)
+      dispatcher.dispatch({ ...request, body: request.body ?? null }, upstreamCall)
+      return upstreamCall
     },
     close: () => dispatcher.destroy(),
   }
@@ -103,7 +103,7 @@ class WatchedConnector {
 }
 
 /** Undici's view and ours of one request. */
-class Exchange implements HttpExchange, Dispatcher.DispatchHandler {
+class UndiciRequest implements ClientRequest, Dispatcher.DispatchHandler {
   readonly #handler: HttpReplyHandler
   readonly #isFresh: () => boolean
   #controller: Dispatcher.DispatchController | undefined

@@ -4,7 +4,7 @@ import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
 import type { Source } from '../../domain/event-stream.ts'
 import type { Reason } from '../../domain/reasons.ts'
 import { networkError } from '../failures/failed-reply.ts'
-import type { HttpExchange, HttpHeaders, HttpReplyHandler, HttpRequest, Upstream } from './http-client.ts'
+import type { ClientRequest, HttpClient, HttpHeaders, HttpReplyHandler, HttpRequest } from './http-client.ts'
 import { Watchdog, type Watched } from './watchdog.ts'
 
 /** The most bytes of a reply. */
@@ -14,8 +14,8 @@ const MAX_ERROR_BODY = 64 << 10
 /** How long a reply may flow on after its answer was complete, in ms; then its connection is given up. */
 const DRAIN_MS = 5_000
 
-export interface ExchangeOptions {
-  readonly upstream: Upstream
+export interface UpstreamCallOptions {
+  readonly upstream: HttpClient
   readonly request: HttpRequest
   readonly clock: Clock
   /** For messages. */
@@ -49,12 +49,12 @@ export interface ReplyReader {
 type Phase = 'before reply' | 'good reply' | 'failed reply' | 'draining' | 'over'
 
 /** One upstream call: its limits in time and size, and its end. Every body is read to its end or its socket closed. */
-export class Exchange implements Source, HttpReplyHandler, Watched {
-  readonly #options: ExchangeOptions
+export class UpstreamCall implements Source, HttpReplyHandler, Watched {
+  readonly #options: UpstreamCallOptions
   readonly #reader: ReplyReader
   readonly #watchdog: Watchdog
   readonly #startedAt: number
-  #http: HttpExchange | undefined
+  #http: ClientRequest | undefined
   #sent = false
   #reusedConnection = false
   #phase: Phase = 'before reply'
@@ -66,7 +66,7 @@ export class Exchange implements Source, HttpReplyHandler, Watched {
   #body: BodyReader | undefined
   #refusal: { status: number; headers: HttpHeaders; chunks: Buffer[] } | undefined
 
-  constructor(options: ExchangeOptions, reader: ReplyReader) {
+  constructor(options: UpstreamCallOptions, reader: ReplyReader) {
     this.#options = options
     this.#reader = reader
     this.#startedAt = options.clock.now()

@@ -17,11 +17,11 @@ import {
   Role,
   type Usage,
 } from '../../domain/types.ts'
-import { Answer } from '../http/chat-reply.ts'
 import type { ProviderKind, ProviderSettings } from '../define.ts'
 import { failedReply } from '../failures/failed-reply.ts'
-import { costOfUsage, usageFrom } from '../prices/usage.ts'
+import { ChatReply } from '../http/chat-reply.ts'
 import { Watchdog } from '../http/watchdog.ts'
+import { costOfUsage, usageFrom } from '../prices/usage.ts'
 
 /*
  * A vendor inside the gateway, for the clients' own tests: no network, no key, and the same answer to the same
@@ -30,8 +30,8 @@ import { Watchdog } from '../http/watchdog.ts'
 
 const MODELS = ['echo', 'tool', 'slow', 'cut', 'embed', 'error-429', 'error-500', 'error-503']
 const VECTOR_LENGTH = 768
-const LONGEST_VECTOR = 8_192
-const MOST_NUMBERS = 4_000_000
+const MAX_VECTOR_LENGTH = 8_192
+const MAX_NUMBERS = 4_000_000
 const FREE: ModelFacts = { price: { bill: () => ({ input: 0, output: 0 }), list: { input: 0, output: 0 } } }
 
 const options = z.object({
@@ -108,7 +108,7 @@ function chat(
       if (step < script.length) script[step]?.(answer)
       else finish(answer, script, timing, ask)
     })
-    const answer = new Answer({
+    const answer = new ChatReply({
       ask,
       describe: () => FREE,
       begin() {
@@ -202,7 +202,7 @@ class Player implements Source {
   }
 }
 
-type Step = (answer: Answer) => void
+type Step = (answer: ChatReply) => void
 
 function scriptFor(ask: Ask<ChatRequest>): Step[] {
   switch (ask.model) {
@@ -252,7 +252,7 @@ function sample(schema: unknown): unknown {
   return Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, sample(value)]))
 }
 
-function finish(answer: Answer, script: readonly Step[], timing: Options, ask: Ask<ChatRequest>): void {
+function finish(answer: ChatReply, script: readonly Step[], timing: Options, ask: Ask<ChatRequest>): void {
   const usage = usageFrom({
     input: timing.input_tokens ?? estimatePrompt(ask.request),
     output: timing.output_tokens ?? script.length,
@@ -266,8 +266,8 @@ function embed(settings: ProviderSettings, clock: Clock, ask: Ask<EmbedRequest>)
   refuseIfToldTo(settings, clock, ask)
   const { request, context, attempt } = ask
   const length = request.dimensions ?? VECTOR_LENGTH
-  if (length > LONGEST_VECTOR || length * request.inputs.length > MOST_NUMBERS) {
-    const limits = `at most ${LONGEST_VECTOR} in a vector, and ${MOST_NUMBERS} in all of a call`
+  if (length > MAX_VECTOR_LENGTH || length * request.inputs.length > MAX_NUMBERS) {
+    const limits = `at most ${MAX_VECTOR_LENGTH} in a vector, and ${MAX_NUMBERS} in all of a call`
     throw unsupported('dimensions', `the simulator makes ${limits}.`)
   }
   const embeddings: Embedding[] = request.inputs.map((input, index) => ({
@@ -278,10 +278,10 @@ function embed(settings: ProviderSettings, clock: Clock, ask: Ask<EmbedRequest>)
   const input = estimateOutput(request.inputs.reduce((sum, text) => sum + text.length, 0))
   const usage: Usage = { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: false }
   const cost = costOfUsage(usage, ask.model, '', () => FREE)
-  context.trail.succeed(attempt)
+  context.record.succeed(attempt)
   return streamOf<EmbedEvent>(context.cancellation, [
     { event: { case: 'embeddings', value: embeddings } },
-    { event: { case: 'finish', value: { usage, cost, route: context.trail.route(attempt, '', ask.model) } } },
+    { event: { case: 'finish', value: { usage, cost, route: context.record.route(attempt, '', ask.model) } } },
   ])
 }
 

@@ -1,6 +1,6 @@
 import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import { GatewayError } from '../../domain/error.ts'
-import { countFields, isSmall, MOST_PARTS, tooManyParts } from './parts.ts'
+import { countFields, isSmall, MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
 import { protoEncoder } from './proto-encoder.ts'
 import { ProtoWriter } from './proto-writer.ts'
 
@@ -33,7 +33,7 @@ function framedBytes(bytes: Uint8Array): Buffer {
 
 /** Throws INVALID_REQUEST for bytes that are not such a message, or one of too many fields. */
 export function decode(schema: DescMessage, bytes: Uint8Array): Message {
-  if (!isSmall(bytes.length) && countFields(schema, bytes) > MOST_PARTS) throw tooManyParts()
+  if (!isSmall(bytes.length) && countFields(schema, bytes) > MAX_PARTS) throw tooManyParts()
   try {
     return fromBinary(schema, bytes)
   } catch (cause) {

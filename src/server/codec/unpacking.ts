@@ -1,5 +1,5 @@
 /** Those that may wait for their turn. */
-const MOST_WAITING = 1000
+const MAX_WAITING = 1000
 
 /** A compressed request that wants to be unpacked. */
 export interface Packed {
@@ -26,8 +26,8 @@ export class UnpackingRoom {
       request.enter()
       return true
     }
-    if (this.#waiting.length >= MOST_WAITING) this.#waiting = this.#waiting.filter((waiting) => !waiting.isGone())
-    if (this.#waiting.length >= MOST_WAITING) return false
+    if (this.#waiting.length >= MAX_WAITING) this.#waiting = this.#waiting.filter((waiting) => !waiting.isGone())
+    if (this.#waiting.length >= MAX_WAITING) return false
     this.#waiting.push(request)
     return true
   }

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../../domain/clock.ts'
-import { readProxyLine } from './proxy-protocol.ts'
 import type { Refusal } from '../refusals.ts'
+import { readProxyLine } from './proxy-protocol.ts'
 
-export interface GateOptions {
+export interface ConnectionGateOptions {
   readonly clock: Clock
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
@@ -15,12 +15,12 @@ export interface GateOptions {
 }
 
 /** Lets connections in, up to so many, and knows those that are open. */
-export class Gate {
-  readonly #options: GateOptions
+export class ConnectionGate {
+  readonly #options: ConnectionGateOptions
   readonly #sockets = new Set<Socket>()
   readonly #addresses = new Map<string, number>()
 
-  constructor(options: GateOptions) {
+  constructor(options: ConnectionGateOptions) {
     this.#options = options
   }
 

@@ -2,7 +2,7 @@ import { isIP, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 
 /** `PROXY TCP6`, two addresses, two ports and the end of the line. */
-const LONGEST_LINE = 107
+const MAX_LINE_LENGTH = 107
 const LINE = /^PROXY (?:(TCP4|TCP6) (\S+) \S+ (\d{1,5}) \d{1,5}|UNKNOWN.*)$/
 
 /**
@@ -10,21 +10,21 @@ const LINE = /^PROXY (?:(TCP4|TCP6) (\S+) \S+ (\d{1,5}) \d{1,5}|UNKNOWN.*)$/
  * socket say that address as its own. Tells whether there was a line; what follows it stays to be read.
  * https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt
  */
-export function readProxyLine(socket: Socket, tell: (isThere: boolean) => void): void {
+export function readProxyLine(socket: Socket, notify: (isThere: boolean) => void): void {
   let read = Buffer.alloc(0)
   const onReadable = () => {
     const chunk: Buffer | null = socket.read()
     if (!chunk) return
     read = Buffer.concat([read, chunk])
     const end = read.indexOf('\r\n')
-    if (end < 0 && read.length < LONGEST_LINE) return
+    if (end < 0 && read.length < MAX_LINE_LENGTH) return
     socket.off('readable', onReadable)
-    const match = end < 0 || end > LONGEST_LINE ? null : LINE.exec(read.toString('latin1', 0, end))
+    const match = end < 0 || end > MAX_LINE_LENGTH ? null : LINE.exec(read.toString('latin1', 0, end))
     if (match) {
       setAddress(socket, match[2], match[3])
       if (read.length > end + 2) socket.unshift(read.subarray(end + 2))
     }
-    tell(match !== null)
+    notify(match !== null)
   }
   socket.on('readable', onReadable)
 }

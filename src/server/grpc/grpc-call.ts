@@ -6,16 +6,23 @@ import {
   sensitiveHeaders,
 } from 'node:http2'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
+import { CHANGING_TRAILERS, type Trailers } from '../../domain/call-record.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/error.ts'
-import { CHANGING_TRAILERS, type Trailers } from '../../domain/call-record.ts'
-import { DoorContext } from '../context.ts'
-import { type DoorSettings, type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../server-options.ts'
+import { RequestContext } from '../context.ts'
 import type { Endpoint } from '../endpoints.ts'
 import { errorReply, toGrpcStatus } from '../errors.ts'
-import { http2StreamOf } from './grpc-js.ts'
 import type { Arrived, NextTurn } from '../next-turn.ts'
-import { type Closable, messageIsRead, tellWhenClosed } from './stream-guard.ts'
+import {
+  type LiveCall,
+  type LiveCalls,
+  type Mount,
+  type ServerSettings,
+  TIME_TO_END,
+  TIME_TO_LEAVE,
+} from '../server-options.ts'
+import { http2StreamOf } from './grpc-js.ts'
+import { type Closable, messageIsRead, notifyWhenClosed } from './stream-guard.ts'
 
 const PEER = Symbol('peer')
 
@@ -30,8 +37,8 @@ export interface GrpcMount<E extends Endpoint> extends Mount<E> {
 export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closable {
   slot = -1
   readonly endless: boolean
-  readonly context: DoorContext
-  protected readonly settings: DoorSettings
+  readonly context: RequestContext
+  protected readonly settings: ServerSettings
   protected readonly stream: ServerHttp2Stream
   readonly #live: LiveCalls
   /** Whether its ending was handed to grpc-js. */
@@ -46,7 +53,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     this.#live = live
     this.context = contextOf(surface, this.stream, endpoint.endless, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
-    tellWhenClosed(this.stream, this)
+    notifyWhenClosed(this.stream, this)
     live.add(this)
     this.context.cancellation.add(this)
   }
@@ -78,12 +85,12 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     if (error.reason === 'INTERNAL') this.settings.report(error, this.context)
     if (this.#settled) return
     this.#settled = true
-    this.sendStatus(toGrpcStatus(errorReply(error, this.context.trail), this.context))
+    this.sendStatus(toGrpcStatus(errorReply(error, this.context.record), this.context))
   }
 
   /** What goes with a good status; undefined when there is nothing to tell. */
   protected trailers(): Metadata | undefined {
-    const { trailers } = this.context.trail
+    const { trailers } = this.context.record
     return trailers && new FinalMetadata(trailers)
   }
 
@@ -148,11 +155,16 @@ class FinalMetadata extends Metadata {
   }
 }
 
-function contextOf(surface: Surface, stream: ServerHttp2Stream, endless: boolean, settings: DoorSettings): DoorContext {
+function contextOf(
+  surface: Surface,
+  stream: ServerHttp2Stream,
+  endless: boolean,
+  settings: ServerSettings,
+): RequestContext {
   const { clock, ids, report, maxDuration } = settings
   const { metadata } = surface
   const deadline = surface.getDeadline()
-  return new DoorContext(
+  return new RequestContext(
     clock,
     {
       requestId: ids(),
@@ -161,7 +173,7 @@ function contextOf(surface: Surface, stream: ServerHttp2Stream, endless: boolean
       // grpc-js counts it from Date.now().
       timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),
       maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
-      wire: surface.request,
+      requestBytes: surface.request,
       header: (name) => textOf(metadata, name),
     },
     report,

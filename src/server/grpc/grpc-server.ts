@@ -1,22 +1,22 @@
 import type { ServerOptions as Http2Options } from 'node:http2'
 import { createServer, type Server as Listener } from 'node:net'
 import * as grpc from '@grpc/grpc-js'
+import { ConnectionGate } from '../connections/connection-gate.ts'
+import { listenOn } from '../connections/listen.ts'
+import type { Endpoint } from '../endpoints.ts'
+import { NextTurn } from '../next-turn.ts'
 import {
-  type DoorOptions,
-  type DoorSettings,
-  type DoorTls,
   LiveCalls,
+  type ServerOptions,
+  type ServerSettings,
+  type ServerTls,
   TIME_TO_END,
   TIME_TO_LEAVE,
   withDefaults,
 } from '../server-options.ts'
-import type { Endpoint } from '../endpoints.ts'
-import { Gate } from '../connections/connection-gate.ts'
 import { accessHttp2 } from './grpc-js.ts'
 import { streamHandler } from './grpc-stream.ts'
 import { unaryHandler } from './grpc-unary.ts'
-import { listenOn } from '../connections/listen.ts'
-import { NextTurn } from '../next-turn.ts'
 import { addReflection } from './reflection.ts'
 import { StreamGuard } from './stream-guard.ts'
 
@@ -25,24 +25,24 @@ const MAX_HEADERS = 64
 const MAX_FAULTS = 32
 
 /** The door for services: gRPC over HTTP/2. */
-export class GrpcDoor {
-  readonly #settings: DoorSettings
+export class GrpcServer {
+  readonly #settings: ServerSettings
   readonly #server: grpc.Server
-  readonly #gate: Gate
+  readonly #gate: ConnectionGate
   readonly #guard: StreamGuard
   readonly #listener: Listener
   readonly #live = new LiveCalls()
   readonly #turn = new NextTurn()
 
   /** Throws when grpc-js is not as the gateway knows it. */
-  constructor(options: DoorOptions) {
+  constructor(options: ServerOptions) {
     // It prints metadata that it rejects, bearer tokens included.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE)
     const settings = withDefaults(options)
     this.#settings = settings
     this.#server = new grpc.Server(serverOptions(settings))
     const http2 = accessHttp2(this.#server, credentials(settings.tls), http2Options(settings))
-    this.#gate = new Gate(settings)
+    this.#gate = new ConnectionGate(settings)
     this.#guard = new StreamGuard(settings)
     http2.onStream(this.#guard.hook)
     http2.onSession(this.#guard.watchSession)
@@ -128,7 +128,7 @@ function definitionOf({ path, kind }: Endpoint): grpc.MethodDefinition<Buffer, B
  * Its pings wait behind the data that a slow reader has yet to take. Clients that stay connected for ever never see new
  * replicas.
  */
-function serverOptions(settings: DoorSettings): grpc.ServerOptions {
+function serverOptions(settings: ServerSettings): grpc.ServerOptions {
   const { maxDuration, maxReceiveBytes, maxStreams, keepalive, maxConnectionAge } = settings
   return {
     'grpc.max_concurrent_streams': maxStreams,
@@ -142,7 +142,7 @@ function serverOptions(settings: DoorSettings): grpc.ServerOptions {
   }
 }
 
-function http2Options({ maxHeaderBytes, readTimeout }: DoorSettings): Http2Options & { handshakeTimeout: number } {
+function http2Options({ maxHeaderBytes, readTimeout }: ServerSettings): Http2Options & { handshakeTimeout: number } {
   return {
     settings: { maxHeaderListSize: maxHeaderBytes },
     maxHeaderListPairs: MAX_HEADERS,
@@ -152,7 +152,7 @@ function http2Options({ maxHeaderBytes, readTimeout }: DoorSettings): Http2Optio
   }
 }
 
-function credentials(tls: DoorTls | undefined): grpc.ServerCredentials {
+function credentials(tls: ServerTls | undefined): grpc.ServerCredentials {
   if (!tls) return grpc.ServerCredentials.createInsecure()
   const { cert, key, clientCa } = tls
   const pair = { cert_chain: cert, private_key: key }

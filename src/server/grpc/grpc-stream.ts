@@ -3,9 +3,9 @@ import type { Message } from '@bufbuild/protobuf'
 import { type handleServerStreamingCall, Metadata, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../../domain/error.ts'
 import type { EventStream, Reader } from '../../domain/event-stream.ts'
-import { checkSize, stalled } from '../server-options.ts'
 import { decode, type Encode, FRAME_PREFIX, frameEncoderFor } from '../codec/encode.ts'
 import type { StreamEndpoint } from '../endpoints.ts'
+import { checkSize, stalled } from '../server-options.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
 /** What may wait for a reader, in bytes. Nothing more is produced while there is so much. */
@@ -41,7 +41,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     this.#surface = surface
     this.#encode = encode
     this.#isBeating = mount.endpoint.heartbeat !== undefined
-    this.#takenAt = this.context.trail.arrivedAt
+    this.#takenAt = this.context.record.arrivedAt
     this.#saidAt = this.#takenAt
     this.#stopPulse = this.#nextPulse(this.#takenAt)
   }

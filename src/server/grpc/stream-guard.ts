@@ -1,11 +1,11 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { DoorSettings } from '../server-options.ts'
-import type { StreamListener } from './grpc-js.ts'
-import { limitGrpcTimeout } from '../timeouts.ts'
-import { type AnswerableRefusal, type Refusal, refusalHeaders } from '../refusals.ts'
-import { Slots, type Slotted } from '../slots.ts'
 import { UnpackingRoom } from '../codec/unpacking.ts'
 import { Upload } from '../http/upload.ts'
+import { type AnswerableRefusal, type Refusal, refusalHeaders } from '../refusals.ts'
+import type { ServerSettings } from '../server-options.ts'
+import { Slots, type Slotted } from '../slots.ts'
+import { limitGrpcTimeout } from '../timeouts.ts'
+import type { StreamListener } from './grpc-js.ts'
 
 const UPLOAD = Symbol('upload')
 const RESETS = Symbol('resets')
@@ -54,7 +54,7 @@ class GuardedUpload extends Upload implements Slotted {
 export class StreamGuard {
   /** Whether new calls are refused because the gateway shuts down. */
   draining = false
-  readonly #settings: DoorSettings
+  readonly #settings: ServerSettings
   readonly #answers: ReturnType<typeof refusalHeaders>
   /** Bytes of requests that are not whole yet, in all. */
   #pendingBytes = 0
@@ -66,7 +66,7 @@ export class StreamGuard {
   #sessions = 0
   #onLastSession: (() => void) | undefined
 
-  constructor(settings: DoorSettings) {
+  constructor(settings: ServerSettings) {
     this.#settings = settings
     this.#answers = refusalHeaders(settings.clock)
     this.#unpacking = new UnpackingRoom(settings.maxCompressedCalls)
@@ -226,7 +226,7 @@ export class StreamGuard {
 }
 
 /** Tells the call of a stream that it is closed. A listener of its own would cost each call more. */
-export function tellWhenClosed(stream: GuardedStream, call: Closable): void {
+export function notifyWhenClosed(stream: GuardedStream, call: Closable): void {
   if (stream[UPLOAD]) stream[UPLOAD].call = call
 }
 

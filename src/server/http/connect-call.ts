@@ -2,24 +2,24 @@ import { type Message, toBinary } from '@bufbuild/protobuf'
 import { type ConnectError, createContextKey, type HandlerContext } from '@connectrpc/connect'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/error.ts'
-import { AsyncEvents, type Follower } from './async-events.ts'
-import { DoorContext } from '../context.ts'
+import { type Encode, encoderFor } from '../codec/encode.ts'
+import { RequestContext } from '../context.ts'
+import type { Endpoint, Heartbeat, StreamEndpoint, UnaryEndpoint } from '../endpoints.ts'
+import { errorReply, toConnectError } from '../errors.ts'
 import {
   checkSize,
-  type DoorSettings,
   type LiveCall,
   type LiveCalls,
   type Mount,
+  type ServerSettings,
   stalled,
   TIME_TO_END,
   TIME_TO_LEAVE,
 } from '../server-options.ts'
-import { type Encode, encoderFor } from '../codec/encode.ts'
-import type { Endpoint, Heartbeat, StreamEndpoint, UnaryEndpoint } from '../endpoints.ts'
-import { errorReply, toConnectError } from '../errors.ts'
+import { AsyncEvents, type Follower } from './async-events.ts'
 
 /** One HTTP request and its response, as a call sees it. */
-export interface Exchange {
+export interface ConnectExchange {
   readonly requestId: string
   readonly peer: string
   /** Calls `listener` once the response is sent or broken off, at once if it is. */
@@ -29,19 +29,19 @@ export interface Exchange {
 }
 
 /** How the exchange reaches Connect's handlers. */
-export const exchangeKey = createContextKey<Exchange | undefined>(undefined, { description: 'exchange' })
+export const exchangeKey = createContextKey<ConnectExchange | undefined>(undefined, { description: 'exchange' })
 
 /** One call at the HTTP door, from its arrival until its last byte has left. */
 class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   slot = -1
   readonly endless: boolean
-  readonly context: DoorContext
+  readonly context: RequestContext
   /** Answers for the call when it was cancelled and does not end by itself. */
   giveUp: ((reason: GatewayError) => void) | undefined
   /** Sends a message beside the stream. */
   say: ((message: Message) => void) | undefined
-  readonly #exchange: Exchange
-  readonly #settings: DoorSettings
+  readonly #exchange: ConnectExchange
+  readonly #settings: ServerSettings
   readonly #encode: Encode
   readonly #live: LiveCalls
   readonly #responseTrailer: Headers
@@ -97,9 +97,10 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
     this.#settled = true
     this.#stopHeartbeat?.()
     if (error?.reason === 'INTERNAL') this.#settings.report(error, this.context)
-    const { trail } = this.context
-    if (!error) for (const [name, value] of Object.entries(trail.trailers ?? {})) this.#responseTrailer.set(name, value)
-    return error && toConnectError(errorReply(error, trail), trail.trailers)
+    const { record } = this.context
+    if (!error)
+      for (const [name, value] of Object.entries(record.trailers ?? {})) this.#responseTrailer.set(name, value)
+    return error && toConnectError(errorReply(error, record), record.trailers)
   }
 
   left(): void {
@@ -173,14 +174,14 @@ export function answerStream(
 
 function contextOf(
   handler: HandlerContext,
-  exchange: Exchange,
+  exchange: ConnectExchange,
   { endless, method }: Endpoint,
   request: Message,
-  settings: DoorSettings,
-): DoorContext {
+  settings: ServerSettings,
+): RequestContext {
   const { clock, report, maxDuration } = settings
   const header = (name: string) => handler.requestHeader.get(name) ?? undefined
-  return new DoorContext(
+  return new RequestContext(
     clock,
     {
       requestId: exchange.requestId,
@@ -188,7 +189,7 @@ function contextOf(
       peer: exchange.peer,
       timeout: handler.timeoutMs(),
       maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
-      get wire() {
+      get requestBytes() {
         return toBinary(method.input, request)
       },
       header,

@@ -10,11 +10,21 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
 import type { Clock } from '../../domain/clock.ts'
-import { answerStream, answerUnary, type Exchange, exchangeKey } from './connect-call.ts'
-import { type DoorOptions, type DoorSettings, LiveCalls, TIME_TO_END, TIME_TO_LEAVE, withDefaults } from '../server-options.ts'
+import { UnpackingRoom } from '../codec/unpacking.ts'
+import { ConnectionGate } from '../connections/connection-gate.ts'
+import { listenOn } from '../connections/listen.ts'
 import { toConnectError, toHeaders } from '../errors.ts'
-import { Gate } from '../connections/connection-gate.ts'
+import { refusalReply } from '../refusals.ts'
+import {
+  LiveCalls,
+  type ServerOptions,
+  type ServerSettings,
+  TIME_TO_END,
+  TIME_TO_LEAVE,
+  withDefaults,
+} from '../server-options.ts'
 import { limitConnectTimeout, limitGrpcTimeout } from '../timeouts.ts'
+import { answerStream, answerUnary, type ConnectExchange, exchangeKey } from './connect-call.ts'
 import { type BodyOptions, withCheckedBody } from './http-body.ts'
 import {
   type HttpRequest,
@@ -24,12 +34,9 @@ import {
   setCorsHeaders,
   setSecurityHeaders,
 } from './http-rules.ts'
-import { breakOff, createHttpServer, type HttpServer, putGateBefore } from './http-server.ts'
-import { listenOn } from '../connections/listen.ts'
-import { refusalReply } from '../refusals.ts'
-import { UnpackingRoom } from '../codec/unpacking.ts'
+import { breakOff, createHttpServer, type NodeHttpServer, putGateBefore } from './http-server.ts'
 
-export interface HttpDoorOptions extends DoorOptions {
+export interface HttpServerOptions extends ServerOptions {
   /** Whether calls are taken; for `/readyz`. */
   readonly ready: () => boolean
   /** Origins whose scripts may call; `*` means any. Default: none. */
@@ -42,24 +49,24 @@ export interface HttpDoorOptions extends DoorOptions {
 const CLIENT_CLOSED_REQUEST = 499
 
 /** The door for curl, browsers and gRPC-Web: Connect's protocols over HTTP. */
-export class HttpDoor {
-  readonly #options: HttpDoorOptions
-  readonly #settings: DoorSettings
-  readonly #gate: Gate
-  readonly #server: HttpServer
+export class HttpServer {
+  readonly #options: HttpServerOptions
+  readonly #settings: ServerSettings
+  readonly #gate: ConnectionGate
+  readonly #server: NodeHttpServer
   readonly #handlers: ReadonlyMap<string, UniversalHandler>
   readonly #live = new LiveCalls()
   readonly #unpacking: UnpackingRoom
   readonly #sessions = new Set<ServerHttp2Session>()
   #draining = false
 
-  constructor(options: HttpDoorOptions) {
+  constructor(options: HttpServerOptions) {
     this.#options = options
     this.#settings = withDefaults(options)
     this.#unpacking = new UnpackingRoom(this.#settings.maxCompressedCalls)
     this.#handlers = route(this.#settings, this.#live)
     this.#server = createHttpServer(this.#settings, (request, response) => this.#serve(request, response))
-    this.#gate = new Gate(this.#settings)
+    this.#gate = new ConnectionGate(this.#settings)
     putGateBefore(this.#server, this.#gate)
     this.#server.on('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session)
@@ -153,7 +160,7 @@ export class HttpDoor {
   }
 }
 
-function route(settings: DoorSettings, live: LiveCalls): ReadonlyMap<string, UniversalHandler> {
+function route(settings: ServerSettings, live: LiveCalls): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
     grpc: false, // has a door of its own
     readMaxBytes: settings.maxReceiveBytes,
@@ -185,7 +192,7 @@ async function call(
   response: HttpResponse,
   { requestId, body }: { readonly requestId: string; readonly body: BodyOptions },
 ): Promise<void> {
-  const exchange: Exchange = {
+  const exchange: ConnectExchange = {
     requestId,
     peer: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
     onClose: (listener) => (response.closed ? listener() : response.once('close', listener)),

@@ -1,15 +1,15 @@
 import type { DescMessage } from '@bufbuild/protobuf'
 import type { UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { compressionGzip } from '@connectrpc/connect-node'
+import { CallRecord } from '../../domain/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { Trail } from '../../domain/call-record.ts'
-import { collect } from '../../service/collect.ts'
+import { countFields, countValues, isSmall, MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
 import { FRAME_PREFIX } from '../codec/encode.ts'
-import { errorReply, toConnectError } from '../errors.ts'
-import type { HttpRequest } from './http-rules.ts'
-import { countFields, countValues, isSmall, MOST_PARTS, tooManyParts } from '../codec/parts.ts'
-import { type Refusal, refusalReply } from '../refusals.ts'
 import type { UnpackingRoom } from '../codec/unpacking.ts'
+import { errorReply, toConnectError } from '../errors.ts'
+import { type Refusal, refusalReply } from '../refusals.ts'
+import { collect } from './collect.ts'
+import type { HttpRequest } from './http-rules.ts'
 
 /** Of the flags before a message of a stream and of gRPC-Web. https://connectrpc.com/docs/protocol/ */
 const COMPRESSED = 1
@@ -96,8 +96,8 @@ function turnToUnpack({ unpacking, isGone, onRefused, clock }: BodyOptions): Pro
 /** Throws INVALID_REQUEST. */
 function check(message: Uint8Array, { json }: Form, { input, clock }: BodyOptions): void {
   if (isSmall(message.length)) return
-  if ((json ? countValues(message) : countFields(input, message)) <= MOST_PARTS) return
-  throw toConnectError(errorReply(tooManyParts(), new Trail(clock)))
+  if ((json ? countValues(message) : countFields(input, message)) <= MAX_PARTS) return
+  throw toConnectError(errorReply(tooManyParts(), new CallRecord(clock)))
 }
 
 function envelope(flags: number, message: Uint8Array): Buffer {

@@ -1,12 +1,12 @@
 import { createServer, type Server } from 'node:http'
 import { constants, createSecureServer, type Http2SecureServer } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { DoorSettings } from '../server-options.ts'
-import type { Gate } from '../connections/connection-gate.ts'
-import type { HttpRequest, HttpResponse } from './http-rules.ts'
+import type { ConnectionGate } from '../connections/connection-gate.ts'
 import { passAddressOn } from '../connections/proxy-protocol.ts'
+import type { ServerSettings } from '../server-options.ts'
+import type { HttpRequest, HttpResponse } from './http-rules.ts'
 
-export type HttpServer = Server | Http2SecureServer
+export type NodeHttpServer = Server | Http2SecureServer
 export type HttpListener = (request: HttpRequest, response: HttpResponse) => void
 
 /** In ms. */
@@ -15,7 +15,7 @@ const CHECKING_INTERVAL = 1000
 const MAX_HEADERS = 100
 
 /** HTTP/1.1 in cleartext; under TLS HTTP/2, and HTTP/1.1 for those who speak no better. */
-export function createHttpServer(settings: DoorSettings, listener: HttpListener): HttpServer {
+export function createHttpServer(settings: ServerSettings, listener: HttpListener): NodeHttpServer {
   const { tls, readTimeout, maxHeaderBytes, maxStreams } = settings
   // Against clients that send slowly or without end.
   const timeouts = { headersTimeout: readTimeout, requestTimeout: readTimeout, keepAliveTimeout: KEEP_ALIVE_TIMEOUT }
@@ -46,7 +46,7 @@ export function createHttpServer(settings: DoorSettings, listener: HttpListener)
 }
 
 /** Lets no connection reach the server that the gate does not let in. */
-export function putGateBefore(server: HttpServer, gate: Gate): void {
+export function putGateBefore(server: NodeHttpServer, gate: ConnectionGate): void {
   const listeners = server.listeners('connection')
   server.removeAllListeners('connection')
   server.on('connection', (socket: Socket) =>

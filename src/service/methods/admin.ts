@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import type { Call, CallContext } from '../../domain/call.ts'
+import { duration } from '../../domain/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/error.ts'
 import type { EmbedEvent } from '../../domain/events.ts'
@@ -7,7 +8,6 @@ import { createCall } from '../../domain/facts.ts'
 import { foldChat, foldEmbed } from '../../domain/fold.ts'
 import type { Handler } from '../../domain/follow.ts'
 import type { Provider } from '../../domain/ports/ports.ts'
-import { duration } from '../../domain/call-record.ts'
 import {
   CacheMode,
   Capability,
@@ -67,7 +67,7 @@ export function createTestProvider(test: ProviderTest): UnaryMethod<TestProvider
       $typeName: 'llmgateway.v1.TestProviderResponse',
       ok: !failure,
       provider: provider.name,
-      model: context.trail.attempts.at(-1)?.model ?? (request.model || (provider.defaultModel ?? '')),
+      model: context.record.attempts.at(-1)?.model ?? (request.model || (provider.defaultModel ?? '')),
       latency: duration(test.clock.now() - startedAt),
       reason: failure?.reason ?? '',
       message: failure?.message ?? '',

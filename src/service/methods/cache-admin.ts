@@ -1,7 +1,8 @@
-import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
 import type { CallContext } from '../../domain/call.ts'
 import { GatewayError, invalid } from '../../domain/error.ts'
+import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
 import type { StatsSource } from '../../domain/ports/ports.ts'
+import { fieldBytes } from '../../domain/proto-fields.ts'
 import {
   type CacheStats,
   type ChatRequest,
@@ -13,7 +14,6 @@ import {
   type ResetStatsRequest,
   type ResetStatsResponse,
 } from '../../domain/types.ts'
-import { fieldBytes } from '../../domain/proto-fields.ts'
 import type { UnaryMethod } from '../method-types.ts'
 import { validateChat } from '../validate/validate.ts'
 
@@ -22,10 +22,10 @@ export interface CacheAdmin {
   readonly store: CacheStore
   stats(): CacheStats
   /** Where the answer to a chat is kept. `wire` as in CallContext. Throws what planning throws. */
-  addressOf(request: ChatRequest, wire: Uint8Array, caller: string): CacheAddress
+  addressOf(request: ChatRequest, requestBytes: Uint8Array, caller: string): CacheAddress
 }
 
-const LONGEST_PATTERN = 256
+const MAX_PATTERN_LENGTH = 256
 /** A SHA-256 in base64url. */
 const ID = /^[\w-]{43}$/
 
@@ -58,9 +58,13 @@ export function createResetStats(stats: StatsSource): UnaryMethod<ResetStatsRequ
 }
 
 /** Throws INVALID_REQUEST. */
-function selectionOf(cache: CacheAdmin, request: ClearCacheRequest, { trail, wire }: CallContext): CacheSelection {
+function selectionOf(
+  cache: CacheAdmin,
+  request: ClearCacheRequest,
+  { record, requestBytes }: CallContext,
+): CacheSelection {
   const { answers } = request
-  const owner = request.caller || trail.caller
+  const owner = request.caller || record.caller
   switch (answers.case) {
     case 'all':
       if (!answers.value) throw invalid('all', 'must be true, or left out')
@@ -74,7 +78,7 @@ function selectionOf(cache: CacheAdmin, request: ClearCacheRequest, { trail, wir
       return { by: 'id', id: answers.value }
     case 'request': {
       validateChat(answers.value)
-      const bytes = fieldBytes(wire, ClearCacheRequestSchema.field.request.number)
+      const bytes = fieldBytes(requestBytes, ClearCacheRequestSchema.field.request.number)
       return { by: 'id', id: cache.addressOf(answers.value, bytes, owner).id }
     }
     default:
@@ -83,8 +87,8 @@ function selectionOf(cache: CacheAdmin, request: ClearCacheRequest, { trail, wir
 }
 
 function checkPattern(pattern: string): void {
-  if (pattern === '' || pattern.length > LONGEST_PATTERN) {
-    throw invalid('pattern', `must have 1 to ${LONGEST_PATTERN} characters`)
+  if (pattern === '' || pattern.length > MAX_PATTERN_LENGTH) {
+    throw invalid('pattern', `must have 1 to ${MAX_PATTERN_LENGTH} characters`)
   }
   if (/[\p{Cc}\s]/u.test(pattern)) throw invalid('pattern', 'must not hold spaces or control characters')
   if (!pattern.includes('/') && !pattern.includes('*')) {

@@ -1,7 +1,7 @@
+import { duration } from '../../domain/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/error.ts'
 import type { Breakers, LastAttempt, Provider, SafetyLockSource, StatsSource } from '../../domain/ports/ports.ts'
-import { duration } from '../../domain/call-record.ts'
 import {
   type BreakerState,
   type ComponentHealth,

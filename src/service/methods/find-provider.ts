@@ -1,7 +1,7 @@
-import { didYouMean } from '../../domain/text/closest.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Provider } from '../../domain/ports/ports.ts'
 import { providerNamed } from '../../domain/provider-named.ts'
+import { didYouMean } from '../../domain/text/closest.ts'
 
 /** That many names are told where none comes near. */
 const TOLD = 10

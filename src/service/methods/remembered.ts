@@ -17,11 +17,11 @@ export class Remembered<T> {
 
   /** Rejects as `ask` did. */
   get(): Promise<T> {
-    if (!this.#answer || this.#clock.now() >= this.#until) this.#answer = this.#askAnew()
+    if (!this.#answer || this.#clock.now() >= this.#until) this.#answer = this.#askAgain()
     return this.#answer
   }
 
-  async #askAnew(): Promise<T> {
+  async #askAgain(): Promise<T> {
     this.#until = Number.POSITIVE_INFINITY
     try {
       const answer = await this.#ask()

@@ -27,17 +27,17 @@ export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod
     })
 
     function sleep(): void {
-      stopTimer = clock.after(Math.max(0, due - clock.now()), tell)
+      stopTimer = clock.after(Math.max(0, due - clock.now()), notify)
     }
 
     /** Sets the timer before it tells: who is told may stop it. */
-    function tell(): void {
+    function notify(): void {
       due = clock.now() + interval
       sleep()
       events.push(stats.snapshot())
     }
 
-    tell()
+    notify()
     return events
   }
 }

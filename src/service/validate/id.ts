@@ -1,7 +1,7 @@
 import { longerThan, type Violations } from './violations.ts'
 
 /** Of a model or provider id, in bytes. */
-export const LONGEST_ID = 256
+export const MAX_ID_LENGTH = 256
 
 /** What has a meaning of its own in a URL, or is not to be seen: spaces, control and format characters, surrogates. */
 const FORBIDDEN = /[\s\p{C}?#%\\]/u
@@ -13,7 +13,7 @@ const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/
  */
 export function checkId(field: string, id: string, found: Violations): void {
   if (id === '') return
-  if (longerThan(LONGEST_ID, id)) found.add(field, `must not exceed ${LONGEST_ID} bytes`)
+  if (longerThan(MAX_ID_LENGTH, id)) found.add(field, `must not exceed ${MAX_ID_LENGTH} bytes`)
   else if (FORBIDDEN.test(id)) found.add(field, 'must not contain spaces, control characters, ?, #, % or \\')
   else if (id.startsWith('/')) found.add(field, 'must not begin with /')
   else if (DOT_SEGMENT.test(id)) found.add(field, 'must not contain the segments . or ..')

@@ -1,5 +1,5 @@
+import { countValues, isSmall, MAX_PARTS } from '../../domain/parts.ts'
 import type { ChatRequest } from '../../domain/types.ts'
-import { countValues, isSmall, MOST_PARTS } from '../../server/codec/parts.ts'
 import type { Violations } from './violations.ts'
 
 /** Adds the JSON text with which the values of all of them, which are read on the way to a vendor, become too many. */
@@ -8,8 +8,8 @@ export function checkJsonTexts(request: ChatRequest, found: Violations): void {
   let count = 0
   for (const [field, text] of jsonTexts(request)) {
     count += countValues(Buffer.from(text))
-    if (count <= MOST_PARTS) continue
-    found.add(field, `must not have more than ${MOST_PARTS} values, those of the other JSON texts included`)
+    if (count <= MAX_PARTS) continue
+    found.add(field, `must not have more than ${MAX_PARTS} values, those of the other JSON texts included`)
     return
   }
 }

@@ -1,5 +1,5 @@
 /** Deeper nesting is no vendor's, and would end in a full stack when the value is written again. */
-export const DEEPEST = 64
+export const MAX_DEPTH = 64
 
 /** Whether a text is a JSON object that is not nested deeper than DEEPEST levels. */
 export function isJsonObject(text: string): boolean {
@@ -12,7 +12,7 @@ export function isJsonObject(text: string): boolean {
 }
 
 /** Whether a value is nested deeper than DEEPEST levels. */
-export function isTooDeep(value: unknown, levels = DEEPEST): boolean {
+export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((inner) => isTooDeep(inner, levels - 1))
 }

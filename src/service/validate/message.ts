@@ -1,10 +1,10 @@
 import { type Media, type Message, type Part, Role } from '../../domain/types.ts'
 import { longerThan, type Violations } from './violations.ts'
 
-const MOST_MESSAGES = 2048
+const MAX_MESSAGES = 2048
 /** In bytes. */
-const LONGEST_URL = 8192
-const LONGEST_MIME_TYPE = 255
+const MAX_URL_LENGTH = 8192
+const MAX_MIME_TYPE_LENGTH = 255
 
 const MIME_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w.+-]+=[\w.+-]+)*$/
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/./i
@@ -13,8 +13,8 @@ const INVISIBLE = /[\s\p{C}]/u
 /** Adds what is wrong with a conversation. */
 export function checkMessages(messages: readonly Message[], found: Violations): void {
   if (messages.length === 0) found.add('messages', 'must hold at least one message')
-  if (messages.length > MOST_MESSAGES) {
-    found.add('messages', `must not hold more than ${MOST_MESSAGES} messages`)
+  if (messages.length > MAX_MESSAGES) {
+    found.add('messages', `must not hold more than ${MAX_MESSAGES} messages`)
     return
   }
   for (let index = 0; index < messages.length && !found.full; index++) {
@@ -99,14 +99,14 @@ function checkMedia(at: string, { source, mimeType }: Media, found: Violations):
     if (source.value.length === 0) found.add(`${at}.data`, 'must not be empty')
     if (mimeType === '') found.add(`${at}.mime_type`, 'is required with data')
   }
-  if (mimeType !== '' && (mimeType.length > LONGEST_MIME_TYPE || !MIME_TYPE.test(mimeType))) {
+  if (mimeType !== '' && (mimeType.length > MAX_MIME_TYPE_LENGTH || !MIME_TYPE.test(mimeType))) {
     found.add(`${at}.mime_type`, 'must be a media type, as in image/png')
   }
 }
 
 function checkUrl(field: string, url: string, found: Violations): void {
-  if (longerThan(LONGEST_URL, url)) {
-    found.add(field, `must not exceed ${LONGEST_URL} bytes; larger contents go into data`)
+  if (longerThan(MAX_URL_LENGTH, url)) {
+    found.add(field, `must not exceed ${MAX_URL_LENGTH} bytes; larger contents go into data`)
     return
   }
   const scheme = SCHEME.exec(url)?.[1]?.toLowerCase()

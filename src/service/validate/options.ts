@@ -1,5 +1,5 @@
 import type { JsonValue } from '@bufbuild/protobuf'
-import { DEEPEST, isTooDeep } from './json.ts'
+import { isTooDeep, MAX_DEPTH } from './json.ts'
 import { entry, type Violations } from './violations.ts'
 
 /** Keys that reach an object's prototype where code copies them without care. */
@@ -22,7 +22,7 @@ export function checkProviderOptions(
     for (const name of Object.keys(fields)) {
       if (owned.has(name)) found.add(`${field}.${name}`, 'must not be given: the gateway sets it')
     }
-    if (isTooDeep(fields)) found.add(field, `must not be nested deeper than ${DEEPEST} levels`)
+    if (isTooDeep(fields)) found.add(field, `must not be nested deeper than ${MAX_DEPTH} levels`)
     else {
       const wrong = wrongIn(fields)
       if (wrong !== undefined) found.add(field, wrong)

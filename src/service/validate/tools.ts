@@ -6,19 +6,19 @@ import {
   type ToolChoice,
   ToolChoiceMode,
 } from '../../domain/types.ts'
-import { DEEPEST, isJsonObject } from './json.ts'
+import { isJsonObject, MAX_DEPTH } from './json.ts'
 import type { Violations } from './violations.ts'
 
-const MOST_TOOLS = 512
+const MAX_TOOLS = 512
 const TOOL_NAME = /^[A-Za-z0-9_.-]{1,64}$/
-const NOT_A_SCHEMA = `must be a JSON Schema: an object of at most ${DEEPEST} levels, as JSON text`
+const NOT_A_SCHEMA = `must be a JSON Schema: an object of at most ${MAX_DEPTH} levels, as JSON text`
 const SCHEMA_NAME = /^[A-Za-z0-9_-]{1,64}$/
 
 /** Adds what is wrong with the tools that the model may call. */
 export function checkTools(tools: readonly Tool[], found: Violations): void {
   if (tools.length === 0) return
-  if (tools.length > MOST_TOOLS) {
-    found.add('tools', `must not hold more than ${MOST_TOOLS} tools`)
+  if (tools.length > MAX_TOOLS) {
+    found.add('tools', `must not hold more than ${MAX_TOOLS} tools`)
     return
   }
   const names = new Set<string>()

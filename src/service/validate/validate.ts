@@ -1,18 +1,18 @@
 import type { ChatRequest, EmbedRequest } from '../../domain/types.ts'
 import { checkCache } from './cache.ts'
-import { checkId, LONGEST_ID } from './id.ts'
+import { checkId, MAX_ID_LENGTH } from './id.ts'
 import { checkJsonTexts } from './json-texts.ts'
 import { checkMessages } from './message.ts'
 import { checkProviderOptions, isDangerousKey } from './options.ts'
 import { checkReasoning, checkResponseFormat, checkToolChoice, checkTools } from './tools.ts'
 import { entry, longerThan, Violations } from './violations.ts'
 
-const MOST_STOPS = 16
-const MOST_FALLBACKS = 16
-const MOST_INPUTS = 16_384
-const MOST_LABELS = 32
+const MAX_STOPS = 16
+const MAX_FALLBACKS = 16
+const MAX_INPUTS = 16_384
+const MAX_LABELS = 32
 /** In bytes: of user_id, session_id, and a label's key and value. */
-const LONGEST_MARK = 256
+const MAX_MARK_LENGTH = 256
 const LARGEST_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** The largest number of tokens that every vendor's JSON can hold. */
 const LARGEST_INT32 = 2 ** 31 - 1
@@ -35,7 +35,7 @@ export function validateChat(request: ChatRequest): void {
   if (request.responseFormat) checkResponseFormat(request.responseFormat, found)
   if (request.reasoning) checkReasoning(request.reasoning, found)
   checkFallbacks(request.fallbackModels, found)
-  if (longerThan(LONGEST_ID, request.taskType)) found.add('task_type', `must not exceed ${LONGEST_ID} bytes`)
+  if (longerThan(MAX_ID_LENGTH, request.taskType)) found.add('task_type', `must not exceed ${MAX_ID_LENGTH} bytes`)
   checkShared(request, ownedByChat, found)
   found.throwIfAny()
 }
@@ -133,13 +133,13 @@ function checkRanges<R>(ranges: readonly Range<R>[], request: R, found: Violatio
 }
 
 function checkStops(stops: readonly string[], found: Violations): void {
-  if (stops.length > MOST_STOPS) found.add('stop', `must not hold more than ${MOST_STOPS} texts`)
+  if (stops.length > MAX_STOPS) found.add('stop', `must not hold more than ${MAX_STOPS} texts`)
   else checkNoneEmpty('stop', stops, found)
 }
 
 function checkInputs(inputs: readonly string[], found: Violations): void {
   if (inputs.length === 0) found.add('inputs', 'must hold at least one text')
-  else if (inputs.length > MOST_INPUTS) found.add('inputs', `must not hold more than ${MOST_INPUTS} texts`)
+  else if (inputs.length > MAX_INPUTS) found.add('inputs', `must not hold more than ${MAX_INPUTS} texts`)
   else checkNoneEmpty('inputs', inputs, found)
 }
 
@@ -150,8 +150,8 @@ function checkNoneEmpty(field: string, texts: readonly string[], found: Violatio
 }
 
 function checkFallbacks(models: readonly string[], found: Violations): void {
-  if (models.length > MOST_FALLBACKS) {
-    found.add('fallback_models', `must not hold more than ${MOST_FALLBACKS} models`)
+  if (models.length > MAX_FALLBACKS) {
+    found.add('fallback_models', `must not hold more than ${MAX_FALLBACKS} models`)
     return
   }
   checkNoneEmpty('fallback_models', models, found)
@@ -163,23 +163,24 @@ function checkShared(request: ChatRequest | EmbedRequest, owned: ReadonlySet<str
   checkId('model', request.model, found)
   checkId('provider', request.provider, found)
   checkProviderOptions(request.providerOptions, owned, found)
-  if (longerThan(LONGEST_MARK, request.userId)) found.add('user_id', `must not exceed ${LONGEST_MARK} bytes`)
-  if (longerThan(LONGEST_MARK, request.sessionId)) found.add('session_id', `must not exceed ${LONGEST_MARK} bytes`)
+  if (longerThan(MAX_MARK_LENGTH, request.userId)) found.add('user_id', `must not exceed ${MAX_MARK_LENGTH} bytes`)
+  if (longerThan(MAX_MARK_LENGTH, request.sessionId))
+    found.add('session_id', `must not exceed ${MAX_MARK_LENGTH} bytes`)
   checkLabels(request.labels, found)
   if (request.cache) checkCache(request.cache, found)
 }
 
 function checkLabels(labels: Readonly<Record<string, string>>, found: Violations): void {
   const keys = Object.keys(labels)
-  if (keys.length > MOST_LABELS) {
-    found.add('labels', `must not hold more than ${MOST_LABELS} entries`)
+  if (keys.length > MAX_LABELS) {
+    found.add('labels', `must not hold more than ${MAX_LABELS} entries`)
     return
   }
   for (const key of keys) {
     if (isDangerousKey(key)) found.add(entry('labels', key), 'must have another key')
-    else if (longerThan(LONGEST_MARK, key)) found.add('labels', `must have keys of at most ${LONGEST_MARK} bytes`)
-    else if (longerThan(LONGEST_MARK, labels[key] ?? '')) {
-      found.add(entry('labels', key), `must not exceed ${LONGEST_MARK} bytes`)
+    else if (longerThan(MAX_MARK_LENGTH, key)) found.add('labels', `must have keys of at most ${MAX_MARK_LENGTH} bytes`)
+    else if (longerThan(MAX_MARK_LENGTH, labels[key] ?? '')) {
+      found.add(entry('labels', key), `must not exceed ${MAX_MARK_LENGTH} bytes`)
     }
   }
 }

@@ -5,7 +5,7 @@ const MOST = 20
 /** That many are told in the message, all of them in the details. */
 const TOLD = 3
 /** More of a key that the caller chose is not repeated. */
-const LONGEST_KEY = 64
+const MAX_KEY_LENGTH = 64
 
 /** Collects what is wrong with a request, so that its sender can put it all right at once. */
 export class Violations {
@@ -24,16 +24,16 @@ export class Violations {
   /** Throws INVALID_REQUEST with every violation. */
   throwIfAny(): void {
     if (this.#found.length === 0) return
-    const told = this.#found.slice(0, TOLD).map(({ field, description }) => `${field}: ${description}`)
-    const more = this.#found.length - told.length
-    const message = told.join('; ') + (more > 0 ? `; and ${more} more, see the details` : '')
+    const reported = this.#found.slice(0, TOLD).map(({ field, description }) => `${field}: ${description}`)
+    const more = this.#found.length - reported.length
+    const message = reported.join('; ') + (more > 0 ? `; and ${more} more, see the details` : '')
     throw new GatewayError('INVALID_REQUEST', message, { fields: this.#found })
   }
 }
 
 /** The path of a map's entry, as in `labels["team"]`. */
 export function entry(map: string, key: string): string {
-  return `${map}[${JSON.stringify(key.slice(0, LONGEST_KEY).toWellFormed())}]`
+  return `${map}[${JSON.stringify(key.slice(0, MAX_KEY_LENGTH).toWellFormed())}]`
 }
 
 /** Whether a text takes more than so many bytes of UTF-8. */

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
-import type { Kept, KeptAnswer, KeptVector } from '../../domain/ports/cache.ts'
+import type { CachedEntry, CachedResult, CachedVector } from '../../domain/ports/cache.ts'
 import { type ChatEvent, ChatEventSchema, type EmbedResponse, EmbedResponseSchema } from '../../domain/types.ts'
 
 /** An answer as it is kept elsewhere, and until when: wall time in ms. */
 export interface Stored {
-  readonly kept: Kept
+  readonly kept: CachedEntry
   readonly until: number
 }
 
@@ -41,9 +41,9 @@ export function decodeStored(id: string, bytes: Buffer): Stored | undefined {
   const payload = bytes.subarray(HEAD)
   if (!bytes.subarray(FORM.length, HEAD).equals(digestOf(id, payload))) return undefined
   const body = payload.subarray(FACTS)
-  const answer: KeptAnswer =
+  const answer: CachedResult =
     payload[0] === CHAT ? { kind: 'chat', events: eventsOf(body) } : { kind: 'vector', vector: vectorOf(body) }
-  const kept: Kept = { answer, storedAt: payload.readDoubleBE(1), bytes: bytes.length }
+  const kept: CachedEntry = { answer, storedAt: payload.readDoubleBE(1), bytes: bytes.length }
   return { kept, until: payload.readDoubleBE(9) }
 }
 
@@ -70,7 +70,7 @@ function eventsOf(body: Buffer): ChatEvent[] {
   return events
 }
 
-function vectorBytes({ values, provider, model, responseModel, usd }: KeptVector): Uint8Array {
+function vectorBytes({ values, provider, model, responseModel, usd }: CachedVector): Uint8Array {
   return toBinary(
     EmbedResponseSchema,
     create(EmbedResponseSchema, {
@@ -81,7 +81,7 @@ function vectorBytes({ values, provider, model, responseModel, usd }: KeptVector
   )
 }
 
-function vectorOf(body: Buffer): KeptVector {
+function vectorOf(body: Buffer): CachedVector {
   const { embeddings, route, cost }: EmbedResponse = fromBinary(EmbedResponseSchema, body)
   return {
     values: embeddings[0]?.values ?? [],

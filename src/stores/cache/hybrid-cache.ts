@@ -1,8 +1,8 @@
-import type { CacheAddress, CacheSelection, CacheSize, CacheStore, Kept } from '../../domain/ports/cache.ts'
 import type { Clock } from '../../domain/clock.ts'
+import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
+import type { Broadcast } from '../redis/broadcast.ts'
 import type { MemoryCache } from './memory-cache.ts'
 import type { RedisCache } from './redis-cache.ts'
-import type { SharedNews } from '../redis/broadcast.ts'
 
 /** How long an answer that Redis has is taken from memory, in ms. */
 export const NEAR_TTL = 60_000
@@ -12,7 +12,7 @@ export interface HybridCacheOptions {
   /** Keeps nothing for longer than NEAR_TTL. */
   readonly near: MemoryCache
   readonly far: RedisCache
-  readonly news: SharedNews
+  readonly broadcast: Broadcast
   readonly clock: Clock
 }
 
@@ -22,27 +22,27 @@ export class HybridCache implements CacheStore {
 
   constructor(options: HybridCacheOptions) {
     this.#options = options
-    options.news.listen(TOPIC, (selection) => {
+    options.broadcast.listen(TOPIC, (selection) => {
       if (isSelection(selection)) void options.near.clear(selection)
     })
   }
 
-  get(address: CacheAddress): Kept | undefined | Promise<Kept | undefined> {
+  get(address: CacheAddress): CachedEntry | undefined | Promise<CachedEntry | undefined> {
     const { near, far } = this.#options
     return near.get(address) ?? far.find(address)?.then((stored) => stored && this.#remember(address, stored))
   }
 
-  set(address: CacheAddress, kept: Kept, ttl: number): void {
+  set(address: CacheAddress, kept: CachedEntry, ttl: number): void {
     this.#options.near.set(address, kept, ttl)
     this.#options.far.set(address, kept, ttl)
   }
 
   async clear(selection: CacheSelection): Promise<number> {
-    const { near, far, news } = this.#options
+    const { near, far, broadcast } = this.#options
     const cleared = await far.clear(selection)
     // After Redis: what was on its way from there is in the memory by now.
     await near.clear(selection)
-    news.tell(TOPIC, selection)
+    broadcast.notify(TOPIC, selection)
     return cleared
   }
 
@@ -51,17 +51,20 @@ export class HybridCache implements CacheStore {
     return this.#options.near.size()
   }
 
-  #remember(address: CacheAddress, { kept, until }: { readonly kept: Kept; readonly until: number }): Kept {
+  #remember(
+    address: CacheAddress,
+    { kept, until }: { readonly kept: CachedEntry; readonly until: number },
+  ): CachedEntry {
     const left = until - this.#options.clock.wall()
     if (left > 0) this.#options.near.set(address, kept, left)
     return kept
   }
 }
 
-function isSelection(news: unknown): news is CacheSelection {
-  if (typeof news !== 'object' || news === null || !('by' in news)) return false
-  if (news.by === 'all') return true
-  if (news.by === 'id') return 'id' in news && typeof news.id === 'string'
-  const isPattern = 'pattern' in news && typeof news.pattern === 'string'
-  return news.by === 'pattern' && isPattern && 'owner' in news && typeof news.owner === 'string'
+function isSelection(broadcast: unknown): broadcast is CacheSelection {
+  if (typeof broadcast !== 'object' || broadcast === null || !('by' in broadcast)) return false
+  if (broadcast.by === 'all') return true
+  if (broadcast.by === 'id') return 'id' in broadcast && typeof broadcast.id === 'string'
+  const isPattern = 'pattern' in broadcast && typeof broadcast.pattern === 'string'
+  return broadcast.by === 'pattern' && isPattern && 'owner' in broadcast && typeof broadcast.owner === 'string'
 }

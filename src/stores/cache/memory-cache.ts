@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import type { CacheAddress, CacheSelection, CacheSize, CacheStore, Kept } from '../../domain/ports/cache.ts'
 import type { Clock } from '../../domain/clock.ts'
+import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
 import { matchesGlob } from '../../domain/text/glob.ts'
 
 export interface MemoryCacheOptions {
@@ -14,7 +14,7 @@ export interface MemoryCacheOptions {
 
 interface Entry {
   readonly address: CacheAddress
-  readonly kept: Kept
+  readonly kept: CachedEntry
 }
 
 /** Of an entry beside its answer, in bytes. */
@@ -42,11 +42,11 @@ export class MemoryCache implements CacheStore {
     })
   }
 
-  get({ id }: CacheAddress): Kept | undefined {
+  get({ id }: CacheAddress): CachedEntry | undefined {
     return this.#entries.get(id)?.kept
   }
 
-  set(address: CacheAddress, kept: Kept, ttl: number): void {
+  set(address: CacheAddress, kept: CachedEntry, ttl: number): void {
     const { maxTtl = Number.POSITIVE_INFINITY } = this.#options
     this.#entries.set(address.id, { address, kept }, { ttl: Math.min(ttl, maxTtl) })
   }

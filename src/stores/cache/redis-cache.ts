@@ -1,8 +1,8 @@
-import type { CacheAddress, CacheSelection, CacheSize, CacheStore, Kept } from '../../domain/ports/cache.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import { matchesGlob } from '../../domain/text/glob.ts'
+import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
 import type { SharedStore } from '../../domain/ports/ports.ts'
+import { matchesGlob } from '../../domain/text/glob.ts'
 import { decodeStored, encodeStored, type Stored } from './cache-codec.ts'
 
 const PREFIX = 'llm-gateway:cache:'
@@ -24,7 +24,7 @@ export class RedisCache implements CacheStore {
     this.#clock = options.clock
   }
 
-  get(address: CacheAddress): undefined | Promise<Kept | undefined> {
+  get(address: CacheAddress): undefined | Promise<CachedEntry | undefined> {
     const found = this.find(address)
     return found?.then((stored) => stored?.kept)
   }
@@ -34,7 +34,7 @@ export class RedisCache implements CacheStore {
     return this.#store.available ? this.#read(address) : undefined
   }
 
-  set(address: CacheAddress, kept: Kept, ttl: number): void {
+  set(address: CacheAddress, kept: CachedEntry, ttl: number): void {
     const until = this.#clock.wall() + ttl
     const value = encodeStored(address.id, { kept, until })
     void this.#store.send('SET', [keyOf(address), value, 'PX', Math.ceil(ttl)])

@@ -3,12 +3,12 @@ import type { Clock } from '../../domain/clock.ts'
 import {
   type Count,
   type LimitScope,
+  type LimitStatus,
+  limitStatus,
   type Quota,
   reached,
   reserved,
-  type Standing,
   shareOf,
-  standing,
   tightest,
 } from '../../domain/limits.ts'
 import type { Limiter, Reservation } from '../../domain/ports/ports.ts'
@@ -55,13 +55,13 @@ export class MemoryLimiter implements Limiter {
     const now = this.#clock.now()
     const quotas = this.#share === 1 ? wanted : wanted.map((quota) => this.#shared(quota))
     const buckets: Bucket[] = []
-    let refusal: Standing | undefined
+    let refusal: LimitStatus | undefined
     for (const quota of quotas) {
       const bucket = this.#bucket(quota)
       bucket.turn(now, quota.limits.window)
       buckets.push(bucket)
       const kind = refusal ? undefined : reached(quota.limits, bucket, tokens)
-      if (kind) refusal = standing(quota, kind, bucket, now)
+      if (kind) refusal = limitStatus(quota, kind, bucket, now)
     }
     if (refusal && enforced) return new Refused(refusal)
     return new Counted(quotas, buckets, tokens, refusal, now)
@@ -95,20 +95,20 @@ export class MemoryLimiter implements Limiter {
 
 /** Was not counted. */
 class Refused implements Reservation {
-  readonly refusal: Standing
-  readonly standing: Standing
+  readonly refusal: LimitStatus
+  readonly limitStatus: LimitStatus
 
-  constructor(refusal: Standing) {
+  constructor(refusal: LimitStatus) {
     this.refusal = refusal
-    this.standing = refusal
+    this.limitStatus = refusal
   }
 
   settle(): void {}
 }
 
 class Counted implements Reservation {
-  readonly refusal: Standing | undefined
-  readonly standing: Standing | undefined
+  readonly refusal: LimitStatus | undefined
+  readonly limitStatus: LimitStatus | undefined
   readonly #quotas: readonly Quota[]
   readonly #buckets: readonly Bucket[]
   readonly #starts: number[] = []
@@ -119,7 +119,7 @@ class Counted implements Reservation {
     quotas: readonly Quota[],
     buckets: readonly Bucket[],
     tokens: number,
-    refusal: Standing | undefined,
+    refusal: LimitStatus | undefined,
     now: number,
   ) {
     this.#quotas = quotas
@@ -133,7 +133,7 @@ class Counted implements Reservation {
       this.#starts.push(bucket.start)
     }
     this.refusal = refusal
-    this.standing = tightest(quotas, buckets, now)
+    this.limitStatus = tightest(quotas, buckets, now)
   }
 
   settle(used: number | undefined): void {

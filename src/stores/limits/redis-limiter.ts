@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import { type Count, type LimitKind, type Quota, type Standing, standing, tightest } from '../../domain/limits.ts'
+import { type Count, type LimitKind, type LimitStatus, limitStatus, type Quota, tightest } from '../../domain/limits.ts'
 import type { Limiter, Reservation, SharedStore } from '../../domain/ports/ports.ts'
 import { renewScript, reserveScript, settleScript } from './limit-scripts.ts'
 
@@ -18,7 +18,7 @@ const LEASE = 15_000
 const RENEWALS = 3
 const PREFIX = 'llm-gateway:limit:'
 /** Longer names are hashed. */
-const LONGEST_NAME = 128
+const MAX_NAME_LENGTH = 128
 /** Of one script, which holds up everybody else. */
 const RENEWED_AT_ONCE = 500
 
@@ -49,8 +49,8 @@ export class RedisLimiter implements Limiter {
       if (enforced) throw unavailable()
       return call
     }
-    const told = reply.refused && enforced ? reply.refused : reply.nearest
-    call.tell(reply.refused, told)
+    const reported = reply.refused && enforced ? reply.refused : reply.nearest
+    call.notify(reply.refused, reported)
     if (reply.counted && call.holdsPlaces) this.#hold(call)
     return call
   }
@@ -107,16 +107,16 @@ function unavailable(): GatewayError {
 }
 
 interface Reply {
-  readonly refused: Standing | undefined
-  readonly nearest: Standing | undefined
+  readonly refused: LimitStatus | undefined
+  readonly nearest: LimitStatus | undefined
   readonly counted: boolean
 }
 
 /** A call that is counted in Redis. */
 class Shared implements Reservation {
   slot = -1
-  refusal: Standing | undefined
-  standing: Standing | undefined
+  refusal: LimitStatus | undefined
+  limitStatus: LimitStatus | undefined
   onSettled: (() => void) | undefined
   readonly id: string
   readonly #store: SharedStore
@@ -140,9 +140,9 @@ class Shared implements Reservation {
     return this.#quotas.some(({ limits }) => limits.concurrent !== undefined)
   }
 
-  tell(refusal: Standing | undefined, standing: Standing | undefined): void {
+  notify(refusal: LimitStatus | undefined, limitStatus: LimitStatus | undefined): void {
     this.refusal = refusal
-    this.standing = standing
+    this.limitStatus = limitStatus
   }
 
   async reserve(lease: number, tokens: number, enforced: boolean): Promise<Reply | undefined> {
@@ -174,14 +174,14 @@ class Shared implements Reservation {
 
 /** A call that is counted here, and perhaps in Redis, too: its reply may have been lost. */
 class Both implements Reservation {
-  readonly refusal: Standing | undefined
-  readonly standing: Standing | undefined
+  readonly refusal: LimitStatus | undefined
+  readonly limitStatus: LimitStatus | undefined
   readonly #local: Reservation
   readonly #shared: Reservation
 
   constructor(local: Reservation, shared: Reservation) {
     this.refusal = local.refusal
-    this.standing = local.standing
+    this.limitStatus = local.limitStatus
     this.#local = local
     this.#shared = shared
   }
@@ -194,7 +194,7 @@ class Both implements Reservation {
 
 function keysOf({ scope, subject }: Quota): [counts: string, leases: string] {
   // Whoever reads Redis need not know the users of callers.
-  const isPlain = scope !== 'user' && subject.length <= LONGEST_NAME
+  const isPlain = scope !== 'user' && subject.length <= MAX_NAME_LENGTH
   const name = `${PREFIX}${scope}:${isPlain ? subject : hash('sha256', subject, 'base64url')}`
   return [name, `${name}:active`]
 }
@@ -207,7 +207,7 @@ function readReply(text: string, quotas: readonly Quota[]): Reply | undefined {
   if (!Number.isFinite(now) || counts.length !== quotas.length) return undefined
   const quota = quotas[Number(reached) - 1]
   const count = counts[Number(reached) - 1]
-  const refused = quota && count && standing(quota, kind as LimitKind, count, now) // the script names no others
+  const refused = quota && count && limitStatus(quota, kind as LimitKind, count, now) // the script names no others
   return { refused, nearest: tightest(quotas, counts, now), counted: counted === '1' }
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { SharedStore } from '../../domain/ports/ports.ts'
 
-export interface SharedNewsOptions {
+export interface BroadcastOptions {
   readonly store: SharedStore
   readonly clock: Clock
   /** This process, among all that share the store. */
@@ -15,29 +15,29 @@ const KEPT = 1_000
 const PAUSE = 300
 const AT_ONCE = 100
 
-type Hear = (news: unknown) => void
+type Hear = (broadcast: unknown) => void
 
 /**
  * What one gateway tells all others that share a Redis: best effort, within a second, in order. A stream that everybody
  * reads and not a subscription, so that nothing is missed while the connection is made anew.
  */
-export class SharedNews {
-  readonly #options: SharedNewsOptions
+export class Broadcast {
+  readonly #options: BroadcastOptions
   readonly #listeners = new Map<string, Hear>()
   /** The last that was read; undefined before the first look. */
   #last: string | undefined
   #stopTimer: (() => void) | undefined
   #closed = false
 
-  constructor(options: SharedNewsOptions) {
+  constructor(options: BroadcastOptions) {
     this.#options = options
     this.#lookLater()
   }
 
   /** `news` must be JSON. What this process tells it does not hear. */
-  tell(topic: string, news: unknown): void {
+  notify(topic: string, broadcast: unknown): void {
     const { store, origin } = this.#options
-    const entry = JSON.stringify({ origin, topic, news })
+    const entry = JSON.stringify({ origin, topic, broadcast })
     void store.send('XADD', [STREAM, 'MAXLEN', '~', KEPT, '*', 'news', entry])
   }
 
@@ -77,8 +77,8 @@ export class SharedNews {
   }
 
   #hear(text: string): void {
-    const { origin, topic, news } = parsed(text)
-    if (origin !== this.#options.origin && typeof topic === 'string') this.#listeners.get(topic)?.(news)
+    const { origin, topic, broadcast } = parsed(text)
+    if (origin !== this.#options.origin && typeof topic === 'string') this.#listeners.get(topic)?.(broadcast)
   }
 }
 

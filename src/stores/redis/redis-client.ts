@@ -9,7 +9,7 @@ const CONNECT_TIMEOUT = 1_000
 const DISCONNECT_TIMEOUT = 100
 /** Between attempts to connect, in ms. */
 const FIRST_RETRY = 100
-const LONGEST_RETRY = 1_000
+const MAX_RETRY = 1_000
 
 /**
  * A client that never queues, never sends a command twice and never waits for ever. With its defaults a command hangs
@@ -38,7 +38,7 @@ function optionsOf(address: RedisAddress, timeout: number): RedisOptions {
     disconnectTimeout: DISCONNECT_TIMEOUT,
     // Callers do not wait that long; it bounds what the client itself asks when it connects.
     commandTimeout: Math.max(CONNECT_TIMEOUT, 2 * timeout),
-    retryStrategy: (times) => Math.min(times * FIRST_RETRY, LONGEST_RETRY),
+    retryStrategy: (times) => Math.min(times * FIRST_RETRY, MAX_RETRY),
     connectionName: 'llm-gateway',
     disableClientInfo: true,
     protocol: 2,
@@ -50,7 +50,7 @@ function placeOf({ hosts, master, sentinelPassword }: RedisAddress): RedisOption
   return {
     sentinels: hosts.map(({ host, port }) => ({ host, port })),
     name: master,
-    sentinelRetryStrategy: (times) => Math.min(times * FIRST_RETRY, LONGEST_RETRY),
+    sentinelRetryStrategy: (times) => Math.min(times * FIRST_RETRY, MAX_RETRY),
     sentinelCommandTimeout: CONNECT_TIMEOUT,
     failoverDetector: true,
     ...(sentinelPassword !== undefined && { sentinelPassword }),

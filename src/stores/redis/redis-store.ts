@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Redis as Client } from 'ioredis'
 import type { Clock } from '../../domain/clock.ts'
 import type { Argument, ComponentState, Script, SharedStore } from '../../domain/ports/ports.ts'
-import type { RedisAddress } from './redis-address.ts'
 import { InFlight } from './in-flight.ts'
+import type { RedisAddress } from './redis-address.ts'
 import { createRedisClient } from './redis-client.ts'
 
 export interface RedisOptions {

@@ -1,11 +1,11 @@
 import type { Call } from '../../domain/call.ts'
+import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import { originOf } from '../../domain/reasons.ts'
-import type { AttemptRecord } from '../../domain/call-record.ts'
 import { AttemptOutcome, type Usage } from '../../domain/types.ts'
+import { type Finish, finishReasonName } from '../tracing/spans.ts'
 import { describeCause } from './cause.ts'
 import type { Level } from './log.ts'
-import { type Finish, finishReasonName } from '../tracing/spans.ts'
 
 /** What is known of a call at its end. Times in ms. */
 export interface EndedCall {
@@ -37,14 +37,14 @@ export function levelOf(error: GatewayError | undefined): Level {
  */
 export function callLine({ call, error, finish, usage, traceId, latency, timeToFirstToken }: EndedCall): string {
   const { request, context, operation } = call
-  const { trail } = context
-  const last = trail.attempts.at(-1)
+  const { record } = context
+  const last = record.attempts.at(-1)
   const known = finish?.route?.cached ? finish.route : undefined
   const asked = known ?? last
   let line = `"message":"call","request_id":${quote(context.requestId)}`
   line += text('trace_id', traceId)
   line += `,"operation":"${operation}"`
-  line += text('caller', trail.caller) + text('peer', context.peer)
+  line += text('caller', record.caller) + text('peer', context.peer)
   line += text('provider', asked?.provider) + text('model', asked?.model ?? request.model)
   if (known) line += ',"cached":true'
   line += `,"status":"${error ? error.code : 'OK'}"`
@@ -54,8 +54,8 @@ export function callLine({ call, error, finish, usage, traceId, latency, timeToF
   line += number('cost_usd', finish?.cost?.usd)
   line += number('latency_ms', rounded(latency))
   if (timeToFirstToken !== undefined) line += number('ttft_ms', rounded(timeToFirstToken))
-  if (last) line += number('upstream_latency_ms', rounded(last.latency)) + attemptsMember(trail.attempts)
-  if (trail.fallbackUsed) line += ',"fallback_used":true'
+  if (last) line += number('upstream_latency_ms', rounded(last.latency)) + attemptsMember(record.attempts)
+  if (record.fallbackUsed) line += ',"fallback_used":true'
   line += text('user_id', request.userId) + text('session_id', request.sessionId) + labelsMember(request.labels)
   if (error?.reason === 'INTERNAL') line += `,"error":${JSON.stringify(describeCause(error.cause ?? error))}`
   return line

@@ -1,15 +1,15 @@
 import type { Breakers } from '../../domain/ports/ports.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
 import { BreakerState } from '../../domain/types.ts'
-import { instruments } from './instruments.ts'
 import type { Log } from '../log/log.ts'
+import { other, type TargetSeriesTable } from '../upstreams.ts'
+import { instruments } from './instruments.ts'
 import type { Counter, Metrics } from './metrics.ts'
-import { other, type Upstreams } from '../upstreams.ts'
 
 export interface BreakerWatch {
   readonly breakers: Breakers
   readonly metrics: Metrics
-  readonly upstreams: Upstreams
+  readonly upstreams: TargetSeriesTable
   readonly log: Log
   /** The configured ones, as `provider/model`. */
   readonly targets: readonly string[]

@@ -1,6 +1,6 @@
+import { other } from '../upstreams.ts'
 import { instruments } from './instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics.ts'
-import { other } from '../upstreams.ts'
 
 /**
  * Counts one request at the HTTP door. `route` is the template that served it, not the path that was asked for;

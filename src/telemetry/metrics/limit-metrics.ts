@@ -1,9 +1,9 @@
-import type { LimitRecord } from '../../domain/ports/ports.ts'
+import type { LimitObserver } from '../../domain/ports/ports.ts'
 import { instruments } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
 
 /** Counts what limits do. */
-export function createLimitRecord(metrics: Metrics): LimitRecord {
+export function createLimitObserver(metrics: Metrics): LimitObserver {
   return {
     reached: (scope, limit, enforced) => {
       metrics.counter(instruments.limitsReached, { scope, limit, enforced: String(enforced) }).value++

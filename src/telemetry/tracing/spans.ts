@@ -9,10 +9,10 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Call } from '../../domain/call.ts'
+import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import type { EmbedFinish } from '../../domain/events.ts'
 import { codes, originOf } from '../../domain/reasons.ts'
-import type { AttemptRecord } from '../../domain/call-record.ts'
 import { type ChatEvent, FinishReason } from '../../domain/types.ts'
 import { genAiOperations, attributes as names, rpcMethods } from '../metrics/instruments.ts'
 

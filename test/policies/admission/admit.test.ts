@@ -3,14 +3,14 @@ import { GatewayError } from '../../../src/domain/error.ts'
 import type { KeyPool } from '../../../src/domain/ports/keys.ts'
 import { AttemptOutcome, type ChatEvent } from '../../../src/domain/types.ts'
 import { admitToProvider } from '../../../src/policies/admission/admit.ts'
-import { Gate } from '../../../src/policies/admission/concurrency-gate.ts'
+import { ConcurrencyGate } from '../../../src/policies/admission/concurrency-gate.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 import { openStream, type RoutedCall, routedCall, targetOf } from '../one-target.ts'
 
 /** A provider with one place, which is taken. */
 async function fullProvider() {
   const clock = new FakeClock()
-  const gate = new Gate({ clock, limit: 1, queue: 5 })
+  const gate = new ConcurrencyGate({ clock, limit: 1, queue: 5 })
   const letIn: RoutedCall[] = []
   const admit = admitToProvider(
     { providers: new Map([['p', gate]]) },
@@ -36,7 +36,7 @@ test('with another target left a call waits for half of its time, else for nearl
   const made = routedCall(clock, [p])
   const [first, only] = [call(routedCall(clock, [p, q])), call(made)]
   await clock.advance(60_000)
-  expect(made.context.trail.queued).toBe(59_800)
+  expect(made.context.record.queued).toBe(59_800)
   expect(first).toEqual({ reason: 'CONCURRENCY_LIMITED', at: start + 30_000 })
   expect(only).toEqual({ reason: 'CONCURRENCY_LIMITED', at: start + 59_800 })
 })
@@ -70,7 +70,7 @@ test('a call whose target has no key left does not wait for its turn', async () 
   const outcome = call(made)
   await settle()
   expect(outcome.reason).toBe('UPSTREAM_RATE_LIMITED')
-  expect(made.context.trail.attempts).toMatchObject([{ outcome: AttemptOutcome.SKIPPED }])
+  expect(made.context.record.attempts).toMatchObject([{ outcome: AttemptOutcome.SKIPPED }])
   expect(gate).toMatchObject({ active: 1, waiting: 0, refused: 0 })
 })
 

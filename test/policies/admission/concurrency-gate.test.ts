@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
-import { Gate, type Permit } from '../../../src/policies/admission/concurrency-gate.ts'
+import { ConcurrencyGate, type Permit } from '../../../src/policies/admission/concurrency-gate.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 
 function gateOf(limit: number, queue: number) {
   const clock = new FakeClock()
-  const gate = new Gate({ clock, limit, queue })
+  const gate = new ConcurrencyGate({ clock, limit, queue })
   const inside: { readonly name: string; readonly permit: Permit }[] = []
   const outside: { readonly name: string; readonly reason: string }[] = []
   /** Wants in, and is noted when it is or will never be. */

@@ -181,7 +181,7 @@ describe('while it is open', () => {
     })
     expect(refused).toMatchObject({ facts: { retryAfter: 4_000, provider: 'house', model: 'm' } })
     expect(world.hits).toBe(20)
-    expect(call.context.trail.attempts).toMatchObject([
+    expect(call.context.record.attempts).toMatchObject([
       { provider: 'house', outcome: AttemptOutcome.SKIPPED, reason: 'UPSTREAM_CIRCUIT_OPEN' },
     ])
   })

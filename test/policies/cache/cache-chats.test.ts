@@ -2,16 +2,16 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import type { CacheRules } from '../../../src/domain/ports/cache.ts'
 import type { Call } from '../../../src/domain/call.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { EventStream } from '../../../src/domain/event-stream.ts'
 import { finishEvent, startEvent, textEvent } from '../../../src/domain/events.ts'
 import { type Authenticated, createCall, type Planned } from '../../../src/domain/facts.ts'
+import type { CacheRules } from '../../../src/domain/ports/cache.ts'
 import type { Reason } from '../../../src/domain/reasons.ts'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema, FinishReason } from '../../../src/domain/types.ts'
 import { cacheChats } from '../../../src/policies/cache/cache-chats.ts'
-import { DoorContext } from '../../../src/server/context.ts'
+import { RequestContext } from '../../../src/server/context.ts'
 import { MemoryCache } from '../../../src/stores/cache/memory-cache.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 
@@ -99,7 +99,7 @@ function world() {
     some: { timeout?: number; caller?: string; handler?: typeof answer } = {},
   ) {
     const request = create(ChatRequestSchema, { model: 'm' })
-    const context = new DoorContext(
+    const context = new RequestContext(
       clock,
       {
         requestId: `call-${++calls}`,
@@ -107,7 +107,7 @@ function world() {
         peer: '',
         timeout: some.timeout,
         maxDuration: 600_000,
-        wire: toBinary(ChatRequestSchema, request),
+        requestBytes: toBinary(ChatRequestSchema, request),
         header: () => undefined,
       },
       () => {},
@@ -122,21 +122,21 @@ function world() {
 
 /** Someone who reads an answer, as long as it has room. */
 class Reading {
-  readonly context: DoorContext
-  readonly told: ChatEvent['event'][] = []
+  readonly context: RequestContext
+  readonly reported: ChatEvent['event'][] = []
   events: EventStream<ChatEvent> | undefined
   error: GatewayError | undefined
   ended = false
   room = Number.POSITIVE_INFINITY
 
-  constructor(events: Promise<EventStream<ChatEvent>>, context: DoorContext) {
+  constructor(events: Promise<EventStream<ChatEvent>>, context: RequestContext) {
     this.context = context
     void events.then(
       (stream) => {
         this.events = stream
         stream.read({
           event: ({ event }) => {
-            this.told.push(event)
+            this.reported.push(event)
             return --this.room > 0
           },
           end: (error) => this.#end(error),
@@ -147,11 +147,11 @@ class Reading {
   }
 
   get text(): string {
-    return this.told.map((event) => (event.case === 'text' ? event.value.text : '')).join('')
+    return this.reported.map((event) => (event.case === 'text' ? event.value.text : '')).join('')
   }
 
   get finish() {
-    const last = this.told.at(-1)
+    const last = this.reported.at(-1)
     return last?.case === 'finish' ? last.value : undefined
   }
 
@@ -271,7 +271,7 @@ describe('equal questions at the same time', () => {
     for (const text of ['a', 'b']) events.push(textEvent(text))
     const late = call()
     await settle()
-    expect(late.told.map((event) => event.case)).toEqual(['start', 'text', 'text'])
+    expect(late.reported.map((event) => event.case)).toEqual(['start', 'text', 'text'])
     events.push(textEvent('c'))
     events.push(finish())
     events.end()

@@ -5,7 +5,7 @@ import { GatewayError } from '../../../src/domain/error.ts'
 import { EventStream } from '../../../src/domain/event-stream.ts'
 import { finishEvent, textEvent } from '../../../src/domain/events.ts'
 import { type Authenticated, createCall, type Planned } from '../../../src/domain/facts.ts'
-import type { Limits, Quota } from '../../../src/domain/limits.ts'
+import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
 import type { Limiter, Provider, Reservation } from '../../../src/domain/ports/ports.ts'
 import {
   type ChatEvent,
@@ -16,11 +16,11 @@ import {
   type Usage,
 } from '../../../src/domain/types.ts'
 import { type CallLimits, limit } from '../../../src/policies/limits/limit.ts'
-import { DoorContext } from '../../../src/server/context.ts'
+import { RequestContext } from '../../../src/server/context.ts'
 import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
-const limits: Limits = { tokens: 1_000, window: 60_000 }
+const limits: RateLimits = { tokens: 1_000, window: 60_000 }
 const usage = (facts: Partial<Usage>): Usage => ({ $typeName: 'llmgateway.v1.Usage', estimated: false, ...facts })
 
 type LimitedCall = Call<ChatRequest> & Authenticated & Planned
@@ -46,7 +46,7 @@ function world({ caller, request = { maxTokens: 100 }, peer = '10.0.0.1:99', cal
       return { ...reservation, ...spied(reservation, settled) }
     },
   }
-  const context = new DoorContext(
+  const context = new RequestContext(
     clock,
     {
       requestId: 'id',
@@ -54,7 +54,7 @@ function world({ caller, request = { maxTokens: 100 }, peer = '10.0.0.1:99', cal
       peer,
       timeout: undefined,
       maxDuration: 600_000,
-      wire: new Uint8Array(),
+      requestBytes: new Uint8Array(),
       header: () => undefined,
     },
     () => {},
@@ -67,7 +67,7 @@ function world({ caller, request = { maxTokens: 100 }, peer = '10.0.0.1:99', cal
   }
   const source = { pause() {}, resume() {}, cancel() {} }
   const stream = new EventStream<ChatEvent>(context.cancellation, source)
-  const parts = { limiter, record: { reached() {} }, shadow: false }
+  const parts = { limiter, observer: { reached() {} }, shadow: false }
   const run = (next: () => Promise<EventStream<ChatEvent>> = async () => stream) =>
     limit(parts, callLimits ?? { aliases: new Map() })<LimitedCall, ChatEvent>(next)(call)
   return { run, stream, settled, asked, context }
@@ -76,7 +76,7 @@ function world({ caller, request = { maxTokens: 100 }, peer = '10.0.0.1:99', cal
 function spied(reservation: Reservation, settled: (number | undefined)[]): Reservation {
   return {
     refusal: reservation.refusal,
-    standing: reservation.standing,
+    limitStatus: reservation.limitStatus,
     settle(tokens) {
       settled.push(tokens)
       reservation.settle(tokens)
@@ -111,8 +111,8 @@ test.each<[string, boolean, Usage | undefined, number | undefined]>([
 ])('a call that breaks off uses, %s', async (_, committed, reported, used) => {
   const { run, stream, settled, context } = world()
   const events = await run()
-  context.trail.committed = committed
-  context.trail.usage = reported
+  context.record.committed = committed
+  context.record.usage = reported
   stream.push(textEvent('half'))
   stream.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'cut'))
   events.read({ event: () => true, end() {} })
@@ -142,7 +142,7 @@ test('a refused call goes no further, and tells how long to wait', async () => {
     message: 'The limit of 1 requests in 60 s for the caller "web" is reached: try again in 60 s.',
     facts: { retryAfter: 60_000, quota: { subject: 'caller:web', description: '1 requests in 60 s' } },
   })
-  expect(context.trail.trailers).toEqual({
+  expect(context.record.trailers).toEqual({
     'ratelimit-limit': '1',
     'ratelimit-remaining': '0',
     'ratelimit-reset': '60',
@@ -173,7 +173,7 @@ test.each<[string, World, string[]]>([
 test('a call that nothing limits is not counted, and tells of no limit', async () => {
   const { run, asked, context } = world({ caller: { limits: undefined } })
   await run()
-  expect([asked, context.trail.trailers]).toEqual([[], undefined])
+  expect([asked, context.record.trailers]).toEqual([[], undefined])
 })
 
 test.each<[string, MessageInitShape<typeof ChatRequestSchema>, number]>([

@@ -123,7 +123,7 @@ test('a call has two further attempts, however many targets it asks', async () =
     await ended
   }
   expect(begun).toHaveLength(6)
-  expect(one.context.trail.retries).toBe(2)
+  expect(one.context.record.retries).toBe(2)
 })
 
 test('a caller that leaves during the wait is told at once, and nothing is begun', async () => {

@@ -7,7 +7,7 @@ import { FakeClock } from '../../support/fake-clock.ts'
 /** A lock of the provider `cloud`, whose models are limited until the given times. */
 function lockOver(freeAt: Record<string, number>) {
   const clock = new FakeClock()
-  const told: LockState[] = []
+  const reported: LockState[] = []
   const target = (name: string, model: string): Target => {
     const keys = { wait: (of: string) => Math.max(0, (freeAt[of] ?? 0) - clock.now()) }
     return { provider: { name, keys } as unknown as Provider, model, defaults: {} } // all that a lock looks at
@@ -15,31 +15,31 @@ function lockOver(freeAt: Record<string, number>) {
   const locks = new SafetyLocks({
     clock,
     spares: [{ provider: 'cloud', target: target('house', 'small') }],
-    tell: (state) => told.push(state),
+    notify: (state) => reported.push(state),
   })
-  return { clock, locks, told, divert: (model: string) => locks.of('cloud')?.divert(target('cloud', model)) }
+  return { clock, locks, reported, divert: (model: string) => locks.of('cloud')?.divert(target('cloud', model)) }
 }
 
 test('a lock falls with the first call and is lifted when a key is back, each told once', async () => {
-  const { clock, locks, told, divert } = lockOver({ m: 4_000 })
+  const { clock, locks, reported, divert } = lockOver({ m: 4_000 })
   expect(locks.states()).toMatchObject([{ provider: 'cloud', target: 'house/small', locked: false, diverted: 0 }])
   for (let call = 0; call < 5; call++) divert('m')
   expect(locks.states()).toMatchObject([{ locked: true, diverted: 5 }])
   await clock.advance(2_990)
-  expect(told.map(({ locked }) => locked)).toEqual([true])
+  expect(reported.map(({ locked }) => locked)).toEqual([true])
   await clock.advance(10)
-  expect(told.map(({ locked }) => locked)).toEqual([true, false])
+  expect(reported.map(({ locked }) => locked)).toEqual([true, false])
   expect(clock.waiting).toBe(0)
 })
 
 test('a provider is locked as long as one of its models is', async () => {
-  const { clock, told, divert } = lockOver({ m: 4_000, n: 9_000 })
+  const { clock, reported, divert } = lockOver({ m: 4_000, n: 9_000 })
   divert('m')
   divert('n')
   await clock.advance(7_900)
-  expect(told).toHaveLength(1)
+  expect(reported).toHaveLength(1)
   await clock.advance(100)
-  expect(told).toHaveLength(2)
+  expect(reported).toHaveLength(2)
 })
 
 test('a lock whose end is not known is lifted soon after it has come', async () => {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { CallRecord } from '../../../src/domain/call-record.ts'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { EventStream } from '../../../src/domain/event-stream.ts'
 import { startEvent, textEvent } from '../../../src/domain/events.ts'
 import { foldChat } from '../../../src/domain/fold.ts'
-import { Trail } from '../../../src/domain/call-record.ts'
 import type { ChatEvent } from '../../../src/domain/types.ts'
 import { startOver } from '../../../src/policies/routing/start-over.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
@@ -19,56 +19,56 @@ function target(cancellation: Cancellation, name: string) {
     resume: () => asked.push('resume'),
     cancel: () => asked.push('cancel'),
   })
-  const trail = new Trail(new FakeClock())
-  stream.push(startEvent('id', trail.route(trail.begin(name, 'm'), '', '')))
+  const record = new CallRecord(new FakeClock())
+  stream.push(startEvent('id', record.route(record.begin(name, 'm'), '', '')))
   return { asked, stream }
 }
 
 /** A reader that has room for `room` events, and notes what it is told. */
 function read(events: EventStream<ChatEvent>, room = Number.POSITIVE_INFINITY) {
-  const told: string[] = []
+  const reported: string[] = []
   events.read({
     event({ event }) {
-      if (event.case === 'text') told.push(event.value.text)
-      else if (event.case === 'reset') told.push(`reset: ${event.value.route?.provider}`)
-      else told.push(event.case ?? '')
-      return told.length < room
+      if (event.case === 'text') reported.push(event.value.text)
+      else if (event.case === 'reset') reported.push(`reset: ${event.value.route?.provider}`)
+      else reported.push(event.case ?? '')
+      return reported.length < room
     },
-    end: (error) => told.push(error?.reason ?? 'OK'),
+    end: (error) => reported.push(error?.reason ?? 'OK'),
   })
-  return told
+  return reported
 }
 
 describe('an answer that breaks off', () => {
   test('is followed by the next one, whose start is told as a reset', async () => {
     const cancellation = new Cancellation()
     const [one, two] = [target(cancellation, 'one'), target(cancellation, 'two')]
-    const told = read(startOver(one.stream, cancellation, async () => two.stream))
+    const reported = read(startOver(one.stream, cancellation, async () => two.stream))
     one.stream.push(textEvent('lost '))
     one.stream.end(CUT)
     await settle()
     two.stream.push(textEvent('kept'))
     two.stream.end()
-    expect(told).toEqual(['start', 'lost ', 'reset: two', 'kept', 'OK'])
+    expect(reported).toEqual(['start', 'lost ', 'reset: two', 'kept', 'OK'])
   })
 
   test('ends the call where there is no next one, with the error of them all', async () => {
     const cancellation = new Cancellation()
     const { stream } = target(cancellation, 'one')
     const all = new GatewayError('UPSTREAM_ERROR', 'All 2 targets failed.')
-    const told = read(startOver(stream, cancellation, () => Promise.reject(all)))
+    const reported = read(startOver(stream, cancellation, () => Promise.reject(all)))
     stream.end(CUT)
     await settle()
-    expect(told).toEqual(['start', 'UPSTREAM_ERROR'])
+    expect(reported).toEqual(['start', 'UPSTREAM_ERROR'])
   })
 
   test('ends the call where nobody else could do better', async () => {
     const cancellation = new Cancellation()
     const { stream } = target(cancellation, 'one')
-    const told = read(startOver(stream, cancellation, () => Promise.reject(new Error('is not asked'))))
+    const reported = read(startOver(stream, cancellation, () => Promise.reject(new Error('is not asked'))))
     stream.end(new GatewayError('UPSTREAM_INVALID_REQUEST', 'no'))
     await settle()
-    expect(told).toEqual(['start', 'UPSTREAM_INVALID_REQUEST'])
+    expect(reported).toEqual(['start', 'UPSTREAM_INVALID_REQUEST'])
   })
 
   test('leaves nothing of itself in the answer that is awaited whole', async () => {
@@ -89,20 +89,20 @@ describe('a reader that is full', () => {
     const cancellation = new Cancellation()
     const [one, two] = [target(cancellation, 'one'), target(cancellation, 'two')]
     const events = startOver(one.stream, cancellation, async () => two.stream)
-    const told = read(events, 2)
+    const reported = read(events, 2)
     one.stream.push(textEvent('lost '))
     expect(one.asked.at(-1)).toBe('pause')
     one.stream.end(CUT)
     await settle()
     two.stream.push(textEvent('kept'))
     expect(two.asked).toEqual(['pause'])
-    expect(told).toEqual(['start', 'lost '])
+    expect(reported).toEqual(['start', 'lost '])
     events.resume()
     events.resume()
     events.resume()
-    expect(told).toEqual(['start', 'lost ', 'reset: two', 'kept'])
+    expect(reported).toEqual(['start', 'lost ', 'reset: two', 'kept'])
     two.stream.end()
-    expect(told.at(-1)).toBe('OK')
+    expect(reported.at(-1)).toBe('OK')
   })
 })
 
@@ -110,10 +110,10 @@ test('who gives up the whole stream while a target answers lets go of that', () 
   const cancellation = new Cancellation()
   const { asked, stream } = target(cancellation, 'one')
   const events = startOver(stream, cancellation, () => Promise.reject(new Error('is not asked')))
-  const told = read(events)
+  const reported = read(events)
   events.cancel(new GatewayError('RESPONSE_TOO_LARGE', 'too large'))
   expect(asked).toContain('cancel')
-  expect(told).toEqual(['start', 'RESPONSE_TOO_LARGE'])
+  expect(reported).toEqual(['start', 'RESPONSE_TOO_LARGE'])
   expect(cancellation.size).toBe(0)
 })
 
@@ -125,15 +125,15 @@ test('who gives up the whole stream while nobody answers is told once, and the n
     answer = resolve
   })
   const events = startOver(one.stream, cancellation, () => asking)
-  const told = read(events)
+  const reported = read(events)
   one.stream.end(CUT)
   events.cancel(new GatewayError('RESPONSE_TOO_LARGE', 'too large'))
-  expect(told).toEqual(['start', 'RESPONSE_TOO_LARGE'])
+  expect(reported).toEqual(['start', 'RESPONSE_TOO_LARGE'])
   answer(two.stream)
   await settle()
   expect(two.asked).toContain('cancel')
   expect(cancellation.size).toBe(0)
-  expect(told).toHaveLength(2)
+  expect(reported).toHaveLength(2)
 })
 
 test('a call that was cancelled before begins nothing', () => {
@@ -152,13 +152,13 @@ test.each(['while it answers', 'while the next one is asked', 'while the next on
       if (when !== 'while the next one is asked') resolve(two.stream)
       else cancellation.add({ cancel: reject })
     })
-    const told = read(startOver(one.stream, cancellation, () => next))
+    const reported = read(startOver(one.stream, cancellation, () => next))
     if (when !== 'while it answers') one.stream.end(CUT)
     await settle()
     cancellation.cancel(new GatewayError('CANCELLED', 'left'))
     await settle()
-    expect(told.at(-1)).toBe('CANCELLED')
-    expect(told.filter((what) => what === 'CANCELLED')).toHaveLength(1)
+    expect(reported.at(-1)).toBe('CANCELLED')
+    expect(reported.filter((what) => what === 'CANCELLED')).toHaveLength(1)
     expect(cancellation.size).toBe(0)
     if (when === 'while it answers') expect(one.asked).toContain('cancel')
     if (when === 'while the next one answers') expect(two.asked).toContain('cancel')

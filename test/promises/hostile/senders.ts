@@ -70,10 +70,10 @@ export function post(
 }
 
 /** These bytes to a door, and nothing else. */
-export function bytes(name: string, door: keyof Ports, text: () => string | Buffer): Bad {
+export function bytes(name: string, server: keyof Ports, text: () => string | Buffer): Bad {
   return {
-    name: `${door === 'grpc' ? 'gRPC' : 'HTTP'}: ${name}`,
-    send: (ports) => leaving(connectSocket(ports[door], '127.0.0.1'), text()),
+    name: `${server === 'grpc' ? 'gRPC' : 'HTTP'}: ${name}`,
+    send: (ports) => leaving(connectSocket(ports[server], '127.0.0.1'), text()),
   }
 }
 

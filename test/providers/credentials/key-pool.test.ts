@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { type ErrorFacts, GatewayError } from '../../../src/domain/error.ts'
-import type { KeyLease, KeyNews } from '../../../src/domain/ports/keys.ts'
+import type { KeyEvent, KeyLease } from '../../../src/domain/ports/keys.ts'
 import type { Reason } from '../../../src/domain/reasons.ts'
 import { ProviderKeyPool } from '../../../src/providers/credentials/key-pool.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
 function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unknown> = async () => []) {
   const clock = new FakeClock()
-  const news: KeyNews[] = []
+  const event: KeyEvent[] = []
   const probed: string[] = []
   const pool = new ProviderKeyPool({
     provider: 'p',
@@ -17,7 +17,7 @@ function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unk
       probed.push(keyId)
       return probe(keyId)
     },
-    tell: (item) => news.push(item),
+    notify: (item) => event.push(item),
   })
   const take = (model = 'm'): KeyLease => {
     const lease = pool.take(model)
@@ -33,7 +33,7 @@ function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unk
   return {
     clock,
     pool,
-    news,
+    event,
     probed,
     take,
     attempt,
@@ -92,7 +92,7 @@ describe('the next key is', () => {
 
 describe('a rate limit', () => {
   test('lets the key rest for that model as long as the vendor says', async () => {
-    const { attempt, pool, news, clock, statusOf } = poolOf(['a', 'b'])
+    const { attempt, pool, event, clock, statusOf } = poolOf(['a', 'b'])
     attempt(limited(5_000))
     expect([attempt(), attempt()]).toEqual(['b', 'b'])
     expect([attempt(undefined, 'n'), attempt(undefined, 'n')].sort()).toEqual(['a', 'b'])
@@ -101,7 +101,7 @@ describe('a rate limit', () => {
       state: 'cooling',
       cooling: [{ model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' }],
     })
-    expect(news).toEqual([
+    expect(event).toEqual([
       { provider: 'p', keyId: 'a', change: 'cooled', model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' },
     ])
     await clock.advance(4_990)
@@ -126,7 +126,7 @@ describe('a rate limit', () => {
   })
 
   test('of attempts that were under way together counts once, and the longest rest holds', () => {
-    const { take, pool, news } = poolOf(['a'])
+    const { take, pool, event } = poolOf(['a'])
     const leases = [take(), take(), take(), take()]
     void leases[0]?.end(limited())
     void leases[1]?.end(limited())
@@ -134,15 +134,15 @@ describe('a rate limit', () => {
     void leases[2]?.end(limited(3_000))
     void leases[3]?.end(limited(1_000))
     expect(pool.wait('m')).toBe(3_000)
-    expect(news).toHaveLength(2)
+    expect(event).toHaveLength(2)
   })
 
   test('that asks for no wait at all makes no key rest', () => {
-    const { attempt, pool, news } = poolOf(['a'])
+    const { attempt, pool, event } = poolOf(['a'])
     attempt(limited(0))
     expect(pool.wait('m')).toBe(0)
     expect(attempt()).toBe('a')
-    expect(news).toEqual([])
+    expect(event).toEqual([])
   })
 
   test('outlasts the success of an attempt that began before it', () => {
@@ -163,7 +163,7 @@ describe('a rate limit', () => {
 
 describe('a refused key', () => {
   test('is used for no model, until the vendor takes it again', async () => {
-    const { attempt, probed, news, clock, statusOf } = poolOf(['a', 'b'])
+    const { attempt, probed, event, clock, statusOf } = poolOf(['a', 'b'])
     attempt(refused)
     expect([attempt(), attempt(undefined, 'n')]).toEqual(['b', 'b'])
     const probeAt = clock.wall() + 30_000
@@ -173,7 +173,7 @@ describe('a refused key', () => {
     await clock.advance(1)
     expect(probed).toEqual(['a'])
     expect(statusOf('a')).toMatchObject({ state: 'available', reason: '' })
-    expect(news.map(({ change }) => change)).toEqual(['quarantined', 'recovered'])
+    expect(event.map(({ change }) => change)).toEqual(['quarantined', 'recovered'])
     expect(clock.waiting).toBe(0)
   })
 
@@ -203,12 +203,12 @@ describe('a refused key', () => {
   })
 
   test('is tried once, however many attempts it has failed', async () => {
-    const { take, clock, news, probed } = poolOf(['a'])
+    const { take, clock, event, probed } = poolOf(['a'])
     for (const lease of [take(), take(), take()]) void lease.end(refused)
     expect(clock.waiting).toBe(1)
     await clock.advance(30_000)
     expect(probed).toEqual(['a'])
-    expect(news).toHaveLength(2)
+    expect(event).toHaveLength(2)
   })
 
   test('is used again where the vendor lists no models for anybody', async () => {
@@ -270,13 +270,13 @@ describe('what is heard from elsewhere', () => {
     const there = poolOf(['a', 'b'])
     there.attempt(limited(5_000))
     there.attempt(refused)
-    for (const item of there.news) here.pool.apply(item)
+    for (const item of there.event) here.pool.apply(item)
     expect(here.pool.take('m')).toBeUndefined()
     expect(here.statusOf('a')).toMatchObject({ state: 'cooling' })
     expect(here.statusOf('b')).toMatchObject({ state: 'quarantined', reason: 'UPSTREAM_CREDENTIALS' })
     here.pool.apply({ provider: 'p', keyId: 'b', change: 'recovered' })
     expect(here.pool.take('m')?.keyId).toBe('b')
-    expect(here.news).toEqual([])
+    expect(here.event).toEqual([])
     expect(here.clock.waiting).toBe(0)
   })
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
-import type { KeyNews } from '../../../src/domain/ports/keys.ts'
+import type { KeyEvent } from '../../../src/domain/ports/keys.ts'
 import { Connection } from '../../../src/providers/http/connection.ts'
+import { createHttpClient } from '../../../src/providers/http/http-client.ts'
 import { createHttpProvider } from '../../../src/providers/http-provider.ts'
 import { kindNamed } from '../../../src/providers/index.ts'
-import { createUpstream } from '../../../src/providers/http/http-client.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { startVendor, type VendorServer } from '../../support/vendor-server.ts'
 
@@ -21,22 +21,22 @@ function providerWith(keys: readonly string[]) {
   const kind = kindNamed('openai')
   if (!kind?.wire) throw new Error('the kind has a wire')
   const clock = new FakeClock()
-  const upstream = createUpstream({ clock: systemClock, connectTimeout: 3_000, proxy: {} })
+  const upstream = createHttpClient({ clock: systemClock, connectTimeout: 3_000, proxy: {} })
   const timeout = { connect: 3_000, firstToken: 5_000, idle: 5_000, total: 5_000 }
   const settings = { name: 'p', kind, baseUrl: vendor.url, keys, headers: {}, timeout, streamUnary: false, options: {} }
   const catalogue = { facts: () => ({}), ids: () => [] }
-  let told = (_news: KeyNews) => {}
-  const provider = createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), (news) =>
-    told(news),
+  let reported = (_event: KeyEvent) => {}
+  const provider = createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), (event) =>
+    reported(event),
   )
   const refused = new GatewayError('UPSTREAM_CREDENTIALS', 'no', { key: 'quarantined' })
   return {
     clock,
     provider,
     quarantine: () => void provider.keys?.take('m')?.end(refused),
-    nextNews: () =>
-      new Promise<KeyNews>((resolve) => {
-        told = resolve
+    nextEvent: () =>
+      new Promise<KeyEvent>((resolve) => {
+        reported = resolve
       }),
     probeAt: () => provider.keys?.list()[0]?.probeAt,
     stateOf: (index: number) => provider.keys?.list()[index]?.state,
@@ -49,7 +49,7 @@ async function requests(count: number): Promise<void> {
 }
 
 test('it lists the models with that key, and is used again when the vendor takes it', async () => {
-  const { clock, provider, quarantine, nextNews, stateOf, probeAt } = providerWith(['first', 'second'])
+  const { clock, provider, quarantine, nextEvent, stateOf, probeAt } = providerWith(['first', 'second'])
   vendor.requests.length = 0
   vendor.answer({ status: 401, pieces: ['{"error":{"code":"invalid_api_key"}}'] })
   quarantine()
@@ -66,9 +66,9 @@ test('it lists the models with that key, and is used again when the vendor takes
   expect(stateOf(0)).toBe('quarantined')
 
   vendor.answer({ pieces: ['{"data":[{"id":"a"}]}'] })
-  const news = nextNews()
+  const event = nextEvent()
   await clock.advance(60_000)
-  expect(await news).toMatchObject({ provider: 'p', change: 'recovered' })
+  expect(await event).toMatchObject({ provider: 'p', change: 'recovered' })
   expect(vendor.requests[1]).toMatchObject({ headers: { authorization: 'Bearer first' } })
   expect(stateOf(0)).toBe('available')
   await provider.close()

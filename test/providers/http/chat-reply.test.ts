@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import type { Call } from '../../../src/domain/call.ts'
+import { CallRecord } from '../../../src/domain/call-record.ts'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { EventStream } from '../../../src/domain/event-stream.ts'
 import type { ModelPrice } from '../../../src/domain/money.ts'
-import { Trail } from '../../../src/domain/call-record.ts'
 import { type ChatEvent, ChatRequestSchema, FinishReason } from '../../../src/domain/types.ts'
-import { Answer } from '../../../src/providers/http/chat-reply.ts'
+import { ChatReply } from '../../../src/providers/http/chat-reply.ts'
 import { usageFrom } from '../../../src/providers/prices/usage.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
@@ -21,11 +21,11 @@ function setUp({ stream = true, priced = ['m'] }: { stream?: boolean; priced?: r
   const log: string[] = []
   const events: ChatEvent['event'][] = []
   const clock = new FakeClock()
-  const trail = new Trail(clock)
-  const attempt = trail.begin('p', 'm')
+  const record = new CallRecord(clock)
+  const attempt = record.begin('p', 'm')
   // The answer needs no more of the context.
-  const context = { requestId: 'call-1', trail } as unknown as Call['context']
-  const answer = new Answer({
+  const context = { requestId: 'call-1', record } as unknown as Call['context']
+  const answer = new ChatReply({
     ask: {
       request: create(ChatRequestSchema, { messages: [{ content: 'x'.repeat(40) }] }),
       model: 'm',
@@ -55,11 +55,11 @@ function setUp({ stream = true, priced = ['m'] }: { stream?: boolean; priced?: r
     if (last?.case !== 'finish') throw new Error(`the last event is ${last?.case}`)
     return last.value
   }
-  return { answer, log, events, finish, trail, attempt }
+  return { answer, log, events, finish, record, attempt }
 }
 
 test('an answer begins with its first event that means something', () => {
-  const { answer, log, events, trail } = setUp()
+  const { answer, log, events, record } = setUp()
   answer.identify('up-1', 'm-2026')
   answer.text('')
   answer.refusal('')
@@ -68,7 +68,7 @@ test('an answer begins with its first event that means something', () => {
   expect(log).toEqual(['begun'])
   expect(events.map((event) => event.case)).toEqual(['start', 'text'])
   expect(events[0]).toMatchObject({ value: { id: 'call-1', route: { upstreamId: 'up-1', responseModel: 'm-2026' } } })
-  expect(trail.committed).toBe(true)
+  expect(record.committed).toBe(true)
 })
 
 test('an answer that says nothing is an answer', () => {
@@ -82,13 +82,13 @@ test('what comes after the end is ignored', () => {
   const { answer, log, events } = setUp()
   answer.text('a')
   answer.done()
-  const [told, sent] = [log.length, events.length]
+  const [reported, sent] = [log.length, events.length]
   answer.done()
   answer.text('b')
   answer.toolCall(0, { name: 'late' })
   answer.failWith({ type: 'late' })
   answer.usage({ $typeName: 'llmgateway.v1.Usage', input: 9, estimated: false })
-  expect([log.length, events.length]).toEqual([told, sent])
+  expect([log.length, events.length]).toEqual([reported, sent])
 })
 
 test('what fails, fails once', () => {
@@ -100,11 +100,11 @@ test('what fails, fails once', () => {
 })
 
 test('a failure after the beginning tells what was used until then', () => {
-  const { answer, log, trail } = setUp()
+  const { answer, log, record } = setUp()
   answer.text('12345678')
   answer.failWith({})
   expect(log).toEqual(['begun', 'failed UPSTREAM_STREAM_ERROR after its beginning', 'ended UPSTREAM_STREAM_ERROR'])
-  expect(trail.usage).toMatchObject({ input: 10, output: 2, total: 12, estimated: true })
+  expect(record.usage).toMatchObject({ input: 10, output: 2, total: 12, estimated: true })
 })
 
 test('a call gets the id that its vendor left out, and says it and its name once', () => {
@@ -121,8 +121,8 @@ test('a call gets the id that its vendor left out, and says it and its name once
 })
 
 test.each([
-  ['tool calls', (answer: Answer) => answer.toolCall(1_000_000_000, { name: 'far' })],
-  ['reasoning', (answer: Answer) => answer.reasoning(2, { text: 'far' })],
+  ['tool calls', (answer: ChatReply) => answer.toolCall(1_000_000_000, { name: 'far' })],
+  ['reasoning', (answer: ChatReply) => answer.reasoning(2, { text: 'far' })],
 ])('an index of %s that jumps fails the answer', (_, jump) => {
   const { answer, log } = setUp()
   jump(answer)
@@ -193,11 +193,11 @@ test.each([
 })
 
 test('the route tells how the attempt ended, and unary answers commit nothing before they are whole', () => {
-  const { answer, finish, trail } = setUp({ stream: false })
+  const { answer, finish, record } = setUp({ stream: false })
   answer.warn('seed was left out')
   answer.warn('seed was left out')
   answer.text('a')
-  expect(trail.committed).toBe(false)
+  expect(record.committed).toBe(false)
   answer.done()
   expect(finish().route).toMatchObject({
     provider: 'p',

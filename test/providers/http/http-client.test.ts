@@ -10,10 +10,10 @@ import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
 import {
-  createUpstream,
+  createHttpClient,
+  type HttpClient,
   type HttpReplyHandler,
   type ProxySettings,
-  type Upstream,
 } from '../../../src/providers/http/http-client.ts'
 import { makeTlsFiles } from '../../server/tls-files.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -31,15 +31,15 @@ async function listening<S extends Server>(server: S): Promise<{ server: S; port
   return { server, port: (server.address() as AddressInfo).port } // it listens on TCP
 }
 
-function upstreamWith(proxy: ProxySettings = {}, clock = systemClock): Upstream {
-  const upstream = createUpstream({ clock, connectTimeout: 3_000, proxy })
+function upstreamWith(proxy: ProxySettings = {}, clock = systemClock): HttpClient {
+  const upstream = createHttpClient({ clock, connectTimeout: 3_000, proxy })
   closing.push(() => upstream.close())
   return upstream
 }
 
 /** The status and the body of one GET, or the code of its error. */
 function get(
-  upstream: Upstream,
+  upstream: HttpClient,
   origin: string,
   sent: (onFreshConnection: boolean) => void = () => {},
 ): Promise<string> {

@@ -1,7 +1,12 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Bill } from '../../../src/domain/money.ts'
 import type { Usage } from '../../../src/domain/types.ts'
-import { createPriceTable, loadPrices, type PriceList, type PriceTable } from '../../../src/providers/prices/price-table.ts'
+import {
+  createPriceTable,
+  loadPrices,
+  type PriceList,
+  type PriceTable,
+} from '../../../src/providers/prices/price-table.ts'
 
 let list: PriceList
 let table: PriceTable

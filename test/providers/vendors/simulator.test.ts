@@ -1,11 +1,11 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import type { CallContext } from '../../../src/domain/call.ts'
+import { CallRecord } from '../../../src/domain/call-record.ts'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { foldChat, foldEmbed } from '../../../src/domain/fold.ts'
 import type { Ask, Provider } from '../../../src/domain/ports/ports.ts'
-import { Trail } from '../../../src/domain/call-record.ts'
 import { ChatRequestSchema, EmbedRequestSchema, FinishReason, Role } from '../../../src/domain/types.ts'
 import { simulator } from '../../../src/providers/vendors/simulator.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -20,7 +20,7 @@ function setUp(options: Record<string, unknown> = {}) {
 }
 
 function context(clock: FakeClock): CallContext {
-  const trail = new Trail(clock)
+  const record = new CallRecord(clock)
   const cancellation = new Cancellation()
   const deadline = Number.POSITIVE_INFINITY
   return {
@@ -29,15 +29,15 @@ function context(clock: FakeClock): CallContext {
     deadline,
     cancellation,
     peer: '',
-    trail,
-    wire: new Uint8Array(),
+    record,
+    requestBytes: new Uint8Array(),
     header: () => undefined,
   }
 }
 
 function ask<R>(clock: FakeClock, model: string, request: R, firstEventBy = Number.POSITIVE_INFINITY) {
   const call = context(clock)
-  const attempt = call.trail.begin('sim', model)
+  const attempt = call.record.begin('sim', model)
   return { request, model, defaults: {}, context: call, stream: true, firstEventBy, attempt, traceparent: undefined }
 }
 

@@ -18,7 +18,7 @@ const time: Tool = { name: 'get_time', input_schema: city }
 const calling = (id: string, name: string, input: unknown) => ({ type: 'tool_use', id, name, input }) as const
 const oslo = calling('call_1', 'get_weather', { city: 'Oslo' })
 const rome = calling('call_2', 'get_weather', { city: 'Rome' })
-const told = (tool_use_id: string, content: string) => ({ type: 'tool_result', tool_use_id, content }) as const
+const reported = (tool_use_id: string, content: string) => ({ type: 'tool_result', tool_use_id, content }) as const
 const user = (...content: ContentBlockParam[]): MessageParam => ({ role: 'user', content })
 const answer = (...content: ContentBlockParam[]): MessageParam => ({ role: 'assistant', content })
 const text = (value: string) => ({ type: 'text', text: value }) as const
@@ -80,7 +80,7 @@ const intents: Intents<Params> = {
     messages: [
       user(text('Draw.')),
       answer(oslo),
-      user({ ...told('call_1', ''), content: [text('Here:'), { type: 'image', source: pixel }] }),
+      user({ ...reported('call_1', ''), content: [text('Here:'), { type: 'image', source: pixel }] }),
     ],
     tools: [weather],
   },
@@ -117,18 +117,18 @@ const intents: Intents<Params> = {
     tool_choice: { type: 'any', disable_parallel_tool_use: true },
   },
   'tool-result': {
-    messages: [asked, answer(text('I look.'), oslo), user(told('call_1', 'Rain.'))],
+    messages: [asked, answer(text('I look.'), oslo), user(reported('call_1', 'Rain.'))],
     tools: [weather],
   },
   'parallel-results-out-of-order': {
-    messages: [asked, answer(oslo, rome), user(told('call_2', 'Sun.'), told('call_1', 'Rain.'))],
+    messages: [asked, answer(oslo, rome), user(reported('call_2', 'Sun.'), reported('call_1', 'Rain.'))],
     tools: [weather],
   },
   'results-and-a-question': {
     messages: [
       asked,
       answer(oslo, rome),
-      user(told('call_1', 'Rain.'), told('call_2', 'Sun.'), text('Which is warmer?')),
+      user(reported('call_1', 'Rain.'), reported('call_2', 'Sun.'), text('Which is warmer?')),
     ],
     tools: [weather],
   },
@@ -146,7 +146,7 @@ const afterThinking = {
   messages: [
     user(text('The weather in Oslo?')),
     answer(thoughts, text('I look.'), oslo),
-    user(told('call_1', 'Rain.')),
+    user(reported('call_1', 'Rain.')),
   ],
   tools: [weather],
 }

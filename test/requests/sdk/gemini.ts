@@ -25,7 +25,7 @@ const choosing = (mode: FunctionCallingConfigMode, ...allowedFunctionNames: stri
 const user = (...parts: NonNullable<Content['parts']>): Content => ({ role: 'user', parts })
 const model = (...parts: NonNullable<Content['parts']>): Content => ({ role: 'model', parts })
 const calling = (name: string, args: Record<string, unknown>) => ({ functionCall: { name, args } })
-const told = (name: string, response: Record<string, unknown>) => ({ functionResponse: { name, response } })
+const reported = (name: string, response: Record<string, unknown>) => ({ functionResponse: { name, response } })
 const pixel = { inlineData: { mimeType: 'image/png', data: PIXEL } }
 
 const intents: Intents<Params> = {
@@ -79,7 +79,7 @@ const byBudget: Intents<Params> = {
     contents: [
       asked,
       model({ text: 'I look.' }, calling('get_weather', { city: 'Oslo' })),
-      user(told('get_weather', { output: 'Rain.' })),
+      user(reported('get_weather', { output: 'Rain.' })),
     ],
     config: offering(weather),
   },
@@ -87,7 +87,7 @@ const byBudget: Intents<Params> = {
     contents: [
       asked,
       model(calling('get_weather', { city: 'Oslo' })),
-      user(told('get_weather', { sky: 'rain', celsius: 4 })),
+      user(reported('get_weather', { sky: 'rain', celsius: 4 })),
     ],
     config: offering(weather),
   },
@@ -109,7 +109,7 @@ const both: Intents<Params> = {
     contents: [
       asked,
       model({ ...calling('get_weather', { city: 'Oslo' }), thoughtSignature: 'c2lnbmVk' }),
-      user(told('get_weather', { output: 'Rain.' })),
+      user(reported('get_weather', { output: 'Rain.' })),
     ],
     config: offering(weather),
   },

@@ -22,7 +22,7 @@ const calling = (id: string, name: string, args: string) =>
   ({ id, type: 'function', function: { name, arguments: args } }) as const
 const oslo = calling('call_1', 'get_weather', '{"city":"Oslo"}')
 const rome = calling('call_2', 'get_weather', '{"city":"Rome"}')
-const told = (tool_call_id: string, content: string) => ({ role: 'tool', tool_call_id, content }) as const
+const reported = (tool_call_id: string, content: string) => ({ role: 'tool', tool_call_id, content }) as const
 const bookFormat = { name: 'book', description: 'A book.', schema: book }
 
 const intents: Intents<Params> = {
@@ -134,18 +134,23 @@ const intents: Intents<Params> = {
   },
   'one-call-at-a-time': { messages: [asked], tools: [weather, time], parallel_tool_calls: false },
   'tool-result': {
-    messages: [asked, { role: 'assistant', content: 'I look.', tool_calls: [oslo] }, told('call_1', 'Rain.')],
+    messages: [asked, { role: 'assistant', content: 'I look.', tool_calls: [oslo] }, reported('call_1', 'Rain.')],
     tools: [weather],
   },
   'parallel-results-out-of-order': {
-    messages: [asked, { role: 'assistant', tool_calls: [oslo, rome] }, told('call_2', 'Sun.'), told('call_1', 'Rain.')],
+    messages: [
+      asked,
+      { role: 'assistant', tool_calls: [oslo, rome] },
+      reported('call_2', 'Sun.'),
+      reported('call_1', 'Rain.'),
+    ],
     tools: [weather],
   },
   'call-without-arguments': {
     messages: [
       asked,
       { role: 'assistant', tool_calls: [calling('call_1', 'get_time', '{}')] },
-      told('call_1', 'Noon.'),
+      reported('call_1', 'Noon.'),
     ],
     tools: [{ type: 'function', function: { name: 'get_time' } }],
   },

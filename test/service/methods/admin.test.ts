@@ -66,7 +66,7 @@ test('a provider that fails is told in the answer, and no other is asked', async
   )
   expect(answer).toMatchObject({ ok: false, provider: 'sim', model: 'error-401', reason: 'UPSTREAM_CREDENTIALS' })
   expect(answer.message).not.toBe('')
-  expect(context.trail.attempts.map(({ provider }) => provider)).toEqual(['sim'])
+  expect(context.record.attempts.map(({ provider }) => provider)).toEqual(['sim'])
 })
 
 test('an answer that breaks off is a failure', async () => {

@@ -3,8 +3,8 @@ import { systemClock } from '../../../src/domain/clock.ts'
 import type { Provider, Telemetry } from '../../../src/domain/ports/ports.ts'
 import { createGateway } from '../../../src/gateway.ts'
 import { Circuits } from '../../../src/policies/breaker/circuits.ts'
-import { SafetyLocks } from '../../../src/policies/routing/safety-locks.ts'
 import { Planner } from '../../../src/policies/planning/planner.ts'
+import { SafetyLocks } from '../../../src/policies/routing/safety-locks.ts'
 import type { ProviderKind } from '../../../src/providers/define.ts'
 import { simulator } from '../../../src/providers/vendors/simulator.ts'
 import type { Methods } from '../../../src/service/method-types.ts'
@@ -44,7 +44,7 @@ export function serviceOver(...providers: Provider[]): Methods {
   const circuits = new Circuits(systemClock)
   const gateway = createGateway({
     telemetry: silent,
-    callers,
+    authenticator: callers,
     planner: new Planner({ providers, aliases: [], tasks: {}, priority: [], defaults: {} }),
     cache: undefined,
     clock: systemClock,
@@ -58,7 +58,7 @@ export function serviceOver(...providers: Provider[]): Methods {
   })
   return createService({
     ...gateway,
-    callers,
+    authenticator: callers,
     providers,
     aliases: [],
     stats: statsWith(),

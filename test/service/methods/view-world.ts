@@ -1,10 +1,10 @@
 import type { CallContext } from '../../../src/domain/call.ts'
+import { CallRecord } from '../../../src/domain/call-record.ts'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import type { Clock } from '../../../src/domain/clock.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { EventStream } from '../../../src/domain/event-stream.ts'
-import type { Callers, LastAttempt, Provider, StatsSource } from '../../../src/domain/ports/ports.ts'
-import { Trail } from '../../../src/domain/call-record.ts'
+import type { Authenticator, LastAttempt, Provider, StatsSource } from '../../../src/domain/ports/ports.ts'
 import { Capability, type StatsResponse } from '../../../src/domain/types.ts'
 
 export function contextFor(clock: Clock, credential = 'Bearer user'): CallContext {
@@ -14,14 +14,14 @@ export function contextFor(clock: Clock, credential = 'Bearer user'): CallContex
     deadline: clock.now() + 60_000,
     cancellation: new Cancellation(),
     peer: '127.0.0.1:1',
-    trail: new Trail(clock),
-    wire: new Uint8Array(),
+    record: new CallRecord(clock),
+    requestBytes: new Uint8Array(),
     header: () => undefined,
   }
 }
 
 /** Knows `Bearer user` and `Bearer admin`. */
-export const callers: Callers = {
+export const callers: Authenticator = {
   identify({ credential }) {
     if (credential === 'Bearer admin') return { name: 'operator', admin: true }
     if (credential === 'Bearer user') return { name: 'web', admin: false }

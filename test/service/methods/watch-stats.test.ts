@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
+import { duration } from '../../../src/domain/call-record.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
 import type { EventStream } from '../../../src/domain/event-stream.ts'
-import { duration } from '../../../src/domain/call-record.ts'
 import { type StatsResponse, WatchStatsRequestSchema } from '../../../src/domain/types.ts'
 import { createWatchStats } from '../../../src/service/methods/watch-stats.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -19,15 +19,15 @@ function world() {
 
 /** Notes what a reader is told; it has room for `room` messages. */
 function read(stream: EventStream<StatsResponse>, room = Number.POSITIVE_INFINITY) {
-  const told: unknown[] = []
-  const reader = { told, room }
+  const reported: unknown[] = []
+  const reader = { reported, room }
   stream.read({
     event(message) {
-      told.push(Number(message.totalRequests))
+      reported.push(Number(message.totalRequests))
       return --reader.room > 0
     },
     end(error) {
-      told.push(error?.reason ?? 'OK')
+      reported.push(error?.reason ?? 'OK')
     },
   })
   return reader
@@ -35,30 +35,30 @@ function read(stream: EventStream<StatsResponse>, room = Number.POSITIVE_INFINIT
 
 test('tells the counters at once and then at each interval', async () => {
   const { clock, watch } = world()
-  const { told } = read(await watch(250))
-  expect(told).toEqual([1])
+  const { reported } = read(await watch(250))
+  expect(reported).toEqual([1])
   await clock.advance(249)
-  expect(told).toEqual([1])
+  expect(reported).toEqual([1])
   await clock.advance(1)
-  expect(told).toEqual([1, 2])
+  expect(reported).toEqual([1, 2])
   await clock.advance(500)
-  expect(told).toEqual([1, 2, 3, 4])
+  expect(reported).toEqual([1, 2, 3, 4])
 })
 
 test('every second when no interval is given', async () => {
   const { clock, watch } = world()
-  const { told } = read(await watch())
+  const { reported } = read(await watch())
   await clock.advance(3_000)
-  expect(told).toEqual([1, 2, 3, 4])
+  expect(reported).toEqual([1, 2, 3, 4])
 })
 
 test('a slow interval is kept', async () => {
   const { clock, watch } = world()
-  const { told } = read(await watch(3_600_000))
+  const { reported } = read(await watch(3_600_000))
   await clock.advance(3_599_999)
-  expect(told).toEqual([1])
+  expect(reported).toEqual([1])
   await clock.advance(1)
-  expect(told).toEqual([1, 2])
+  expect(reported).toEqual([1, 2])
 })
 
 test('a full reader gets nothing, and one fresh message as soon as it has room', async () => {
@@ -66,19 +66,19 @@ test('a full reader gets nothing, and one fresh message as soon as it has room',
   const stream = await watch(100)
   const reader = read(stream, 1)
   await clock.advance(1_000)
-  expect(reader.told).toEqual([1])
+  expect(reader.reported).toEqual([1])
   expect(clock.waiting).toBe(0)
   reader.room = 10
   stream.resume()
   await clock.advance(0)
-  expect(reader.told).toEqual([1, 2])
+  expect(reader.reported).toEqual([1, 2])
 })
 
 test('ends with the call, and leaves no timer and no listener', async () => {
   const { clock, context, watch } = world()
-  const { told } = read(await watch(100))
+  const { reported } = read(await watch(100))
   context.cancellation.cancel(new GatewayError('CANCELLED', 'gone'))
-  expect(told).toEqual([1, 'CANCELLED'])
+  expect(reported).toEqual([1, 'CANCELLED'])
   expect(clock.waiting).toBe(0)
   expect(context.cancellation.size).toBe(0)
 })

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CacheAddress, Kept } from '../../../src/domain/ports/cache.ts'
+import type { CacheAddress, CachedEntry } from '../../../src/domain/ports/cache.ts'
 import { matchesGlob } from '../../../src/domain/text/glob.ts'
 import { MemoryCache } from '../../../src/stores/cache/memory-cache.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
 const at = (id: string, label = '/m', owner = 'ada'): CacheAddress => ({ id, owner, label })
-const kept = (bytes = 1000): Kept => ({ answer: { kind: 'chat', events: [] }, storedAt: 0, bytes })
+const kept = (bytes = 1000): CachedEntry => ({ answer: { kind: 'chat', events: [] }, storedAt: 0, bytes })
 
 function cacheOf(options: { maxEntries?: number; maxBytes?: number; maxTtl?: number } = {}) {
   const clock = new FakeClock()

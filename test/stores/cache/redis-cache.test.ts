@@ -1,22 +1,22 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { CacheAddress, Kept } from '../../../src/domain/ports/cache.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import { finishEvent, textEvent } from '../../../src/domain/events.ts'
-import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
+import type { CacheAddress, CachedEntry } from '../../../src/domain/ports/cache.ts'
 import { FinishReason } from '../../../src/domain/types.ts'
 import { decodeStored, encodeStored } from '../../../src/stores/cache/cache-codec.ts'
 import { HybridCache, NEAR_TTL } from '../../../src/stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../../../src/stores/cache/memory-cache.ts'
-import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { RedisCache } from '../../../src/stores/cache/redis-cache.ts'
-import { SharedNews } from '../../../src/stores/redis/broadcast.ts'
+import { Broadcast } from '../../../src/stores/redis/broadcast.ts'
+import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
+import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 
 const clock = systemClock
 const idOf = (letter: string) => letter.repeat(43)
 const at = (letter: string, label = '/up/m', owner = 'ada'): CacheAddress => ({ id: idOf(letter), owner, label })
 
-function chatOf(...texts: string[]): Kept {
+function chatOf(...texts: string[]): CachedEntry {
   const finish = finishEvent({
     finishReason: FinishReason.STOP,
     rawFinishReason: 'stop',
@@ -26,7 +26,7 @@ function chatOf(...texts: string[]): Kept {
   return { answer: { kind: 'chat', events: [...texts.map((text) => textEvent(text)), finish] }, storedAt: 17, bytes: 1 }
 }
 
-const vector: Kept = {
+const vector: CachedEntry = {
   answer: {
     kind: 'vector',
     vector: { values: [0.5, -1, 2], provider: 'up', model: 'm', responseModel: 'r', usd: 0.25 },
@@ -47,7 +47,7 @@ describe('an answer as bytes', () => {
           kind: 'vector',
           vector: { ...(vector.answer.kind === 'vector' && vector.answer.vector), usd: undefined },
         },
-      } as Kept,
+      } as CachedEntry,
     ],
   ])('is read again as it was: %s', (_, kept) => {
     const stored = decodeStored(idOf('a'), encodeStored(idOf('a'), { kept, until: 99 }))
@@ -72,7 +72,7 @@ describe('an answer as bytes', () => {
 describe('on a real Redis', () => {
   let server: RedisServer
   const stores: RedisStore[] = []
-  const feeds: SharedNews[] = []
+  const feeds: Broadcast[] = []
 
   beforeAll(async () => {
     server = await startRedis()
@@ -95,10 +95,15 @@ describe('on a real Redis', () => {
 
   async function hybrid(origin: string) {
     const store = await connect()
-    const news = new SharedNews({ store, clock, origin })
-    feeds.push(news)
+    const broadcast = new Broadcast({ store, clock, origin })
+    feeds.push(broadcast)
     const near = new MemoryCache({ clock, maxEntries: 10, maxBytes: 1 << 20, maxTtl: NEAR_TTL })
-    return { near, news, store, cache: new HybridCache({ near, far: new RedisCache({ store, clock }), news, clock }) }
+    return {
+      near,
+      broadcast,
+      store,
+      cache: new HybridCache({ near, far: new RedisCache({ store, clock }), broadcast, clock }),
+    }
   }
 
   test('an answer that one keeps the others have, for its time', async () => {
@@ -165,15 +170,15 @@ describe('on a real Redis', () => {
   test('news reach all others in order, not the one who told them, and go on after Redis was flushed', async () => {
     const [one, other] = [await hybrid('one'), await hybrid('other')]
     const heard: unknown[] = []
-    other.news.listen('t', (news) => heard.push(news))
-    one.news.listen('t', () => heard.push('its own'))
+    other.broadcast.listen('t', (broadcast) => heard.push(broadcast))
+    one.broadcast.listen('t', () => heard.push('its own'))
     await new Promise((resolve) => setTimeout(resolve, 700))
-    for (let index = 0; index < 5; index++) one.news.tell('t', index)
+    for (let index = 0; index < 5; index++) one.broadcast.notify('t', index)
     await expect.poll(() => heard, { timeout: 3_000 }).toEqual([0, 1, 2, 3, 4])
     const client = await server.client()
     await client.flushall()
     await client.xadd('llm-gateway:news', '*', 'news', 'not JSON')
-    one.news.tell('t', 'after')
+    one.broadcast.notify('t', 'after')
     await expect.poll(() => heard.at(-1), { timeout: 3_000 }).toBe('after')
   })
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
-import type { Limits, Quota } from '../../../src/domain/limits.ts'
+import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
 import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
-const quota = (limits: Partial<Limits>, subject = 'web'): Quota => ({
+const quota = (limits: Partial<RateLimits>, subject = 'web'): Quota => ({
   scope: 'caller',
   subject,
   limits: { window: 60_000, ...limits },
@@ -30,17 +30,17 @@ test('so many requests go through in a window, and again in the next one', async
 
 test('each call tells what is left, and until when', async () => {
   const { clock, reserve } = world()
-  expect(reserve(quota({ requests: 2 })).standing).toMatchObject({ limit: 2, remaining: 1, reset: 60_000 })
+  expect(reserve(quota({ requests: 2 })).limitStatus).toMatchObject({ limit: 2, remaining: 1, reset: 60_000 })
   await clock.advance(20_000)
-  expect(reserve(quota({ requests: 2 })).standing).toMatchObject({ remaining: 0, reset: 40_000 })
-  expect(reserve(quota({ requests: 2 })).standing).toMatchObject({ kind: 'requests', remaining: 0, reset: 40_000 })
+  expect(reserve(quota({ requests: 2 })).limitStatus).toMatchObject({ remaining: 0, reset: 40_000 })
+  expect(reserve(quota({ requests: 2 })).limitStatus).toMatchObject({ kind: 'requests', remaining: 0, reset: 40_000 })
 })
 
 test('of several limits the one of requests is told that is nearest', () => {
   const { reserve } = world()
   const quotas = [quota({ requests: 100, tokens: 10 }), quota({ requests: 10, concurrent: 1 }, 'other')]
-  expect(reserve(quotas, 5).standing).toMatchObject({ kind: 'requests', limit: 10, remaining: 9 })
-  expect(reserve(quota({ tokens: 10 }, 'third'), 5).standing).toMatchObject({ kind: 'tokens', remaining: 5 })
+  expect(reserve(quotas, 5).limitStatus).toMatchObject({ kind: 'requests', limit: 10, remaining: 9 })
+  expect(reserve(quota({ tokens: 10 }, 'third'), 5).limitStatus).toMatchObject({ kind: 'tokens', remaining: 5 })
 })
 
 test('tokens are reserved before a call and corrected after it', () => {
@@ -50,7 +50,7 @@ test('tokens are reserved before a call and corrected after it', () => {
   first.settle(100)
   first.settle(0)
   const second = reserve(quota({ tokens: 1000 }), 600)
-  expect(second.standing).toMatchObject({ remaining: 300 })
+  expect(second.limitStatus).toMatchObject({ remaining: 300 })
   second.settle(1200)
   expect(reserve(quota({ tokens: 1000 }), 1).refusal).toMatchObject({ remaining: 0 })
 })
@@ -99,7 +99,7 @@ test('a call that one limit refuses counts against no other', () => {
   reserve(full)
   for (let call = 0; call < 5; call++) expect(reserve([other, full]).refusal?.quota.subject).toBe('full')
   expect(limiter.active).toBe(1)
-  expect(reserve(other).standing).toMatchObject({ remaining: 1 })
+  expect(reserve(other).limitStatus).toMatchObject({ remaining: 1 })
 })
 
 test('subjects and scopes do not share', () => {

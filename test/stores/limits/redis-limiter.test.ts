@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
-import type { Limits, Quota } from '../../../src/domain/limits.ts'
+import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
 import type { Limiter } from '../../../src/domain/ports/ports.ts'
-import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
-import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { RedisLimiter } from '../../../src/stores/limits/redis-limiter.ts'
+import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
+import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 
@@ -40,7 +40,7 @@ async function gateway({ local = new MemoryLimiter({ clock: systemClock }), leas
 
 const strict = { reserve: () => Promise.reject(new Error('counted here')) } satisfies Limiter
 
-const quota = (limits: Partial<Limits>, subject = 'web'): Quota => ({
+const quota = (limits: Partial<RateLimits>, subject = 'web'): Quota => ({
   scope: 'caller',
   subject,
   limits: { window: 600_000, ...limits },
@@ -80,7 +80,7 @@ test('tokens are reserved and corrected together', async () => {
   first.settle(100)
   await vi.waitFor(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('100'))
   const second = await b.reserve(quota({ tokens: 1000 }), 600)
-  expect(second.standing).toMatchObject({ kind: 'tokens', limit: 1000, remaining: 300 })
+  expect(second.limitStatus).toMatchObject({ kind: 'tokens', limit: 1000, remaining: 300 })
   second.settle(1_000)
   await vi.waitFor(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('1100'))
 })
@@ -89,7 +89,7 @@ test('a call is counted once, and settled once, however often it is told', async
   const { reserve } = await gateway()
   const limits = quota({ requests: 10, tokens: 1000, concurrent: 5 })
   const twice = [await reserve(limits, 300, true, 'same'), await reserve(limits, 300, true, 'same')]
-  expect(twice.map((each) => each.standing?.remaining)).toEqual([9, 9])
+  expect(twice.map((each) => each.limitStatus?.remaining)).toEqual([9, 9])
   expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '300' })
   expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(1)
   for (const each of twice) each.settle(50)
@@ -100,7 +100,7 @@ test('a call is counted once, and settled once, however often it is told', async
 test('a window begins with its first call and ends by the time of Redis', async () => {
   const { reserve } = await gateway()
   const short = quota({ requests: 1, window: 300 })
-  expect((await reserve(short)).standing).toMatchObject({ reset: 300 })
+  expect((await reserve(short)).limitStatus).toMatchObject({ reset: 300 })
   expect((await reserve(short)).refusal).toMatchObject({ kind: 'requests', remaining: 0 })
   await vi.waitFor(async () => expect((await reserve(short)).refusal).toBeUndefined(), { timeout: 5_000 })
 })
@@ -192,7 +192,7 @@ describe('while Redis is in trouble', () => {
     server.resume()
     await vi.waitFor(() => expect(store.available).toBe(true), { timeout: 10_000 })
     // The first one may have reached it before it stood still: its place in the window stays taken.
-    expect((await reserve(quota({ requests: 9 }))).standing?.limit).toBe(9)
+    expect((await reserve(quota({ requests: 9 }))).limitStatus?.limit).toBe(9)
   })
 
   test('calls are refused where that is wanted, and only while limits are enforced', async () => {

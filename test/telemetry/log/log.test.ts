@@ -106,12 +106,12 @@ test('a failure of this program says where, not with what', async () => {
 test('a key inside a message is cut out', () => {
   const lines: string[] = []
   const log = createLog({ clock: new ManualClock(), destination: { write: (line) => void lines.push(line) } })
-  log.failure('It failed.', new TypeError('invalid value sk-proj-abcDEF123456789012345 in header'), { door: 'grpc' })
+  log.failure('It failed.', new TypeError('invalid value sk-proj-abcDEF123456789012345 in header'), { server: 'grpc' })
   expect(parsed(lines)).toMatchObject([
     {
       level: 'error',
       message: 'It failed.',
-      door: 'grpc',
+      server: 'grpc',
       error: { name: 'TypeError', message: 'invalid value *** in header' },
     },
   ])

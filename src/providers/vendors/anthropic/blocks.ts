@@ -42,7 +42,7 @@ export function cacheMark({ cacheTtl }: Part, at: string): CacheMark | undefined
 }
 
 /** The most marks that the vendor takes. */
-const MOST_MARKS = 4
+const MAX_MARKS = 4
 
 /**
  * Keeps the marks that the vendor takes: the last four, since each of them covers what the ones before it cover, and no
@@ -50,8 +50,8 @@ const MOST_MARKS = 4
  */
 export function limitMarks(blocks: readonly Block[], leaveOut: (field: string, why: string) => void): void {
   const marked = blocks.filter((block) => block.mark)
-  for (const block of marked.splice(0, Math.max(0, marked.length - MOST_MARKS))) {
-    leaveOut(block.mark?.at ?? '', `the vendor takes ${MOST_MARKS} of them`)
+  for (const block of marked.splice(0, Math.max(0, marked.length - MAX_MARKS))) {
+    leaveOut(block.mark?.at ?? '', `the vendor takes ${MAX_MARKS} of them`)
     block.mark = undefined
   }
   let shortened = false

@@ -49,7 +49,7 @@ export function encodeMessages(
   const encoder = new MessageEncoder()
   for (const [index, message] of messages.entries()) {
     const at = `messages[${index}]`
-    tellLosses(message, at, leaveOut)
+    warnOfLosses(message, at, leaveOut)
     encoder.add(message, at)
   }
   const { system, turns } = encoder.conversation()
@@ -68,7 +68,7 @@ export function encodeMessages(
   }
 }
 
-function tellLosses({ role, name, parts, reasoning, toolCalls }: Message, at: string, leaveOut: LeaveOut): void {
+function warnOfLosses({ role, name, parts, reasoning, toolCalls }: Message, at: string, leaveOut: LeaveOut): void {
   if (name !== '' && role !== Role.TOOL) leaveOut(`${at}.name`, 'the vendor has no names of participants')
   for (const [index, { signature, redacted }] of reasoning.entries()) {
     const secret = redacted || signature

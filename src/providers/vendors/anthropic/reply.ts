@@ -7,9 +7,9 @@ import { ANSWER_TOOL } from './tools.ts'
 import { finishReasonOf, readPromptUsage, readUsage } from './usage.ts'
 
 /** The most sources of one block. */
-const MOST_CITATIONS = 1024
+const MAX_CITATIONS = 1024
 /** The most blocks that are told at once. By the book it is one. */
-const MOST_OPEN = 1024
+const MAX_OPEN = 1024
 
 /** A content block that is being told. */
 type OpenBlock = TextBlock | ThinkingBlock | ToolBlock
@@ -34,7 +34,7 @@ interface ToolBlock {
   readonly index: number | undefined
   readonly input: unknown
   /** Whether its input has come in pieces. */
-  told: boolean
+  reported: boolean
 }
 
 /**
@@ -123,7 +123,7 @@ export class AnthropicDecoder implements ChatDecoder {
   /** It has been sent twice for one answer. It may hold blocks that are complete already. */
   #begin(message: JsonFields): void {
     this.#sink.identify(message['id'], message['model'])
-    this.#usage = { ...this.#usage, ...told(message['usage']) }
+    this.#usage = { ...this.#usage, ...reported(message['usage']) }
     const usage = readPromptUsage(this.#usage)
     if (usage) this.#sink.usage(usage)
     if (this.#begun) return
@@ -132,7 +132,7 @@ export class AnthropicDecoder implements ChatDecoder {
   }
 
   #report(holder: JsonFields): void {
-    this.#usage = { ...this.#usage, ...told(holder['usage']) }
+    this.#usage = { ...this.#usage, ...reported(holder['usage']) }
     const usage = readUsage(this.#usage)
     if (usage) this.#sink.usage(usage)
   }
@@ -146,7 +146,7 @@ export class AnthropicDecoder implements ChatDecoder {
   #openAt(at: number, block: JsonFields): void {
     this.#closeAt(at)
     const open = this.#open(block)
-    if (open && this.#blocks.size < MOST_OPEN) this.#blocks.set(at, open)
+    if (open && this.#blocks.size < MAX_OPEN) this.#blocks.set(at, open)
   }
 
   /** Blocks of the vendor's own tools, and of types that are not known, are passed over. */
@@ -156,7 +156,7 @@ export class AnthropicDecoder implements ChatDecoder {
         const open: TextBlock = {
           type: 'text',
           start: this.#characters,
-          citations: listOf(block['citations']).slice(0, MOST_CITATIONS),
+          citations: listOf(block['citations']).slice(0, MAX_CITATIONS),
         }
         this.#say(textOf(block['text']))
         return open
@@ -179,11 +179,11 @@ export class AnthropicDecoder implements ChatDecoder {
   #call({ id, name, input }: JsonFields): ToolBlock {
     if (name === ANSWER_TOOL) {
       this.#answered = true
-      return { type: 'tool', index: undefined, input, told: false }
+      return { type: 'tool', index: undefined, input, reported: false }
     }
     const index = this.#calls++
     this.#sink.toolCall(index, { id: textOf(id), name: textOf(name) })
-    return { type: 'tool', index, input, told: false }
+    return { type: 'tool', index, input, reported: false }
   }
 
   #continue(block: OpenBlock | undefined, delta: JsonFields): void {
@@ -199,7 +199,7 @@ export class AnthropicDecoder implements ChatDecoder {
         if (block?.type === 'tool') this.#argue(block, textOf(delta['partial_json']))
         break
       case 'citations_delta':
-        if (block?.type === 'text' && block.citations.length < MOST_CITATIONS) block.citations.push(delta['citation'])
+        if (block?.type === 'text' && block.citations.length < MAX_CITATIONS) block.citations.push(delta['citation'])
         break
     }
   }
@@ -220,7 +220,7 @@ export class AnthropicDecoder implements ChatDecoder {
     if (block?.type === 'text') {
       for (const citation of block.citations) this.#sink.citation(citationOf(citation, block.start, this.#characters))
     }
-    if (block?.type !== 'tool' || block.told) return
+    if (block?.type !== 'tool' || block.reported) return
     const isEmpty = isObject(block.input) && Object.keys(block.input).length === 0
     if (!isEmpty) this.#argue(block, jsonOrText(block.input))
   }
@@ -238,7 +238,7 @@ export class AnthropicDecoder implements ChatDecoder {
 
   #argue(block: ToolBlock, text: string): void {
     if (text === '') return
-    block.told = true
+    block.reported = true
     if (block.index === undefined) this.#say(text)
     else this.#sink.toolCall(block.index, { arguments: text })
   }
@@ -259,7 +259,7 @@ function isFailure(reply: unknown): boolean {
 }
 
 /** The counts that a report holds. */
-function told(usage: unknown): JsonFields {
+function reported(usage: unknown): JsonFields {
   return Object.fromEntries(Object.entries(fieldsOf(usage)).filter(([, count]) => count !== null))
 }
 

@@ -17,7 +17,7 @@ export const VERSION = { 'anthropic-version': '2023-06-01' }
 /** The vendor wants to be told the most tokens of an answer. */
 const MAX_TOKENS = 4096
 /** What `top_p` must be at least where the model thinks. */
-const LEAST_TOP_P_THINKING = 0.95
+const MIN_TOP_P_THINKING = 0.95
 
 /**
  * The request for one answer. Throws UNSUPPORTED for content, tools and formats that the model cannot carry.
@@ -100,7 +100,7 @@ function samplingOf(
   const isHot = temperature !== undefined && temperature > 1
   send('temperature', temperature, isFree && !isHot, isHot ? 'the vendor takes 1 at most, as it does now' : refusal, 1)
   const isSecond = sampling === 'temperature or top_p' && 'temperature' in fields
-  const takesTopP = isFree || (takesAny && topP !== undefined && topP >= LEAST_TOP_P_THINKING)
+  const takesTopP = isFree || (takesAny && topP !== undefined && topP >= MIN_TOP_P_THINKING)
   send('top_p', topP, takesTopP && !isSecond, isSecond ? 'the model takes it or temperature' : refusal, 1)
   send('top_k', topK, isFree)
   const { temperature: usual } = defaults

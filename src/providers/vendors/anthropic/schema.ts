@@ -31,16 +31,18 @@ function adapt(schema: unknown): unknown {
   if (!isObject(schema)) return schema
   if (isFree(schema)) return undefined
   const adapted: Record<string, unknown> = {}
-  const told: string[] = []
+  const reported: string[] = []
   for (const [keyword, value] of Object.entries(schema)) {
     if (keyword === 'oneOf' && schema['anyOf'] === undefined) adapted['anyOf'] = adaptAll(value)
     else if (isTaken(keyword, value)) adapted[keyword] = adaptKeyword(keyword, value)
-    else if (!SILENT.has(keyword)) told.push(`${keyword}: ${JSON.stringify(value)}`)
+    else if (!SILENT.has(keyword)) reported.push(`${keyword}: ${JSON.stringify(value)}`)
   }
   if (Object.values(adapted).includes(undefined)) return undefined
   if (isObjectType(schema)) adapted['additionalProperties'] = false
-  if (told.length > 0) {
-    const description = [adapted['description'], `{${told.join(', ')}}`].filter((words) => typeof words === 'string')
+  if (reported.length > 0) {
+    const description = [adapted['description'], `{${reported.join(', ')}}`].filter(
+      (words) => typeof words === 'string',
+    )
     adapted['description'] = description.join('\n\n')
   }
   return isSame(adapted, schema) ? schema : adapted

@@ -21,7 +21,7 @@ const amounts: Readonly<Partial<Record<ReasoningEffort, Amount>>> = {
 }
 
 /** The least budget that the vendor takes, in tokens. */
-const LEAST_BUDGET = 1024
+const MIN_BUDGET = 1024
 /** What of `max_tokens` an effort may spend on thinking, so that there is an answer too. */
 const SHARE = 3 / 4
 
@@ -124,10 +124,10 @@ function byBudget(amount: GivenAmount, { maxTokens = Number.POSITIVE_INFINITY, l
   const isEffort = amount.case === 'effort'
   const wanted = isEffort ? (amounts[amount.value]?.budget ?? 0) : amount.value
   const budget = Math.min(wanted, isEffort ? Math.floor(maxTokens * SHARE) : maxTokens - 1)
-  if (budget >= LEAST_BUDGET) {
+  if (budget >= MIN_BUDGET) {
     return { config: { type: 'enabled', budget_tokens: budget }, isOn: true, room: budget }
   }
   const field = isEffort ? 'reasoning' : 'reasoning.budget_tokens'
-  leaveOut(field, `thinking takes ${LEAST_BUDGET} tokens or more, and max_tokens more than that`)
+  leaveOut(field, `thinking takes ${MIN_BUDGET} tokens or more, and max_tokens more than that`)
   return LEFT_TO_THE_VENDOR
 }

@@ -2,7 +2,7 @@ import type { ChatSink } from '../../define.ts'
 import { countOf, fieldsOf, type JsonFields, listOf, textOf } from '../json.ts'
 
 /** The most sources that one answer may list. */
-const MOST_CITATIONS = 1024
+const MAX_CITATIONS = 1024
 
 interface Source {
   readonly url: string
@@ -13,7 +13,7 @@ interface Source {
 /** Tells where an answer comes from. A stream may repeat what it has told: each place is told once. */
 export class Citations {
   readonly #sink: ChatSink
-  readonly #told = new Set<string>()
+  readonly #reported = new Set<string>()
 
   constructor(sink: ChatSink) {
     this.#sink = sink
@@ -29,7 +29,7 @@ export class Citations {
     // Vertex AI has another name for the list.
     for (const recited of [...listOf(citationSources), ...listOf(citations)]) {
       const { uri, title, startIndex, endIndex } = fieldsOf(recited)
-      this.#tell({ url: textOf(uri), title: textOf(title), text: '' }, startIndex, endIndex)
+      this.#notify({ url: textOf(uri), title: textOf(title), text: '' }, startIndex, endIndex)
     }
   }
 
@@ -44,19 +44,19 @@ export class Citations {
         const source = typeof index === 'number' ? sources[index] : undefined
         if (!source) continue
         unused.delete(source)
-        this.#tell(source, startIndex, endIndex)
+        this.#notify(source, startIndex, endIndex)
       }
     }
-    for (const source of unused) this.#tell(source, undefined, undefined)
+    for (const source of unused) this.#notify(source, undefined, undefined)
   }
 
   /** A start of 0 is not written, as nowhere in the vendor's JSON. */
-  #tell(source: Source, startIndex: unknown, endIndex: unknown): void {
+  #notify(source: Source, startIndex: unknown, endIndex: unknown): void {
     const end = countOf(endIndex)
     const start = countOf(startIndex) ?? (end === undefined ? undefined : 0)
     const place = JSON.stringify([source.url, start, end])
-    if (source.url === '' || this.#told.has(place) || this.#told.size >= MOST_CITATIONS) return
-    this.#told.add(place)
+    if (source.url === '' || this.#reported.has(place) || this.#reported.size >= MAX_CITATIONS) return
+    this.#reported.add(place)
     this.#sink.citation({
       $typeName: 'llmgateway.v1.Citation',
       ...source,

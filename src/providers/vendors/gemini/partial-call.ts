@@ -2,8 +2,8 @@ import type { ToolCallPiece } from '../../../domain/events.ts'
 import { fieldsOf, type JsonFields, jsonOf, listOf, textOf } from '../json.ts'
 
 /** The longest list, and the deepest path, that arguments may have here. */
-const MOST_ITEMS = 1024
-const DEEPEST = 64
+const MAX_ITEMS = 1024
+const MAX_DEPTH = 64
 
 type Step = string | number
 
@@ -31,7 +31,7 @@ export class PartialCall {
   #put(piece: JsonFields): void {
     const steps = stepsOf(textOf(piece['jsonPath']))
     const last = steps.pop()
-    if (last === undefined || steps.length >= DEEPEST || [...steps, last].some(isTooFar)) return
+    if (last === undefined || steps.length >= MAX_DEPTH || [...steps, last].some(isTooFar)) return
     let holder: object = this.#args
     for (const [index, step] of steps.entries()) {
       const next = steps[index + 1] ?? last
@@ -58,7 +58,7 @@ function stepsOf(path: string): Step[] {
 }
 
 function isTooFar(step: Step): boolean {
-  return typeof step === 'number' && step >= MOST_ITEMS
+  return typeof step === 'number' && step >= MAX_ITEMS
 }
 
 function valueAt(holder: object, step: Step): unknown {

@@ -21,7 +21,7 @@ type Fields = Record<string, unknown>
 type Texts = Readonly<Record<string, string>>
 
 /** The most stop texts. */
-const MOST_STOPS = 5
+const MAX_STOPS = 5
 /** Seeds have 32 bits. */
 const LARGEST_SEED = 2n ** 31n
 const SCHEMA = 'response_format.json_schema.schema'
@@ -118,14 +118,14 @@ function samplingOf(
 }
 
 function limitsOf({ stop, seed, tools, parallelToolCalls }: ChatRequest, leaveOut: WireContext['leaveOut']): Fields {
-  if (stop.length > MOST_STOPS) leaveOut(`stop[${MOST_STOPS}]`, `the vendor takes the first ${MOST_STOPS} only`)
+  if (stop.length > MAX_STOPS) leaveOut(`stop[${MAX_STOPS}]`, `the vendor takes the first ${MAX_STOPS} only`)
   if (tools.length > 0 && parallelToolCalls === false) {
     leaveOut('parallel_tool_calls', 'the vendor decides by itself')
   }
   const fits = seed !== undefined && seed >= -LARGEST_SEED && seed < LARGEST_SEED
   if (seed !== undefined && !fits) leaveOut('seed', 'the vendor takes 32 bits')
   return {
-    ...(stop.length > 0 && { stopSequences: stop.slice(0, MOST_STOPS) }),
+    ...(stop.length > 0 && { stopSequences: stop.slice(0, MAX_STOPS) }),
     ...(fits && { seed: Number(seed) }),
   }
 }

@@ -1,6 +1,6 @@
 import { FinishReason, type Usage } from '../../../domain/types.ts'
-import { countOf, type JsonFields } from '../json.ts'
 import { usageFrom } from '../../prices/usage.ts'
+import { countOf, type JsonFields } from '../json.ts'
 
 /**
  * The tokens of an answer; undefined where none are reported. Thoughts are generated but not among the candidates'

@@ -1,7 +1,7 @@
 import { GatewayError } from '../../../domain/error.ts'
 import type { EmbedReply, EmbedWire } from '../../define.ts'
-import { fieldsOf, listOf, textOf } from '../json.ts'
 import { usageFrom } from '../../prices/usage.ts'
+import { fieldsOf, listOf, textOf } from '../json.ts'
 import { bodyFields } from './options.ts'
 
 /**

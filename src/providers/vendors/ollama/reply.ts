@@ -1,9 +1,9 @@
 import { GatewayError } from '../../../domain/error.ts'
 import { FinishReason, type Part } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
+import { usageFrom } from '../../prices/usage.ts'
 import { fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf } from '../json.ts'
 import { readError } from '../openai/error.ts'
-import { usageFrom } from '../../prices/usage.ts'
 
 /**
  * Reads one answer. A line of a stream has the shape of a whole answer, with the next pieces of its message, so one

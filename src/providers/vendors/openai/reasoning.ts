@@ -50,7 +50,7 @@ export class ReasoningBlocks {
 }
 
 /** Whether the details hold the text that OpenRouter repeats beside them as `reasoning`. */
-export function tellText(details: readonly unknown[]): boolean {
+export function emitText(details: readonly unknown[]): boolean {
   return details.some((detail) => {
     const { text, summary } = fieldsOf(detail)
     return textOf(text) !== '' || textOf(summary) !== ''

@@ -4,12 +4,12 @@ import type { ChatDecoder, ChatSink } from '../../define.ts'
 import { countOf, fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../json.ts'
 import { readError } from './error.ts'
 import { imagePart, Sound } from './media.ts'
-import { ReasoningBlocks, tellText, thinkingText } from './reasoning.ts'
+import { emitText, ReasoningBlocks, thinkingText } from './reasoning.ts'
 import { signatureOf, ToolCalls } from './tool-calls.ts'
 import { finishReasonOf, readUsage } from './usage.ts'
 
 /** The most sources that one answer may list. */
-const MOST_CITATIONS = 1024
+const MAX_CITATIONS = 1024
 
 /**
  * Reads one answer, whole or in chunks. A chunk's `delta` holds the next pieces of what a whole answer's `message`
@@ -102,7 +102,7 @@ export class OpenAiDecoder implements ChatDecoder {
     const { reasoning_details: details } = message
     if (Array.isArray(details)) {
       this.#reasoning.details(details)
-      if (tellText(details)) return
+      if (emitText(details)) return
     }
     this.#reasoning.plain(textOf(message['reasoning_content']) || textOf(message['reasoning']))
   }
@@ -159,7 +159,7 @@ export class OpenAiDecoder implements ChatDecoder {
   }
 
   #source(url: unknown, title: unknown, text: unknown): void {
-    if (textOf(url) === '' || this.#cited.has(textOf(url)) || this.#cited.size >= MOST_CITATIONS) return
+    if (textOf(url) === '' || this.#cited.has(textOf(url)) || this.#cited.size >= MAX_CITATIONS) return
     this.#cited.add(textOf(url))
     this.#sink.citation(citationOf(url, title, text))
   }

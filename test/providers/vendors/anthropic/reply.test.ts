@@ -317,8 +317,8 @@ describe('failures', () => {
     ['api_error', 'UPSTREAM_ERROR'],
     ['timeout_error', 'UPSTREAM_GATEWAY'],
   ])('before the answer mean what they say: %s', async (type, reason) => {
-    const told = { type: 'error', error: { type, message: 'No.' } }
-    for (const { error } of [await stream(start(), told), await decodeWhole(wire, told)]) {
+    const reported = { type: 'error', error: { type, message: 'No.' } }
+    for (const { error } of [await stream(start(), reported), await decodeWhole(wire, reported)]) {
       expect(error?.reason).toBe(reason)
     }
   })

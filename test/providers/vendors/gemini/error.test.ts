@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readError } from '../../../../src/providers/vendors/gemini/error.ts'
 import { failedReply } from '../../../../src/providers/failures/failed-reply.ts'
+import { readError } from '../../../../src/providers/vendors/gemini/error.ts'
 
 const detail = (name: string, fields: object) => ({ '@type': `type.googleapis.com/google.rpc.${name}`, ...fields })
 

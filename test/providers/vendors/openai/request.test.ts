@@ -123,15 +123,18 @@ describe('thinking', () => {
     ['gpt-5-codex', { none: 'low', minimal: 'low', high: 'high' }, ['none']],
     ['gpt-5-pro', { none: undefined, minimal: undefined, high: 'high' }, ['none', 'minimal']],
     ['o4-mini', { none: 'low', minimal: 'low', high: 'high' }, ['none']],
-  ])('asks %s in words that it knows, and tells where it thinks more than it was asked to', (model, words, told) => {
-    const efforts = { none: ReasoningEffort.NONE, minimal: ReasoningEffort.MINIMAL, high: ReasoningEffort.HIGH }
-    const asked = Object.entries(efforts).map(([name, value]) => {
-      const { json, leftOut } = encodeChat('openai', { reasoning: { amount: { case: 'effort', value } } }, { model })
-      return { name, word: json['reasoning_effort'], told: leftOut.includes('reasoning') }
-    })
-    expect(Object.fromEntries(asked.map(({ name, word }) => [name, word]))).toEqual(words)
-    expect(asked.filter((one) => one.told).map(({ name }) => name)).toEqual(told)
-  })
+  ])(
+    'asks %s in words that it knows, and tells where it thinks more than it was asked to',
+    (model, words, reported) => {
+      const efforts = { none: ReasoningEffort.NONE, minimal: ReasoningEffort.MINIMAL, high: ReasoningEffort.HIGH }
+      const asked = Object.entries(efforts).map(([name, value]) => {
+        const { json, leftOut } = encodeChat('openai', { reasoning: { amount: { case: 'effort', value } } }, { model })
+        return { name, word: json['reasoning_effort'], reported: leftOut.includes('reasoning') }
+      })
+      expect(Object.fromEntries(asked.map(({ name, word }) => [name, word]))).toEqual(words)
+      expect(asked.filter((one) => one.reported).map(({ name }) => name)).toEqual(reported)
+    },
+  )
 
   it('takes a budget of 0 for not thinking', () => {
     const reasoning = { amount: { case: 'budgetTokens', value: 0 } } as const

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect'
-import type { HttpRequest } from '../server/http/http-rules.ts'
+import type { HttpRequest } from './http-rules.ts'
 
 /** Pieces below this size, in bytes, are joined when there are so many: each takes a place of its own beside its bytes. */
 const SMALL_PIECE = 1024

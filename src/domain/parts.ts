@@ -1,20 +1,20 @@
 import type { DescField, DescMessage } from '@bufbuild/protobuf'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from './error.ts'
 
 /**
  * Fields of a message, or values of a JSON text, nested ones included, that are made into objects at once: a request of
  * 16 MiB can hold millions, which would keep everybody else waiting for seconds. The most messages that are taken, of
  * ten fields each, are some 20,000.
  */
-export const MOST_PARTS = 65_536
+export const MAX_PARTS = 65_536
 
 /** Whether bytes of a message, or of a JSON text, are so few that they cannot hold more parts. */
 export function isSmall(bytes: number): boolean {
-  return bytes <= MOST_PARTS
+  return bytes <= MAX_PARTS
 }
 
 export function tooManyParts(): GatewayError {
-  const message = `The request has more than ${MOST_PARTS} fields, those in its messages included: send less at once.`
+  const message = `The request has more than ${MAX_PARTS} fields, those in its messages included: send less at once.`
   return new GatewayError('INVALID_REQUEST', message)
 }
 
@@ -27,7 +27,7 @@ interface Level {
 }
 
 /**
- * How many fields the bytes of a message hold, nested ones included. Does not count far beyond MOST_PARTS, nor past what
+ * How many fields the bytes of a message hold, nested ones included. Does not count far beyond MAX_PARTS, nor past what
  * is wrong. https://protobuf.dev/programming-guides/encoding/
  */
 export function countFields(schema: DescMessage, bytes: Uint8Array): number {
@@ -42,7 +42,7 @@ export function countFields(schema: DescMessage, bytes: Uint8Array): number {
       if (byte < 128) return value
     }
   }
-  while (at < bytes.length && count <= MOST_PARTS) {
+  while (at < bytes.length && count <= MAX_PARTS) {
     while (at >= (levels.at(-1)?.end ?? bytes.length) && levels.length > 1) levels.pop()
     const tag = varint()
     count++
@@ -79,10 +79,10 @@ function kindOf(parent: Kind | undefined, number: number): Kind | undefined {
 
 const [QUOTE, BACKSLASH, COMMA, COLON, BRACKET, BRACE] = Buffer.from('"\\,:[{')
 
-/** How many values and keys a JSON text holds, nested ones included. Does not count far beyond MOST_PARTS. */
+/** How many values and keys a JSON text holds, nested ones included. Does not count far beyond MAX_PARTS. */
 export function countValues(text: Uint8Array): number {
   let count = 1
-  for (let at = 0; at < text.length && count <= MOST_PARTS; at++) {
+  for (let at = 0; at < text.length && count <= MAX_PARTS; at++) {
     const byte = text[at]
     if (byte === QUOTE) at = endOfString(text, at)
     else if (byte === COMMA || byte === COLON || byte === BRACKET || byte === BRACE) count++
