@@ -14,7 +14,7 @@ import { contextOf } from '../support/encode.ts'
 
 const page = readFileSync(new URL('../../docs/adding-a-provider.md', import.meta.url), 'utf8')
 const [row = '', file = ''] = [...page.matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code)
-const providers = new URL('../../src/providers/', import.meta.url)
+const providers = new URL('../../src/providers/vendors/', import.meta.url)
 
 let folder: string
 let acme: Wire

@@ -133,8 +133,8 @@ test('lines below the level are not written', async () => {
 
 test('what is written to standard output is all there after a flush', () => {
   const script = `
-    import { createLog } from '../src/telemetry/log/log.ts'
-    import { systemClock } from '../src/domain/clock.ts'
+    import { createLog } from './src/telemetry/log/log.ts'
+    import { systemClock } from './src/domain/clock.ts'
     const log = createLog({ clock: systemClock })
     for (let n = 0; n < 5000; n++) log.line('info', '"n":' + n)
     log.info('last')
