@@ -1,8 +1,10 @@
 import type { CacheConfig, Config } from '../config/config.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
-import { type KeyEvent, readKeyEvent } from '../domain/ports/keys.ts'
-import type { ComponentState, Limiter, Provider } from '../domain/ports/ports.ts'
+import type { ComponentState } from '../domain/ports/components.ts'
+import type { KeyEvent } from '../domain/ports/keys.ts'
+import type { Limiter } from '../domain/ports/limiter.ts'
+import type { Provider } from '../domain/ports/provider.ts'
 import { providerNamed } from '../domain/provider-named.ts'
 import { splitTarget } from '../domain/text/target-name.ts'
 import type { Gates } from '../policies/admission/admit.ts'
@@ -17,6 +19,7 @@ import { RedisCache } from '../stores/cache/redis-cache.ts'
 import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
 import type { Broadcast } from '../stores/redis/broadcast.ts'
+import { broadcastKeyEvent } from '../stores/redis/key-broadcast.ts'
 import type { RedisStore } from '../stores/redis/redis-store.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { observeRedisLimiter } from '../telemetry/metrics/limit-metrics.ts'
@@ -25,9 +28,6 @@ import type { Metrics } from '../telemetry/metrics/metrics.ts'
 /*
  * The parts that a configuration asks for.
  */
-
-/** What gateways tell each other of their keys. */
-const KEY_NEWS = 'keys'
 
 /** The configuration has seen to it that there is a Redis where one is needed. */
 export function createCache(
@@ -43,15 +43,6 @@ export function createCache(
   return new HybridCache({ near, far, broadcast, clock })
 }
 
-/** What one gateway learns of a key all learn. */
-export function shareKeys(providers: readonly Provider[], broadcast: Broadcast): void {
-  broadcast.listen(KEY_NEWS, (reported) => {
-    const known = readKeyEvent(reported)
-    const provider = known && providers.find(({ name }) => name === known.provider)
-    if (provider) provider.keys?.apply(known)
-  })
-}
-
 export async function createProviders(config: Config, log: Log, broadcast: Broadcast | undefined): Promise<Provider[]> {
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
@@ -63,7 +54,7 @@ export async function createProviders(config: Config, log: Log, broadcast: Broad
       prices,
       onKeyEvent(reported) {
         logKeyEvent(log, reported)
-        broadcast?.notify(KEY_NEWS, reported)
+        if (broadcast) broadcastKeyEvent(broadcast, reported)
       },
     }),
   )

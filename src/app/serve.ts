@@ -22,6 +22,7 @@ import { HealthService } from '../service/health-service.ts'
 import { createService } from '../service/service.ts'
 import { validateChat, validateEmbed } from '../service/validate/validate.ts'
 import { Broadcast } from '../stores/redis/broadcast.ts'
+import { applyKeyEvents } from '../stores/redis/key-broadcast.ts'
 import { connectRedis } from '../stores/redis/redis-store.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { createLimitObserver, observeRedis } from '../telemetry/metrics/limit-metrics.ts'
@@ -29,15 +30,7 @@ import { observeGates } from '../telemetry/metrics/observe-limits.ts'
 import { serveMetrics } from '../telemetry/metrics/prometheus.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { startTracing } from '../telemetry/tracing/otel.ts'
-import {
-  createCache,
-  createGates,
-  createLimiter,
-  createLocks,
-  createProviders,
-  logRedisState,
-  shareKeys,
-} from './build.ts'
+import { createCache, createGates, createLimiter, createLocks, createProviders, logRedisState } from './build.ts'
 
 /** After SIGTERM, how long calls are still taken while load balancers learn of it, in ms. */
 const LINGER = 5_000
@@ -50,7 +43,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
   const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: logRedisState(log) }))
   const broadcast = redis && new Broadcast({ store: redis, clock, origin: randomUUID() })
   const providers = await createProviders(config, log, broadcast)
-  if (broadcast) shareKeys(providers, broadcast)
+  if (broadcast) applyKeyEvents(broadcast, providers)
   const locks = createLocks(config, providers, log)
   const gates = createGates(config)
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry

@@ -1,6 +1,7 @@
 import type { AnyRequest, Call, CallContext, Caller, Defaults, OnUnknown, Operation, Timeouts } from './call.ts'
 import type { KeyLease } from './ports/keys.ts'
-import type { CallTelemetry, Provider } from './ports/ports.ts'
+import type { Provider } from './ports/provider.ts'
+import type { CallTelemetry } from './ports/telemetry.ts'
 
 /*
  * What policies find out about a call, for those after them.

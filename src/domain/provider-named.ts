@@ -1,4 +1,4 @@
-import type { Provider } from './ports/ports.ts'
+import type { Provider } from './ports/provider.ts'
 
 /** The provider that is called so: by its own name, else by another one. */
 export function providerNamed(providers: readonly Provider[], name: string): Provider | undefined {

@@ -1,7 +1,7 @@
 import type { Call, Caller } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import type { Authenticated } from '../domain/facts.ts'
-import type { Authenticator } from '../domain/ports/ports.ts'
+import type { Authenticator } from '../domain/ports/authenticator.ts'
 
 /** Lets in whoever is known. */
 export function authenticate(authenticator: Authenticator): Policy<Call, Authenticated> {

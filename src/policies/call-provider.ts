@@ -5,7 +5,8 @@ import type { EventStream, Watcher } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Keyed, Observed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
-import type { Ask, AttemptTelemetry, Provider } from '../domain/ports/ports.ts'
+import type { Ask, Provider } from '../domain/ports/provider.ts'
+import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 
 /** The end of the road: one attempt at one target, recorded to its ending. `ask` says what is asked of the provider. */

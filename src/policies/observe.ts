@@ -2,7 +2,7 @@ import type { Call } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import type { Observed } from '../domain/facts.ts'
 import { follow } from '../domain/follow.ts'
-import type { Telemetry } from '../domain/ports/ports.ts'
+import type { Telemetry } from '../domain/ports/telemetry.ts'
 
 /** Records every call, refused ones too, to its ending. */
 export function observe(telemetry: Telemetry): Policy<Call, Observed> {

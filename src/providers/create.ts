@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts'
 import type { KeyEvent } from '../domain/ports/keys.ts'
-import type { ModelFacts, Provider } from '../domain/ports/ports.ts'
+import type { ModelFacts, Provider } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
 import { createHttpClient, type ProxySettings } from './http/http-client.ts'

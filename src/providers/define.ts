@@ -4,7 +4,7 @@ import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/events.ts'
 import type { RateLimits } from '../domain/limits.ts'
-import type { Provider } from '../domain/ports/ports.ts'
+import type { Provider } from '../domain/ports/provider.ts'
 import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
 
 /**

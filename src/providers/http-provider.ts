@@ -1,6 +1,6 @@
 import { Cancellation } from '../domain/cancellation.ts'
 import type { KeyEvent } from '../domain/ports/keys.ts'
-import type { Provider } from '../domain/ports/ports.ts'
+import type { Provider } from '../domain/ports/provider.ts'
 import { ProviderKeyPool } from './credentials/key-pool.ts'
 import { askChat } from './http/ask-chat.ts'
 import { askEmbed } from './http/ask-embed.ts'

@@ -1,7 +1,9 @@
 import { duration } from '../domain/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
 import { dollars } from '../domain/money.ts'
-import type { Breakers, LastAttempt, LockState, SafetyLockSource, StatsSource } from '../domain/ports/ports.ts'
+import type { Breakers } from '../domain/ports/breakers.ts'
+import type { LockState, SafetyLockSource } from '../domain/ports/safety-locks.ts'
+import type { LastAttempt, StatsSource } from '../domain/ports/stats.ts'
 import {
   BreakerState,
   type CacheStats,

@@ -4,15 +4,11 @@ import type { AttemptRecord } from '../domain/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
+import type { Breakers } from '../domain/ports/breakers.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
-import type {
-  AttemptTelemetry,
-  Breakers,
-  CallTelemetry,
-  SafetyLockSource,
-  StatsSource,
-  Telemetry,
-} from '../domain/ports/ports.ts'
+import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
+import type { StatsSource } from '../domain/ports/stats.ts'
+import type { AttemptTelemetry, CallTelemetry, Telemetry } from '../domain/ports/telemetry.ts'
 import { AttemptOutcome, type Usage } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
 import { CacheCounts } from './cache-counts.ts'

@@ -1,5 +1,6 @@
 import type { Operation } from '../domain/call.ts'
-import type { LastAttempt, Provider } from '../domain/ports/ports.ts'
+import type { Provider } from '../domain/ports/provider.ts'
+import type { LastAttempt } from '../domain/ports/stats.ts'
 import { genAiOperations, instruments } from './metrics/instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics/metrics.ts'
 

@@ -5,7 +5,7 @@ import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import { type Authenticated, createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
-import type { Provider } from '../../src/domain/ports/ports.ts'
+import type { Provider } from '../../src/domain/ports/provider.ts'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 
 export type RoutedCall = Call<ChatRequest> & Authenticated & Planned & Routed

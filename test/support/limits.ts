@@ -1,4 +1,4 @@
-import type { Limiter, Reservation } from '../../src/domain/ports/ports.ts'
+import type { Limiter, Reservation } from '../../src/domain/ports/limiter.ts'
 import type { GatewayParts } from '../../src/gateway.ts'
 
 const free: Reservation = { refusal: undefined, limitStatus: undefined, settle() {} }

@@ -4,7 +4,7 @@ import { CallRecord } from '../../src/domain/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
-import type { Provider } from '../../src/domain/ports/ports.ts'
+import type { Provider } from '../../src/domain/ports/provider.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 
 export type RoutedChat = Call<ChatRequest> & Planned & Routed

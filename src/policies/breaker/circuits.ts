@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
-import type { BreakerChange, Breakers } from '../../domain/ports/ports.ts'
+import type { BreakerChange, Breakers } from '../../domain/ports/breakers.ts'
 import { BreakerState } from '../../domain/types.ts'
 import { Circuit } from './circuit.ts'
 import { type CircuitRules, usualRules } from './circuit-rules.ts'

@@ -4,7 +4,7 @@ import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
 import type { Watcher } from '../../domain/event-stream.ts'
 import { type AnyEvent, finishOf } from '../../domain/events.ts'
 import type { LimitKind, LimitStatus, Quota } from '../../domain/limits.ts'
-import type { Limiter, LimitObserver, Reservation } from '../../domain/ports/ports.ts'
+import type { Limiter, LimitObserver, Reservation } from '../../domain/ports/limiter.ts'
 import type { Route, Usage } from '../../domain/types.ts'
 
 /** What every policy that keeps limits needs. */

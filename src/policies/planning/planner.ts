@@ -1,7 +1,7 @@
 import type { AnyRequest, Call, Defaults, OnUnknown, Operation, Timeouts } from '../../domain/call.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Strategy, Target } from '../../domain/facts.ts'
-import type { Provider } from '../../domain/ports/ports.ts'
+import type { Provider } from '../../domain/ports/provider.ts'
 import { providerNamed } from '../../domain/provider-named.ts'
 import { didYouMean } from '../../domain/text/closest.ts'
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
-import type { LockState, SafetyLockSource } from '../../domain/ports/ports.ts'
+import type { LockState, SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 
 /** How often a lock looks whether it can be lifted whose end is not known, in ms. */
 const LOOK_EVERY = 5_000

@@ -1,7 +1,7 @@
 import type { Cancellable } from '../../domain/cancellation.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
-import type { Ask, ModelFacts } from '../../domain/ports/ports.ts'
+import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
 import type { UpstreamRequest, VendorError } from '../define.ts'
 import { bodyReader } from './body-reader.ts'

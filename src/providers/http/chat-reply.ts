@@ -13,7 +13,7 @@ import {
   textEvent,
   toolCallEvent,
 } from '../../domain/events.ts'
-import type { Ask, ModelFacts } from '../../domain/ports/ports.ts'
+import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import {
   type ChatEvent,
   type ChatRequest,

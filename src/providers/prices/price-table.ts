@@ -1,6 +1,6 @@
 import type { MatchLogic, ModelInfo, ModelPrice as PriceSheet } from '@pydantic/genai-prices'
 import type { Clock } from '../../domain/clock.ts'
-import type { ModelFacts } from '../../domain/ports/ports.ts'
+import type { ModelFacts } from '../../domain/ports/provider.ts'
 import { priceOf, type Rates, ratesOf } from './rates.ts'
 
 /** A price that the operator states, in USD for a million tokens. It goes before the list. */

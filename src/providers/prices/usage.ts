@@ -1,5 +1,5 @@
 import { costOf } from '../../domain/money.ts'
-import type { ModelFacts } from '../../domain/ports/ports.ts'
+import type { ModelFacts } from '../../domain/ports/provider.ts'
 import type { Cost, Usage } from '../../domain/types.ts'
 
 /** Token counts as a vendor reports them, believed only if they can be counts. */

@@ -5,7 +5,7 @@ import { GatewayError, unsupported } from '../../domain/error.ts'
 import { estimateOutput, estimatePrompt } from '../../domain/estimate.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import type { EmbedEvent } from '../../domain/events.ts'
-import type { Ask, ModelFacts, Provider } from '../../domain/ports/ports.ts'
+import type { Ask, ModelFacts, Provider } from '../../domain/ports/provider.ts'
 import { streamOf } from '../../domain/stream-of.ts'
 import {
   Capability,

@@ -7,7 +7,7 @@ import type { EmbedEvent } from '../../domain/events.ts'
 import { createCall } from '../../domain/facts.ts'
 import { foldChat, foldEmbed } from '../../domain/fold.ts'
 import type { Handler } from '../../domain/follow.ts'
-import type { Provider } from '../../domain/ports/ports.ts'
+import type { Provider } from '../../domain/ports/provider.ts'
 import {
   CacheMode,
   Capability,

@@ -1,7 +1,7 @@
 import type { CallContext } from '../../domain/call.ts'
 import { GatewayError, invalid } from '../../domain/error.ts'
 import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
-import type { StatsSource } from '../../domain/ports/ports.ts'
+import type { StatsSource } from '../../domain/ports/stats.ts'
 import { fieldBytes } from '../../domain/proto-fields.ts'
 import {
   type CacheStats,

@@ -1,7 +1,10 @@
 import { duration } from '../../domain/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/error.ts'
-import type { Breakers, LastAttempt, Provider, SafetyLockSource, StatsSource } from '../../domain/ports/ports.ts'
+import type { Breakers } from '../../domain/ports/breakers.ts'
+import type { Provider } from '../../domain/ports/provider.ts'
+import type { SafetyLockSource } from '../../domain/ports/safety-locks.ts'
+import type { LastAttempt, StatsSource } from '../../domain/ports/stats.ts'
 import {
   type BreakerState,
   type ComponentHealth,

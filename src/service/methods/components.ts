@@ -1,4 +1,5 @@
-import type { ComponentState, StatsSource } from '../../domain/ports/ports.ts'
+import type { ComponentState } from '../../domain/ports/components.ts'
+import type { StatsSource } from '../../domain/ports/stats.ts'
 import type { ComponentHealth } from '../../domain/types.ts'
 
 /** The parts that calls can do without. */

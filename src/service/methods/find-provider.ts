@@ -1,5 +1,5 @@
 import { GatewayError } from '../../domain/error.ts'
-import type { Provider } from '../../domain/ports/ports.ts'
+import type { Provider } from '../../domain/ports/provider.ts'
 import { providerNamed } from '../../domain/provider-named.ts'
 import { didYouMean } from '../../domain/text/closest.ts'
 

@@ -1,6 +1,6 @@
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type { KeyStatus, KeyState as StateName } from '../../domain/ports/keys.ts'
-import type { Provider } from '../../domain/ports/ports.ts'
+import type { Provider } from '../../domain/ports/provider.ts'
 import { type KeyInfo, KeyState, type ListKeysRequest, type ListKeysResponse } from '../../domain/types.ts'
 import { findProvider } from './find-provider.ts'
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../../domain/clock.ts'
 import { invalid } from '../../domain/error.ts'
 import { EventStream } from '../../domain/event-stream.ts'
-import type { StatsSource } from '../../domain/ports/ports.ts'
+import type { StatsSource } from '../../domain/ports/stats.ts'
 import type { StatsResponse, WatchStatsRequest } from '../../domain/types.ts'
 import type { StreamMethod } from '../method-types.ts'
 

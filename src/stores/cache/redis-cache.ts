@@ -1,7 +1,7 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
-import type { SharedStore } from '../../domain/ports/ports.ts'
+import type { SharedStore } from '../../domain/ports/shared-store.ts'
 import { matchesGlob } from '../../domain/text/glob.ts'
 import { decodeStored, encodeStored, type Stored } from './cache-codec.ts'
 

@@ -11,7 +11,7 @@ import {
   shareOf,
   tightest,
 } from '../../domain/limits.ts'
-import type { Limiter, Reservation } from '../../domain/ports/ports.ts'
+import type { Limiter, Reservation } from '../../domain/ports/limiter.ts'
 
 export interface MemoryLimiterOptions {
   readonly clock: Clock

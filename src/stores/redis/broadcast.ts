@@ -1,5 +1,5 @@
 import type { Clock } from '../../domain/clock.ts'
-import type { SharedStore } from '../../domain/ports/ports.ts'
+import type { SharedStore } from '../../domain/ports/shared-store.ts'
 
 export interface BroadcastOptions {
   readonly store: SharedStore

@@ -1,4 +1,4 @@
-import type { Breakers } from '../../domain/ports/ports.ts'
+import type { Breakers } from '../../domain/ports/breakers.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
 import { BreakerState } from '../../domain/types.ts'
 import type { Log } from '../log/log.ts'

@@ -1,4 +1,4 @@
-import type { LimitObserver } from '../../domain/ports/ports.ts'
+import type { LimitObserver } from '../../domain/ports/limiter.ts'
 import { instruments } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
 

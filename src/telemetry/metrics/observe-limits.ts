@@ -1,5 +1,6 @@
-import { keyStates } from '../../domain/ports/keys.ts'
-import type { Provider, SafetyLockSource } from '../../domain/ports/ports.ts'
+import type { KeyState } from '../../domain/ports/keys.ts'
+import type { Provider } from '../../domain/ports/provider.ts'
+import type { SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 import { instruments } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
 
@@ -9,6 +10,8 @@ export interface GateCounts {
   readonly waiting: number
   readonly refused: number
 }
+
+const keyStates = ['available', 'cooling', 'quarantined'] as const satisfies readonly KeyState[]
 
 /** No provider has this name. */
 const ALL = '*'

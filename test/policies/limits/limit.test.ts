@@ -6,7 +6,8 @@ import { EventStream } from '../../../src/domain/event-stream.ts'
 import { finishEvent, textEvent } from '../../../src/domain/events.ts'
 import { type Authenticated, createCall, type Planned } from '../../../src/domain/facts.ts'
 import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
-import type { Limiter, Provider, Reservation } from '../../../src/domain/ports/ports.ts'
+import type { Limiter, Reservation } from '../../../src/domain/ports/limiter.ts'
+import type { Provider } from '../../../src/domain/ports/provider.ts'
 import {
   type ChatEvent,
   type ChatRequest,

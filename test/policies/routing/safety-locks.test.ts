@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Target } from '../../../src/domain/facts.ts'
-import type { LockState, Provider } from '../../../src/domain/ports/ports.ts'
+import type { Provider } from '../../../src/domain/ports/provider.ts'
+import type { LockState } from '../../../src/domain/ports/safety-locks.ts'
 import { SafetyLocks } from '../../../src/policies/routing/safety-locks.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
-import type { Ask } from '../../../src/domain/ports/ports.ts'
+import type { Ask } from '../../../src/domain/ports/provider.ts'
 import {
   Capability,
   type ChatRequest,

@@ -1,6 +1,7 @@
 import type { CallContext } from '../../../src/domain/call.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
-import type { Provider, Telemetry } from '../../../src/domain/ports/ports.ts'
+import type { Provider } from '../../../src/domain/ports/provider.ts'
+import type { Telemetry } from '../../../src/domain/ports/telemetry.ts'
 import { createGateway } from '../../../src/gateway.ts'
 import { Circuits } from '../../../src/policies/breaker/circuits.ts'
 import { Planner } from '../../../src/policies/planning/planner.ts'

@@ -4,7 +4,9 @@ import { Cancellation } from '../../../src/domain/cancellation.ts'
 import type { Clock } from '../../../src/domain/clock.ts'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { EventStream } from '../../../src/domain/event-stream.ts'
-import type { Authenticator, LastAttempt, Provider, StatsSource } from '../../../src/domain/ports/ports.ts'
+import type { Authenticator } from '../../../src/domain/ports/authenticator.ts'
+import type { Provider } from '../../../src/domain/ports/provider.ts'
+import type { LastAttempt, StatsSource } from '../../../src/domain/ports/stats.ts'
 import { Capability, type StatsResponse } from '../../../src/domain/types.ts'
 
 export function contextFor(clock: Clock, credential = 'Bearer user'): CallContext {

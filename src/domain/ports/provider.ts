@@ -1,0 +1,65 @@
+import type { AnyRequest, CallContext, Defaults, Timeouts } from '../call.ts'
+import type { AttemptRecord } from '../call-record.ts'
+import type { EventStream } from '../event-stream.ts'
+import type { EmbedEvent } from '../events.ts'
+import type { ModelPrice } from '../money.ts'
+import type { Capability, ChatEvent, ChatRequest, EmbedRequest } from '../types.ts'
+import type { KeyPool } from './keys.ts'
+
+/** One attempt's request to a provider. */
+export interface Ask<R extends AnyRequest> {
+  readonly request: R
+  readonly model: string
+  readonly defaults: Defaults
+  readonly context: CallContext
+  /** Whether the caller wants the response while it is generated. */
+  readonly stream: boolean
+  /** Latest time for the first meaningful event, on the monotonic clock, in ms. */
+  readonly firstEventBy: number
+  /** Overrides the provider's timeouts. */
+  readonly timeout?: Partial<Timeouts> | undefined
+  /** Names the key to use, if it matters which. The provider sets the status, and ends it when the response is complete. */
+  readonly attempt: AttemptRecord
+  /** W3C trace context for the upstream; undefined when the call is not traced. */
+  readonly traceparent: string | undefined
+}
+
+/** A configured provider. */
+export interface Provider {
+  readonly name: string
+  /** Other names that calls may use for it. A name that another provider is configured with means that provider. */
+  readonly alsoKnownAs?: readonly string[]
+  readonly kind: string
+  readonly baseUrl: string
+  /** Its vendor's name in OpenTelemetry's conventions. */
+  readonly genAiName: string
+  /** Model of chats that name only the provider. */
+  readonly defaultModel: string | undefined
+  /** Model of embeddings that name only the provider. */
+  readonly defaultEmbedModel: string | undefined
+  readonly capabilities: readonly Capability[]
+  readonly keyIds: readonly string[]
+  /** Which of its keys can be used; undefined for a provider that never needs one. */
+  readonly keys?: KeyPool
+  /** Settles when the first meaningful event is in hand; the last event of a complete response is `finish`. */
+  chat(ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>>
+  embed(ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>>
+  /** Whether it runs on the operator's own machines: then it has the models that it lists and no others. */
+  readonly local?: boolean
+  /** Whether it is not configured but expected at its usual address, where it may be missing. */
+  readonly assumed?: boolean
+  /** The vendor's model ids. Costs nothing. Fails after `timeout` ms. */
+  listModels(timeout: number): Promise<readonly string[]>
+  /** Model ids that are known without a request. */
+  catalogue(): readonly string[]
+  /** Facts about a model that are known without a request. */
+  describe(model: string): ModelFacts
+  /** Closes its connections. */
+  close(): Promise<void>
+}
+
+export interface ModelFacts {
+  readonly price?: ModelPrice | undefined
+  /** In tokens. */
+  readonly contextWindow?: number | undefined
+}

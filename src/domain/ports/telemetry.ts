@@ -1,0 +1,22 @@
+import type { Call } from '../call.ts'
+import type { AttemptRecord } from '../call-record.ts'
+import type { Watcher } from '../event-stream.ts'
+import type { AnyEvent } from '../events.ts'
+
+/** Records calls. */
+export interface Telemetry {
+  /** A call has begun. */
+  begin(call: Call): CallTelemetry
+}
+
+/** Records one call until it ends. */
+export interface CallTelemetry extends Watcher<AnyEvent> {
+  /** An attempt has begun. */
+  attempt(attempt: AttemptRecord): AttemptTelemetry
+}
+
+/** Records one attempt until it ends. */
+export interface AttemptTelemetry extends Watcher<AnyEvent> {
+  /** W3C trace context for the upstream; undefined when the call is not traced. */
+  readonly traceparent: string | undefined
+}

@@ -1,0 +1,32 @@
+import type { KeyEvent } from '../../domain/ports/keys.ts'
+import type { Provider } from '../../domain/ports/provider.ts'
+import { isReason } from '../../domain/reasons.ts'
+import type { Broadcast } from './broadcast.ts'
+
+const TOPIC = 'keys'
+
+/** Sends a change of a key's state to the other gateways. */
+export function broadcastKeyEvent(broadcast: Broadcast, event: KeyEvent): void {
+  broadcast.notify(TOPIC, event)
+}
+
+/** Applies the changes that other gateways send to the keys of `providers`. */
+export function applyKeyEvents(broadcast: Broadcast, providers: readonly Pick<Provider, 'name' | 'keys'>[]): void {
+  broadcast.listen(TOPIC, (received) => {
+    const event = readKeyEvent(received)
+    const provider = event && providers.find(({ name }) => name === event.provider)
+    if (provider) provider.keys?.apply(event)
+  })
+}
+
+/** Undefined for anything but a key event. */
+function readKeyEvent(received: unknown): KeyEvent | undefined {
+  if (typeof received !== 'object' || received === null) return undefined
+  const { provider, keyId, change, model, until, reason }: { readonly [member: string]: unknown } = { ...received }
+  if (typeof provider !== 'string' || typeof keyId !== 'string') return undefined
+  if (change === 'recovered') return { provider, keyId, change }
+  if (typeof reason !== 'string' || !isReason(reason)) return undefined
+  if (change === 'quarantined') return { provider, keyId, change, reason }
+  const isCooled = change === 'cooled' && typeof model === 'string' && typeof until === 'number'
+  return isCooled ? { provider, keyId, change, model, until, reason } : undefined
+}
