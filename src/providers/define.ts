@@ -6,6 +6,7 @@ import type { ReasoningPiece, ToolCallPiece } from '../domain/events.ts'
 import type { RateLimits } from '../domain/limits.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
+import type { Credential, KeyHeader } from './credentials/credential.ts'
 
 /**
  * What a vendor is made of. A wire is how a vendor's API is spoken: pure mapping, no key, no socket, no clock. A kind
@@ -28,6 +29,8 @@ export interface ProviderKind {
   readAddress?(value: string): string
   /** How a key is sent; undefined for servers that ask for none. */
   readonly key?: KeyHeader
+  /** Makes the credentials of a configured provider. Default: each of its keys as it is, in the `key` header. */
+  credentials?(settings: ProviderSettings, clock: Clock): readonly Credential[]
   /** Whether it can only be used with a key. Default: yes, where `key` is given. */
   readonly keyOptional?: boolean
   /** Environment variables that configure it, each list by falling rank. */
@@ -53,12 +56,6 @@ export interface ProviderKind {
   readonly defaultEmbedModel?: string
   /** Its name in OpenTelemetry's conventions. Default: the kind. */
   readonly genAiName?: string
-}
-
-/** The request header that carries a key: `<name>: <prefix><key>`. */
-export interface KeyHeader {
-  readonly name: string
-  readonly prefix: string
 }
 
 /** How a vendor's API is spoken. Made once for each configured provider. */

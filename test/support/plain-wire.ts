@@ -32,7 +32,13 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
-const plainKind: ProviderKind = { kind: 'plain', wire: plainWire, environment: {}, capabilities: [] }
+const plainKind: ProviderKind = {
+  kind: 'plain',
+  wire: plainWire,
+  key: { name: 'authorization', prefix: 'Bearer ' },
+  environment: {},
+  capabilities: [],
+}
 
 export function plainSettings(name: string, baseUrl = 'http://127.0.0.1:9'): ProviderSettings {
   return {

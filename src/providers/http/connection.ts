@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import type { AnyRequest, Defaults } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, unsupported } from '../../domain/error.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
+import { type Credential, keyInHeader, noCredential } from '../credentials/credential.ts'
 import type { ProviderSettings, UpstreamRequest, VendorError, Wire, WireContext } from '../define.ts'
 import { failedReply, reportedError } from '../failures/failed-reply.ts'
 import { namesOf } from '../names.ts'
@@ -14,10 +14,15 @@ export interface ModelCatalogue {
   ids(): readonly string[]
 }
 
-/** A key, and the headers of every request with it. */
-interface Key {
-  readonly id: string
+/** A credential and the headers of every request that uses it. */
+interface Account {
+  readonly credential: Credential
   readonly headers: Readonly<Record<HttpRequest['method'], Readonly<Record<string, string>>>>
+}
+
+/** A request and the credential that completes it. */
+export interface OutgoingRequest extends HttpRequest {
+  readonly credential: Credential
 }
 
 /** A configured provider that is reached over HTTP: what its calls share. */
@@ -29,8 +34,8 @@ export class Connection {
   readonly catalogue: ModelCatalogue
   readonly #origin: string
   readonly #basePath: string
-  readonly #keys: readonly Key[]
-  readonly #withoutKey: Key
+  /** At least one. */
+  readonly #accounts: readonly [Account, ...Account[]]
 
   constructor(settings: ProviderSettings, wire: Wire, upstream: HttpClient, clock: Clock, catalogue: ModelCatalogue) {
     this.settings = settings
@@ -41,32 +46,34 @@ export class Connection {
     const base = new URL(settings.baseUrl)
     this.#origin = base.origin
     this.#basePath = base.pathname.replace(/\/+$/, '')
-    this.#keys = settings.keys.map((key) => ({ id: keyId(key), headers: headersWith(settings, key) }))
-    this.#withoutKey = { id: '', headers: headersWith(settings, undefined) }
+    const [first = noCredential, ...others] = credentialsOf(settings, clock)
+    const account = (credential: Credential) => ({ credential, headers: headersWith(settings, credential) })
+    this.#accounts = [account(first), ...others.map(account)]
   }
 
   get keyIds(): readonly string[] {
-    return this.#keys.map((key) => key.id)
+    return this.#accounts.map(({ credential }) => credential.id).filter((id) => id !== '')
   }
 
-  /** The HTTP request, with the key of this id; with the first one, where none is named. */
+  /** The HTTP request with the credential of this id, or with the first credential for an unknown id. */
   request(
     method: 'GET' | 'POST',
     request: Partial<UpstreamRequest> & { path: string },
     keyId = '',
     traceparent?: string,
-  ): HttpRequest {
-    const key = this.#keyNamed(keyId)
-    // Most calls add none of their own, and share one object.
-    let headers = key.headers[method]
+  ): OutgoingRequest {
+    const account = this.#accountOf(keyId)
+    // Most requests add no headers of their own, and share one object.
+    let headers = account.headers[method]
     if (hasAny(request.headers)) headers = { ...request.headers, ...headers }
     if (traceparent) headers = { traceparent, ...headers }
-    return { method, origin: this.#origin, path: this.#basePath + request.path, headers, body: request.body }
+    const path = this.#basePath + request.path
+    return { method, origin: this.#origin, path, headers, body: request.body, credential: account.credential }
   }
 
-  #keyNamed(id: string): Key {
-    for (const key of this.#keys) if (key.id === id) return key
-    return this.#keys[0] ?? this.#withoutKey
+  #accountOf(id: string): Account {
+    for (const account of this.#accounts) if (account.credential.id === id) return account
+    return this.#accounts[0]
   }
 
   /** What the wire may know of a call. One literal holds all of it: to copy it into a larger one would cost more. */
@@ -113,14 +120,16 @@ export class Connection {
   }
 }
 
-/** The first 8 hex digits of a key's SHA-256: enough to tell keys apart, nothing to guess them by. */
-function keyId(key: string): string {
-  return createHash('sha256').update(key).digest('hex').slice(0, 8)
+function credentialsOf(settings: ProviderSettings, clock: Clock): readonly Credential[] {
+  const { kind, keys } = settings
+  if (kind.credentials) return kind.credentials(settings, clock)
+  const header = kind.key
+  return header ? keys.map((key) => keyInHeader(key, header)) : []
 }
 
-function headersWith({ kind, headers }: ProviderSettings, key: string | undefined): Key['headers'] {
+function headersWith({ headers }: ProviderSettings, credential: Credential): Account['headers'] {
   const accept = { accept: 'application/json, text/event-stream', 'accept-encoding': 'identity' }
-  const own = { ...headers, ...(kind.key && key !== undefined && { [kind.key.name]: kind.key.prefix + key }) }
+  const own = { ...headers, ...credential.headers }
   return { GET: { ...accept, ...own }, POST: { ...accept, 'content-type': 'application/json', ...own } }
 }
 

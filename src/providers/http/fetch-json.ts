@@ -3,8 +3,8 @@ import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { Cancellation } from '../../domain/cancellation.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import { wholeBody } from './body-reader.ts'
-import type { Connection } from './connection.ts'
-import type { HttpHeaders, HttpRequest } from './http-client.ts'
+import type { Connection, OutgoingRequest } from './connection.ts'
+import type { HttpHeaders } from './http-client.ts'
 import { UpstreamCall } from './upstream-call.ts'
 
 export interface FetchOptions {
@@ -21,7 +21,7 @@ export interface FetchOptions {
 /** One upstream call whose reply is one JSON body. */
 export function fetchJson(
   connection: Connection,
-  request: HttpRequest,
+  request: OutgoingRequest,
   { model, timeout, timeouts, cancellation, attempt }: FetchOptions,
 ): Promise<{ body: unknown; headers: HttpHeaders }> {
   const { settings, upstream, clock } = connection

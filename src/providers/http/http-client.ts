@@ -76,7 +76,8 @@ export function createHttpClient(options: { clock: Clock; connectTimeout: number
   return {
     send(request, handler) {
       const upstreamCall = new UndiciRequest(handler, isFresh)
-      dispatcher.dispatch({ ...request, body: request.body ?? null }, upstreamCall)
+      const { method, origin, path, headers, body = null } = request
+      dispatcher.dispatch({ method, origin, path, headers, body }, upstreamCall)
       return upstreamCall
     },
     close: () => dispatcher.destroy(),

@@ -4,6 +4,7 @@ import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
 import type { Source } from '../../domain/event-stream.ts'
 import type { Reason } from '../../domain/reasons.ts'
 import { networkError } from '../failures/failed-reply.ts'
+import type { OutgoingRequest } from './connection.ts'
 import type { ClientRequest, HttpClient, HttpHeaders, HttpReplyHandler, HttpRequest } from './http-client.ts'
 import { Watchdog, type Watched } from './watchdog.ts'
 
@@ -16,7 +17,7 @@ const DRAIN_MS = 5_000
 
 export interface UpstreamCallOptions {
   readonly upstream: HttpClient
-  readonly request: HttpRequest
+  readonly request: OutgoingRequest
   readonly clock: Clock
   /** For messages. */
   readonly provider: string
@@ -54,6 +55,8 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
   readonly #reader: ReplyReader
   readonly #watchdog: Watchdog
   readonly #startedAt: number
+  /** Infinity while the credential authorizes the request. */
+  #connectBy = Number.POSITIVE_INFINITY
   #http: ClientRequest | undefined
   #sent = false
   #reusedConnection = false
@@ -70,12 +73,32 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
     this.#options = options
     this.#reader = reader
     this.#startedAt = options.clock.now()
+    if (!options.request.credential.authorize) this.#connectBy = this.#startedAt + options.timeouts.connect
     this.#watchdog = new Watchdog(options.clock, this)
   }
 
-  /** Sends the request. The reader may be told of a failure before this returns. */
+  /** Sends the request once its credential has authorized it. The reader may get a failure before this returns. */
   send(): void {
-    this.#http = this.#options.upstream.send(this.#options.request, this)
+    const { request } = this.#options
+    if (request.credential.authorize) void this.#authorize(request)
+    else this.#dispatch(request)
+  }
+
+  async #authorize(request: OutgoingRequest): Promise<void> {
+    try {
+      const authorized = (await request.credential.authorize?.(request)) ?? request
+      if (this.#phase === 'over') return
+      const { clock, timeouts } = this.#options
+      this.#connectBy = clock.now() + timeouts.connect
+      this.#watchdog.recheck()
+      this.#dispatch(authorized)
+    } catch (thrown) {
+      if (this.#phase !== 'over') this.#fail(GatewayError.from(thrown))
+    }
+  }
+
+  #dispatch(request: HttpRequest): void {
+    this.#http = this.#options.upstream.send(request, this)
   }
 
   /** The first meaningful event is in hand: from now on only the pauses between chunks are limited. */
@@ -204,7 +227,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
     const total = this.#startedAt + timeouts.total
     if (this.#phase === 'draining') return this.#drainUntil
     if (!this.#committed) {
-      const connected = this.#sent ? total : this.#startedAt + timeouts.connect
+      const connected = this.#sent ? total : this.#connectBy
       return Math.min(total, firstEventBy, connected, streamed ? this.#startedAt + timeouts.firstToken : total)
     }
     if (this.#paused || !streamed) return total
@@ -218,7 +241,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
 
   #expiry(): GatewayError {
     const { clock, timeouts } = this.#options
-    if (!this.#sent && clock.now() >= this.#startedAt + timeouts.connect - 1) {
+    if (!this.#sent && clock.now() >= this.#connectBy - 1) {
       const cause = Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })
       return networkError(this.#options, cause, false)
     }

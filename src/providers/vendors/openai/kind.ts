@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { type Capability, ReasoningEffort } from '../../../domain/types.ts'
-import type { KeyHeader, ProviderKind } from '../../define.ts'
+import type { KeyHeader } from '../../credentials/credential.ts'
+import type { ProviderKind } from '../../define.ts'
 import type { Efforts, ModelQuirks, OpenAiDialect, TuningField } from './dialect.ts'
 import { openAiWire } from './wire.ts'
 
