@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
 import { codes, reasons } from '../src/domain/reasons.ts'
 import { instruments } from '../src/telemetry/metrics/instruments.ts'
-import { startGateway } from './support/gateway.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const PAGES = [
@@ -55,18 +51,6 @@ it('the configuration in the README is one that a gateway starts with', () => {
 
 it.each(['client.ts', 'client.py'])('the README shows docs/examples/%s as it is', (name) => {
   expect(readme).toContain(`\n${read(`docs/examples/${name}`)}\`\`\``)
-})
-
-it('the TypeScript example prints what the README says', async () => {
-  const gateway = await startGateway({ yaml: read('docs/examples/simulator.yaml') })
-  try {
-    const args = ['--import', 'tsx', 'docs/examples/client.ts', gateway.grpc]
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: fileURLToPath(ROOT) })
-    expect(stdout).toContain('UPSTREAM_RATE_LIMITED')
-    expect(readme).toContain(`Both print:\n\n${stdout.replace(/^(?=.)/gm, '    ')}\n`)
-  } finally {
-    await gateway.close()
-  }
 })
 
 it('docs/resilience.md speaks of reasons, codes and metrics that there are', () => {

@@ -1,14 +1,9 @@
 import { findProvider } from '@pydantic/genai-prices'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { systemClock } from '../../src/domain/clock.ts'
 import { Capability } from '../../src/domain/types.ts'
-import { Connection } from '../../src/providers/http/connection.ts'
-import { createHttpClient } from '../../src/providers/http/http-client.ts'
-import { createHttpProvider } from '../../src/providers/http-provider.ts'
 import { kindNamed, kinds, namesOf } from '../../src/providers/index.ts'
 import { contextOf, encodeChat, wireOf } from '../support/encode.ts'
-import { startVendor, type VendorServer } from '../support/vendor-server.ts'
 
 describe('every kind', () => {
   it('has names of its own', () => {
@@ -89,45 +84,7 @@ describe('azure', () => {
   })
 })
 
-describe('over HTTP', () => {
-  let vendor: VendorServer
-  beforeAll(async () => {
-    vendor = await startVendor()
-  })
-  afterAll(() => vendor.close())
-
-  const settings = (kind: string, options: Readonly<Record<string, unknown>>) => {
-    const found = kindNamed(kind)
-    if (!found?.wire) throw new Error(`no wire for ${kind}`)
-    const upstream = createHttpClient({ clock: systemClock, connectTimeout: 3000, proxy: {} })
-    const provider = {
-      name: kind,
-      kind: found,
-      baseUrl: `${vendor.url}/base`,
-      keys: ['secret'],
-      headers: { 'x-extra': 'v' },
-      timeout: { connect: 3000, firstToken: 5000, idle: 5000, total: 5000 },
-      streamUnary: false,
-      options,
-    }
-    return createHttpProvider(
-      new Connection(provider, found.wire, upstream, systemClock, { facts: () => ({}), ids: () => [] }),
-    )
-  }
-
-  it.each([
-    ['openai', {}, '/base/models', { authorization: 'Bearer secret' }],
-    ['azure', { api_version: '2024-10-21' }, '/base/openai/models?api-version=2024-10-21', { 'api-key': 'secret' }],
-  ])('%s lists its models with its key', async (kind, options, path, headers) => {
-    vendor.answer({ pieces: ['{"data":[{"id":"a"}]}'] })
-    const provider = settings(kind, options)
-    expect(await provider.listModels(5000)).toEqual(['a'])
-    await provider.close()
-    expect(vendor.requests.at(-1)).toMatchObject({ method: 'GET', path, headers: { ...headers, 'x-extra': 'v' } })
-  })
-
-  it('sends the organization to OpenAI', () => {
-    const { headers } = encodeChat('openai', {}, { options: { organization: 'org-1' } })
-    expect(headers).toEqual({ 'openai-organization': 'org-1' })
-  })
+it('sends the organization to OpenAI', () => {
+  const { headers } = encodeChat('openai', {}, { options: { organization: 'org-1' } })
+  expect(headers).toEqual({ 'openai-organization': 'org-1' })
 })

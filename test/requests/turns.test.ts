@@ -1,39 +1,11 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import { GatewayError } from '../../src/domain/error.ts'
-import { ChatRequestSchema, type Message, Role } from '../../src/domain/types.ts'
+import { ChatRequestSchema, type Message } from '../../src/domain/types.ts'
 import { validateChat } from '../../src/service/validate/validate.ts'
-import { decodeWhole } from '../support/decode.ts'
-import { type Encoded, encodeChat, type RequestInit, wireOf } from '../support/encode.ts'
-import { type VendorTurn, vendorTurns } from './turns.ts'
-import { typeErrors } from './type-check.ts'
+import { encodeChat } from '../support/encode.ts'
+import { answerOf, encoded, nextRequest } from './next-request.ts'
+import { vendorTurns } from './turns.ts'
 import { wires } from './wires.ts'
-
-/** The answer of a vendor, as its caller gets it. */
-async function answerOf({ kind, reply }: VendorTurn): Promise<Message> {
-  const { response, error } = await decodeWhole(wireOf(kind), reply)
-  if (!response?.message) throw error ?? new Error('there is no answer')
-  return response.message
-}
-
-/** The next request of a caller who puts the answer into it as it is, and answers its calls. */
-function nextRequest(answer: Message): RequestInit {
-  const results = answer.toolCalls.map(({ id }) => ({ role: Role.TOOL, toolCallId: id, content: 'Rain.' }))
-  const names = new Set(answer.toolCalls.map(({ name }) => name))
-  const tools = [...names].map((name) => ({ name, parameters: '{"type":"object"}' }))
-  const goOn = { role: Role.USER, content: 'Go on.' }
-  return { messages: [{ role: Role.USER, content: 'Hi.' }, answer, ...results, goOn], tools }
-}
-
-/** Undefined where the target says that it cannot carry it. */
-function encoded(kind: string, request: RequestInit, model: string): Encoded | undefined {
-  try {
-    return encodeChat(kind, request, { model })
-  } catch (error) {
-    if (error instanceof GatewayError && error.reason === 'UNSUPPORTED') return undefined
-    throw error
-  }
-}
 
 /** The fields of the signatures of calls that are not sent. */
 function lostProofs({ toolCalls }: Message, body: string): string[] {
@@ -71,17 +43,4 @@ describe.each(vendorTurns)('$what of $kind', (turn) => {
       expect(result.leftOut).toEqual(expect.arrayContaining(lostProofs(answer, result.body)))
     },
   )
-})
-
-it('every answer of every vendor has the type of every vendor in the next request', async () => {
-  const bodies = []
-  for (const turn of vendorTurns) {
-    const request = nextRequest(await answerOf(turn))
-    for (const wire of wires) {
-      const result = encoded(wire.kind, request, wire.model)
-      if (result) bodies.push({ wire, request: `${turn.what} of ${turn.kind}`.replaceAll(' ', '-'), body: result.json })
-    }
-  }
-  expect(bodies.length).toBeGreaterThan(100)
-  expect(await typeErrors(bodies)).toEqual(new Map())
 })

@@ -1,0 +1,143 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { HealthCheckService, ServingStatus } from '../../../src/domain/types.ts'
+import { chat, type StreamedChat, streamChat } from '../../support/client.ts'
+import { startGateway } from '../../support/gateway.ts'
+import { GrpcClient } from '../../support/grpc-client.ts'
+import {
+  answers,
+  begin,
+  closedPort,
+  DONE,
+  delta,
+  type Exchange,
+  STOP,
+  startUpstream,
+  type UpstreamServer,
+} from '../../support/upstream-server.ts'
+
+/* How a gateway that is told to stop treats those who still talk to it. */
+
+const busyMachine = { retry: 2 }
+let upstream: UpstreamServer
+
+beforeAll(async () => {
+  upstream = await startUpstream()
+})
+
+afterAll(() => upstream.close())
+
+function startDraining(drain: string) {
+  return startGateway({
+    yaml: `
+      server: { drain: ${drain} }
+      providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m } }
+    `,
+  })
+}
+
+/** Streams that have all begun; the first half ends when `tell` is called, the others never. */
+async function openStreams(client: GrpcClient, count: number) {
+  const waiting: Exchange[] = []
+  upstream.answer((exchange) => {
+    begin(delta('one '))(exchange)
+    waiting.push(exchange)
+  })
+  let begun = 0
+  const streams = Array.from({ length: count }, (_, at) => {
+    const first = { seen: false }
+    const onMessage = () => {
+      if (!first.seen) begun++
+      first.seen = true
+    }
+    const half = at < count / 2 ? 'short' : 'long'
+    return streamChat(client, { model: `house/${half}` }, { onMessage })
+  })
+  await expect.poll(() => begun, { timeout: 10_000 }).toBe(count)
+  const short = waiting.filter(({ hit }) => hit.json['model'] === 'short')
+  const notify = () => short.forEach(({ response }) => void response.end([delta('two'), STOP, DONE].join('')))
+  return { streams, notify, waiting }
+}
+
+test(
+  '200 streams at SIGTERM: those that end in time are whole, the others are told why, and all is let go',
+  busyMachine,
+  async () => {
+    const gateway = await startDraining('2500ms')
+    const client = new GrpcClient(gateway.grpc)
+    const { streams, notify, waiting } = await openStreams(client, 200)
+    const signalled = performance.now()
+    gateway.signal('SIGTERM')
+    setTimeout(notify, 1000)
+    const outcomes = await Promise.all(streams)
+    const whole = ({ text, cases, error }: StreamedChat) =>
+      text === 'one two' && cases.at(-1) === 'finish' && error === undefined
+    const reported = ({ text, cases, error }: StreamedChat) =>
+      text === 'one ' && !cases.includes('finish') && error?.code === 'UNAVAILABLE' && error.reason === 'DRAINING'
+    expect(outcomes.slice(0, 100).filter(whole)).toHaveLength(100)
+    expect(outcomes.slice(100).filter(reported)).toHaveLength(100)
+    expect(await gateway.exited).toBe(0)
+    expect(performance.now() - signalled).toBeLessThan(2500 + 2000)
+    await Promise.all(waiting.map(({ hit }) => hit.closed))
+    client.close()
+    await gateway.close()
+  },
+)
+
+test('a second SIGTERM ends it at once', async () => {
+  const gateway = await startDraining('30s')
+  const client = new GrpcClient(gateway.grpc)
+  const { streams } = await openStreams(client, 2)
+  gateway.signal('SIGTERM')
+  await gateway.logged((line) => line['message'] === 'shutting down')
+  const signalled = performance.now()
+  gateway.signal('SIGTERM')
+  expect(await gateway.exited).toBe(1)
+  expect(performance.now() - signalled).toBeLessThan(2000)
+  for (const { error } of await Promise.all(streams)) expect(error?.code).toBe('UNAVAILABLE')
+  client.close()
+  await gateway.close()
+})
+
+test('while it drains its connections are told to go, and none is taken', busyMachine, async () => {
+  const gateway = await startDraining('5s')
+  const old = new GrpcClient(gateway.grpc)
+  const { streams, notify, waiting } = await openStreams(old, 2)
+  gateway.signal('SIGTERM')
+  // Calls are taken for a fifth of the time; after it nobody listens, and what is in flight goes on.
+  const refusal = async () => {
+    const late = new GrpcClient(gateway.grpc)
+    upstream.answer(answers('late'))
+    const { error } = await chat(late, {}, { deadline: 1000 })
+    late.close()
+    return error?.code
+  }
+  await expect.poll(refusal, { timeout: 4000 }).toBe('UNAVAILABLE')
+  notify()
+  for (const { response } of waiting) if (!response.writableEnded) response.end([STOP, DONE].join(''))
+  for (const { error } of await Promise.all(streams)) expect(error).toBeUndefined()
+  expect(await gateway.exited).toBe(0)
+  old.close()
+  await gateway.close()
+})
+
+test('it is ready though no provider answers: that is not what readiness means', async () => {
+  const port = await closedPort()
+  const gateway = await startGateway({
+    yaml: `providers: { gone: { kind: local, base_url: "http://127.0.0.1:${port}" } }`,
+  })
+  const client = new GrpcClient(gateway.grpc)
+  const services = ['', 'llmgateway.v1.LlmGateway', 'live']
+  for (const service of services) {
+    const { value } = await client.unary(HealthCheckService.method.check, { service })
+    expect(value?.status).toBe(ServingStatus.SERVING)
+  }
+  const unknown = await client.stream(
+    HealthCheckService.method.watch,
+    { service: 'nobody.v1.Nothing' },
+    { deadline: 500 },
+  )
+  expect(unknown.messages.map(({ status }) => status)).toEqual([ServingStatus.SERVICE_UNKNOWN])
+  expect(unknown.error?.code).toBe('DEADLINE_EXCEEDED')
+  client.close()
+  await gateway.close()
+})

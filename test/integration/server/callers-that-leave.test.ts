@@ -1,0 +1,203 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { ChatRequestSchema, Role } from '../../../src/domain/types.ts'
+import { type CallerOptions, type CallerProcess, startCaller } from '../../support/caller-process.ts'
+import { startChaosProxy } from '../../support/chaos-proxy.ts'
+import { chat, streamChat } from '../../support/client.ts'
+import { portOf, type RunningGateway, startGateway } from '../../support/gateway.ts'
+import { GrpcClient } from '../../support/grpc-client.ts'
+import { metric } from '../../support/metrics-page.ts'
+import { callFrame, flags, frame, frames, message, RawHttp2, resetFrame } from '../../support/raw-http2.ts'
+import {
+  answers,
+  begin,
+  delta,
+  type Exchange,
+  startUpstream,
+  type UpstreamServer,
+} from '../../support/upstream-server.ts'
+
+/* Callers that go without a word, at any moment: nothing goes on for them, and each is counted once. */
+
+const CHAT = '/llmgateway.v1.LlmGateway/Chat'
+const STREAM_CHAT = '/llmgateway.v1.LlmGateway/StreamChat'
+const KEEPALIVE = 500
+const STALL = 1500
+
+let gateway: RunningGateway
+let upstream: UpstreamServer
+let client: GrpcClient
+const callers: CallerProcess[] = []
+
+beforeAll(async () => {
+  upstream = await startUpstream()
+  gateway = await startGateway({
+    yaml: `
+      server: { keepalive: ${KEEPALIVE}ms, limits: { stall_timeout: ${STALL}ms } }
+      providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m } }
+    `,
+  })
+  client = new GrpcClient(gateway.grpc)
+})
+
+afterEach(() => {
+  for (const caller of callers.splice(0)) caller.signal('SIGKILL')
+})
+
+afterAll(async () => {
+  client.close()
+  await gateway.close()
+  await upstream.close()
+})
+
+/** What is promised in milliseconds may take longer on a busy machine: not every time. */
+const busy = { retry: 3 }
+
+const request = message(
+  Buffer.from(
+    toBinary(
+      ChatRequestSchema,
+      create(ChatRequestSchema, { model: 'house/m', messages: [{ role: Role.USER, content: 'hi' }] }),
+    ),
+  ),
+)
+
+/** Text without end, as fast as it is taken. */
+function endless({ response }: Exchange): void {
+  const text = delta('x'.repeat(4000))
+  const write = () => {
+    while (!response.destroyed && response.write(text));
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  response.on('drain', write)
+  write()
+}
+
+async function call(how: Pick<CallerOptions, 'server' | 'reads'>, port?: number) {
+  const hit = upstream.nextHit()
+  const own = portOf(how.server === 'gRPC' ? gateway.grpc : gateway.http)
+  const caller = await startCaller({ ...how, port: port ?? own, path: STREAM_CHAT, body: request })
+  callers.push(caller)
+  return { caller, hit: await hit }
+}
+
+function count(status: string): Promise<number> {
+  return metric(gateway.metrics, 'llm_requests_total', { status })
+}
+
+async function noneIsActive(): Promise<void> {
+  const page = async () => (await fetch(gateway.metrics)).text()
+  await expect.poll(page, { timeout: 1000 }).toMatch(/^active_connections(\{[^}]*\})? 0$/m)
+}
+
+test('calls that are reset as they arrive ask no upstream', async () => {
+  upstream.answer(answers('fine'))
+  upstream.hits.length = 0
+  const caller = new RawHttp2(portOf(gateway.grpc))
+  const calls = Array.from({ length: 100 }, (_, at) => 2 * at + 1)
+  for (const stream of calls) {
+    const body = frame(frames.DATA, flags.END_STREAM, stream, request)
+    caller.send(callFrame(stream, CHAT), body, resetFrame(stream))
+  }
+  expect((await chat(client, {})).value?.message?.content).toBe('fine')
+  caller.close()
+  expect(upstream.hits).toHaveLength(1)
+  await noneIsActive()
+})
+
+describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (server) => {
+  test.each([
+    ['reads', 'all'],
+    ['stands still, its window shut', 'window shut'],
+  ] as const)(
+    'a caller that %s is killed: its upstream is let go, and its call is counted once',
+    busy,
+    async (_, reads) => {
+      upstream.answer(endless)
+      const before = await count('CANCELLED')
+      const { caller, hit } = await call({ server, reads })
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      const killed = performance.now()
+      caller.signal('SIGKILL')
+      expect((await hit.closed) - killed).toBeLessThan(100)
+      await noneIsActive()
+      expect(await count('CANCELLED')).toBe(before + 1)
+    },
+  )
+
+  test('a caller that stands still for ever is cut off, and its upstream let go', busy, async () => {
+    upstream.answer(endless)
+    const begun = performance.now()
+    const { caller, hit } = await call({ server, reads: 'window shut' })
+    expect((await hit.closed) - begun).toBeGreaterThan(STALL)
+    if (server === 'gRPC') expect(await caller.ended).toBe(11)
+    await noneIsActive()
+  })
+})
+
+test('a caller whose process does not read its socket is cut off too', busy, async () => {
+  upstream.answer(endless)
+  const { hit } = await call({ server: 'gRPC', reads: 'socket unread' })
+  await hit.closed
+  await noneIsActive()
+})
+
+test('a caller that is stopped in its tracks is gone within the bound of keepalive', busy, async () => {
+  upstream.answer(begin(delta('one ')))
+  const { caller, hit } = await call({ server: 'gRPC', reads: 'all' })
+  const stopped = performance.now()
+  caller.signal('SIGSTOP')
+  const took = (await hit.closed) - stopped
+  expect(took).toBeGreaterThan(KEEPALIVE)
+  expect(took).toBeLessThan(2 * KEEPALIVE + 500)
+  await noneIsActive()
+})
+
+test('a caller behind a wire that went dead is gone within the bound of keepalive', busy, async () => {
+  upstream.answer(begin(delta('one ')))
+  const proxy = await startChaosProxy(portOf(gateway.grpc))
+  const { hit } = await call({ server: 'gRPC', reads: 'all' }, proxy.port)
+  const died = performance.now()
+  proxy.toClient = { blackhole: true }
+  proxy.toServer = { blackhole: true }
+  expect((await hit.closed) - died).toBeLessThan(2 * KEEPALIVE + 500)
+  await noneIsActive()
+  await proxy.close()
+})
+
+test.each(['RST', 'FIN'] as const)('a wire that is cut by %s lets go of the upstream at once', busy, async (how) => {
+  upstream.answer(begin(delta('one ')))
+  const proxy = await startChaosProxy(portOf(gateway.grpc))
+  const { hit } = await call({ server: 'gRPC', reads: 'all' }, proxy.port)
+  const cut = performance.now()
+  proxy.cut(how)
+  expect((await hit.closed) - cut).toBeLessThan(100)
+  await noneIsActive()
+  await proxy.close()
+})
+
+test('a wire that is slow and gives one byte at a time carries a call all the same', async () => {
+  upstream.answer(answers('one ', 'two'))
+  const proxy = await startChaosProxy(portOf(gateway.grpc))
+  proxy.toServer = { slice: 1 }
+  proxy.toClient = { slice: 7, bandwidth: 20_000 }
+  const slow = new GrpcClient(`127.0.0.1:${proxy.port}`)
+  const { text, error } = await streamChat(slow, {})
+  expect({ text, error }).toEqual({ text: 'one two', error: undefined })
+  slow.close()
+  await proxy.close()
+})
+
+test('a wire that is cut after some bytes never makes a part look like the whole', async () => {
+  upstream.answer(answers('one ', 'two'))
+  for (let bytes = 100; bytes < 1000; bytes += 150) {
+    const proxy = await startChaosProxy(portOf(gateway.grpc))
+    proxy.toClient = { cutAfter: bytes, cut: bytes % 200 === 0 ? 'FIN' : 'RST' }
+    const cut = new GrpcClient(`127.0.0.1:${proxy.port}`)
+    const { cases, error } = await streamChat(cut, {})
+    expect(cases.includes('finish') && error === undefined).toBe(error === undefined)
+    cut.close()
+    await proxy.close()
+  }
+  await noneIsActive()
+})

@@ -1,0 +1,50 @@
+import { afterEach, expect, it } from 'vitest'
+import { LlmGateway } from '../../../../src/domain/types.ts'
+import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
+import { chatResponse, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
+
+const { chat, streamChat } = LlmGateway.method
+const closing: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+it('a client whose connections grow old is sent to new ones, and no call of it fails', async () => {
+  const peers = new Set<string>()
+  const { options } = serverOptions(
+    {
+      chat: async (_request, { peer }) => {
+        peers.add(peer)
+        return chatResponse('fine')
+      },
+      streamChat: async (_request, context) => {
+        const stream = new TestStream(context).say('one')
+        setTimeout(() => stream.say('two').finish(), 150)
+        return stream.events
+      },
+    },
+    { maxConnectionAge: 300 },
+  )
+  const server = new GrpcServer(options)
+  const client = new TestClient(await server.listen())
+  closing.push(() => server.drain(0))
+  closing.push(() => client.close())
+  const until = performance.now() + 2500
+  const codes = new Map<number, number>()
+  const count = (code: number) => codes.set(code, (codes.get(code) ?? 0) + 1)
+  const ask = async () => {
+    while (performance.now() < until) count((await client.unary(chat, {}).answer).ending.code)
+  }
+  const read = async () => {
+    while (performance.now() < until) {
+      const reader = client.stream(streamChat, {})
+      count((await reader.ending).code)
+      expect(reader.messages).toHaveLength(3)
+    }
+  }
+  await Promise.all([ask(), ask(), ask(), read(), read(), read()])
+  expect([...codes.keys()]).toEqual([0])
+  expect(codes.get(0)).toBeGreaterThan(100)
+  expect(peers.size).toBeGreaterThan(3)
+})

@@ -1,0 +1,107 @@
+import { gzipSync } from 'node:zlib'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { afterEach, expect, it } from 'vitest'
+import { ChatRequestSchema } from '../../../../src/domain/types.ts'
+import { HttpServer } from '../../../../src/server/http/connect-server.ts'
+import { chatResponse, serverOptions, TestStream } from '../../../server/server-world.ts'
+import { message } from '../../../support/raw-http2.ts'
+
+/* What is done with the body of a request before Connect has it. */
+
+const closing: (() => unknown)[] = []
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+async function open() {
+  const { options } = serverOptions(
+    {
+      chat: async ({ model }) => chatResponse(`${model.length}`),
+      streamChat: async (_request, context) => new TestStream(context).say('fine').finish().events,
+    },
+    { maxReceiveBytes: 1_000_000, maxCompressedCalls: 1 },
+  )
+  const server = new HttpServer({ ...options, ready: () => true })
+  const port = await server.listen()
+  closing.push(() => server.drain(0))
+  return async (type: string, body: Buffer | ReadableStream, headers: Record<string, string> = {}, method = 'Chat') => {
+    const init: RequestInit & { duplex: 'half' } = {
+      method: 'POST',
+      headers: { 'content-type': `application/${type}`, ...headers },
+      body: body instanceof Buffer ? new Uint8Array(body) : body,
+      duplex: 'half',
+    }
+    const response = await fetch(`http://127.0.0.1:${port}/llmgateway.v1.LlmGateway/${method}`, init)
+    return { status: response.status, text: await response.text() }
+  }
+}
+
+const asks = (length: number) => create(ChatRequestSchema, { model: 'm'.repeat(length) })
+const proto = (length: number) => Buffer.from(toBinary(ChatRequestSchema, asks(length)))
+const json = (length: number) => Buffer.from(`{"model":"${'m'.repeat(length)}"}`)
+const gzip = { 'content-encoding': 'gzip' }
+
+it.each<[string, string, Buffer, Record<string, string>]>([
+  ['small JSON', 'json', json(9), {}],
+  ['large JSON', 'json', json(900_000), {}],
+  ['large protobuf', 'proto', proto(900_000), {}],
+  ['packed JSON', 'json', gzipSync(json(9)), gzip],
+  ['packed protobuf', 'proto', gzipSync(proto(900_000)), gzip],
+  ['gRPC-Web', 'grpc-web+proto', message(proto(900_000)), {}],
+  ['packed gRPC-Web', 'grpc-web', message(gzipSync(proto(900_000)), true), { 'grpc-encoding': 'gzip' }],
+  ['gRPC-Web that could be packed and is not', 'grpc-web', message(proto(9)), { 'grpc-encoding': 'gzip' }],
+])('%s arrives as it was', async (_, type, body, headers) => {
+  const send = await open()
+  const { status, text } = await send(type, body, headers)
+  expect(status).toBe(200)
+  expect(text).toMatch(/900000|9/)
+  expect(text).not.toContain('grpc-status: 3')
+})
+
+it('a stream is asked for by packed JSON', async () => {
+  const send = await open()
+  const body = message(gzipSync(json(9)), true)
+  const { text } = await send('connect+json', body, { 'connect-content-encoding': 'gzip' }, 'StreamChat')
+  expect(text).toContain('fine')
+})
+
+it('what comes in pieces of one byte is joined', async () => {
+  const send = await open()
+  const pieces = new ReadableStream({
+    start(controller) {
+      for (const byte of json(5_000)) controller.enqueue(Buffer.from([byte]))
+      controller.close()
+    },
+  })
+  expect((await send('json', pieces)).text).toContain('5000')
+})
+
+const MANY = `{"stop":[${'"",'.repeat(70_000)}""]}`
+
+it.each<[string, string, Buffer, Record<string, string>]>([
+  ['JSON', 'json', Buffer.from(MANY), {}],
+  ['packed JSON', 'json', gzipSync(MANY), gzip],
+  ['protobuf', 'proto', Buffer.alloc(200_000, Buffer.from('1a00', 'hex')), {}],
+])('%s of too many fields is refused, and the reason said', async (_, type, body, headers) => {
+  const send = await open()
+  const { status, text } = await send(type, body, headers)
+  expect(status).toBe(400)
+  expect(JSON.parse(text)).toMatchObject({ code: 'invalid_argument', message: expect.stringContaining('65536 fields') })
+})
+
+it.each([
+  ['too large', json(1_000_001), {}, 'resource_exhausted'],
+  ['too large once it is unpacked', gzipSync(json(1_000_001)), gzip, 'resource_exhausted'],
+  ['said to be packed and is not', json(9), gzip, 'invalid_argument'],
+  ['packed in another way', json(9), { 'content-encoding': 'br' }, 'unimplemented'],
+])('what is %s is refused', async (_, body, headers, code) => {
+  const send = await open()
+  expect(JSON.parse((await send('json', body, headers)).text)).toMatchObject({ code })
+})
+
+it('many that are packed wait for one another, and all are answered', async () => {
+  const send = await open()
+  const all = await Promise.all(Array.from({ length: 30 }, () => send('proto', gzipSync(proto(9)), gzip)))
+  expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
+})

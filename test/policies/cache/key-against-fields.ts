@@ -1,0 +1,59 @@
+import { create, type Message, toBinary } from '@bufbuild/protobuf'
+import fc from 'fast-check'
+import { expect } from 'vitest'
+import type { Target } from '../../../src/domain/facts.ts'
+import type { Provider } from '../../../src/domain/ports/provider.ts'
+import { type ChatRequest, ChatRequestSchema } from '../../../src/domain/types.ts'
+import { cacheAddress, decidingBytes, type Question } from '../../../src/policies/cache/key.ts'
+import { anyField } from '../../support/any-message.ts'
+
+export const target = (provider: string, model: string): Target => ({
+  provider: { name: provider } as Provider, // a key is made of its name alone
+  model,
+  defaults: {},
+})
+export const question: Question = { kind: 'chat', caller: 'ada', namespace: '', targets: [target('up', 'm')] }
+const keyOf = (request: ChatRequest) => cacheAddress(question, decidingBytes(toBinary(ChatRequestSchema, request))).id
+
+const NEUTRAL = ['cache', 'userId', 'sessionId', 'labels']
+
+const base = fc.record({
+  model: fc.string({ maxLength: 8 }),
+  content: fc.string({ maxLength: 20 }),
+  temperature: fc.option(fc.double({ min: 0, max: 2 }), { nil: undefined }),
+  userId: fc.string({ maxLength: 4 }),
+  labels: fc.dictionary(fc.string({ maxLength: 3 }), fc.string({ maxLength: 3 }), { maxKeys: 2 }),
+})
+const change = fc
+  .constantFrom(...ChatRequestSchema.fields)
+  .chain((field) => fc.record({ field: fc.constant(field), value: anyField(field, 2) }))
+
+/**
+ * Compares the keys of random requests before and after one field changed: they differ exactly when the field can change
+ * the answer. Returns how often they differed.
+ */
+export function checkKeyAgainstFields(numRuns: number): number {
+  let different = 0
+  fc.assert(
+    fc.property(base, change, ({ model, content, temperature, userId, labels }, { field, value }) => {
+      const make = () =>
+        create(ChatRequestSchema, {
+          model,
+          messages: [{ role: 3, content }],
+          ...(temperature !== undefined && { temperature }),
+          userId,
+          labels,
+        })
+      const one = make()
+      const other: Message = make()
+      Object.assign(other, { [field.localName]: value })
+      const isSame =
+        NEUTRAL.includes(field.localName) ||
+        Buffer.from(toBinary(ChatRequestSchema, one)).equals(toBinary(ChatRequestSchema, other as ChatRequest))
+      if (!isSame) different++
+      expect(keyOf(one) === keyOf(other as ChatRequest)).toBe(isSame)
+    }),
+    { numRuns },
+  )
+  return different
+}
