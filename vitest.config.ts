@@ -19,6 +19,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...integration, ...slow],
+          isolate: false,
           setupFiles: ['test/support/in-memory-only.ts'],
         },
       },
