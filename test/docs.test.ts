@@ -73,3 +73,16 @@ it('docs/errors.md names every reason once, with its status and origin, and says
   const known = Object.entries(reasons).map(([reason, [status, origin]]) => `${reason} ${status} ${origin}`)
   expect(documented.toSorted()).toEqual(known.toSorted())
 })
+
+it('the table in docs/resilience.md is the table of reasons', () => {
+  const cell = (holds: boolean) => (holds ? 'yes' : '')
+  const known = Object.entries(reasons)
+    .filter(([reason, [, origin, , , fallback]]) => origin === 'provider' || fallback || reason.startsWith('UPSTREAM_'))
+    .map(
+      ([reason, [, , outage, retry, fallback, unknown]]) =>
+        `| \`${reason}\` | ${cell(retry)} | ${cell(fallback)} | ${cell(unknown)} | ${cell(outage)} |`,
+    )
+  const [, table = ''] =
+    /<!-- reasons -->\n\n[^\n]+\n[^\n]+\n([\s\S]*?)\n\n<!-- end -->/.exec(read('docs/resilience.md')) ?? []
+  expect(table.split('\n')).toEqual(known)
+})

@@ -1,4 +1,4 @@
-import { type Code, codeOf, type Reason } from './reasons.ts'
+import { type Code, codeOf, isOutageReason, mayFallBack, mayRetry, type Reason } from './reasons.ts'
 
 /** What was wrong with one field of a request. */
 export interface FieldViolation {
@@ -31,10 +31,12 @@ export interface UpstreamFailure {
 export type KeyTrouble = 'cools' | 'quarantined'
 
 export interface ErrorFacts {
-  /** Whether another target may be asked. Decided where the error is born. Default: no. */
+  /** Whether another target may be asked. Default: as the table of reasons has it. */
   readonly fallback?: boolean
-  /** Whether the same target may be asked once more. Decided where the error is born. Default: no. */
+  /** Whether the same target may be asked once more. Default: as the table of reasons has it. */
   readonly retry?: boolean
+  /** Whether the failure counts against the target in its breaker. Default: as the table of reasons has it. */
+  readonly outage?: boolean
   /** How long the upstream or the limit asks to wait, in ms. */
   readonly retryAfter?: number
   /** Set where another key of the same provider may do better. Decided where the error is born. */
@@ -62,13 +64,18 @@ export class GatewayError extends Error {
   constructor(reason: Reason, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause })
     this.reason = reason
-    this.fallback = facts.fallback ?? false
-    this.retry = facts.retry ?? false
+    this.fallback = facts.fallback ?? mayFallBack(reason)
+    this.retry = facts.retry ?? mayRetry(reason)
     this.facts = facts
   }
 
   get code(): Code {
     return codeOf(this.reason)
+  }
+
+  /** Whether the failure counts against the target in its breaker. */
+  get isOutage(): boolean {
+    return this.facts.outage ?? isOutageReason(this.reason)
   }
 
   /** The same error with the target that it is about, unless it names one. */
@@ -92,8 +99,5 @@ export function invalid(field: string, description: string): GatewayError {
 
 /** A target cannot carry part of the request; another one may. */
 export function unsupported(field: string, description: string): GatewayError {
-  return new GatewayError('UNSUPPORTED', `${field}: ${description}`, {
-    fallback: true,
-    fields: [{ field, description }],
-  })
+  return new GatewayError('UNSUPPORTED', `${field}: ${description}`, { fields: [{ field, description }] })
 }

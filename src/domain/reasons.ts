@@ -1,9 +1,11 @@
+import { AttemptOutcome } from './types.ts'
+
 /**
- * Every reason an error can have, with the status a caller sees and whose doing it was. The reasons are part of the
- * contract: programs switch on them.
+ * Every reason an error can have, and everything that follows from the reason alone. The reasons are part of the
+ * contract: programs switch on them. docs/errors.md and docs/resilience.md are checked against this table.
  */
 
-/** The gRPC status codes that the gateway answers with, by number. https://grpc.io/docs/guides/status-codes/ */
+/** The gRPC status codes that the gateway uses, by number. https://grpc.io/docs/guides/status-codes/ */
 export const codes = {
   CANCELLED: 1,
   INVALID_ARGUMENT: 3,
@@ -19,69 +21,90 @@ export const codes = {
 } as const
 export type Code = keyof typeof codes
 
-/** Who made a call fail: its caller, a rule of the operator's, the vendor, or this program. */
+/** Who made a call fail: its caller, a rule set by the operator, the vendor, or this program. */
 export type Origin = 'caller' | 'policy' | 'provider' | 'gateway'
 
+type Row = readonly [
+  code: Code,
+  origin: Origin,
+  /** Whether the failure counts against the target in its breaker. */
+  outage: boolean,
+  /** Whether the same target may be asked once more. */
+  retry: boolean,
+  /** Whether the next target may be asked. */
+  fallback: boolean,
+  /** Whether the vendor may have processed the request all the same. */
+  outcomeUnknown: boolean,
+  /** How an attempt that fails for this reason is recorded. */
+  attemptOutcome: AttemptOutcome,
+]
+
+const { CANCELLED, FAILED, SKIPPED } = AttemptOutcome
+const yes = true
+const no = false
+
+// biome-ignore format: the columns stay aligned.
 export const reasons = {
-  CANCELLED: ['CANCELLED', 'caller'],
-  DEADLINE_EXCEEDED: ['DEADLINE_EXCEEDED', 'caller'],
-  INVALID_REQUEST: ['INVALID_ARGUMENT', 'caller'],
-  UNSUPPORTED: ['INVALID_ARGUMENT', 'caller'],
-  MODEL_NOT_FOUND: ['NOT_FOUND', 'caller'],
-  PROVIDER_NOT_FOUND: ['NOT_FOUND', 'caller'],
-  NOT_CACHED: ['NOT_FOUND', 'caller'],
-  NO_CACHE: ['FAILED_PRECONDITION', 'caller'],
-  CACHE_ENTRY_NOT_FOUND: ['NOT_FOUND', 'caller'],
-  SERVICE_NOT_FOUND: ['NOT_FOUND', 'caller'],
-  UNAUTHENTICATED: ['UNAUTHENTICATED', 'caller'],
-  ADMIN_REQUIRED: ['PERMISSION_DENIED', 'caller'],
-  RESPONSE_TOO_LARGE: ['RESOURCE_EXHAUSTED', 'caller'],
-  MODEL_NOT_ALLOWED: ['PERMISSION_DENIED', 'caller'],
-  RATE_LIMITED: ['RESOURCE_EXHAUSTED', 'policy'],
-  HEADERS_TOO_LARGE: ['RESOURCE_EXHAUSTED', 'caller'],
-  REQUEST_READ_TIMEOUT: ['DEADLINE_EXCEEDED', 'caller'],
-  TOO_MANY_MESSAGES: ['UNIMPLEMENTED', 'caller'],
+  //                          code                   origin      outage retry fallback unknown attempt
+  CANCELLED:                 ['CANCELLED',           'caller',   no,    no,   no,      no,     CANCELLED],
+  DEADLINE_EXCEEDED:         ['DEADLINE_EXCEEDED',   'caller',   no,    no,   no,      no,     CANCELLED],
+  INVALID_REQUEST:           ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
+  UNSUPPORTED:               ['INVALID_ARGUMENT',    'caller',   no,    no,   yes,     no,     SKIPPED],
+  MODEL_NOT_FOUND:           ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
+  PROVIDER_NOT_FOUND:        ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
+  NOT_CACHED:                ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
+  NO_CACHE:                  ['FAILED_PRECONDITION', 'caller',   no,    no,   no,      no,     FAILED],
+  CACHE_ENTRY_NOT_FOUND:     ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
+  SERVICE_NOT_FOUND:         ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
+  UNAUTHENTICATED:           ['UNAUTHENTICATED',     'caller',   no,    no,   no,      no,     FAILED],
+  ADMIN_REQUIRED:            ['PERMISSION_DENIED',   'caller',   no,    no,   no,      no,     FAILED],
+  RESPONSE_TOO_LARGE:        ['RESOURCE_EXHAUSTED',  'caller',   no,    no,   no,      no,     FAILED],
+  MODEL_NOT_ALLOWED:         ['PERMISSION_DENIED',   'caller',   no,    no,   no,      no,     FAILED],
+  RATE_LIMITED:              ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
+  HEADERS_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   no,    no,   no,      no,     FAILED],
+  REQUEST_READ_TIMEOUT:      ['DEADLINE_EXCEEDED',   'caller',   no,    no,   no,      no,     FAILED],
+  TOO_MANY_MESSAGES:         ['UNIMPLEMENTED',       'caller',   no,    no,   no,      no,     FAILED],
 
-  NO_PROVIDERS: ['FAILED_PRECONDITION', 'gateway'],
-  DRAINING: ['UNAVAILABLE', 'gateway'],
-  OVERLOADED: ['UNAVAILABLE', 'gateway'],
-  CACHE_UNAVAILABLE: ['UNAVAILABLE', 'gateway'],
-  LIMITS_UNAVAILABLE: ['UNAVAILABLE', 'gateway'],
-  TOO_MANY_COMPRESSED: ['RESOURCE_EXHAUSTED', 'policy'],
-  TOO_MANY_WATCHERS: ['RESOURCE_EXHAUSTED', 'policy'],
-  CONCURRENCY_LIMITED: ['RESOURCE_EXHAUSTED', 'policy'],
-  GATEWAY_MAX_DURATION: ['DEADLINE_EXCEEDED', 'policy'],
-  INTERNAL: ['INTERNAL', 'gateway'],
+  NO_PROVIDERS:              ['FAILED_PRECONDITION', 'gateway',  no,    no,   no,      no,     FAILED],
+  DRAINING:                  ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
+  OVERLOADED:                ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
+  CACHE_UNAVAILABLE:         ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
+  LIMITS_UNAVAILABLE:        ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
+  TOO_MANY_COMPRESSED:       ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
+  TOO_MANY_WATCHERS:         ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
+  CONCURRENCY_LIMITED:       ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
+  GATEWAY_MAX_DURATION:      ['DEADLINE_EXCEEDED',   'policy',   no,    no,   no,      no,     FAILED],
+  INTERNAL:                  ['INTERNAL',            'gateway',  no,    no,   no,      no,     FAILED],
 
-  UPSTREAM_UNREACHABLE: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_CIRCUIT_OPEN: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_TLS: ['FAILED_PRECONDITION', 'provider'],
-  UPSTREAM_RESET: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_TIMEOUT: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_IDLE_TIMEOUT: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_STREAM_TRUNCATED: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_STREAM_ERROR: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_MALFORMED: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_LIMIT: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_REDIRECT: ['FAILED_PRECONDITION', 'provider'],
-  UPSTREAM_TRANSIENT: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_ERROR: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_GATEWAY: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_OVERLOADED: ['UNAVAILABLE', 'provider'],
-  UPSTREAM_RATE_LIMITED: ['RESOURCE_EXHAUSTED', 'provider'],
-  UPSTREAM_QUOTA_EXHAUSTED: ['RESOURCE_EXHAUSTED', 'provider'],
-  UPSTREAM_CREDENTIALS: ['FAILED_PRECONDITION', 'provider'],
-  UPSTREAM_FORBIDDEN: ['FAILED_PRECONDITION', 'provider'],
-  UPSTREAM_BILLING: ['FAILED_PRECONDITION', 'provider'],
-  UPSTREAM_DEPENDENCY: ['FAILED_PRECONDITION', 'provider'],
-  UPSTREAM_MODEL_MISSING: ['FAILED_PRECONDITION', 'provider'],
-  LOCAL_MODEL_MISSING: ['FAILED_PRECONDITION', 'provider'],
-  UPSTREAM_PROTOCOL: ['INTERNAL', 'provider'],
-  UPSTREAM_INVALID_REQUEST: ['INVALID_ARGUMENT', 'caller'],
-  CONTEXT_LENGTH_EXCEEDED: ['INVALID_ARGUMENT', 'caller'],
-  CONTENT_FILTERED: ['INVALID_ARGUMENT', 'caller'],
-  REQUEST_TOO_LARGE: ['INVALID_ARGUMENT', 'caller'],
-} as const satisfies Record<string, readonly [Code, Origin]>
+  UPSTREAM_UNREACHABLE:      ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
+  UPSTREAM_CIRCUIT_OPEN:     ['UNAVAILABLE',         'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_TLS:              ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_RESET:            ['UNAVAILABLE',         'provider', yes,   no,   yes,     yes,    FAILED],
+  UPSTREAM_TIMEOUT:          ['UNAVAILABLE',         'provider', yes,   no,   yes,     yes,    FAILED],
+  UPSTREAM_IDLE_TIMEOUT:     ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
+  UPSTREAM_STREAM_TRUNCATED: ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
+  UPSTREAM_STREAM_ERROR:     ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
+  UPSTREAM_MALFORMED:        ['UNAVAILABLE',         'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_LIMIT:            ['UNAVAILABLE',         'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_REDIRECT:         ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_TRANSIENT:        ['UNAVAILABLE',         'provider', yes,   yes,  yes,     no,     FAILED],
+  UPSTREAM_ERROR:            ['UNAVAILABLE',         'provider', yes,   yes,  yes,     no,     FAILED],
+  UPSTREAM_GATEWAY:          ['UNAVAILABLE',         'provider', yes,   no,   yes,     yes,    FAILED],
+  UPSTREAM_OVERLOADED:       ['UNAVAILABLE',         'provider', yes,   yes,  yes,     no,     FAILED],
+  UPSTREAM_RATE_LIMITED:     ['RESOURCE_EXHAUSTED',  'provider', no,    yes,  yes,     no,     FAILED],
+  UPSTREAM_QUOTA_EXHAUSTED:  ['RESOURCE_EXHAUSTED',  'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_CREDENTIALS:      ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_FORBIDDEN:        ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_BILLING:          ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_DEPENDENCY:       ['FAILED_PRECONDITION', 'provider', no,    no,   no,      no,     FAILED],
+  UPSTREAM_MODEL_MISSING:    ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
+  LOCAL_MODEL_MISSING:       ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_PROTOCOL:         ['INTERNAL',            'provider', no,    no,   yes,     no,     FAILED],
+  UPSTREAM_INVALID_REQUEST:  ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
+  CONTEXT_LENGTH_EXCEEDED:   ['INVALID_ARGUMENT',    'caller',   no,    no,   yes,     no,     FAILED],
+  CONTENT_FILTERED:          ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
+  REQUEST_TOO_LARGE:         ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
+} as const satisfies Record<string, Row>
 
 export type Reason = keyof typeof reasons
 
@@ -91,6 +114,30 @@ export function codeOf(reason: Reason): Code {
 
 export function originOf(reason: Reason): Origin {
   return reasons[reason][1]
+}
+
+/** Whether a failure for this reason counts against its target, unless the error says otherwise. */
+export function isOutageReason(reason: Reason): boolean {
+  return reasons[reason][2]
+}
+
+/** Whether the same target may be asked once more, unless the error says otherwise. */
+export function mayRetry(reason: Reason): boolean {
+  return reasons[reason][3]
+}
+
+/** Whether the next target may be asked, unless the error says otherwise. */
+export function mayFallBack(reason: Reason): boolean {
+  return reasons[reason][4]
+}
+
+/** Whether the vendor may have processed the request all the same: another target's response would be a second one. */
+export function isOutcomeUnknown(reason: Reason): boolean {
+  return reasons[reason][5]
+}
+
+export function attemptOutcomeOf(reason: Reason): AttemptOutcome {
+  return reasons[reason][6]
 }
 
 export function isReason(text: string): text is Reason {

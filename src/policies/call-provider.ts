@@ -7,7 +7,7 @@ import type { Keyed, Observed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { Ask, Provider } from '../domain/ports/provider.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
-import { AttemptOutcome } from '../domain/types.ts'
+import { attemptOutcomeOf } from '../domain/reasons.ts'
 
 /** The end of the road: one attempt at one target, recorded to its ending. `ask` says what is asked of the provider. */
 export function callProvider<R extends AnyRequest, E extends AnyEvent>(
@@ -51,12 +51,7 @@ class AttemptWatcher implements Watcher<AnyEvent> {
   }
 
   end(error?: GatewayError): void | Promise<void> {
-    if (error) this.#record.fail(this.#attempt, outcomeOf(error), error.reason)
+    if (error) this.#record.fail(this.#attempt, attemptOutcomeOf(error.reason), error.reason)
     return this.#telemetry.end(error)
   }
-}
-
-function outcomeOf({ reason }: GatewayError): AttemptOutcome {
-  if (reason === 'CANCELLED' || reason === 'DEADLINE_EXCEEDED') return AttemptOutcome.CANCELLED
-  return reason === 'UNSUPPORTED' ? AttemptOutcome.SKIPPED : AttemptOutcome.FAILED
 }

@@ -43,7 +43,7 @@ function withoutRetry(error: GatewayError): GatewayError {
 
 function refused({ provider, model }: Target, { missing }: Refusal, retryAfter: number): GatewayError {
   const name = `${provider.name}/${model}`
-  const facts = { provider: provider.name, model, fallback: true }
+  const facts = { provider: provider.name, model }
   if (missing) {
     const message = `${name}: the vendor did not know this model a moment ago: check its id. It is asked again in a minute.`
     return new GatewayError('UPSTREAM_MODEL_MISSING', message, facts)

@@ -3,7 +3,6 @@ import type { Watcher } from '../../domain/event-stream.ts'
 import type { AnyEvent } from '../../domain/events.ts'
 import { BreakerState } from '../../domain/types.ts'
 import type { CircuitRules } from './circuit-rules.ts'
-import { isOutage } from './is-outage.ts'
 import { SlidingCounts } from './sliding-counts.ts'
 
 /** A call may not reach its target: until when, on the monotonic clock, and whether the vendor lacks the model. */
@@ -65,7 +64,7 @@ export class Circuit implements Watcher<AnyEvent> {
   failed(pass: Pass, error: GatewayError): void {
     const now = this.#now()
     if (error.reason === 'UPSTREAM_MODEL_MISSING') this.#missingUntil = now + this.#rules.missing
-    if (isOutage(error)) {
+    if (error.isOutage) {
       this.#counts.addCall(now)
       this.#countBad(pass, now)
     } else if (pass === 'probe') {
@@ -77,7 +76,7 @@ export class Circuit implements Watcher<AnyEvent> {
 
   /** A stream that had begun has ended. */
   end(error?: GatewayError): void {
-    if (error && isOutage(error)) this.#countBad('call', this.#now())
+    if (error?.isOutage) this.#countBad('call', this.#now())
   }
 
   #countBad(pass: Pass, now: number): void {

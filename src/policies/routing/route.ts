@@ -6,7 +6,7 @@ import type { EventStream } from '../../domain/event-stream.ts'
 import type { AnyEvent } from '../../domain/events.ts'
 import type { Planned, Routed, Target } from '../../domain/facts.ts'
 import type { Handler } from '../../domain/follow.ts'
-import type { Reason } from '../../domain/reasons.ts'
+import { isOutcomeUnknown } from '../../domain/reasons.ts'
 import { allFailed, type Failure } from './all-failed.ts'
 import { MIN_TIME } from './min-time.ts'
 import { skip } from './pass-over.ts'
@@ -79,11 +79,8 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
   }
 }
 
-/** What the vendor may be working on all the same: the answer of another target would be the second one. */
-const UNKNOWN: ReadonlySet<Reason> = new Set<Reason>(['UPSTREAM_TIMEOUT', 'UPSTREAM_GATEWAY', 'UPSTREAM_RESET'])
-
 function mayGoOn({ fallback, retry, reason }: GatewayError, { onUnknown }: Target): boolean {
-  return fallback && (onUnknown !== 'fail' || retry || !UNKNOWN.has(reason))
+  return fallback && (onUnknown !== 'fail' || retry || !isOutcomeUnknown(reason))
 }
 
 /** A conversation that was too long for one model goes only to those that are known to take a longer one. */

@@ -80,7 +80,8 @@ export class ProviderKeyPool implements KeyPool {
     return new GatewayError(reason, `${provider}/${model} was not asked: ${which} after ${reason}.`, {
       provider,
       model,
-      fallback: true,
+      // No key was used: asking again finds the same ones resting.
+      retry: false,
       ...(Number.isFinite(free) && { retryAfter: Math.max(0, free - now) }),
       ...(trouble && { cause: trouble }),
     })

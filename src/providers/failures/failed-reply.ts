@@ -1,5 +1,5 @@
 import { type ErrorFacts, GatewayError, type KeyTrouble } from '../../domain/error.ts'
-import type { Reason } from '../../domain/reasons.ts'
+import { mayRetry, type Reason } from '../../domain/reasons.ts'
 import type { VendorError } from '../define.ts'
 import type { HttpHeaders } from '../http/http-client.ts'
 import { retryAfter } from './retry-after.ts'
@@ -29,10 +29,10 @@ interface Row {
   /** Only of vendors of this kind. */
   readonly kind?: string
   readonly local?: true
-  /** Ask the same target once more. */
-  readonly retry?: true
-  /** Ask the next target. */
-  readonly fallback?: true
+  /** These hold of the reason unless a row says otherwise. */
+  readonly retry?: boolean
+  readonly fallback?: boolean
+  readonly outage?: false
   /** What becomes of the key that was used. */
   readonly key?: KeyTrouble
   /** How long to wait where the vendor does not say, in ms. */
@@ -55,7 +55,6 @@ const table: readonly Row[] = [
     reason: 'CONTEXT_LENGTH_EXCEEDED',
     status: [...CLIENT_ERROR, 500],
     code: /context_length_exceeded|exceed_context_size|string_above_max_length|context_window/,
-    fallback: true,
     advice: 'Shorten the conversation or ask a model with a larger context.',
   },
   {
@@ -82,7 +81,6 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_QUOTA_EXHAUSTED',
     status: [400, 402, 403, 429],
     code: /insufficient_quota|credit_balance_exhausted|billing_hard_limit|exceeded_current_quota|quota_exceeded/,
-    fallback: true,
     key: 'quarantined',
     advice: "The account's quota is spent: check its plan and billing.",
   },
@@ -91,8 +89,6 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_RATE_LIMITED',
     status: [429],
     code: /RESOURCE_EXHAUSTED/,
-    retry: true,
-    fallback: true,
     key: 'cools',
     advice: RATE_ADVICE,
   },
@@ -101,16 +97,14 @@ const table: readonly Row[] = [
     status: [400, 403, 429],
     message:
       /credit balance is too low|insufficient (credits|balance|quota)|exceeded your current quota, please check your plan|reached your specified (\w+ )?API usage limits/i,
-    fallback: true,
     key: 'quarantined',
     advice: "The account's quota is spent: check its plan and billing.",
   },
-  { reason: 'UPSTREAM_CREDENTIALS', status: [401], fallback: true, key: 'quarantined', advice: KEY_ADVICE },
+  { reason: 'UPSTREAM_CREDENTIALS', status: [401], key: 'quarantined', advice: KEY_ADVICE },
   {
     reason: 'UPSTREAM_CREDENTIALS',
     status: [400, 403],
     code: /invalid_api_key|API_KEY_INVALID|authentication_error|invalid_authentication/,
-    fallback: true,
     key: 'quarantined',
     advice: KEY_ADVICE,
   },
@@ -118,7 +112,6 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_CREDENTIALS',
     status: [400],
     message: /(incorrect|invalid|missing) api key|api key (not valid|not found|is invalid|expired)/i,
-    fallback: true,
     key: 'quarantined',
     advice: KEY_ADVICE,
   },
@@ -126,7 +119,6 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_CREDENTIALS',
     status: [403],
     message: /unregistered callers|api key was reported as leaked/i,
-    fallback: true,
     key: 'quarantined',
     advice: KEY_ADVICE,
   },
@@ -134,14 +126,12 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_BILLING',
     status: [400],
     code: /FAILED_PRECONDITION/,
-    fallback: true,
     key: 'quarantined',
     advice: 'The vendor does not serve this account from here: check its billing and region.',
   },
   {
     reason: 'UPSTREAM_BILLING',
     status: [402],
-    fallback: true,
     key: 'quarantined',
     advice: "Check the account's billing.",
   },
@@ -149,7 +139,6 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_FORBIDDEN',
     status: [400],
     message: /organization has been disabled/i,
-    fallback: true,
     key: 'quarantined',
     advice: 'The vendor has disabled the account.',
   },
@@ -158,14 +147,12 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_FORBIDDEN',
     status: [403],
     kind: 'openai',
-    fallback: true,
     key: 'cools',
     advice: 'The account may not do this: check its permissions and region.',
   },
   {
     reason: 'UPSTREAM_FORBIDDEN',
     status: [403],
-    fallback: true,
     key: 'quarantined',
     advice: 'The account may not do this: check its permissions and region.',
   },
@@ -173,20 +160,17 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_MODEL_MISSING',
     status: [400, 422],
     code: /model_not_found|model_not_exist|invalid_model/,
-    fallback: true,
     advice: 'The vendor does not know this model: check its id.',
   },
   {
     reason: 'LOCAL_MODEL_MISSING',
     status: [404],
     local: true,
-    fallback: true,
     advice: 'Pull the model on the local server, or check its id and base_url.',
   },
   {
     reason: 'UPSTREAM_MODEL_MISSING',
     status: [404, 410],
-    fallback: true,
     advice: 'The vendor does not know this model or deployment: check its id and base_url.',
   },
   {
@@ -195,36 +179,35 @@ const table: readonly Row[] = [
     status: [400],
     kind: 'ollama',
     message: /does not support/,
-    fallback: true,
     advice: 'This model cannot do what the call asks of it: tools, images, thinking or embeddings.',
   },
   {
     reason: 'UPSTREAM_INVALID_REQUEST',
+    fallback: true,
     status: [400],
     kind: 'anthropic',
     message: /invalid `?signature`? in `?thinking`? block/i,
-    fallback: true,
     advice:
       'It refuses the reasoning of an earlier answer: it is of another vendor, or the conversation before it has changed. Leave it out.',
   },
   {
     reason: 'UPSTREAM_INVALID_REQUEST',
+    fallback: true,
     status: [400],
     kind: 'gemini',
     message: /thought[ _]?signature/i,
-    fallback: true,
     advice:
       'It refuses the signatures of an earlier answer: they are of another vendor, or the conversation before them has changed. Leave them out.',
   },
-  { reason: 'UPSTREAM_TRANSIENT', status: [408, 409], retry: true, fallback: true, advice: 'Try again.' },
+  { reason: 'UPSTREAM_TRANSIENT', status: [408, 409], advice: 'Try again.' },
   { reason: 'REQUEST_TOO_LARGE', status: [413], advice: 'Send less: the vendor refuses requests of this size.' },
   {
     // Generated tool calls that do not parse: another sample may.
     reason: 'UPSTREAM_INVALID_REQUEST',
-    status: [422],
-    kind: 'groq',
     retry: true,
     fallback: true,
+    status: [422],
+    kind: 'groq',
     advice: 'The vendor could not process the request.',
   },
   { reason: 'UPSTREAM_DEPENDENCY', status: [424], advice: 'A tool that the vendor runs has failed.' },
@@ -232,8 +215,6 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_OVERLOADED',
     status: [429],
     code: /slow_down|overloaded/,
-    retry: true,
-    fallback: true,
     wait: OVERLOAD_WAIT,
     advice: 'The vendor is overloaded. Try again later.',
   },
@@ -241,31 +222,33 @@ const table: readonly Row[] = [
     reason: 'UPSTREAM_OVERLOADED',
     status: [429],
     local: true,
-    retry: true,
-    fallback: true,
     wait: OVERLOAD_WAIT,
     advice: "The local server's queue is full. Try again later.",
   },
-  { reason: 'UPSTREAM_RATE_LIMITED', status: [429], retry: true, fallback: true, key: 'cools', advice: RATE_ADVICE },
+  { reason: 'UPSTREAM_RATE_LIMITED', status: [429], key: 'cools', advice: RATE_ADVICE },
   {
     reason: 'UPSTREAM_OVERLOADED',
-    status: [498, 503, 529],
-    retry: true,
-    fallback: true,
+    status: [503, 529],
     wait: OVERLOAD_WAIT,
     advice: 'The vendor is overloaded. Try again later.',
   },
-  { reason: 'UPSTREAM_ERROR', status: [499], fallback: true, advice: 'The vendor gave up the request.' },
+  {
+    // No spare capacity for this one call.
+    reason: 'UPSTREAM_OVERLOADED',
+    outage: false,
+    status: [498],
+    wait: OVERLOAD_WAIT,
+    advice: 'The vendor is overloaded. Try again later.',
+  },
+  { reason: 'UPSTREAM_ERROR', retry: false, outage: false, status: [499], advice: 'The vendor gave up the request.' },
   {
     reason: 'UPSTREAM_PROTOCOL',
     status: [405, 415, 501],
-    fallback: true,
     advice: 'The vendor does not offer this operation: check base_url and kind.',
   },
   {
     reason: 'UPSTREAM_GATEWAY',
     status: [502, 504, 520, 521, 522, 523, 524],
-    fallback: true,
     advice: 'A proxy of the vendor failed. The request may have been processed.',
   },
 ]
@@ -276,18 +259,14 @@ const INVALID: Row = {
 }
 const REDIRECT: Row = {
   reason: 'UPSTREAM_REDIRECT',
-  fallback: true,
   advice: 'Redirects are not followed: check base_url.',
 }
 const SERVER_ERROR: Row = {
   reason: 'UPSTREAM_ERROR',
-  retry: true,
-  fallback: true,
   advice: 'The vendor failed. Try again later.',
 }
 const MALFORMED: Row = {
   reason: 'UPSTREAM_MALFORMED',
-  fallback: true,
   advice: 'The reply is not what its API says: check base_url and kind.',
 }
 
@@ -295,16 +274,20 @@ const MALFORMED: Row = {
 export function failedReply(reply: FailedReply): GatewayError {
   const row = rowFor(reply)
   const { provider, model, status, error } = reply
-  const wait = row.retry ? (retryAfter(reply.headers, reply.now) ?? error?.retryAfter ?? row.wait) : undefined
+  const wait =
+    (row.retry ?? mayRetry(row.reason))
+      ? (retryAfter(reply.headers, reply.now) ?? error?.retryAfter ?? row.wait)
+      : undefined
   const requestId = shortId(header(reply.headers, 'x-request-id') ?? header(reply.headers, 'request-id'))
   const facts: ErrorFacts = {
-    fallback: row.fallback ?? false,
-    retry: row.retry ?? false,
     provider,
     model,
     upstream: { status, ...(error?.code && { code: shortCode(error.code) }), ...(requestId && { requestId }) },
     ...(wait !== undefined && { retryAfter: wait }),
     ...(row.key && { key: row.key }),
+    ...(row.retry !== undefined && { retry: row.retry }),
+    ...(row.fallback !== undefined && { fallback: row.fallback }),
+    ...(row.outage !== undefined && { outage: row.outage }),
     ...(row.reason === 'UPSTREAM_INVALID_REQUEST' && error?.param && { fields: [fieldViolation(error.param)] }),
   }
   return new GatewayError(row.reason, `${provider}/${model} answered ${status}. ${row.advice}`, facts)
@@ -316,7 +299,6 @@ export function reportedError(reply: Omit<FailedReply, 'status'>): GatewayError 
   if (status !== undefined) return failedReply({ ...reply, status })
   const { provider, model, error } = reply
   return new GatewayError('UPSTREAM_STREAM_ERROR', `${provider}/${model} reported a failure in its reply.`, {
-    fallback: true,
     provider,
     model,
     ...(error?.code && { upstream: { code: shortCode(error.code) } }),
@@ -376,7 +358,7 @@ interface Peer {
  */
 export function networkError({ provider, model, assumed }: Peer, cause: Error, outworn: boolean): GatewayError {
   const name = `${provider}/${model}`
-  const facts = { provider, model, cause, fallback: true }
+  const facts = { provider, model, cause }
   const code = codeOf(cause)
   if (/^(ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(code)) {
     const advice = assumed ? ASSUMED_ADVICE : 'Check base_url.'
@@ -395,7 +377,8 @@ export function networkError({ provider, model, assumed }: Peer, cause: Error, o
   }
   return new GatewayError('UPSTREAM_RESET', `${name} closed the connection.`, {
     ...facts,
-    ...(outworn && { retry: true, retryAfter: 0 }),
+    // What broke was a connection that had grown old.
+    ...(outworn && { retry: true, retryAfter: 0, outage: false }),
   })
 }
 

@@ -150,8 +150,8 @@ describe('it opens', () => {
     ['deadlines', new GatewayError('DEADLINE_EXCEEDED', 'late')],
     ['refused keys', error('UPSTREAM_CREDENTIALS', 401)],
     ['what the target cannot carry', error('UNSUPPORTED')],
-    ['old connections', new GatewayError('UPSTREAM_RESET', 'closed', { retry: true })],
-    ['one call that found no capacity', error('UPSTREAM_OVERLOADED', 498)],
+    ['old connections', new GatewayError('UPSTREAM_RESET', 'closed', { retry: true, outage: false })],
+    ['one call that found no capacity', new GatewayError('UPSTREAM_OVERLOADED', 'busy', { outage: false })],
   ])('not by %s', async (_, answer) => {
     const world = new World()
     await world.calls(100, answer)
