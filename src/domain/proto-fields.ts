@@ -1,47 +1,55 @@
-/** One field of a message, by its place in the message's bytes. */
-export interface ProtoField {
-  readonly number: number
-  /** Of its tag. */
-  readonly start: number
-  /** Of its value. */
-  readonly value: number
-  readonly end: number
-}
-
-/**
- * The fields of a message that has been decoded, in the order of its bytes.
+/*
+ * The fields of an encoded message. The bytes must have passed the server's check of requests, or come from our own
+ * encoder: there are no groups, no length leads beyond the end, and no message but a list's occurs twice.
  * https://protobuf.dev/programming-guides/encoding/#structure
  */
-export function fieldsOf(bytes: Uint8Array): ProtoField[] {
-  const fields: ProtoField[] = []
+
+/** `start` is the offset of the field's tag, `value` that of its content, `end` the offset behind it. */
+type VisitField = (number: number, start: number, value: number, end: number) => void
+
+/** Visits the fields of a message in the order of its bytes; fields of nested messages are not visited. */
+export function eachField(bytes: Uint8Array, visit: VisitField): void {
   for (let at = 0; at < bytes.length; ) {
     const tag = varintAt(bytes, at)
-    const wireType = tag & 7
-    const length = endOfVarint(bytes, at)
-    const value = wireType === LENGTH_DELIMITED ? endOfVarint(bytes, length) : length
-    const end = wireType === LENGTH_DELIMITED ? value + varintAt(bytes, length) : endOfValue(bytes, value, wireType)
-    fields.push({ number: tag >>> 3, start: at, value, end })
+    const content = endOfVarint(bytes, at)
+    const isDelimited = (tag & 7) === LENGTH_DELIMITED
+    const value = isDelimited ? endOfVarint(bytes, content) : content
+    const end = isDelimited ? value + varintAt(bytes, content) : endOfNumber(bytes, value, tag & 7)
+    visit(tag >>> 3, at, value, end)
     at = end
   }
-  return fields
 }
 
-/** The bytes of the last field with this number, which holds a message; empty where there is none. */
+/** The bytes of a nested message; empty if the field is not set. */
 export function fieldBytes(bytes: Uint8Array, number: number): Uint8Array {
-  const field = fieldsOf(bytes).findLast((candidate) => candidate.number === number)
-  return field ? bytes.subarray(field.value, field.end) : new Uint8Array()
+  let found: Uint8Array = new Uint8Array()
+  eachField(bytes, (candidate, _start, value, end) => {
+    if (candidate === number) found = bytes.subarray(value, end)
+  })
+  return found
+}
+
+/** The bytes of a message without the fields that `isLeftOut` names, in pieces. */
+export function withoutFields(bytes: Uint8Array, isLeftOut: (number: number) => boolean): Uint8Array[] {
+  const kept: Uint8Array[] = []
+  let from = 0
+  eachField(bytes, (number, start, _value, end) => {
+    if (!isLeftOut(number)) return
+    if (start > from) kept.push(bytes.subarray(from, start))
+    from = end
+  })
+  if (from < bytes.length) kept.push(bytes.subarray(from))
+  return kept
 }
 
 const LENGTH_DELIMITED = 2
 
-function endOfValue(bytes: Uint8Array, at: number, wireType: number): number {
+function endOfNumber(bytes: Uint8Array, at: number, wireType: number): number {
   if (wireType === 0) return endOfVarint(bytes, at)
-  if (wireType === 1) return at + 8
-  // Groups, which the contract does not have, take all that is left.
-  return wireType === 5 ? at + 4 : bytes.length
+  return at + (wireType === 1 ? 8 : 4)
 }
 
-/** Of a tag or a length: they have 32 bits. */
+/** A tag or a length, which have at most 32 bits. */
 function varintAt(bytes: Uint8Array, at: number): number {
   let value = 0
   for (let index = at, shift = 0; shift < 35; index++, shift += 7) {

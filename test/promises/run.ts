@@ -17,6 +17,7 @@ import { memory } from './memory.ts'
 import { outage } from './outage.ts'
 import { overload } from './overload.ts'
 import { redisTrouble } from './redis-trouble.ts'
+import { requestBytes } from './request-bytes.ts'
 import { soak } from './soak.ts'
 
 const ALL: readonly Promised[] = [
@@ -27,6 +28,7 @@ const ALL: readonly Promised[] = [
   deadlines,
   hostile,
   bombs,
+  requestBytes,
   redisTrouble,
   outage,
   overload,

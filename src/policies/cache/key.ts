@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Target } from '../../domain/facts.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
-import { fieldsOf } from '../../domain/proto-fields.ts'
+import { withoutFields } from '../../domain/proto-fields.ts'
 
 /** Who asks whom. */
 export interface Question {
@@ -19,8 +19,9 @@ export interface Question {
 export function cacheAddress(question: Question, bytes: readonly Uint8Array[]): CacheAddress {
   const { kind, caller, namespace, targets } = question
   const owner = namespace === '' ? caller : ''
-  // No part can hold a NUL, so none can pass for two.
-  const scope = `${kind}\0${owner}\0${namespace}\0${addresses(targets)}\0`
+  const asked = addresses(targets)
+  // With their lengths, so that no part can pass for two: names come from tokens and configurations.
+  const scope = `${kind}/${owner.length}/${namespace.length}/${asked.length}/${owner}/${namespace}/${asked}/`
   const id = hash('sha256', Buffer.concat([Buffer.from(scope), ...bytes]), 'base64url')
   return { id, owner, label: `${namespace}/${nameOf(targets)}` }
 }
@@ -45,17 +46,13 @@ const FIRST_NEUTRAL = 20
 const LAST_NEUTRAL = 23
 
 /**
- * A request as it was received, without the fields that cannot change its answer, and without the one that is left
- * out. The request has been decoded.
+ * The bytes of a request that decide its answer: those as received, without the fields that cannot change the answer,
+ * and without `leftOut`. Equal bytes mean equal requests, because the decoder reads each field by itself and the check of
+ * requests accepts no bytes that could be read in two ways. Clients that encode one request differently only miss.
  */
 export function decidingBytes(requestBytes: Uint8Array, leftOut?: number): Uint8Array[] {
-  const kept: Uint8Array[] = []
-  let from = 0
-  for (const { number, start, end } of fieldsOf(requestBytes)) {
-    if ((number < FIRST_NEUTRAL || number > LAST_NEUTRAL) && number !== leftOut) continue
-    if (start > from) kept.push(requestBytes.subarray(from, start))
-    from = end
-  }
-  if (from < requestBytes.length) kept.push(requestBytes.subarray(from))
-  return kept
+  return withoutFields(
+    requestBytes,
+    (number) => (number >= FIRST_NEUTRAL && number <= LAST_NEUTRAL) || number === leftOut,
+  )
 }

@@ -1,6 +1,4 @@
-import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
-import { GatewayError } from '../../domain/error.ts'
-import { countFields, isSmall, MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
+import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf'
 import { protoEncoder } from './proto-encoder.ts'
 import { ProtoWriter } from './proto-writer.ts'
 
@@ -29,14 +27,4 @@ function framedBytes(bytes: Uint8Array): Buffer {
   const writer = new ProtoWriter()
   writer.bytes(bytes)
   return framed(writer)
-}
-
-/** Throws INVALID_REQUEST for bytes that are not such a message, or one of too many fields. */
-export function decode(schema: DescMessage, bytes: Uint8Array): Message {
-  if (!isSmall(bytes.length) && countFields(schema, bytes) > MAX_PARTS) throw tooManyParts()
-  try {
-    return fromBinary(schema, bytes)
-  } catch (cause) {
-    throw new GatewayError('INVALID_REQUEST', `The request is not a ${schema.typeName}.`, { cause })
-  }
 }

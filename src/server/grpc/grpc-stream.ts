@@ -3,7 +3,8 @@ import type { Message } from '@bufbuild/protobuf'
 import { type handleServerStreamingCall, Metadata, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../../domain/error.ts'
 import type { EventStream, Reader } from '../../domain/event-stream.ts'
-import { decode, type Encode, FRAME_PREFIX, frameEncoderFor } from '../codec/encode.ts'
+import { type Codec, streamCodec } from '../codec/codec.ts'
+import { FRAME_PREFIX } from '../codec/encode.ts'
 import type { StreamEndpoint } from '../endpoints.ts'
 import { checkSize, stalled } from '../server-options.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
@@ -22,7 +23,7 @@ const NO_HEADERS = new Metadata()
 class StreamCall extends GrpcCall implements Reader<Message> {
   readonly #endpoint: StreamEndpoint
   readonly #surface: Surface
-  readonly #encode: Encode
+  readonly #codec: Codec
   #events: EventStream<Message> | undefined
   /** Whether the messages of this turn are being gathered. */
   #gathers = false
@@ -35,11 +36,11 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   #isBeating: boolean
   #stopPulse: () => void
 
-  constructor(mount: GrpcMount<StreamEndpoint>, surface: Surface, encode: Encode) {
+  constructor(mount: GrpcMount<StreamEndpoint>, surface: Surface, codec: Codec) {
     super(mount, surface)
     this.#endpoint = mount.endpoint
     this.#surface = surface
-    this.#encode = encode
+    this.#codec = codec
     this.#isBeating = mount.endpoint.heartbeat !== undefined
     this.#takenAt = this.context.record.arrivedAt
     this.#saidAt = this.#takenAt
@@ -47,10 +48,10 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   }
 
   protected async serve(): Promise<void> {
-    const { method, call } = this.#endpoint
+    const { call } = this.#endpoint
     try {
       this.context.cancellation.throwIfCancelled()
-      this.#events = await call(decode(method.input, this.#surface.request), this.context)
+      this.#events = await call(this.#codec.decode(this.#surface.request), this.context)
       this.#events.read(this)
     } catch (error) {
       this.fail(GatewayError.from(error))
@@ -78,7 +79,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   }
 
   #write(message: Message): boolean {
-    const frame = this.#encode(message)
+    const frame = this.#codec.encode(message)
     checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
     const { stream } = this
     if (stream.destroyed || stream.closed) return false
@@ -152,6 +153,6 @@ class StreamCall extends GrpcCall implements Reader<Message> {
 }
 
 export function streamHandler(mount: GrpcMount<StreamEndpoint>): handleServerStreamingCall<Buffer, Buffer> {
-  const encode = frameEncoderFor(mount.endpoint.method.output)
-  return (surface) => mount.turn.add(new StreamCall(mount, surface, encode))
+  const codec = streamCodec(mount.endpoint.method)
+  return (surface) => mount.turn.add(new StreamCall(mount, surface, codec))
 }

@@ -10,6 +10,7 @@ import {
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
 import type { Clock } from '../../domain/clock.ts'
+import { requestChecks } from '../codec/request-check.ts'
 import { UnpackingRoom } from '../codec/unpacking.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenOn } from '../connections/listen.ts'
@@ -57,6 +58,7 @@ export class HttpServer {
   readonly #handlers: ReadonlyMap<string, UniversalHandler>
   readonly #live = new LiveCalls()
   readonly #unpacking: UnpackingRoom
+  readonly #checkOf = requestChecks()
   readonly #sessions = new Set<ServerHttp2Session>()
   #draining = false
 
@@ -142,7 +144,14 @@ export class HttpServer {
       response.once('close', stopTimer)
     }
     const isGone = () => response.closed
-    const body = { input: handler.method.input, maxReceiveBytes, unpacking: this.#unpacking, isGone, onRefused, clock }
+    const body = {
+      check: this.#checkOf(handler.method.input),
+      maxReceiveBytes,
+      unpacking: this.#unpacking,
+      isGone,
+      onRefused,
+      clock,
+    }
     void call(handler, request, response, { requestId, body })
   }
 

@@ -1,23 +1,24 @@
-import type { DescMessage } from '@bufbuild/protobuf'
+import type { ConnectError } from '@connectrpc/connect'
 import type { UniversalServerRequest } from '@connectrpc/connect/protocol'
 import { compressionGzip } from '@connectrpc/connect-node'
 import { CallRecord } from '../../domain/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { countFields, countValues, isSmall, MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
+import { GatewayError } from '../../domain/error.ts'
 import { FRAME_PREFIX } from '../codec/encode.ts'
+import type { RequestCheck } from '../codec/request-check.ts'
 import type { UnpackingRoom } from '../codec/unpacking.ts'
 import { errorReply, toConnectError } from '../errors.ts'
 import { type Refusal, refusalReply } from '../refusals.ts'
 import { collect } from './collect.ts'
 import type { HttpRequest } from './http-rules.ts'
 
-/** Of the flags before a message of a stream and of gRPC-Web. https://connectrpc.com/docs/protocol/ */
+/** In the flags before an enveloped message. https://connectrpc.com/docs/protocol/ */
 const COMPRESSED = 1
 
 export interface BodyOptions {
-  /** Of the method. */
-  readonly input: DescMessage
-  /** Of a message, unpacked or not. */
+  /** Checks of the method's request. */
+  readonly check: RequestCheck
+  /** Limit for a message, compressed or not. */
   readonly maxReceiveBytes: number
   readonly unpacking: UnpackingRoom
   /** Whether nobody waits for an answer any more. */
@@ -27,8 +28,8 @@ export interface BodyOptions {
 }
 
 /**
- * The request as Connect is to see it: unpacked when its turn comes, and its parts counted before they are made into
- * objects. Small ones that are not packed pass as they are. What is wrong in any other way is Connect's to refuse.
+ * The request as Connect sees it: decompressed when its turn comes, and checked before it is decoded. What is wrong in
+ * any other way is left to Connect to refuse.
  */
 export function withCheckedBody(
   node: HttpRequest,
@@ -38,7 +39,7 @@ export function withCheckedBody(
   const { header } = request
   const form = formOf(header)
   const length = Number(header.get('content-length') ?? Number.NaN)
-  if (!form || length > options.maxReceiveBytes + FRAME_PREFIX || (!form.packed && isSmall(length))) return request
+  if (!form || (!form.enveloped && length > options.maxReceiveBytes)) return request
   if (form.packed) {
     header.delete('content-length')
     if (!form.enveloped) header.delete('content-encoding')
@@ -64,22 +65,35 @@ function formOf(header: Headers): Form | undefined {
 }
 
 async function read(node: HttpRequest, form: Form, options: BodyOptions): Promise<Uint8Array> {
-  const prefix = form.enveloped ? FRAME_PREFIX : 0
-  const limit = options.maxReceiveBytes + prefix
-  const body = await collect(node, limit)
-  // Connect says how large it may be.
-  if (body.length > limit) return body
-  const message = body.subarray(prefix)
-  const [flags = 0] = body
-  if (!form.packed || (form.enveloped && !(flags & COMPRESSED))) {
-    check(message, form, options)
-    return body
-  }
+  const { maxReceiveBytes } = options
+  if (form.enveloped) return readEnveloped(await collect(node, maxReceiveBytes + FRAME_PREFIX), form, options)
+  const body = await collect(node, maxReceiveBytes)
+  if (body.length > maxReceiveBytes) return body
+  if (form.packed) return unpack(body, form, options)
+  check(body, form, options)
+  return body
+}
+
+/** Leaves to Connect what it refuses before it decodes anything: a message that is too large, or is cut off. */
+async function readEnveloped(body: Buffer, form: Form, options: BodyOptions): Promise<Uint8Array> {
+  if (body.length < FRAME_PREFIX) return body
+  const length = body.readUInt32BE(1)
+  const message = body.subarray(FRAME_PREFIX)
+  if (length > options.maxReceiveBytes || message.length < length) return body
+  if (message.length > length) throw toConnectError(refusalReply('messages', options.clock))
+  const flags = body.readUInt8(0)
+  if (flags === COMPRESSED) return form.packed ? envelope(await unpack(message, form, options)) : body
+  if (flags !== 0) throw invalid(`The message has the flags ${flags}. Send 0, or 1 for a compressed message.`, options)
+  check(message, form, options)
+  return body
+}
+
+async function unpack(message: Buffer, form: Form, options: BodyOptions): Promise<Uint8Array> {
   await turnToUnpack(options)
   try {
     const unpacked = await compressionGzip.decompress(new Uint8Array(message), options.maxReceiveBytes)
     check(unpacked, form, options)
-    return form.enveloped ? envelope(flags & ~COMPRESSED, unpacked) : unpacked
+    return unpacked
   } finally {
     options.unpacking.leave()
   }
@@ -94,15 +108,21 @@ function turnToUnpack({ unpacking, isGone, onRefused, clock }: BodyOptions): Pro
 }
 
 /** Throws INVALID_REQUEST. */
-function check(message: Uint8Array, { json }: Form, { input, clock }: BodyOptions): void {
-  if (isSmall(message.length)) return
-  if ((json ? countValues(message) : countFields(input, message)) <= MAX_PARTS) return
-  throw toConnectError(errorReply(tooManyParts(), new CallRecord(clock)))
+function check(message: Uint8Array, { json }: Form, options: BodyOptions): void {
+  try {
+    if (json) options.check.json(message)
+    else options.check.proto(message)
+  } catch (error) {
+    throw toConnectError(errorReply(GatewayError.from(error), new CallRecord(options.clock)))
+  }
 }
 
-function envelope(flags: number, message: Uint8Array): Buffer {
+function invalid(message: string, { clock }: BodyOptions): ConnectError {
+  return toConnectError(errorReply(new GatewayError('INVALID_REQUEST', message), new CallRecord(clock)))
+}
+
+function envelope(message: Uint8Array): Buffer {
   const head = Buffer.alloc(FRAME_PREFIX)
-  head[0] = flags
   head.writeUInt32BE(message.length, 1)
   return Buffer.concat([head, message])
 }

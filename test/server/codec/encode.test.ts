@@ -1,7 +1,8 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { ChatRequestSchema } from '../../../src/domain/types.ts'
-import { decode, encoderFor } from '../../../src/server/codec/encode.ts'
+import { decoderFor } from '../../../src/server/codec/codec.ts'
+import { encoderFor } from '../../../src/server/codec/encode.ts'
 
 describe('encoding', () => {
   it('gives the bytes of toBinary, small and large, also for messages with maps', () => {
@@ -14,10 +15,10 @@ describe('encoding', () => {
 
 describe('decoding', () => {
   it('refuses bytes that are no message, without repeating them', () => {
-    expect(() => decode(ChatRequestSchema, Buffer.from('\xff\xff secret'))).toThrowError(
+    expect(() => decoderFor(ChatRequestSchema)(Buffer.from('\xff\xff secret'))).toThrowError(
       expect.objectContaining({
         reason: 'INVALID_REQUEST',
-        message: 'The request is not a llmgateway.v1.ChatRequest.',
+        message: expect.stringMatching(/^The request is not a valid llmgateway.v1.ChatRequest: (?!.*secret)/),
       }),
     )
   })

@@ -107,6 +107,22 @@ describe('a unary call', () => {
     expect(response?.message?.content).toBe('fine')
   })
 
+  it.each<[string, Buffer]>([
+    // 16 MB of `messages` in what the contract says is a number.
+    [
+      'a number that is written as a text',
+      Buffer.concat([Buffer.from('3280c2d707', 'hex'), Buffer.alloc(16_000_000, 26)]),
+    ],
+    // A CacheControl and more messages in a group, which a cache key would not be made of.
+    ['a group', Buffer.from('0a016da301120a0801120a0a026e73a401', 'hex')],
+    ['a message that is set twice', Buffer.from('7a007a00', 'hex')],
+  ])('with %s is refused before it is decoded', async (_, bytes) => {
+    const { client } = await open({ chat: async () => chatResponse('decoded') })
+    const ending = await client.raw('/llmgateway.v1.LlmGateway/Chat', bytes)
+    expect(ending).toMatchObject({ code: 3, details: { info: { reason: 'INVALID_REQUEST' } } })
+    expect(ending.message).toMatch(/^The request is not a valid llmgateway.v1.ChatRequest: field \d+/)
+  })
+
   it('whose answer is larger than the limit says what to do', async () => {
     const { client } = await open({ chat: async () => chatResponse('x'.repeat(2000)) }, { maxSendBytes: 1000 })
     const { ending } = await client.unary(chat, {}).answer

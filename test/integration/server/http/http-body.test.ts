@@ -90,6 +90,42 @@ it.each<[string, string, Buffer, Record<string, string>]>([
   expect(JSON.parse(text)).toMatchObject({ code: 'invalid_argument', message: expect.stringContaining('65536 fields') })
 })
 
+const LONG = '1'.repeat(100_000)
+
+it.each<[string, string, Buffer]>([
+  ['a number of 100,000 digits as a text', 'json', Buffer.from(`{"seed":"${LONG}"}`)],
+  ['a number of 100,000 digits', 'json', Buffer.from(`{"seed":${LONG}}`)],
+  ['a field name of 100,000 letters', 'json', Buffer.from(`{"${LONG}":1}`)],
+  ['a number that is written as a text', 'proto', Buffer.from('32021a00', 'hex')],
+])('%s is refused in a few words', async (_, type, body) => {
+  const send = await open()
+  const { status, text } = await send(type, body)
+  expect(status).toBe(400)
+  const { code, message: words } = JSON.parse(text)
+  expect(code).toBe('invalid_argument')
+  expect(words.length).toBeLessThan(300)
+})
+
+const BAD = Buffer.from('32021a00', 'hex')
+
+it.each<[string, Buffer, string]>([
+  ['two messages', Buffer.concat([message(proto(9)), message(BAD)]), 'The call takes one message.'],
+  [
+    'a message and more than the limit',
+    Buffer.concat([message(BAD), Buffer.alloc(1_100_000)]),
+    'The call takes one message.',
+  ],
+  ['unknown flags', Buffer.concat([Buffer.from([4]), message(BAD).subarray(1)]), 'The message has the flags 4.'],
+  ['a message that is marked as packed and is not', message(BAD, true), 'do not know how to decompress'],
+  ['a message that is cut off', message(BAD).subarray(0, 8), 'incomplete'],
+  ['a wrong wire type', message(BAD), 'has wire type 2, not 0'],
+])('a stream that is asked for with %s is refused, undecoded', async (_, body, words) => {
+  const send = await open()
+  const { text } = await send('connect+proto', body, {}, 'StreamChat')
+  expect(text).toContain(words)
+  expect(text).not.toContain('fine')
+})
+
 it.each([
   ['too large', json(1_000_001), {}, 'resource_exhausted'],
   ['too large once it is unpacked', gzipSync(json(1_000_001)), gzip, 'resource_exhausted'],
