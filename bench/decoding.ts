@@ -62,7 +62,15 @@ async function builtDecoder(): Promise<Decode> {
     const record = new CallRecord(systemClock)
     const attempt = record.begin(kind, 'model')
     const context = { requestId: 'bench', credential: undefined, deadline: Infinity, cancellation, peer: '', record }
-    const call = { request, model: 'model', defaults: {}, stream: true, firstEventBy: Infinity, traceparent: undefined }
+    const call = {
+      request,
+      model: 'model',
+      defaults: {},
+      streamed: true,
+      strict: false,
+      firstEventBy: Infinity,
+      traceparent: undefined,
+    }
     let texts = 0
     let isComplete = false
     const answer = new ChatReply({

@@ -102,6 +102,7 @@ async function callsOf() {
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
   const { RequestContext } = await built<typeof import('../src/server/context.ts')>('server/context')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
+  const { createCall } = await built<typeof import('../src/domain/facts.ts')>('domain/facts')
   const { finishEvent, startEvent, textEvent } = await built<typeof import('../src/domain/events.ts')>('domain/events')
   const request = create(ChatRequestSchema, { model: 'house/m', messages: [{ role: Role.USER, content: 'Hello' }] })
   const requestBytes = toBinary(ChatRequestSchema, request)
@@ -125,7 +126,7 @@ async function callsOf() {
   }
   const ask = async (handler: Handler<Call<ChatRequest> & Planned, ChatEvent>) => {
     const context = new RequestContext(systemClock, arrival, () => {})
-    const events = await handler({ operation: 'chat', request, context, targets: [] })
+    const events = await handler({ ...createCall('chat', request, context), targets: [] })
     await new Promise<void>((resolve) => events.read({ event: () => true, end: () => resolve() }))
     context.close()
   }

@@ -1,10 +1,13 @@
-import type { Call } from './domain/call.ts'
-import { Chain } from './domain/chain.ts'
+import type { AnyRequest, Call } from './domain/call.ts'
+import { Chain, type Policy } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
-import type { EmbedEvent } from './domain/events.ts'
+import type { EventStream } from './domain/event-stream.ts'
+import type { AnyEvent, EmbedEvent } from './domain/events.ts'
+import type { Authenticated, Observed, Planned } from './domain/facts.ts'
 import type { Handler } from './domain/follow.ts'
 import type { RateLimits } from './domain/limits.ts'
 import type { Authenticator } from './domain/ports/authenticator.ts'
+import type { Ask, Provider } from './domain/ports/provider.ts'
 import type { Telemetry } from './domain/ports/telemetry.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest } from './domain/types.ts'
 import { admitToProcess, admitToProvider, type Gates } from './policies/admission/admit.ts'
@@ -23,16 +26,17 @@ import { type CallLimits, limit } from './policies/limits/limit.ts'
 import { limitProvider } from './policies/limits/limit-provider.ts'
 import type { LimitParts } from './policies/limits/limited.ts'
 import { observe } from './policies/observe.ts'
-import { keepModel, plan } from './policies/planning/plan.ts'
+import { plan } from './policies/planning/plan.ts'
 import type { Planner } from './policies/planning/planner.ts'
-import { retry } from './policies/retrying/retry.ts'
-import { RetryBudget } from './policies/retrying/retry-budget.ts'
+import { type RetryTools, retry } from './policies/retrying/retry.ts'
+import type { RetryBudget } from './policies/retrying/retry-budget.ts'
 import { route } from './policies/routing/route.ts'
 import { safetyLock } from './policies/routing/safety-lock.ts'
 import type { SafetyLocks } from './policies/routing/safety-locks.ts'
 import { useKeys } from './policies/use-keys.ts'
-import { check } from './policies/validate.ts'
+import { validate } from './policies/validate.ts'
 
+/** What the request pipeline is built from. */
 export interface GatewayParts {
   readonly telemetry: Telemetry
   readonly authenticator: Authenticator
@@ -43,13 +47,16 @@ export interface GatewayParts {
   /** From 0 up to 1. */
   readonly random: () => number
   readonly limits: CallLimits & LimitParts & { readonly providers: ReadonlyMap<string, RateLimits> }
-  /** How many upstream calls there may be at once. */
+  /** Bounds on the number of upstream calls under way. */
   readonly gates: Gates
   readonly circuits: Circuits
   readonly locks: SafetyLocks
-  /** Whether the gateway is about to end, so that no further attempts are begun. */
+  readonly retryBudget: RetryBudget
+  /** True when the gateway is about to end and begins no further attempts. */
   readonly isEnding: () => boolean
-  /** Throw INVALID_REQUEST. */
+  /** Put behind every policy; tests use it to watch each step. */
+  readonly between?: Policy<unknown>
+  /** Checks of the request; they throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
 }
 
@@ -58,13 +65,47 @@ export interface Gateway {
   readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
 }
 
-/** The road of a call: each line one policy, in the order in which a call meets them. */
 export function createGateway(parts: GatewayParts): Gateway {
-  const {
+  const { cache, clock, random, isEnding } = parts
+  const shared = {
+    ...parts,
+    latencies: new Latencies(clock),
+    retries: { clock, random, budget: parts.retryBudget, isEnding },
+  }
+  return {
+    chat: chain(shared, {
+      check: parts.validate.chat,
+      cache: cacheChats(cache),
+      ask: (provider, question) => provider.chat(question),
+    }),
+    embed: chain(shared, {
+      check: parts.validate.embed,
+      cache: cacheVectors(cache),
+      ask: (provider, question) => provider.embed(question),
+    }),
+  }
+}
+
+/** Parts that the chains of all operations share. */
+interface SharedParts extends GatewayParts {
+  readonly latencies: Latencies
+  readonly retries: RetryTools
+}
+
+/** What one kind of operation does its own way. */
+interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
+  /** Throws INVALID_REQUEST. */
+  readonly check: (request: R) => void
+  readonly cache: Policy<Call<R> & Observed & Authenticated & Planned, unknown, E>
+  readonly ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>
+}
+
+/** The request pipeline: one policy a line, in the order in which a call meets them. A wrong order does not compile. */
+function chain<R extends AnyRequest, E extends AnyEvent>(
+  {
     telemetry,
     authenticator,
     planner,
-    cache,
     clock,
     random,
     limits,
@@ -72,19 +113,20 @@ export function createGateway(parts: GatewayParts): Gateway {
     circuits,
     locks,
     isEnding,
-    validate,
-  } = parts
-  const latencies = new Latencies(clock)
-  const retries = { clock, random, budget: new RetryBudget(), isEnding }
-
-  const chat = Chain.of<Call<ChatRequest>, ChatEvent>()
+    between,
+    latencies,
+    retries,
+  }: SharedParts,
+  { check, cache, ask }: OperationParts<R, E>,
+): Handler<Call<R>, E> {
+  return Chain.of<Call<R>, E>(between)
     .use(observe(telemetry))
     .use(authenticate(authenticator))
-    .use(check(validate.chat))
+    .use(validate(check))
     .use(plan(planner))
     .use(authorize())
     .use(limit(limits, limits))
-    .use(cacheChats(cache))
+    .use(cache)
     .use(balance({ random, latencies }))
     .use(route(clock, isEnding))
     .use(safetyLock(locks))
@@ -95,28 +137,5 @@ export function createGateway(parts: GatewayParts): Gateway {
     .use(admitToProcess(gates, clock))
     .use(breaker(circuits, clock))
     .use(useKeys(clock))
-    .to(callProvider((provider, question) => provider.chat(question)))
-
-  const embed = Chain.of<Call<EmbedRequest>, EmbedEvent>()
-    .use(observe(telemetry))
-    .use(authenticate(authenticator))
-    .use(check(validate.embed))
-    .use(plan(planner))
-    .use(keepModel())
-    .use(authorize())
-    .use(limit(limits, limits))
-    .use(cacheVectors(cache))
-    .use(balance({ random, latencies }))
-    .use(route(clock, isEnding))
-    .use(safetyLock(locks))
-    .use(retry(retries))
-    .use(measure(latencies, clock))
-    .use(limitProvider(limits, limits.providers))
-    .use(admitToProvider(gates, clock))
-    .use(admitToProcess(gates, clock))
-    .use(breaker(circuits, clock))
-    .use(useKeys(clock))
-    .to(callProvider((provider, question) => provider.embed(question)))
-
-  return { chat, embed }
+    .to(callProvider(ask))
 }

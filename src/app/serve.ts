@@ -12,6 +12,7 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import { Circuits } from '../policies/breaker/circuits.ts'
 import { chatAddress } from '../policies/cache/cache-chats.ts'
 import { Planner } from '../policies/planning/planner.ts'
+import { RetryBudget } from '../policies/retrying/retry-budget.ts'
 import { endpoints } from '../server/endpoints.ts'
 import { GrpcServer } from '../server/grpc/grpc-server.ts'
 import { HttpServer } from '../server/http/connect-server.ts'
@@ -108,6 +109,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     gates,
     circuits,
     locks,
+    retryBudget: new RetryBudget(),
     isEnding: () => ending,
     validate: { chat: validateChat, embed: validateEmbed },
   })

@@ -2,27 +2,39 @@ import type { Duration } from '@bufbuild/protobuf/wkt'
 import type { Clock } from './clock.ts'
 import { type Attempt, AttemptOutcome, type Route, type Usage } from './types.ts'
 
-/** One try at one target, from its first step to its outcome. */
+const NO_WARNINGS: readonly string[] = []
+
+/** One attempt at one target, from its first step to its outcome. What concerns one attempt alone is kept here. */
 export class AttemptRecord {
   readonly provider: string
   readonly model: string
-  /** Which key was used; empty when the provider needs none. */
-  keyId = ''
-  /** The HTTP status of the reply, once there is one. */
-  status: number | undefined
+  /** Whether the target is another than the first one planned. */
+  readonly fallback: boolean
   readonly startedAt: number
+  /** What was left out or changed for this target. */
+  readonly warnings: string[]
+  /** Id of the key that was used; empty when the provider needs none. */
+  keyId = ''
+  /** HTTP status of the reply, once there is one. */
+  status: number | undefined
+  /** What the vendor has reported so far. */
+  usage: Usage | undefined
+  /** Whether a meaningful event was handed on. */
+  committed = false
   outcome: AttemptOutcome = AttemptOutcome.UNSPECIFIED
   reason = ''
-  /** In ms, once it has ended. */
+  /** In ms, once the attempt has ended. */
   latency = 0
 
-  constructor(provider: string, model: string, startedAt: number) {
+  constructor(provider: string, model: string, startedAt: number, fallback = false, warnings = NO_WARNINGS) {
     this.provider = provider
     this.model = model
+    this.fallback = fallback
     this.startedAt = startedAt
+    this.warnings = [...warnings]
   }
 
-  /** The first ending counts. */
+  /** Only the first ending counts. */
   end(outcome: AttemptOutcome, reason: string, now: number): void {
     if (this.outcome !== AttemptOutcome.UNSPECIFIED) return
     this.outcome = outcome
@@ -45,47 +57,48 @@ export class AttemptRecord {
   }
 }
 
-/** By their names, in lower case. */
+/** Trailing metadata by name, in lower case. */
 export type Trailers = Readonly<Record<string, string>>
 
-/** Those that say something else in nearly every call. */
+/** Trailers whose value changes with nearly every call. */
 export const CHANGING_TRAILERS = ['ratelimit-remaining', 'ratelimit-reset']
 
-/** What is known of the way that a call takes. Every error and every answer tells it. */
+/** What happened to a call so far. Errors and responses report it. */
 export class CallRecord {
   readonly #clock: Clock
   /** When the call arrived, on the monotonic clock, in ms. */
   readonly arrivedAt: number
+  /** In the order in which they began. Calls that share one upstream call share its attempts. */
   attempts: AttemptRecord[] = []
-  /** What was left out or changed for the target that is asked now. */
-  warnings: string[] = []
-  /** Whether the target that is asked now is another than the first planned one. */
-  fallbackUsed = false
-  /** Whether part of the answer was handed out. */
-  committed = false
-  /** How many attempts asked a target once more that had just failed. */
+  /** Whether the caller receives events as they are produced. */
+  streamed = false
+  /** How many attempts repeated a target that had just failed. */
   retries = 0
-  /** What the vendor has reported so far. */
-  usage: Usage | undefined
-  /** What the caller is told beside its answer or its error. */
+  /** Metadata that the caller receives beside its response or its error. */
   trailers: Trailers | undefined
-  /** How long it has waited for its turn, in ms. */
-  queued = 0
-  /** Who calls; empty while that is not known. */
+  /** Name of the caller; empty while it is not known. */
   caller = ''
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, arrivedAt = clock.now()) {
     this.#clock = clock
-    this.arrivedAt = clock.now()
+    this.arrivedAt = arrivedAt
   }
 
-  begin(provider: string, model: string): AttemptRecord {
-    const attempt = new AttemptRecord(provider, model, this.#clock.now())
+  /** The record of a call made on behalf of this one: attempts and retries of its own. */
+  child(): CallRecord {
+    const child = new CallRecord(this.#clock, this.arrivedAt)
+    child.streamed = this.streamed
+    child.caller = this.caller
+    return child
+  }
+
+  begin(provider: string, model: string, fallback?: boolean, warnings?: readonly string[]): AttemptRecord {
+    const attempt = new AttemptRecord(provider, model, this.#clock.now(), fallback, warnings)
     this.attempts.push(attempt)
     return attempt
   }
 
-  /** The attempt that answers succeeded: its ending is told in the route that the caller receives. */
+  /** To be called before the route is built, so that the route lists the attempt that succeeded. */
   succeed(attempt: AttemptRecord): void {
     attempt.end(AttemptOutcome.OK, '', this.#clock.now())
   }
@@ -94,9 +107,30 @@ export class CallRecord {
     attempt.end(outcome, reason, this.#clock.now())
   }
 
-  /** How long ago the call arrived, in ms. */
+  /** Time since the call arrived, in ms. */
   elapsed(): number {
     return this.#clock.now() - this.arrivedAt
+  }
+
+  /** Whether a target other than the first one planned was tried. */
+  get fallbackUsed(): boolean {
+    return this.attempts.some(({ fallback }) => fallback)
+  }
+
+  /** Whether the caller has received part of a response, of the attempts from index `since` on. */
+  committed(since = 0): boolean {
+    if (!this.streamed) return false
+    for (let at = since; at < this.attempts.length; at++) if (this.attempts[at]?.committed) return true
+    return false
+  }
+
+  /** Usage of the last attempt that reported any, from index `since` on. */
+  usage(since = 0): Usage | undefined {
+    for (let at = this.attempts.length - 1; at >= since; at--) {
+      const usage = this.attempts[at]?.usage
+      if (usage) return usage
+    }
+    return undefined
   }
 
   /** The attempts that have ended, in order. */
@@ -108,7 +142,7 @@ export class CallRecord {
     return ended
   }
 
-  /** The route as far as it is known now, with `attempt` as the one that answers. */
+  /** The route as known now, with `attempt` as the one that answers. */
   route(attempt: AttemptRecord, upstreamId: string, responseModel: string): Route {
     const now = this.#clock.now()
     return {
@@ -119,9 +153,9 @@ export class CallRecord {
       upstreamId,
       cached: false,
       cacheId: '',
-      fallbackUsed: this.fallbackUsed,
+      fallbackUsed: attempt.fallback,
       attempts: this.endedAttempts(),
-      warnings: this.warnings,
+      warnings: attempt.warnings,
       latency: duration(now - this.arrivedAt),
       upstreamLatency: duration(attempt.latency || now - attempt.startedAt),
       keyId: attempt.keyId,
@@ -129,7 +163,7 @@ export class CallRecord {
   }
 }
 
-/** A duration from milliseconds, not negative. */
+/** A duration of `ms` milliseconds, at least 0. */
 export function duration(ms: number): Duration {
   const whole = Math.floor(Math.max(0, ms) / 1000)
   return {

@@ -4,46 +4,64 @@ import type { RateLimits } from './limits.ts'
 import type { ModelFilter } from './text/model-filter.ts'
 import type { ChatRequest, EmbedRequest } from './types.ts'
 
-/** What is asked for. Names metrics, spans and log lines. */
+/** A call that is served by the request pipeline. Names metrics, spans and log lines; `operations.ts` has its traits. */
 export type Operation = 'chat' | 'stream_chat' | 'embed'
 
 export type AnyRequest = ChatRequest | EmbedRequest
 
-/** What a door knows of a call. Nothing past it knows which door the call came through. */
+/** What a server knows of a call. Nothing behind it knows which server the call came through. */
 export interface CallContext {
-  /** Ours, and unique. */
+  /** Made by the gateway, unique. */
   readonly requestId: string
   /** The value of `authorization`. */
   readonly credential: string | undefined
   /** When the call must have ended, on the monotonic clock, in ms. */
   readonly deadline: number
-  /** Fires when the caller leaves or the deadline comes. */
+  /** Fires when the client disconnects or cancels, or when the deadline passes. */
   readonly cancellation: Cancellation
-  /** The address of the caller. */
+  /** The client's address. */
   readonly peer: string
-  /** What is known of the call's way; told in its answer or its error. */
+  /** What happened to the call so far; reported in its response or its error. */
   readonly record: CallRecord
-  /** The request's bytes as they were received, or as they would be in binary where the door speaks JSON. */
+  /** The request's bytes as received; for JSON, the same message in binary. */
   readonly requestBytes: Uint8Array
   /** A request header by its lower-case name. */
   header(name: string): string | undefined
 }
 
-/** One call on its road. Policies add facts to it. */
+/** One call in the request pipeline. Policies add facts to it. */
 export interface Call<R extends AnyRequest = AnyRequest> {
   readonly operation: Operation
+  /** Whether the caller receives events as they are produced. */
+  readonly streamed: boolean
   readonly request: R
+  readonly wishes: Wishes
   readonly context: CallContext
 }
 
-/** Who calls. */
+/** What a caller asks for beside the question itself, in the same form for every operation. */
+export interface Wishes {
+  /** Whether a stream may start over at another target after events were sent. */
+  readonly allowReset: boolean
+  readonly disableFallback: boolean
+  /** Whether a target that cannot carry a field is refused instead of asked without it. */
+  readonly strict: boolean
+  readonly fallbackModels: readonly string[]
+  /** Empty when the caller names none. */
+  readonly taskType: string
+  readonly temperature: number | undefined
+  /** Most output tokens; 0 for an operation that generates none. */
+  readonly maxTokens: number | undefined
+}
+
+/** Who makes a call. */
 export interface Caller {
-  /** As it is configured, or the `sub` of a token. */
+  /** The configured name, or the `sub` of a token. */
   readonly name: string
   readonly admin: boolean
-  /** Whether nobody has asked who it is: then its address is all that is known. */
+  /** Whether authentication is off: then only the address is known. */
   readonly anonymous?: boolean
-  /** What it may use; undefined means every model. */
+  /** The models that it may use; undefined means every model. */
   readonly models?: ModelFilter | undefined
   readonly limits?: RateLimits | undefined
 }
@@ -54,17 +72,17 @@ export interface Defaults {
   readonly maxTokens?: number | undefined
 }
 
-/** How long an upstream call may take. */
+/** Time limits of an upstream call. */
 export interface Timeouts {
-  /** To a connection, in ms. */
+  /** Until the connection is established, in ms. */
   readonly connect: number
-  /** To the first meaningful event of a streamed call, in ms. */
+  /** Until the first meaningful event of a streamed call, in ms. */
   readonly firstToken: number
   /** Between two chunks of a streamed call, in ms. */
   readonly idle: number
-  /** Of a whole upstream call, in ms. */
+  /** For the whole upstream call, in ms. */
   readonly total: number
 }
 
-/** What is done where nobody knows whether a target has processed the request: the next one is asked, or the call fails. */
+/** What happens when a target may or may not have processed the request: the next one is asked, or the call fails. */
 export type OnUnknown = 'next' | 'fail'

@@ -1,10 +1,11 @@
 import type { AnyRequest, Call, CallContext, Caller, Defaults, OnUnknown, Operation, Timeouts } from './call.ts'
+import { operations } from './operations.ts'
 import type { KeyLease } from './ports/keys.ts'
 import type { Provider } from './ports/provider.ts'
 import type { CallTelemetry } from './ports/telemetry.ts'
 
 /*
- * What policies find out about a call, for those after them.
+ * What policies add to a call for the policies after them.
  */
 
 /** Where a call may go. */
@@ -12,17 +13,17 @@ export interface Target {
   readonly provider: Provider
   readonly model: string
   readonly defaults: Defaults
-  /** The alias that it was found by. */
+  /** The alias that it belongs to. */
   readonly alias?: string | undefined
-  /** The most time for an attempt at it, in ms. */
+  /** Time limit of an attempt, in ms. */
   readonly attemptTimeout?: number | undefined
-  /** Whether another target is asked where this one may have processed the request, or not. Default: `next`. */
+  /** Whether another target is asked when this one may have processed the request. Default: `next`. */
   readonly onUnknown?: OnUnknown | undefined
-  /** In place of the provider's own. */
+  /** Overrides the provider's own. */
   readonly timeout?: Partial<Timeouts> | undefined
-  /** Its share of the calls among the targets of its alias. Default: 1. */
+  /** Relative share of the calls among the targets of its alias. Default: 1. */
   readonly weight?: number | undefined
-  /** What the targets of its alias have in common; undefined where they are asked in their order. */
+  /** Shared by the targets of its alias; undefined when they are asked in their order. */
   readonly choice?: Choice | undefined
 }
 
@@ -30,7 +31,7 @@ export interface Target {
 export const strategies = ['priority', 'weighted', 'least_latency', 'least_cost'] as const
 export type Strategy = (typeof strategies)[number]
 
-/** Targets with the same one are put in order for each call. */
+/** Targets with the same choice are put in order for each call. */
 export interface Choice {
   readonly strategy: Exclude<Strategy, 'priority'>
 }
@@ -44,7 +45,7 @@ export interface Authenticated {
 }
 
 export interface Planned {
-  /** In the order in which they are asked; at least one. */
+  /** At least one, in the order in which they are asked. */
   readonly targets: readonly Target[]
 }
 
@@ -52,24 +53,34 @@ export interface Routed {
   readonly target: Target
   /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
   readonly firstEventBy: number
+  /** Whether the target is another than the first one planned. */
+  readonly fallback: boolean
+  /** What the caller should know about the choice of this target. */
+  readonly warnings: readonly string[]
 }
 
 export interface Keyed {
-  /** Undefined where the provider never needs one. */
+  /** Undefined when the provider needs none. */
   readonly key: KeyLease | undefined
 }
 
-/** A call with a place for every fact that a policy will add: filling a place is cheap, growing an object is not. */
+/** A call with a place for every fact that policies will add: filling a place is cheap, adding a key to an object is not. */
 export function createCall<R extends AnyRequest>(operation: Operation, request: R, context: CallContext): Call<R> {
+  const { streamed, wishes } = operations[operation]
+  context.record.streamed = streamed
   const call: Call<R> & { [Fact in keyof (Observed & Authenticated & Planned & Routed & Keyed)]: undefined } = {
     operation,
+    streamed,
     request,
+    wishes: wishes(request),
     context,
     telemetry: undefined,
     caller: undefined,
     targets: undefined,
     target: undefined,
     firstEventBy: undefined,
+    fallback: undefined,
+    warnings: undefined,
     key: undefined,
   }
   return call

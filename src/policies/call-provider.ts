@@ -9,14 +9,14 @@ import type { Ask, Provider } from '../domain/ports/provider.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import { attemptOutcomeOf } from '../domain/reasons.ts'
 
-/** The end of the road: one attempt at one target, recorded to its ending. `ask` says what is asked of the provider. */
+/** The end of the pipeline: one attempt at one target, recorded to its ending. `ask` picks the provider's method. */
 export function callProvider<R extends AnyRequest, E extends AnyEvent>(
   ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>,
 ): Handler<Call<R> & Observed & Routed & Keyed, E> {
   return (call) => {
-    const { context, target, firstEventBy, request, operation } = call
+    const { context, target, firstEventBy, request, streamed, wishes, fallback, warnings } = call
     const { provider, model, defaults, timeout } = target
-    const attempt = context.record.begin(provider.name, model)
+    const attempt = context.record.begin(provider.name, model, fallback, warnings)
     if (call.key) attempt.keyId = call.key.keyId
     const telemetry = call.telemetry.attempt(attempt)
     const question: Ask<R> = {
@@ -24,7 +24,8 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
       model,
       defaults,
       context,
-      stream: operation === 'stream_chat',
+      streamed,
+      strict: wishes.strict,
       firstEventBy,
       timeout,
       attempt,
@@ -34,7 +35,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
   }
 }
 
-/** Notes how an attempt ended before anybody else hears of it. */
+/** Records how an attempt ended before any other watcher is notified. */
 class AttemptWatcher implements Watcher<AnyEvent> {
   readonly #record: CallRecord
   readonly #attempt: AttemptRecord

@@ -8,7 +8,7 @@ import type { Keyed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
 import type { KeyPool } from '../domain/ports/keys.ts'
 import { MIN_TIME } from './routing/min-time.ts'
-import { skipTarget } from './routing/pass-over.ts'
+import { skipTarget } from './routing/skip-target.ts'
 
 /** Two waits that differ by less, in ms, are told as one. */
 const SAME_WAIT = 50
@@ -31,8 +31,6 @@ async function tryKeys<C extends Call & Routed, E extends AnyEvent>(
   clock: Clock,
 ): Promise<EventStream<E>> {
   const { context, target } = call
-  const { record } = context
-  const reported = record.warnings.length
   let failure: GatewayError | undefined
   // Each key once: one whose rest is short may be back already.
   for (let tried = 0; tried < keys.size; tried++) {
@@ -46,10 +44,8 @@ async function tryKeys<C extends Call & Routed, E extends AnyEvent>(
       failure = failure ? moreHelpful(failure, error) : error
     }
     if (context.deadline - clock.now() < MIN_TIME) break
-    // What was left out of the last request is left out of the next one anew.
-    record.warnings = record.warnings.slice(0, reported)
   }
-  throw failure ? withSoonerReturn(failure, keys, target.model) : skipTarget(target, record, keys.refusal(target.model))
+  throw failure ? withSoonerReturn(failure, keys, target.model) : skipTarget(call, keys.refusal(target.model))
 }
 
 /** Of two failures of one target the one that passes by itself, and of those the one that passes first. */

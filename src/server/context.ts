@@ -98,7 +98,7 @@ export class RequestContext implements CallContext {
 function whatWasGoingOn(record: CallRecord): string {
   const last = record.attempts.at(-1)
   if (!last) return 'before any provider was asked'
-  if (record.committed) return `while ${last.provider}/${last.model} was answering`
+  if (record.committed()) return `while ${last.provider}/${last.model} was answering`
   if (last.outcome === AttemptOutcome.UNSPECIFIED) return `while waiting for ${last.provider}/${last.model}`
   return `after ${last.provider}/${last.model} had been tried`
 }

@@ -62,6 +62,7 @@ interface Details {
 
 /** The reply for an error. An INTERNAL one has a constant text: its cause is for the log. */
 export function errorReply(error: GatewayError, record: CallRecord): ErrorReply {
+  const usage = record.usage()
   const code = codes[error.code]
   const message = shorten(
     error.reason === 'INTERNAL' ? INTERNAL_MESSAGE : error.message,
@@ -76,8 +77,8 @@ export function errorReply(error: GatewayError, record: CallRecord): ErrorReply 
     badRequest: badRequestOf(error.facts.fields),
     attempts: create(ErrorDetailSchema, {
       attempts: record.endedAttempts().slice(-MAX_ATTEMPTS),
-      committed: record.committed,
-      ...(record.usage && { usage: record.usage }),
+      committed: record.committed(),
+      ...(usage && { usage }),
     }),
   }
   while (statusOf({ code, message, details: listed(details) }).length > MAX_STATUS_BYTES && shrink(details));
@@ -144,7 +145,7 @@ function metadataOf({ reason, facts }: GatewayError, record: CallRecord): Record
     provider,
     target: provider && model && `${provider}/${model}`,
     attempts: record.attempts.length > 0 ? String(record.attempts.length) : undefined,
-    committed: record.attempts.length > 0 ? String(record.committed) : undefined,
+    committed: record.attempts.length > 0 ? String(record.committed()) : undefined,
     upstream_status: upstream?.status?.toString(),
     upstream_code: upstream?.code,
     upstream_request_id: upstream?.requestId,

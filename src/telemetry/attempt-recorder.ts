@@ -7,7 +7,7 @@ import type { AnyEvent } from '../domain/events.ts'
 import { nanoDollars } from '../domain/money.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import { isReason, originOf } from '../domain/reasons.ts'
-import { AttemptOutcome, type Usage } from '../domain/types.ts'
+import { AttemptOutcome } from '../domain/types.ts'
 import { outcomeNames } from './log/call-line.ts'
 import { endAttemptSpan, type Finish } from './tracing/spans.ts'
 import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts'
@@ -15,8 +15,7 @@ import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts
 /** The call that an attempt belongs to. */
 export interface AttemptParent {
   readonly operation: Operation
-  /** What the vendor reported since this was last asked. */
-  takeUsage(): Usage | undefined
+  readonly streamed: boolean
   /** How long the attempt kept the call waiting, in ms. */
   attemptEnded(attempt: AttemptRecord, waited: number): void
 }
@@ -74,12 +73,12 @@ export class AttemptRecorder implements AttemptTelemetry {
 
   /** Whether the caller sees when the answer begins. */
   get #isStreamed(): boolean {
-    return this.#parent.operation === 'stream_chat'
+    return this.#parent.streamed
   }
 
   #count(upstream: TargetSeries, outcome: AttemptOutcome, reason: string, latency: number, firstEvent?: number): void {
     const series = upstream.of(this.#parent.operation)
-    const usage = this.#finish?.usage ?? this.#parent.takeUsage()
+    const usage = this.#finish?.usage ?? this.#attempt.usage
     const succeeded = outcome === AttemptOutcome.OK
     upstream.attempts++
     series.requestDuration(reason).record(latency / 1000)

@@ -9,7 +9,7 @@ import type { CacheStore } from '../domain/ports/cache.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { StatsSource } from '../domain/ports/stats.ts'
 import type { AttemptTelemetry, CallTelemetry, Telemetry } from '../domain/ports/telemetry.ts'
-import { AttemptOutcome, type Usage } from '../domain/types.ts'
+import { AttemptOutcome } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
 import { CacheCounts } from './cache-counts.ts'
 import { CallCounts } from './call-counts.ts'
@@ -106,6 +106,7 @@ interface House {
 
 class CallRecorder implements CallTelemetry, AttemptParent {
   readonly operation: Operation
+  readonly streamed: boolean
   readonly #house: House
   readonly #call: Call
   /** The caller's trace. */
@@ -115,13 +116,15 @@ class CallRecorder implements CallTelemetry, AttemptParent {
   #finish: Finish | undefined
   /** For providers, in ms. */
   #waited = 0
+  /** Time spent waiting for a turn, in ms. */
+  #queued = 0
   #countedAttempts: AttemptRecord[] = []
-  #takenUsage: Usage | undefined
 
   constructor(house: House, call: Call) {
     this.#house = house
     this.#call = call
     this.operation = call.operation
+    this.streamed = call.streamed
     house.counts.begin(call.operation)
     const header = call.context.header('traceparent')
     this.#remote = header === undefined ? undefined : parseTraceparent(header)
@@ -140,11 +143,12 @@ class CallRecorder implements CallTelemetry, AttemptParent {
     return new AttemptRecorder(clock, upstreams, this, attempt, span, traceparent)
   }
 
-  takeUsage(): Usage | undefined {
-    const { usage } = this.#call.context.record
-    if (usage === this.#takenUsage) return undefined
-    this.#takenUsage = usage
-    return usage
+  retried(): void {
+    this.#house.counts.retries.value++
+  }
+
+  queued(ms: number): void {
+    this.#queued += ms
   }
 
   attemptEnded(attempt: AttemptRecord, waited: number): void {
@@ -154,14 +158,9 @@ class CallRecorder implements CallTelemetry, AttemptParent {
 
   event({ event }: AnyEvent): void {
     if (event.case === 'finish') this.#finish = event.value
-    else if (this.#isStreamed && this.#firstEventAt === undefined && event.case !== 'start') {
+    else if (this.streamed && this.#firstEventAt === undefined && event.case !== 'start') {
       this.#firstEventAt = this.#house.clock.now()
     }
-  }
-
-  /** Whether the caller sees when the answer begins. */
-  get #isStreamed(): boolean {
-    return this.operation === 'stream_chat'
   }
 
   end(error?: GatewayError): void {
@@ -169,9 +168,8 @@ class CallRecorder implements CallTelemetry, AttemptParent {
     const now = this.#house.clock.now()
     const latency = now - record.arrivedAt
     const timeToFirstToken = this.#firstEventAt === undefined ? undefined : this.#firstEventAt - record.arrivedAt
-    const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited - record.queued) / 1000
+    const overhead = Math.max(0, (timeToFirstToken ?? latency) - this.#waited - this.#queued) / 1000
     this.#house.counts.end(this.operation, overhead, record.fallbackUsed, error)
-    if (record.retries > 0) this.#house.counts.retries.value += record.retries
     this.#countUpstream(latency / 1000, error)
     if (this.#span) this.#endSpan(this.#span, error)
     this.#log(latency, timeToFirstToken, error)
@@ -206,7 +204,7 @@ class CallRecorder implements CallTelemetry, AttemptParent {
   #log(latency: number, timeToFirstToken: number | undefined, error: GatewayError | undefined): void {
     const level = levelOf(error)
     if (!this.#house.log.writes(level)) return
-    const usage = this.#finish?.usage ?? this.#call.context.record.usage
+    const usage = this.#finish?.usage ?? this.#call.context.record.usage()
     const traceId = (this.#span?.spanContext() ?? this.#remote)?.traceId
     const ended = { call: this.#call, error, finish: this.#finish, usage, traceId, latency, timeToFirstToken }
     this.#house.log.line(level, callLine(ended))

@@ -1,7 +1,8 @@
 import type { Operation } from '../domain/call.ts'
+import { operations } from '../domain/operations.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { LastAttempt } from '../domain/ports/stats.ts'
-import { genAiOperations, instruments } from './metrics/instruments.ts'
+import { instruments } from './metrics/instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics/metrics.ts'
 
 /** What telemetry must know of a configured provider. */
@@ -101,7 +102,7 @@ export class OperationSeries {
     this.#metrics = metrics
     this.#labels = { operation, provider, model }
     this.#genAi = {
-      'gen_ai.operation.name': genAiOperations[operation],
+      'gen_ai.operation.name': operations[operation].genAiName,
       'gen_ai.provider.name': genAiName,
       'gen_ai.request.model': model,
     }

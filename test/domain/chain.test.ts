@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import type { Call } from '../../src/domain/call.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
@@ -6,7 +7,9 @@ import { EventStream } from '../../src/domain/event-stream.ts'
 import type { EmbedEvent } from '../../src/domain/events.ts'
 import { createCall } from '../../src/domain/facts.ts'
 import type { Handler } from '../../src/domain/follow.ts'
-import type { ChatEvent, EmbedRequest } from '../../src/domain/types.ts'
+import { type ChatEvent, type EmbedRequest, EmbedRequestSchema } from '../../src/domain/types.ts'
+import { FakeClock } from '../support/fake-clock.ts'
+import { testContext } from '../support/test-gateway.ts'
 
 interface Named {
   readonly name: string
@@ -36,7 +39,7 @@ test('a wrong order does not compile', () => {
   const chain = Chain.of<object, EmbedEvent>()
   // @ts-expect-error addCount needs the name that addName adds
   chain.use(addCount)
-  // @ts-expect-error a policy for chats alone has no place on the road of embeddings
+  // @ts-expect-error a policy for chats alone has no place in the pipeline of embeddings
   chain.use(chatOnly)
   // @ts-expect-error the last handler needs a fact that nobody has added
   chain.to((call: Named) => Promise.reject(new Error(call.name)))
@@ -46,8 +49,18 @@ test('a wrong order does not compile', () => {
 })
 
 test('a call has a place for every fact from the start', () => {
-  const call: Call<EmbedRequest> = createCall('embed', {} as EmbedRequest, {} as Call['context'])
+  const call: Call<EmbedRequest> = createCall('embed', create(EmbedRequestSchema), testContext(new FakeClock()))
   const before = Object.keys(call)
-  const after = Object.keys({ ...call, telemetry: 1, caller: 1, targets: 1, target: 1, firstEventBy: 1 })
+  const after = Object.keys({
+    ...call,
+    telemetry: 1,
+    caller: 1,
+    targets: 1,
+    target: 1,
+    firstEventBy: 1,
+    fallback: 1,
+    warnings: 1,
+    key: 1,
+  })
   expect(after).toEqual(before)
 })

@@ -1,14 +1,21 @@
 import { create } from '@bufbuild/protobuf'
-import type { Call, CallContext } from '../../src/domain/call.ts'
-import { CallRecord } from '../../src/domain/call-record.ts'
+import type { Call } from '../../src/domain/call.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
-import { type Authenticated, createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
+import {
+  type Authenticated,
+  createCall,
+  type Observed,
+  type Planned,
+  type Routed,
+  type Target,
+} from '../../src/domain/facts.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
+import { silentTelemetry, testContext } from '../support/test-gateway.ts'
 
-export type RoutedCall = Call<ChatRequest> & Authenticated & Planned & Routed
+export type RoutedCall = Call<ChatRequest> & Observed & Authenticated & Planned & Routed
 
 /** A target of which policies see the name and what is given here. */
 export function targetOf(name: string, provider: Partial<Provider> = {}, more: Partial<Target> = {}): Target {
@@ -17,20 +24,19 @@ export function targetOf(name: string, provider: Partial<Provider> = {}, more: P
 
 /** A call on its way to the first of these targets, with a minute to go. */
 export function routedCall(clock: Clock, targets: readonly Target[], caller = 'someone'): RoutedCall {
-  const context: CallContext = {
-    requestId: 'id',
-    credential: undefined,
-    deadline: clock.now() + 60_000,
-    cancellation: new Cancellation(),
-    peer: '',
-    record: new CallRecord(clock),
-    requestBytes: new Uint8Array(),
-    header: () => undefined,
-  }
-  const call = createCall('stream_chat', create(ChatRequestSchema), context)
+  const call = createCall('stream_chat', create(ChatRequestSchema), testContext(clock))
   const [target] = targets
   if (!target) throw new Error('a call needs a target')
-  return { ...call, caller: { name: caller, admin: false }, targets, target, firstEventBy: Number.POSITIVE_INFINITY }
+  return {
+    ...call,
+    telemetry: silentTelemetry.begin(call),
+    caller: { name: caller, admin: false },
+    targets,
+    target,
+    firstEventBy: Number.POSITIVE_INFINITY,
+    fallback: false,
+    warnings: [],
+  }
 }
 
 /** An answer that ends when the test says so. */

@@ -83,16 +83,6 @@ describe('a key that fails', () => {
     expect(world.asked).toEqual(['a'])
   })
 
-  test('leaves no warnings of its request behind', async () => {
-    const world = provider({ a: failureOf('UPSTREAM_CREDENTIALS', 'quarantined'), b: undefined }, ({ context }) =>
-      context.record.warnings.push('seed was left out'),
-    )
-    world.call.context.record.warnings = ['said before']
-    await world.policy(world.call)
-    expect(world.asked).toEqual(['a', 'b'])
-    expect(world.call.context.record.warnings).toEqual(['said before', 'seed was left out'])
-  })
-
   test('of several the last is told, where none passes by itself', async () => {
     const world = provider({
       a: failureOf('UPSTREAM_CREDENTIALS', 'quarantined'),

@@ -2,7 +2,6 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Call } from '../../src/domain/call.ts'
-import { Chain, type Policy } from '../../src/domain/chain.ts'
 import { GatewayError } from '../../src/domain/error.ts'
 import type { Watcher } from '../../src/domain/event-stream.ts'
 import type { AnyEvent } from '../../src/domain/events.ts'
@@ -15,24 +14,10 @@ import type { Limiter } from '../../src/domain/ports/limiter.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import type { Telemetry } from '../../src/domain/ports/telemetry.ts'
 import { AttemptOutcome, type ChatEvent, type ChatRequest, ChatRequestSchema, Role } from '../../src/domain/types.ts'
-import { admitToProcess, admitToProvider } from '../../src/policies/admission/admit.ts'
 import { ConcurrencyGate } from '../../src/policies/admission/concurrency-gate.ts'
-import { authenticate } from '../../src/policies/authenticate.ts'
-import { breaker } from '../../src/policies/breaker/breaker.ts'
 import { Circuits } from '../../src/policies/breaker/circuits.ts'
-import { cacheChats } from '../../src/policies/cache/cache-chats.ts'
-import { callProvider } from '../../src/policies/call-provider.ts'
-import { limit } from '../../src/policies/limits/limit.ts'
-import { limitProvider } from '../../src/policies/limits/limit-provider.ts'
 import type { LimitParts } from '../../src/policies/limits/limited.ts'
-import { observe } from '../../src/policies/observe.ts'
-import { plan } from '../../src/policies/planning/plan.ts'
-import { Planner } from '../../src/policies/planning/planner.ts'
-import { retry } from '../../src/policies/retrying/retry.ts'
 import { RetryBudget } from '../../src/policies/retrying/retry-budget.ts'
-import { route } from '../../src/policies/routing/route.ts'
-import { useKeys } from '../../src/policies/use-keys.ts'
-import { check } from '../../src/policies/validate.ts'
 import { Connection } from '../../src/providers/http/connection.ts'
 import { createHttpProvider } from '../../src/providers/http-provider.ts'
 import { RequestContext } from '../../src/server/context.ts'
@@ -41,6 +26,7 @@ import { MemoryLimiter } from '../../src/stores/limits/memory-limiter.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
 import { plainSettings } from '../support/plain-wire.ts'
 import { type Script, ScriptedUpstream, type Step } from '../support/scripted-upstream.ts'
+import { createTestGateway } from '../support/test-gateway.ts'
 
 /*
  * Whatever callers and upstreams do, at rest nothing is left: every watcher and every caller was told one ending, and
@@ -207,7 +193,6 @@ test('whatever callers and upstreams do, every ending is told once and nothing i
 }, 120_000)
 
 interface Ear {
-  readonly where: string
   ends: number
   heardAfter: boolean
   finished: boolean
@@ -256,7 +241,6 @@ class World {
       process: most && gate(most.atAll),
     }
     this.#gates = [...gates.providers.values(), ...(gates.process ? [gates.process] : [])]
-    const directory = { providers, aliases: [], tasks: {}, priority: [], defaults: {} }
     const callers = {
       identify({ credential }: { credential: string | undefined }) {
         if (credential) return { name: credential, admin: false, limits: limited.caller }
@@ -270,34 +254,17 @@ class World {
     }
     const ofProviders = new Map<string, RateLimits>()
     for (const { name } of providers) if (limited.provider) ofProviders.set(name, limited.provider)
-    this.#chat = Chain.of<Call<ChatRequest>, ChatEvent>()
-      .use(this.#listen('outside'))
-      .use(observe(this.#telemetry()))
-      .use(this.#listen('observe'))
-      .use(authenticate(callers))
-      .use(check(() => {}))
-      .use(this.#listen('authenticate'))
-      .use(plan(new Planner(directory)))
-      .use(this.#listen('plan'))
-      .use(limit(parts, { aliases: new Map() }))
-      .use(this.#listen('limit'))
-      .use(cacheChats(cache))
-      .use(this.#listen('cache'))
-      .use(route(clock))
-      .use(this.#listen('route'))
-      .use(retry({ clock, random: () => random, budget: this.#budget }))
-      .use(this.#listen('retry'))
-      .use(limitProvider(parts, ofProviders))
-      .use(this.#listen('limitProvider'))
-      .use(admitToProvider(gates, clock))
-      .use(this.#listen('admitToProvider'))
-      .use(admitToProcess(gates, clock))
-      .use(this.#listen('admitToProcess'))
-      .use(breaker(new Circuits(clock, { leastCalls }), clock))
-      .use(this.#listen('breaker'))
-      .use(useKeys(clock))
-      .use(this.#listen('useKeys'))
-      .to(callProvider((provider, question) => provider.chat(question)))
+    this.#chat = createTestGateway(clock, providers, {
+      telemetry: this.#telemetry(),
+      authenticator: callers,
+      cache,
+      random: () => random,
+      limits: { ...parts, aliases: new Map(), providers: ofProviders },
+      gates,
+      circuits: new Circuits(clock, { leastCalls }),
+      retryBudget: this.#budget,
+      between: (next) => (call) => follow(next, call, this.#ear()),
+    }).chat
   }
 
   async live(plans: readonly CallerPlan[]): Promise<void> {
@@ -369,13 +336,8 @@ class World {
     return client
   }
 
-  /** A policy that only listens. */
-  #listen(where: string): Policy<unknown> {
-    return (next) => (call) => follow(next, call, this.#ear(where))
-  }
-
-  #ear(where: string): Watcher<AnyEvent> {
-    const ear: Ear = { where, ends: 0, heardAfter: false, finished: false, error: undefined }
+  #ear(): Watcher<AnyEvent> {
+    const ear: Ear = { ends: 0, heardAfter: false, finished: false, error: undefined }
     this.#ears.push(ear)
     return {
       event({ event }) {
@@ -394,7 +356,9 @@ class World {
       this.#active++
       return { end: () => void this.#active-- }
     }
-    return { begin: () => ({ ...count(), attempt: () => ({ ...count(), traceparent: undefined }) }) }
+    return {
+      begin: () => ({ ...count(), retried() {}, queued() {}, attempt: () => ({ ...count(), traceparent: undefined }) }),
+    }
   }
 }
 

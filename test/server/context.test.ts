@@ -76,8 +76,10 @@ describe('the deadline of a call', () => {
     [
       'while openai/gpt was answering',
       ({ record }) => {
-        record.succeed(record.begin('openai', 'gpt'))
-        record.committed = true
+        const attempt = record.begin('openai', 'gpt')
+        record.succeed(attempt)
+        record.streamed = true
+        attempt.committed = true
       },
     ],
   ])('says that it passed %s', async (when, happen) => {

@@ -37,8 +37,8 @@ function recordOf(attempts: number, model = 'model'): CallRecord {
 describe('the status of an error', () => {
   it('tells who failed, where, and what was tried', () => {
     const record = recordOf(2)
-    record.committed = true
-    record.usage = create(UsageSchema, { input: 11 })
+    record.streamed = true
+    Object.assign(record.attempts.at(-1) ?? {}, { committed: true, usage: create(UsageSchema, { input: 11 }) })
     const error = new GatewayError('UPSTREAM_RATE_LIMITED', 'openai limits the rate.', {
       provider: 'openai',
       model: 'gpt',

@@ -72,7 +72,8 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
         requestBytes: new Uint8Array(),
         header: () => undefined,
       },
-      stream: true,
+      streamed: true,
+      strict: false,
       firstEventBy: Number.POSITIVE_INFINITY,
       attempt,
       traceparent: undefined,
@@ -92,5 +93,5 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
   })
   feed(wire.chat.decoder(answer))
   const response = stream && !ending ? await foldChat(stream) : undefined
-  return { events, response, error: ending, warnings: record.warnings, usage: record.usage }
+  return { events, response, error: ending, warnings: attempt.warnings, usage: attempt.usage }
 }

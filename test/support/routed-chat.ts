@@ -1,13 +1,12 @@
 import { create } from '@bufbuild/protobuf'
 import type { Call } from '../../src/domain/call.ts'
-import { CallRecord } from '../../src/domain/call-record.ts'
-import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
-import { createCall, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
+import { createCall, type Observed, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
+import { silentTelemetry, testContext } from './test-gateway.ts'
 
-export type RoutedChat = Call<ChatRequest> & Planned & Routed
+export type RoutedChat = Call<ChatRequest> & Observed & Planned & Routed
 
 /** A target that nobody asks. */
 export function targetNamed(provider: string, model = 'm'): Target {
@@ -28,15 +27,18 @@ export function routedChat(
   { left = 600_000, firstEvent = Number.POSITIVE_INFINITY }: RateLimits = {},
 ): RoutedChat {
   const target = targetNamed('house')
-  const call = createCall('stream_chat', create(ChatRequestSchema), {
-    requestId: 'id',
-    credential: undefined,
-    deadline: clock.now() + left,
-    cancellation: new Cancellation(),
-    peer: '',
-    record: new CallRecord(clock),
-    requestBytes: new Uint8Array(),
-    header: () => undefined,
-  })
-  return { ...call, targets: [target], target, firstEventBy: clock.now() + firstEvent }
+  const call = createCall(
+    'stream_chat',
+    create(ChatRequestSchema),
+    testContext(clock, { deadline: clock.now() + left }),
+  )
+  return {
+    ...call,
+    telemetry: silentTelemetry.begin(call),
+    targets: [target],
+    target,
+    firstEventBy: clock.now() + firstEvent,
+    fallback: false,
+    warnings: [],
+  }
 }

@@ -106,12 +106,12 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
 
     function ask(script: Script): Promise<EventStream<ChatEvent>> {
       clock.advance(script.firstEvent ?? 0)
-      if (script.error) {
-        if (script.usage) record.usage = script.usage
-        return Promise.reject(script.error)
-      }
       const attempt = record.attempts.at(-1)
       if (!attempt) throw new Error('no attempt has begun')
+      if (script.error) {
+        if (script.usage) attempt.usage = script.usage
+        return Promise.reject(script.error)
+      }
       attempt.status = 200
       const stream = new EventStream<ChatEvent>(cancellation, { pause() {}, resume() {}, cancel() {} })
       stream.push(startEvent('req-1', record.route(attempt, 'up-1', '')))
@@ -119,7 +119,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
       carryOn = () => {
         clock.advance(script.rest ?? 0)
         if (scene.cancelled) {
-          if (script.usage) record.usage = script.usage
+          if (script.usage) attempt.usage = script.usage
           cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
           return
         }
@@ -140,12 +140,12 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
     }
 
     type ObservedCall = typeof call & Observed
-    function attempt(observed: ObservedCall, script: Script): Promise<EventStream<ChatEvent>> {
+    function attempt(observed: ObservedCall, script: Script, fallback: boolean): Promise<EventStream<ChatEvent>> {
       const slash = script.target.indexOf('/')
       const name = script.target.slice(0, slash)
       const model = script.target.slice(slash + 1)
       if (script.skipped) {
-        record.fail(record.begin(name, model), AttemptOutcome.SKIPPED, 'UNSUPPORTED')
+        record.fail(record.begin(name, model, fallback), AttemptOutcome.SKIPPED, 'UNSUPPORTED')
         throw new GatewayError('UNSUPPORTED', 'Not with this model.')
       }
       const target = { provider: { name }, model, defaults: {} } as unknown as Target // only these are read
@@ -153,7 +153,8 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
         traceparents.push(question.traceparent)
         return ask(script)
       })
-      return attempted({ ...observed, target, key: undefined, firstEventBy: Number.POSITIVE_INFINITY })
+      const facts = { target, key: undefined, firstEventBy: Number.POSITIVE_INFINITY, fallback, warnings: [] }
+      return attempted({ ...observed, ...facts })
     }
 
     const handler = observe(telemetry)<typeof call, ChatEvent>(async (observed) => {
@@ -161,9 +162,8 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
       await scene.during?.()
       let failure = scene.refusal ?? new GatewayError('NO_PROVIDERS', 'None.')
       for (const [index, script] of (scene.attempts ?? []).entries()) {
-        record.fallbackUsed = index > 0
         try {
-          return await attempt(observed, script)
+          return await attempt(observed, script, index > 0)
         } catch (error) {
           failure = GatewayError.from(error)
           clock.advance(scene.overhead ?? 0)

@@ -13,7 +13,9 @@ export interface Ask<R extends AnyRequest> {
   readonly defaults: Defaults
   readonly context: CallContext
   /** Whether the caller wants the response while it is generated. */
-  readonly stream: boolean
+  readonly streamed: boolean
+  /** Whether a field that the target cannot carry is an error instead of being left out. */
+  readonly strict: boolean
   /** Latest time for the first meaningful event, on the monotonic clock, in ms. */
   readonly firstEventBy: number
   /** Overrides the provider's timeouts. */

@@ -13,6 +13,10 @@ export interface Telemetry {
 export interface CallTelemetry extends Watcher<AnyEvent> {
   /** An attempt has begun. */
   attempt(attempt: AttemptRecord): AttemptTelemetry
+  /** A target that had just failed is asked once more. */
+  retried(): void
+  /** The call has waited `ms` for its turn. */
+  queued(ms: number): void
 }
 
 /** Records one attempt until it ends. */

@@ -4,23 +4,23 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { EventStream } from '../../domain/event-stream.ts'
 import type { AnyEvent } from '../../domain/events.ts'
-import type { Authenticated, Planned, Routed } from '../../domain/facts.ts'
+import type { Authenticated, Observed, Planned, Routed } from '../../domain/facts.ts'
 import { follow, type Handler } from '../../domain/follow.ts'
 import { MIN_TIME } from '../routing/min-time.ts'
-import { skipTarget } from '../routing/pass-over.ts'
+import { skipTarget } from '../routing/skip-target.ts'
 import type { ConcurrencyGate, Permit } from './concurrency-gate.ts'
 
-/** Where upstream calls wait for one another. */
+/** Gates that bound the number of upstream calls under way. */
 export interface Gates {
-  /** By the name of the provider; those that are not there let everybody in. */
+  /** By name of the provider; a provider without a gate is not bounded. */
   readonly providers: ReadonlyMap<string, ConcurrencyGate>
-  /** Of all providers together. */
+  /** For all providers together. */
   readonly process?: ConcurrencyGate | undefined
 }
 
-type Needs = Call & Authenticated & Planned & Routed
+type Needs = Call & Observed & Authenticated & Planned & Routed
 
-/** Only so many calls at once at one provider. One that is refused goes on to the next target. */
+/** Bounds the calls under way at one provider. A refused call goes on to its next target. */
 export function admitToProvider({ providers }: Gates, clock: Clock): Policy<Needs> {
   return (next) => {
     if (providers.size === 0) return next
@@ -31,7 +31,7 @@ export function admitToProvider({ providers }: Gates, clock: Clock): Policy<Need
   }
 }
 
-/** Only so many upstream calls at once. */
+/** Bounds the upstream calls under way. */
 export function admitToProcess({ process: gate }: Gates, clock: Clock): Policy<Needs> {
   return (next) => (gate ? (call) => admit({ gate, clock, fallback: false }, next, call) : next)
 }
@@ -39,7 +39,7 @@ export function admitToProcess({ process: gate }: Gates, clock: Clock): Policy<N
 interface Entrance {
   readonly gate: ConcurrencyGate
   readonly clock: Clock
-  /** Whether who is refused may go on to another target. */
+  /** Whether a refused call may go on to another target. */
   readonly fallback: boolean
 }
 
@@ -59,11 +59,11 @@ async function admitLater<C extends Needs, E extends AnyEvent>(
 ): Promise<EventStream<E>> {
   const { target, context } = call
   const { keys } = target.provider
-  // Without a key it would be passed over when its turn had come.
-  if (keys && keys.wait(target.model) > 0) throw skipTarget(target, context.record, keys.refusal(target.model))
+  // Without a usable key the target would be skipped when the call's turn came.
+  if (keys && keys.wait(target.model) > 0) throw skipTarget(call, keys.refusal(target.model))
   const permit = await turnOf(call, entrance)
   const { cancellation } = context
-  // It may have been cancelled between its turn and now.
+  // The call may have been cancelled since its turn came.
   if (cancellation.reason) {
     permit.end()
     throw cancellation.reason
@@ -72,7 +72,7 @@ async function admitLater<C extends Needs, E extends AnyEvent>(
 }
 
 async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise<Permit> {
-  const { caller, context, target } = call
+  const { caller, context, target, telemetry } = call
   const { provider, model } = target
   const since = clock.now()
   const until = latestStart(call, since)
@@ -83,13 +83,13 @@ async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise
     if (error.reason !== 'CONCURRENCY_LIMITED') throw error
     const who = fallback ? `${provider.name}/${model}` : 'The gateway'
     const facts = { ...error.facts, fallback, cause: error, ...(fallback && { provider: provider.name, model }) }
-    throw skipTarget(target, context.record, new GatewayError(error.reason, `${who} is busy: ${error.message}`, facts))
+    throw skipTarget(call, new GatewayError(error.reason, `${who} is busy: ${error.message}`, facts))
   } finally {
-    context.record.queued += clock.now() - since
+    telemetry.queued(clock.now() - since)
   }
 }
 
-/** With targets left, a call waits for its share of the time only. */
+/** With further targets left, a call waits no longer than its share of the time. */
 function latestStart({ context, target, targets, firstEventBy }: Needs, now: number): number {
   const left = Math.max(1, targets.length - Math.max(0, targets.indexOf(target)))
   const share = now + (context.deadline - now) / left

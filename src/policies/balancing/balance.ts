@@ -1,11 +1,11 @@
-import type { AnyRequest, Call, Operation } from '../../domain/call.ts'
+import type { Call, Operation } from '../../domain/call.ts'
 import type { Policy } from '../../domain/chain.ts'
-import { estimatePrompt } from '../../domain/estimate.ts'
 import type { Planned, Target } from '../../domain/facts.ts'
+import { operations } from '../../domain/operations.ts'
 import type { Latencies } from './latencies.ts'
 
-/** The tokens of an answer that nothing limits, to compare costs by. */
-const USUAL_ANSWER = 500
+/** Output tokens by which costs are compared when nothing bounds them. */
+const USUAL_OUTPUT = 500
 
 export interface Balancing {
   /** From 0 up to 1. */
@@ -14,20 +14,18 @@ export interface Balancing {
 }
 
 /**
- * Puts the targets of an alias in the order of its strategy. Those that come after the first are its fallbacks, and what
- * the caller names as fallbacks stays behind them.
+ * Puts the targets of an alias in the order of its strategy. The first is asked first, the others are its fallbacks;
+ * fallbacks that the caller names stay behind them.
  */
 export function balance(balancing: Balancing): Policy<Call & Planned> {
   return (next) => (call) => {
     if (call.targets.every(({ choice }) => choice === undefined)) return next(call)
     const targets = groupsOf(call.targets).flatMap((group) => inOrder(group, call, balancing))
-    const { request } = call
-    const alone = 'disableFallback' in request && request.disableFallback
-    return next({ ...call, targets: alone ? targets.slice(0, 1) : targets })
+    return next({ ...call, targets: call.wishes.disableFallback ? targets.slice(0, 1) : targets })
   }
 }
 
-/** Neighbours with the same choice. */
+/** Neighbouring targets with the same choice. */
 function groupsOf(targets: readonly Target[]): Target[][] {
   const groups: Target[][] = []
   for (const target of targets) {
@@ -38,22 +36,22 @@ function groupsOf(targets: readonly Target[]): Target[][] {
   return groups
 }
 
-function inOrder(group: readonly Target[], { operation, request }: Call, balancing: Balancing): readonly Target[] {
+function inOrder(group: readonly Target[], call: Call, balancing: Balancing): readonly Target[] {
   const strategy = group[0]?.choice?.strategy
   if (group.length < 2 || strategy === undefined) return group
   switch (strategy) {
     case 'weighted':
       return ascending(group, ({ weight = 1 }) => -Math.log(1 - balancing.random()) / weight)
     case 'least_latency':
-      return fasterOfTwo(group, operation, balancing)
+      return fasterOfTwo(group, call.operation, balancing)
     case 'least_cost':
-      return ascending(group, (target) => costAt(target, request))
+      return ascending(group, (target) => costAt(target, call))
     default:
       return strategy satisfies never
   }
 }
 
-/** Two at random, the faster one first: who always asked the fastest would learn nothing of the others. */
+/** Two at random, the faster one first: always asking the fastest would leave the others unmeasured. */
 function fasterOfTwo(group: readonly Target[], operation: Operation, { random, latencies }: Balancing) {
   const shuffled = ascending(group, random)
   const expected = new Map(group.map((target) => [target, latencies.expected(target, operation)]))
@@ -62,16 +60,16 @@ function fasterOfTwo(group: readonly Target[], operation: Operation, { random, l
   return first ? [first, ...ascending([...others, ...shuffled.slice(2)], latency)] : group
 }
 
-/** In nano-dollars, about. What has no known price comes last. */
-function costAt({ provider, model, defaults }: Target, request: AnyRequest): number {
-  const input = estimatePrompt(request)
-  const output = 'messages' in request ? (request.maxTokens ?? defaults.maxTokens ?? USUAL_ANSWER) : 0
+/** Estimated cost in nano-dollars. A target without a known price comes last. */
+function costAt({ provider, model, defaults }: Target, { operation, request, wishes }: Call): number {
+  const input = operations[operation].promptTokens(request)
+  const output = wishes.maxTokens ?? defaults.maxTokens ?? USUAL_OUTPUT
   const usage = { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true } as const
   const bill = provider.describe(model).price?.bill(usage)
   return bill ? bill.input + bill.output : Number.POSITIVE_INFINITY
 }
 
-/** Equals stay in their order. */
+/** Stable sort by rank. */
 function ascending(targets: readonly Target[], by: (target: Target) => number): Target[] {
   return targets
     .map((target) => ({ target, rank: by(target) }))

@@ -4,23 +4,23 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Routed, Target } from '../../domain/facts.ts'
 import { BreakerState } from '../../domain/types.ts'
-import { skipTarget } from '../routing/pass-over.ts'
+import { skipTarget } from '../routing/skip-target.ts'
 import type { Refusal } from './circuit.ts'
 import type { Circuits } from './circuits.ts'
 
 /** Spares a target that keeps failing, and its callers the wait for it: calls are refused until a probe succeeds. */
 export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Routed> {
   return (next) => async (call) => {
-    const { context, target, operation } = call
+    const { target, streamed } = call
     const circuit = circuits.of(target)
     const startedAt = clock.now()
     const pass = circuit.admit()
     if (typeof pass === 'object') {
-      throw skipTarget(target, context.record, refused(target, pass, pass.until - startedAt))
+      throw skipTarget(call, refused(target, pass, pass.until - startedAt))
     }
     try {
       const events = await next(call)
-      circuit.answered(pass, clock.now() - startedAt, operation === 'stream_chat')
+      circuit.answered(pass, clock.now() - startedAt, streamed)
       events.watch(circuit)
       return events
     } catch (thrown) {

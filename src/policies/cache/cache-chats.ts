@@ -1,4 +1,5 @@
 import { making, type Policy } from '../../domain/chain.ts'
+import { operations } from '../../domain/operations.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
 import type { Planner } from '../planning/planner.ts'
@@ -26,7 +27,7 @@ export function chatAddress(
   requestBytes: Uint8Array,
   caller: string,
 ): CacheAddress {
-  const targets = planner.targetsFor({ operation: 'chat', request })
+  const targets = planner.targetsFor({ operation: 'chat', request, wishes: operations.chat.wishes(request) })
   const namespace = request.cache?.namespace ?? ''
   return cacheAddress({ kind: 'chat', caller, namespace, targets }, decidingBytes(requestBytes))
 }

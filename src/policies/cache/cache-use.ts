@@ -4,7 +4,7 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Planned } from '../../domain/facts.ts'
 import type { CacheAddress, CachedEntry, CacheObserver, CacheRules, CacheStore } from '../../domain/ports/cache.ts'
-import { type CacheControl, CacheMode } from '../../domain/types.ts'
+import { CacheMode } from '../../domain/types.ts'
 import { nameOf } from './key.ts'
 
 /** What the policies of the cache work with. */
@@ -31,14 +31,13 @@ export interface CacheUse {
 /** Undefined for a call that neither takes nor leaves an answer. Throws NOT_CACHED for one that must take one and cannot. */
 export function useOf(
   { rules }: CacheParts,
-  { targets }: Planned,
-  request: { readonly cache?: CacheControl | undefined; readonly taskType?: string | undefined },
+  { targets, request, wishes }: Call & Planned,
   temperature: number | undefined,
 ): CacheUse | undefined {
-  const { cache, taskType = '' } = request
+  const { cache } = request
   const mode = cache?.mode ?? CacheMode.UNSPECIFIED
   if (mode === CacheMode.BYPASS) return undefined
-  const { enabled, ttl, fallbackTtl, maxTemperature } = rules(nameOf(targets), taskType)
+  const { enabled, ttl, fallbackTtl, maxTemperature } = rules(nameOf(targets), wishes.taskType)
   const isTooWarm = maxTemperature !== undefined && (temperature ?? 1) > maxTemperature
   if (!enabled || isTooWarm) {
     if (mode === CacheMode.ONLY_IF_CACHED) throw notCached()

@@ -17,7 +17,7 @@ type Needs = Call<EmbedRequest> & Authenticated & Planned
 /** Keeps the vector of each input: only the inputs that are not known are sent, and equal ones once. */
 export function cacheVectors(parts: CacheParts | undefined): Policy<Needs, unknown, EmbedEvent> {
   return making<Needs, EmbedEvent>((next) => (call) => {
-    const use = parts ? useOf(parts, call, call.request, undefined) : withoutCache(call)
+    const use = parts ? useOf(parts, call, call.wishes.temperature) : withoutCache(call)
     return parts && use ? answer(parts, use, next, call) : next(call)
   })
 }

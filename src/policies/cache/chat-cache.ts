@@ -30,9 +30,9 @@ export class ChatCache {
   }
 
   answer<C extends CacheableChat>(next: Handler<C, ChatEvent>, call: C): Promise<EventStream<ChatEvent>> {
-    const { request, caller, targets, context } = call
-    const temperature = request.temperature ?? targets[0]?.defaults.temperature
-    const use = useOf(this.#parts, call, request, temperature)
+    const { caller, targets, context } = call
+    const temperature = call.wishes.temperature ?? targets[0]?.defaults.temperature
+    const use = useOf(this.#parts, call, temperature)
     if (!use) return next(call)
     const question = { kind: 'chat', caller: caller.name, namespace: use.namespace, targets } as const
     const address = cacheAddress(question, decidingBytes(context.requestBytes))
@@ -75,17 +75,16 @@ export class ChatCache {
     return events
   }
 
-  #running({ operation }: Call, id: string): SharedCall | undefined {
+  #running({ streamed }: Call, id: string): SharedCall | undefined {
     const stream = this.#sharedCalls.stream.get(id)?.sharedCall
     const found = stream ?? this.#sharedCalls.chat.get(id)?.sharedCall
     if (!found) return undefined
-    if (operation === 'stream_chat' && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE)
-      return undefined
+    if (streamed && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE) return undefined
     return found
   }
 
-  #begin({ operation, context }: Call, use: CacheUse, address: CacheAddress): SharedCall {
-    const sharedCalls = operation === 'stream_chat' ? this.#sharedCalls.stream : this.#sharedCalls.chat
+  #begin({ streamed, context }: Call, use: CacheUse, address: CacheAddress): SharedCall {
+    const sharedCalls = streamed ? this.#sharedCalls.stream : this.#sharedCalls.chat
     const slot: Slot = { sharedCall: undefined }
     const { clock, observer } = this.#parts
     slot.sharedCall = new SharedCall(context, {

@@ -1,5 +1,6 @@
 import type { Call, CallContext } from '../../domain/call.ts'
 import type { CallRecord } from '../../domain/call-record.ts'
+import { ChildContext } from '../../domain/child-context.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { EventStream, Reader } from '../../domain/event-stream.ts'
@@ -7,7 +8,6 @@ import type { Handler } from '../../domain/follow.ts'
 import { originOf } from '../../domain/reasons.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
 import { sizeOf } from './event-size.ts'
-import { SharedCallContext } from './shared-call-context.ts'
 import { Subscriber, type SubscriberOwner } from './subscriber.ts'
 
 /** Of an answer: beyond it nobody may join, and nothing is kept. */
@@ -34,11 +34,12 @@ export interface SharedCallOptions {
  */
 export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
   readonly cacheId: string
+  readonly first: CallContext
   readonly record: CallRecord
   /** On the monotonic clock, in ms. */
   readonly startedAt: number
   readonly #options: SharedCallOptions
-  readonly #context: SharedCallContext
+  readonly #context: ChildContext
   readonly #subscribers: Subscriber[] = []
   #events: EventStream<ChatEvent> | undefined
   #start: ChatEvent | undefined
@@ -51,9 +52,10 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
 
   constructor(first: CallContext, options: SharedCallOptions) {
     this.#options = options
-    this.#context = new SharedCallContext(first)
+    this.#context = new ChildContext(first)
     this.cacheId = options.cacheId
-    this.record = first.record
+    this.first = first
+    this.record = this.#context.record
     this.startedAt = options.clock.now()
   }
 

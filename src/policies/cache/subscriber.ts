@@ -9,7 +9,9 @@ import { cachedFinish, cachedRoute } from './replay.ts'
 /** What a seat needs of its flight. */
 export interface SubscriberOwner {
   readonly cacheId: string
-  /** Of the first caller: the attempts are noted there. */
+  /** Context of the call that began it. */
+  readonly first: CallContext
+  /** Record of the shared upstream call. */
   readonly record: CallRecord
   paused(): void
   resumed(): void
@@ -26,21 +28,19 @@ export class Subscriber implements Source {
   isFull = false
   readonly #sharedCall: SubscriberOwner
   readonly #context: CallContext
-  readonly #streams: boolean
   #board: (events: EventStream<ChatEvent> | undefined) => void = () => {}
   #reject: (error: GatewayError) => void = () => {}
   #events: EventStream<ChatEvent> | undefined
   #takenBefore = -1
 
-  constructor(sharedCall: SubscriberOwner, { context, operation }: Call) {
+  constructor(sharedCall: SubscriberOwner, { context }: Call) {
     this.#sharedCall = sharedCall
     this.#context = context
-    this.#streams = operation === 'stream_chat'
     this.opened = new Promise((resolve, reject) => {
       this.#board = resolve
       this.#reject = reject
     })
-    // What is tried is tried for all of them.
+    // The attempts of the shared call are those of each subscriber.
     context.record.attempts = sharedCall.record.attempts
     context.cancellation.add(this)
   }
@@ -49,7 +49,6 @@ export class Subscriber implements Source {
   open(said: readonly ChatEvent[]): void {
     this.#context.cancellation.remove(this)
     this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
-    this.#context.record.committed = this.#streams
     for (const event of said) this.take(event, false)
     this.#board(this.#events)
   }
@@ -97,7 +96,7 @@ export class Subscriber implements Source {
 
   /** What only the one who asked may be told is told to each in its own words. */
   #own(event: ChatEvent, pays: boolean): ChatEvent {
-    if (this.#context.record === this.#sharedCall.record) return event
+    if (this.#context === this.#sharedCall.first) return event
     if (event.event.case === 'start') return this.#start(event.event.value)
     return event.event.case === 'finish' ? this.#finish(event.event.value, pays) : event
   }
@@ -114,7 +113,6 @@ export class Subscriber implements Source {
       this.#sharedCall.shared(finish.cost?.usd)
       return cachedFinish(finish, context, finish.route?.cacheId ?? '')
     }
-    context.record.usage = finish.usage
     const latency = duration(context.record.elapsed())
     return finishEvent({ ...finish, route: finish.route && { ...finish.route, latency } })
   }

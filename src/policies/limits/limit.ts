@@ -1,22 +1,21 @@
 import type { Call } from '../../domain/call.ts'
 import type { Trailers } from '../../domain/call-record.ts'
 import type { Policy } from '../../domain/chain.ts'
-import { estimateTokens } from '../../domain/estimate.ts'
 import type { Authenticated, Planned } from '../../domain/facts.ts'
 import { follow } from '../../domain/follow.ts'
 import type { LimitStatus, Quota, RateLimits } from '../../domain/limits.ts'
-import { counted, type LimitParts, refusalOf, Settlement } from './limited.ts'
+import { counted, type LimitParts, refusalOf, reservedTokens, Settlement } from './limited.ts'
 
-/** The limits that hold before a provider is chosen, beside those that each caller has. */
+/** Limits that apply before a provider is chosen, beside those of each caller. */
 export interface CallLimits {
-  /** Of each address. */
+  /** For each client address. */
   readonly address?: RateLimits | undefined
-  /** Of each `user_id` of a caller. */
+  /** For each `user_id` of a caller. */
   readonly user?: RateLimits | undefined
   readonly aliases: ReadonlyMap<string, RateLimits>
 }
 
-/** Refuses calls beyond the limits of their caller, address, user and alias. Each call tells how the nearest stands. */
+/** Refuses calls beyond the limits of their caller, address, user and alias. Trailers report the nearest limit. */
 export function limit(parts: LimitParts, limits: CallLimits): Policy<Call & Authenticated & Planned> {
   return (next) => (call) => {
     const quotas = quotasOf(call, limits)
@@ -38,7 +37,7 @@ function quotasOf({ caller, context, request, targets }: Call & Authenticated & 
     quotas.push({ scope: 'caller', subject, limits: caller.limits })
   }
   if (limits.address) quotas.push({ scope: 'address', subject: hostOf(context.peer), limits: limits.address })
-  // Callers name their users as they like: one must not use up what is another's.
+  // Callers choose the ids of their users: one caller must not use up the limit of another's user.
   if (limits.user && request.userId) {
     quotas.push({ scope: 'user', subject: `${caller.name}/${request.userId}`, limits: limits.user })
   }
@@ -48,10 +47,10 @@ function quotasOf({ caller, context, request, targets }: Call & Authenticated & 
   return quotas
 }
 
-/** 0 where nobody counts them. */
-function tokensOf({ request, targets }: Call & Planned, quotas: readonly Quota[]): number {
+/** 0 when no limit counts tokens. */
+function tokensOf(call: Call & Planned, quotas: readonly Quota[]): number {
   const isCounted = quotas.some(({ limits }) => limits.tokens !== undefined)
-  return isCounted ? estimateTokens(request, targets[0]?.defaults.maxTokens) : 0
+  return isCounted ? reservedTokens(call, call.targets[0]?.defaults.maxTokens) : 0
 }
 
 /** The address of a peer, without its port. */

@@ -4,10 +4,11 @@ import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
 import type { Watcher } from '../../domain/event-stream.ts'
 import { type AnyEvent, finishOf } from '../../domain/events.ts'
 import type { LimitKind, LimitStatus, Quota } from '../../domain/limits.ts'
+import { operations } from '../../domain/operations.ts'
 import type { Limiter, LimitObserver, Reservation } from '../../domain/ports/limiter.ts'
 import type { Route, Usage } from '../../domain/types.ts'
 
-/** What every policy that keeps limits needs. */
+/** Parts that every policy with limits needs. */
 export interface LimitParts {
   readonly limiter: Limiter
   readonly observer: LimitObserver
@@ -15,7 +16,7 @@ export interface LimitParts {
   readonly shadow: boolean
 }
 
-/** Counts a call against the quotas, then goes on with what came of it. */
+/** Counts a call against the quotas, then proceeds with the reservation. */
 export function counted<T>(
   { limiter, observer, shadow }: LimitParts,
   { id, quotas, tokens, call }: { id: string; quotas: readonly Quota[]; tokens: number; call: Call },
@@ -24,7 +25,7 @@ export function counted<T>(
   const decide = (reservation: Reservation) => {
     const { refusal } = reservation
     if (refusal) observer.reached(refusal.quota.scope, refusal.kind, !shadow)
-    // The caller may have left while the limits were asked.
+    // The client may have disconnected while the limits were checked.
     const { reason } = call.context.cancellation
     if (reason) reservation.settle(0)
     if (reason) throw reason
@@ -52,16 +53,28 @@ function describe(kind: LimitKind, limit: number, window: number): string {
   return `${limit} ${kind} in ${window / 1000} s`
 }
 
-/** Gives back, once the call has ended, what it has not used. */
+/** Output tokens that are reserved for a call that bounds them nowhere. */
+const USUAL_OUTPUT = 1_000
+
+/** Tokens that a call may use: its prompt, its media and the longest output that it allows. */
+export function reservedTokens({ operation, request, wishes }: Call, defaultMaxTokens: number | undefined): number {
+  const { promptTokens, mediaTokens } = operations[operation]
+  return promptTokens(request) + mediaTokens(request) + (wishes.maxTokens ?? defaultMaxTokens ?? USUAL_OUTPUT)
+}
+
+/** Returns what a call has not used when it ends. */
 export class Settlement implements Watcher<AnyEvent> {
   readonly #record: CallRecord
   readonly #reservation: Reservation
+  readonly #since: number
   #finished = false
   #used: number | undefined
 
-  constructor(record: CallRecord, reservation: Reservation) {
+  /** Counts the attempts from index `since` on. */
+  constructor(record: CallRecord, reservation: Reservation, since = 0) {
     this.#record = record
     this.#reservation = reservation
+    this.#since = since
   }
 
   event(event: AnyEvent): void {
@@ -73,7 +86,12 @@ export class Settlement implements Watcher<AnyEvent> {
 
   end(): void {
     if (this.#finished) this.#reservation.settle(this.#used)
-    else this.#reservation.settle(tokensOf(this.#record.usage) ?? (this.#record.committed ? undefined : 0))
+    else this.#reservation.settle(tokensOf(this.#record.usage(this.#since)) ?? this.#unreported())
+  }
+
+  /** Undefined, which keeps what was reserved, when part of a response was sent. */
+  #unreported(): number | undefined {
+    return this.#record.committed(this.#since) ? undefined : 0
   }
 }
 
@@ -83,7 +101,7 @@ function tokensOf(usage: Usage | undefined): number | undefined {
   return total ?? (input === undefined && output === undefined ? undefined : (input ?? 0) + (output ?? 0))
 }
 
-/** An answer that was kept costs the vendor nothing. */
+/** A cached response uses none of the vendor's tokens. */
 function isCached(route: Route | undefined): boolean {
   return route?.cached === true
 }

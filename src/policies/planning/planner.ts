@@ -1,20 +1,21 @@
-import type { AnyRequest, Call, Defaults, OnUnknown, Operation, Timeouts } from '../../domain/call.ts'
+import type { Call, Defaults, OnUnknown, Operation, Timeouts } from '../../domain/call.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Strategy, Target } from '../../domain/facts.ts'
+import { operations } from '../../domain/operations.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import { providerNamed } from '../../domain/provider-named.ts'
 import { didYouMean } from '../../domain/text/closest.ts'
 
-/** The names that calls may go by. */
+/** The names that calls may use. */
 export interface Directory {
   /** In priority order. */
   readonly providers: readonly Provider[]
   readonly aliases: readonly Alias[]
   /** An alias or `provider/model` for each type of task. */
   readonly tasks: Readonly<Record<string, string>>
-  /** Providers to ask when a call names nothing, by their default models. */
+  /** Providers that are asked for their default models when a call names nothing. */
   readonly priority: readonly string[]
-  /** For every target that has none of its own. */
+  /** For targets without defaults of their own. */
   readonly defaults: Defaults
 }
 
@@ -35,14 +36,11 @@ export interface AliasTarget {
   readonly defaults?: Defaults | undefined
 }
 
-/** The alias that serves calls which name nothing. */
+/** The alias for calls that name nothing. */
 const DEFAULT_ALIAS = 'default'
 
-type Question = AnyRequest & {
-  readonly taskType?: string
-  readonly fallbackModels?: readonly string[]
-  readonly disableFallback?: boolean
-}
+/** What a call says about where it may go. */
+type Question = Pick<Call, 'operation' | 'request' | 'wishes'>
 
 /** Turns what a call names into targets. */
 export class Planner {
@@ -50,7 +48,7 @@ export class Planner {
   readonly #providers: ReadonlyMap<string, Provider>
   readonly #aliases: ReadonlyMap<string, readonly Target[]>
   readonly #tasks: ReadonlyMap<string, string>
-  /** Bare model ids, each by the first provider in priority order that has it. */
+  /** Bare model ids, each with the first provider in priority order that has it. */
   readonly #bareIds: Map<string, Target>
 
   constructor(directory: Directory) {
@@ -61,20 +59,21 @@ export class Planner {
     this.#aliases = new Map(directory.aliases.map((alias) => [alias.name, this.#targetsOf(alias)]))
   }
 
-  targetsFor({ operation, request }: Pick<Call, 'operation' | 'request'>): readonly Target[] {
-    const question: Question = request
+  targetsFor(question: Question): readonly Target[] {
+    const { request, wishes } = question
     if (this.#providers.size === 0) {
       const message = 'No provider is configured: set a key such as OPENAI_API_KEY, or write a gateway.yaml.'
       throw new GatewayError('NO_PROVIDERS', message)
     }
-    const targets = question.provider ? [this.#pinned(question, operation)] : this.#named(question, operation)
-    const fallbacks = question.fallbackModels?.flatMap((model) => this.#resolve(model))
-    const all = fallbacks?.length ? withoutRepeats([...targets, ...fallbacks]) : withoutRepeats(targets)
-    return question.disableFallback ? firstChoice(all) : all
+    const targets = request.provider ? [this.#pinned(question)] : this.#named(question)
+    const fallbacks = wishes.fallbackModels.flatMap((model) => this.#resolve(model))
+    const all = fallbacks.length > 0 ? withoutRepeats([...targets, ...fallbacks]) : withoutRepeats(targets)
+    return wishes.disableFallback ? firstChoice(all) : all
   }
 
-  #named({ model, taskType }: Question, operation: Operation): readonly Target[] {
-    if (model) return this.#resolve(model)
+  #named({ operation, request, wishes }: Question): readonly Target[] {
+    const { taskType } = wishes
+    if (request.model) return this.#resolve(request.model)
     if (taskType) {
       const route = this.#tasks.get(taskType)
       if (route === undefined) throw notFound('task_type', taskType, [...this.#tasks.keys()])
@@ -91,7 +90,7 @@ export class Planner {
     return [target]
   }
 
-  /** `provider/model`: further slashes belong to the model. */
+  /** The target of `provider/model`; further slashes belong to the model. */
   #addressed(model: string): Target | undefined {
     const slash = model.indexOf('/')
     const provider = slash > 0 ? this.#provider(model.slice(0, slash)) : undefined
@@ -99,13 +98,14 @@ export class Planner {
     return provider && id ? this.#target(provider, id) : undefined
   }
 
-  #pinned({ provider: name, model }: Question, operation: Operation): Target {
+  #pinned({ operation, request }: Question): Target {
+    const { provider: name, model } = request
     const provider = this.#provider(name)
     if (!provider) {
       const hint = didYouMean(name, this.#providers.keys())
       throw new GatewayError('PROVIDER_NOT_FOUND', `provider: there is no provider ${quoted(name)}.${hint}`)
     }
-    const id = model ? ownId(provider, model) : defaultModel(provider, operation)
+    const id = model ? ownId(provider, model) : operations[operation].defaultModel(provider)
     if (id) return this.#target(provider, id)
     const message = `model: ${name} has no default model; name one, or set providers.${name}.default_model.`
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
@@ -119,7 +119,7 @@ export class Planner {
     const names = this.#directory.priority.length > 0 ? this.#directory.priority : [...this.#providers.keys()]
     const targets = names.flatMap((name) => {
       const provider = this.#providers.get(name)
-      const model = provider && defaultModel(provider, operation)
+      const model = provider && operations[operation].defaultModel(provider)
       return provider && model ? [this.#target(provider, model)] : []
     })
     if (targets.length > 0) return targets
@@ -147,7 +147,7 @@ export class Planner {
     return ids
   }
 
-  /** What may have been meant: names without a provider are compared with such names. */
+  /** Candidates for a suggestion: names without a provider are compared with such names. */
   #namesLike(model: string): string[] {
     return [...this.#aliases.keys(), ...(model.includes('/') ? this.#addresses() : this.#bareIds.keys())]
   }
@@ -159,10 +159,6 @@ export class Planner {
   #target(provider: Provider, model: string): Target {
     return { provider, model, defaults: this.#directory.defaults }
   }
-}
-
-function defaultModel(provider: Provider, operation: Operation): string | undefined {
-  return operation === 'embed' ? (provider.defaultEmbedModel ?? provider.defaultModel) : provider.defaultModel
 }
 
 /** The provider may be named twice, as `provider: azure, model: azure/gpt-4o`. */

@@ -3,16 +3,16 @@ import type { Cancellation } from '../../domain/cancellation.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import type { Routed } from '../../domain/facts.ts'
+import type { Observed, Routed } from '../../domain/facts.ts'
 import { MIN_TIME } from '../routing/min-time.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
-/** How often one call may ask a target once more. */
+/** Most retries of one call, over all its targets. */
 const MAX_RETRIES = 2
-/** Where the upstream does not say how long to wait: anything between these, in ms, so that retries do not come together. */
+/** Bounds of the random wait before a retry when the upstream names none, in ms: retries of many calls must not coincide. */
 const MIN_WAIT = 250
 const MAX_WAIT = 2_000
-/** Those that were told to wait equally long are spread over this time, in ms. */
+/** Added at random to the wait that an upstream names, in ms, so that calls that wait equally long do not return together. */
 const SPREAD = 250
 
 export interface RetryTools {
@@ -20,15 +20,15 @@ export interface RetryTools {
   /** From 0 up to 1. */
   readonly random: () => number
   readonly budget: RetryBudget
-  /** Whether the gateway is about to end, so that no further attempt is begun. */
+  /** True when the gateway is about to end and begins no further attempts. */
   readonly isEnding?: () => boolean
 }
 
 /**
- * Asks a target once more where that may help, as the error says that it does: after a wait, within the time that is
- * left, and never so often that the retries of many calls become a load of their own.
+ * Asks a target once more when the error says that this may help: after a wait, within the time that is left, and
+ * within a budget, so that the retries of many calls do not become a load of their own.
  */
-export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<Call & Routed> {
+export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<Call & Observed & Routed> {
   return (next) => async (call) => {
     budget.calls++
     try {
@@ -38,6 +38,7 @@ export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<C
       const wait = waitFor(error, call, random)
       if (wait === undefined || !isInTime(call, clock.now() + wait) || budget.isSpent || isEnding?.()) throw error
       call.context.record.retries++
+      call.telemetry.retried()
       budget.retries++
       try {
         await pause(wait, clock, call.context.cancellation)
@@ -51,7 +52,7 @@ export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<C
   }
 }
 
-/** In ms; undefined when the target is not to be asked again. */
+/** Wait before the retry in ms; undefined when the target must not be asked again. */
 function waitFor(error: GatewayError, { context }: Call, random: () => number): number | undefined {
   if (!error.retry || context.record.retries >= MAX_RETRIES) return undefined
   const { retryAfter } = error.facts
@@ -59,7 +60,7 @@ function waitFor(error: GatewayError, { context }: Call, random: () => number): 
   return retryAfter <= MAX_WAIT ? Math.min(MAX_WAIT, retryAfter + random() * SPREAD) : undefined
 }
 
-/** Whether an attempt that is begun at `start` has time to answer. */
+/** Whether an attempt that begins at `start` has time to answer. */
 function isInTime({ context, firstEventBy }: Call & Routed, start: number): boolean {
   return start + MIN_TIME <= Math.min(context.deadline, firstEventBy)
 }

@@ -5,6 +5,7 @@ import type { EventStream } from '../../domain/event-stream.ts'
 import type { AnyEvent } from '../../domain/events.ts'
 import type { Routed } from '../../domain/facts.ts'
 import type { Handler } from '../../domain/follow.ts'
+import { operations } from '../../domain/operations.ts'
 import type { SafetyLock, SafetyLocks } from './safety-locks.ts'
 
 /**
@@ -20,9 +21,8 @@ export function safetyLock(locks: SafetyLocks): Policy<Call & Routed> {
 }
 
 function mayGoTo({ target }: SafetyLock, call: Call & Routed): boolean {
-  const { operation, request } = call
-  if (operation === 'embed') return target.model === call.target.model
-  return !('disableFallback' in request && request.disableFallback)
+  if (operations[call.operation].oneModel && target.model !== call.target.model) return false
+  return !call.wishes.disableFallback
 }
 
 async function orDivert<C extends Call & Routed, E extends AnyEvent>(
@@ -38,11 +38,10 @@ async function orDivert<C extends Call & Routed, E extends AnyEvent>(
     const keysLeft = (limited.provider.keys?.wait(limited.model) ?? 0) === 0
     if (!isRateLimit(error) || keysLeft || context.cancellation.reason) throw error
     lock.divert(limited)
-    context.record.fallbackUsed = true
     const instead = `${lock.target.provider.name}/${lock.target.model}`
-    context.record.warnings = [`${limited.provider.name} is rate limited: its calls go to ${instead} until it is not`]
+    const warnings = [`${limited.provider.name} is rate limited: its calls go to ${instead} until it is not`]
     try {
-      return await next({ ...call, target: lock.target })
+      return await next({ ...call, target: lock.target, fallback: true, warnings })
     } catch (failure) {
       // Of the two it is the limit that passes by itself. Why the other failed is told in the attempts.
       throw GatewayError.from(failure).code === 'INVALID_ARGUMENT' ? failure : error

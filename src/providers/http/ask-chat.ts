@@ -14,7 +14,7 @@ const NO_HEADERS: HttpHeaders = {}
 
 /** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws. */
 export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
-  const streamed = ask.stream || connection.settings.streamUnary
+  const streamed = ask.streamed || connection.settings.streamUnary
   const encoded = connection.wire.chat.encode(ask.request, connection.wireContext(ask, streamed))
   ask.context.cancellation.throwIfCancelled()
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 import { Cancellation } from '../../domain/cancellation.ts'
 import { GatewayError, unsupported } from '../../domain/error.ts'
-import { estimateOutput } from '../../domain/estimate.ts'
+import { textTokens } from '../../domain/estimate.ts'
 import type { EventStream } from '../../domain/event-stream.ts'
 import type { EmbedEvent } from '../../domain/events.ts'
 import type { Ask } from '../../domain/ports/provider.ts'
@@ -24,7 +24,7 @@ export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): 
   const model = replies.find((reply) => reply.model)?.model ?? ''
   const usage = joinUsage(replies, request)
   const cost = costOfUsage(usage, ask.model, model, connection.catalogue.facts)
-  context.record.usage = usage
+  attempt.usage = usage
   context.record.succeed(attempt)
   return streamOf<EmbedEvent>(context.cancellation, [
     { event: { case: 'embeddings', value: vectorsOf(replies) } },
@@ -124,6 +124,6 @@ function joinUsage(replies: readonly EmbedReply[], request: EmbedRequest): Usage
 }
 
 function estimated(request: EmbedRequest): Usage {
-  const input = estimateOutput(request.inputs.reduce((sum, text) => sum + text.length, 0))
+  const input = textTokens(request.inputs.reduce((sum, text) => sum + text.length, 0))
   return { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: true }
 }

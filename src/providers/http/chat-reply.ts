@@ -1,5 +1,5 @@
 import { GatewayError } from '../../domain/error.ts'
-import { estimateOutput, estimatePrompt } from '../../domain/estimate.ts'
+import { promptTokens, textTokens } from '../../domain/estimate.ts'
 import type { EventStream } from '../../domain/event-stream.ts'
 import {
   citationEvent,
@@ -119,11 +119,11 @@ export class ChatReply implements ChatSink {
   usage(usage: Usage): void {
     if (this.#ended) return
     this.#usage = usage
-    this.#owner.ask.context.record.usage = usage
+    this.#owner.ask.attempt.usage = usage
   }
 
   warn(warning: string): void {
-    const { warnings } = this.#owner.ask.context.record
+    const { warnings } = this.#owner.ask.attempt
     if (!warnings.includes(warning)) warnings.push(warning)
   }
 
@@ -137,7 +137,7 @@ export class ChatReply implements ChatSink {
     const { context, attempt } = this.#owner.ask
     const usage = this.#finalUsage()
     const cost = costOfUsage(usage, attempt.model, this.#model, this.#owner.describe)
-    context.record.usage = usage
+    attempt.usage = usage
     context.record.succeed(attempt)
     this.#push(
       finishEvent({
@@ -157,8 +157,8 @@ export class ChatReply implements ChatSink {
     if (this.#ended) return
     this.#ended = true
     const events = this.#events
-    const { context, attempt } = this.#owner.ask
-    if (events) context.record.usage = this.#finalUsage()
+    const { attempt } = this.#owner.ask
+    if (events) attempt.usage = this.#finalUsage()
     // Decoders do not know whose reply they read.
     const named = error.at(attempt.provider, attempt.model)
     this.#owner.failed(named, events !== undefined)
@@ -169,7 +169,7 @@ export class ChatReply implements ChatSink {
   abandon(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#owner.ask.context.record.usage = this.#finalUsage()
+    this.#owner.ask.attempt.usage = this.#finalUsage()
   }
 
   failWith(error: VendorError): void {
@@ -186,11 +186,11 @@ export class ChatReply implements ChatSink {
   #push(event: ChatEvent): void {
     if (this.#ended) return
     if (!this.#events) {
-      const { context, attempt, stream } = this.#owner.ask
+      const { context, attempt, streamed } = this.#owner.ask
       this.#events = this.#owner.begin()
-      context.record.committed = stream
+      attempt.committed = true
       // Who waits for the whole answer reads the route at its end.
-      const route = stream ? context.record.route(attempt, this.#id, this.#model) : undefined
+      const route = streamed ? context.record.route(attempt, this.#id, this.#model) : undefined
       this.#events.push(startEvent(context.requestId, route))
     }
     this.#events.push(event)
@@ -214,8 +214,8 @@ export class ChatReply implements ChatSink {
   #finalUsage(): Usage {
     const usage = this.#usage
     if (usage && !usage.estimated) return withTotal(usage)
-    const input = usage?.input ?? estimatePrompt(this.#owner.ask.request)
-    const output = usage?.output ?? estimateOutput(this.#said)
+    const input = usage?.input ?? promptTokens(this.#owner.ask.request)
+    const output = usage?.output ?? textTokens(this.#said)
     return { $typeName: 'llmgateway.v1.Usage', ...usage, input, output, total: input + output, estimated: true }
   }
 }

@@ -91,8 +91,8 @@ export class Connection {
       options: settings.options,
       extra: (named !== undefined && providerOptions[named]) || {},
       leaveOut(field, why) {
-        if ('strict' in ask.request && ask.request.strict) throw unsupported(field, why)
-        ask.context.record.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)
+        if (ask.strict) throw unsupported(field, why)
+        ask.attempt.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)
       },
     }
   }

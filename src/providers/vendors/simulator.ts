@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, unsupported } from '../../domain/error.ts'
-import { estimateOutput, estimatePrompt } from '../../domain/estimate.ts'
+import { promptTokens, textTokens } from '../../domain/estimate.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import type { EmbedEvent } from '../../domain/events.ts'
 import type { Ask, ModelFacts, Provider } from '../../domain/ports/provider.ts'
@@ -254,7 +254,7 @@ function sample(schema: unknown): unknown {
 
 function finish(answer: ChatReply, script: readonly Step[], timing: Options, ask: Ask<ChatRequest>): void {
   const usage = usageFrom({
-    input: timing.input_tokens ?? estimatePrompt(ask.request),
+    input: timing.input_tokens ?? promptTokens(ask.request),
     output: timing.output_tokens ?? script.length,
   })
   if (usage) answer.usage(usage)
@@ -275,7 +275,7 @@ function embed(settings: ProviderSettings, clock: Clock, ask: Ask<EmbedRequest>)
     index,
     values: unitVector(input, length),
   }))
-  const input = estimateOutput(request.inputs.reduce((sum, text) => sum + text.length, 0))
+  const input = textTokens(request.inputs.reduce((sum, text) => sum + text.length, 0))
   const usage: Usage = { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: false }
   const cost = costOfUsage(usage, ask.model, '', () => FREE)
   context.record.succeed(attempt)

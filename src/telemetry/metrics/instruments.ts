@@ -1,5 +1,3 @@
-import type { Operation } from '../../domain/call.ts'
-
 /** A metric. Whatever is counted is named here, once. */
 export interface Instrument<Label extends string = string> {
   /** Dots become underscores on the Prometheus page. */
@@ -361,20 +359,6 @@ export const instruments = {
     boundaries: outputTokenBoundaries,
   },
 } as const satisfies Record<string, Instrument>
-
-/** The value of `gen_ai.operation.name`. */
-export const genAiOperations = {
-  chat: 'chat',
-  stream_chat: 'chat',
-  embed: 'embeddings',
-} as const satisfies Record<Operation, string>
-
-/** The method of the contract, as in `rpc.method`. */
-export const rpcMethods = {
-  chat: 'Chat',
-  stream_chat: 'StreamChat',
-  embed: 'Embed',
-} as const satisfies Record<Operation, string>
 
 /** The names of span attributes. https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/ */
 export const attributes = {

@@ -12,9 +12,10 @@ import type { Call } from '../../domain/call.ts'
 import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import type { EmbedFinish } from '../../domain/events.ts'
+import { operations } from '../../domain/operations.ts'
 import { codes, originOf } from '../../domain/reasons.ts'
 import { type ChatEvent, FinishReason } from '../../domain/types.ts'
-import { genAiOperations, attributes as names, rpcMethods } from '../metrics/instruments.ts'
+import { attributes as names } from '../metrics/instruments.ts'
 
 /** What a `finish` tells, of a chat or an embedding. */
 export type Finish = Extract<ChatEvent['event'], { case: 'finish' }>['value'] | EmbedFinish
@@ -23,13 +24,13 @@ const service = 'llmgateway.v1.LlmGateway'
 
 /** The span of a call. No content of it is ever in a span. */
 export function startCallSpan(tracer: Tracer, call: Call, parent: SpanContext | undefined): Span {
-  const method = rpcMethods[call.operation]
+  const method = operations[call.operation].rpc
   const { request, context } = call
   const attributes: Attributes = {
     [names.rpcSystem]: 'grpc',
     [names.rpcService]: service,
     [names.rpcMethod]: method,
-    [names.operation]: genAiOperations[call.operation],
+    [names.operation]: operations[call.operation].genAiName,
     [names.requestId]: context.requestId,
   }
   if (request.userId) attributes[names.userId] = request.userId
@@ -71,7 +72,7 @@ export function startAttemptSpan(
   server: Server | undefined,
   parent: Span,
 ): Span {
-  const operation = genAiOperations[call.operation]
+  const operation = operations[call.operation].genAiName
   const attributes: Attributes = {
     [names.operation]: operation,
     [names.provider]: server?.genAiName ?? attempt.provider,

@@ -9,6 +9,7 @@ import { type ChatEvent, type ChatRequest, ChatRequestSchema, Role, type Usage }
 import { balance } from '../../../src/policies/balancing/balance.ts'
 import { Latencies } from '../../../src/policies/balancing/latencies.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
+import { testContext } from '../../support/test-gateway.ts'
 
 const clock = new FakeClock()
 
@@ -33,7 +34,7 @@ async function orderOf(targets: readonly Target[], world: World = {}): Promise<s
     return new EventStream<ChatEvent>(new Cancellation(), { pause() {}, resume() {}, cancel() {} })
   }
   const message = create(ChatRequestSchema, { messages: [{ role: Role.USER, content: 'x'.repeat(4_000) }] })
-  const call = createCall('stream_chat', { ...message, ...request }, {} as Call['context']) // nobody looks at it
+  const call = createCall('stream_chat', { ...message, ...request }, testContext(clock))
   await balance({ random, latencies })<Call<ChatRequest> & Planned, ChatEvent>(last)({ ...call, targets })
   return seen.map(({ provider }) => provider.name)
 }

@@ -112,8 +112,7 @@ test.each<[string, boolean, Usage | undefined, number | undefined]>([
 ])('a call that breaks off uses, %s', async (_, committed, reported, used) => {
   const { run, stream, settled, context } = world()
   const events = await run()
-  context.record.committed = committed
-  context.record.usage = reported
+  Object.assign(context.record.begin('p', 'm'), { committed, usage: reported })
   stream.push(textEvent('half'))
   stream.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'cut'))
   events.read({ event: () => true, end() {} })

@@ -6,9 +6,11 @@ import { Cancellation } from '../../../src/domain/cancellation.ts'
 import { EventStream } from '../../../src/domain/event-stream.ts'
 import { createCall, type Planned } from '../../../src/domain/facts.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'
-import { type ChatEvent, type ChatRequest, ChatRequestSchema } from '../../../src/domain/types.ts'
-import { keepModel, plan } from '../../../src/policies/planning/plan.ts'
+import { type ChatEvent, ChatRequestSchema, EmbedRequestSchema } from '../../../src/domain/types.ts'
+import { plan } from '../../../src/policies/planning/plan.ts'
 import { type Directory, Planner } from '../../../src/policies/planning/planner.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+import { testContext } from '../../support/test-gateway.ts'
 
 function provider(name: string, defaultModel: string | undefined, models: readonly string[] = []): Provider {
   const never = () => Promise.reject(new Error('planning asks nobody'))
@@ -51,15 +53,17 @@ const DIRECTORY: Directory = {
 }
 
 /** Where a request may go, as `provider/model`. */
-async function targetsOf(request: MessageInitShape<typeof ChatRequestSchema>, directory = DIRECTORY, more = false) {
-  const seen: (Call<ChatRequest> & Planned)[] = []
-  const last = async (call: Call<ChatRequest> & Planned) => {
+async function targetsOf(request: MessageInitShape<typeof ChatRequestSchema>, directory = DIRECTORY) {
+  return planned(createCall('chat', create(ChatRequestSchema, request), testContext(new FakeClock())), directory)
+}
+
+async function planned(call: Call, directory: Directory) {
+  const seen: Planned[] = []
+  const last = async (call: Call & Planned) => {
     seen.push(call)
     return new EventStream<ChatEvent>(new Cancellation(), { pause() {}, resume() {}, cancel() {} })
   }
-  // The planner looks at the request alone.
-  const call = createCall('chat', create(ChatRequestSchema, request), {} as Call['context'])
-  await plan(new Planner(directory))<Call<ChatRequest>, ChatEvent>(more ? keepModel()(last) : last)(call)
+  await plan(new Planner(directory))<Call, ChatEvent>(last)(call)
   return seen[0]?.targets ?? []
 }
 
@@ -124,11 +128,11 @@ test('targets that share the calls stay together where the caller wants no fallb
 })
 
 test('vectors come from one model only', async () => {
-  const model = 'openai/gpt-4o'
-  expect(await addresses({ model, fallbackModels: ['fast', 'azure/gpt-4o'] }, DIRECTORY, true)).toEqual([
-    'openai/gpt-4o',
-    'azure/gpt-4o',
-  ])
+  const targets = ['openai/gpt-4o', 'docker/ai/smollm3', 'azure/gpt-4o'].map((target) => ({ target }))
+  const directory = { ...DIRECTORY, aliases: [{ name: 'vectors', targets }] }
+  const call = createCall('embed', create(EmbedRequestSchema, { model: 'vectors' }), testContext(new FakeClock()))
+  const found = await planned(call, directory)
+  expect(found.map(({ provider, model }) => `${provider.name}/${model}`)).toEqual(['openai/gpt-4o', 'azure/gpt-4o'])
 })
 
 describe('a call is refused, with what to do,', () => {

@@ -31,7 +31,8 @@ function setUp({ stream = true, priced = ['m'] }: { stream?: boolean; priced?: r
       model: 'm',
       defaults: {},
       context,
-      stream,
+      streamed: stream,
+      strict: false,
       firstEventBy: Number.POSITIVE_INFINITY,
       attempt,
       traceparent: undefined,
@@ -59,7 +60,7 @@ function setUp({ stream = true, priced = ['m'] }: { stream?: boolean; priced?: r
 }
 
 test('an answer begins with its first event that means something', () => {
-  const { answer, log, events, record } = setUp()
+  const { answer, log, events, attempt } = setUp()
   answer.identify('up-1', 'm-2026')
   answer.text('')
   answer.refusal('')
@@ -68,7 +69,7 @@ test('an answer begins with its first event that means something', () => {
   expect(log).toEqual(['begun'])
   expect(events.map((event) => event.case)).toEqual(['start', 'text'])
   expect(events[0]).toMatchObject({ value: { id: 'call-1', route: { upstreamId: 'up-1', responseModel: 'm-2026' } } })
-  expect(record.committed).toBe(true)
+  expect(attempt.committed).toBe(true)
 })
 
 test('an answer that says nothing is an answer', () => {
@@ -104,7 +105,7 @@ test('a failure after the beginning tells what was used until then', () => {
   answer.text('12345678')
   answer.failWith({})
   expect(log).toEqual(['begun', 'failed UPSTREAM_STREAM_ERROR after its beginning', 'ended UPSTREAM_STREAM_ERROR'])
-  expect(record.usage).toMatchObject({ input: 10, output: 2, total: 12, estimated: true })
+  expect(record.usage()).toMatchObject({ input: 10, output: 2, total: 12, estimated: true })
 })
 
 test('a call gets the id that its vendor left out, and says it and its name once', () => {
@@ -197,7 +198,7 @@ test('the route tells how the attempt ended, and unary answers commit nothing be
   answer.warn('seed was left out')
   answer.warn('seed was left out')
   answer.text('a')
-  expect(record.committed).toBe(false)
+  expect(record.committed()).toBe(false)
   answer.done()
   expect(finish().route).toMatchObject({
     provider: 'p',

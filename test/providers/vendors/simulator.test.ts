@@ -38,7 +38,17 @@ function context(clock: FakeClock): CallContext {
 function ask<R>(clock: FakeClock, model: string, request: R, firstEventBy = Number.POSITIVE_INFINITY) {
   const call = context(clock)
   const attempt = call.record.begin('sim', model)
-  return { request, model, defaults: {}, context: call, stream: true, firstEventBy, attempt, traceparent: undefined }
+  return {
+    request,
+    model,
+    defaults: {},
+    context: call,
+    streamed: true,
+    strict: false,
+    firstEventBy,
+    attempt,
+    traceparent: undefined,
+  }
 }
 
 const hello = { messages: [{ role: Role.USER, content: 'hello big world' }] }

@@ -1,22 +1,14 @@
 import type { CallContext } from '../../../src/domain/call.ts'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'
-import type { Telemetry } from '../../../src/domain/ports/telemetry.ts'
-import { createGateway } from '../../../src/gateway.ts'
 import { Circuits } from '../../../src/policies/breaker/circuits.ts'
-import { Planner } from '../../../src/policies/planning/planner.ts'
-import { SafetyLocks } from '../../../src/policies/routing/safety-locks.ts'
 import type { ProviderKind } from '../../../src/providers/define.ts'
 import { simulator } from '../../../src/providers/vendors/simulator.ts'
 import type { Methods } from '../../../src/service/method-types.ts'
 import { createService } from '../../../src/service/service.ts'
 import { validateChat, validateEmbed } from '../../../src/service/validate/validate.ts'
-import { noLimits } from '../../support/limits.ts'
+import { createTestGateway } from '../../support/test-gateway.ts'
 import { callers, contextFor, statsWith } from './view-world.ts'
-
-const silent: Telemetry = {
-  begin: () => ({ end() {}, attempt: () => ({ traceparent: undefined, end() {} }) }),
-}
 
 /** A simulator as it is configured, with what a test wants to be different. */
 export function simulated(name: string, facts: Partial<Provider> = {}): Provider {
@@ -43,18 +35,9 @@ export function simulated(name: string, facts: Partial<Provider> = {}): Provider
 /** The real service over the real chain, in front of simulators. */
 export function serviceOver(...providers: Provider[]): Methods {
   const circuits = new Circuits(systemClock)
-  const gateway = createGateway({
-    telemetry: silent,
+  const gateway = createTestGateway(systemClock, providers, {
     authenticator: callers,
-    planner: new Planner({ providers, aliases: [], tasks: {}, priority: [], defaults: {} }),
-    cache: undefined,
-    clock: systemClock,
-    limits: noLimits(),
-    random: Math.random,
-    gates: { providers: new Map() },
-    locks: new SafetyLocks({ clock: systemClock, spares: [] }),
     circuits,
-    isEnding: () => false,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({

@@ -219,7 +219,8 @@ describe('a stream', () => {
     const { client } = await open({
       streamChat: async (_request, context) => {
         const stream = new TestStream(context).say('hel')
-        context.record.committed = true
+        context.record.streamed = true
+        context.record.begin('p', 'm').committed = true
         stream.events.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'The vendor broke off.'))
         return stream.events
       },
