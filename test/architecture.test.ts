@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/stores/redis/redis-address.ts',
     'src/providers/index.ts',
     'src/providers/define.ts',
+    'src/providers/model-rules.ts',
   ],
   'src/gateway.ts': ['src/domain/', 'src/policies/', 'src/telemetry/'],
   'src/app/': ['src/'],

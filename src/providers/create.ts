@@ -5,6 +5,7 @@ import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
 import { createHttpClient, type ProxySettings } from './http/http-client.ts'
 import { createHttpProvider } from './http-provider.ts'
+import { overridesFor } from './model-rules.ts'
 import type { PriceTable } from './prices/price-table.ts'
 
 export interface ProviderTools {
@@ -23,20 +24,30 @@ export function createProvider(settings: ProviderSettings, tools: ProviderTools)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
   const upstream = createHttpClient({ clock, connectTimeout: timeout.connect, proxy })
   const catalogue = {
-    facts: remembered((model) => prices.facts(kind.prices, kind.local ?? false, name, model)),
+    facts: remembered((model) => ({
+      ...prices.facts(kind.prices, kind.local ?? false, name, model),
+      ...capabilitiesOf(settings, model),
+    })),
+    overrides: remembered((model) => overridesFor(settings.models ?? [], model)),
     ids: () => prices.catalogue(kind.prices),
   }
   return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), onKeyEvent)
 }
 
-/** Callers choose the names of models: so many are remembered. */
+/** What the vendor's table knows that the model cannot do. */
+function capabilitiesOf({ kind, options }: ProviderSettings, model: string): Pick<ModelFacts, 'capabilities'> {
+  const lacks = kind.models?.rulesOf(model, options).lacks
+  return lacks ? { capabilities: kind.capabilities.filter((capability) => !lacks.includes(capability)) } : {}
+}
+
+/** Callers choose the names of models, so only this many are remembered. */
 const MAX_MODELS = 1000
 
-function remembered(look: (model: string) => ModelFacts): (model: string) => ModelFacts {
-  const known = new Map<string, ModelFacts>()
+function remembered<T>(look: (model: string) => T): (model: string) => T {
+  const known = new Map<string, T>()
   return (model) => {
-    const facts = known.get(model)
-    if (facts) return facts
+    const remembered = known.get(model)
+    if (remembered !== undefined) return remembered
     const found = look(model)
     if (known.size >= MAX_MODELS) known.clear()
     known.set(model, found)

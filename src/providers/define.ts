@@ -7,6 +7,7 @@ import type { RateLimits } from '../domain/limits.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
 import type { Credential, KeyHeader } from './credentials/credential.ts'
+import type { ModelRules, RuleOverride, SettableRule } from './model-rules.ts'
 
 /**
  * What a vendor is made of. A wire is how a vendor's API is spoken: pure mapping, no key, no socket, no clock. A kind
@@ -48,6 +49,8 @@ export interface ProviderKind {
   /** The vendor's id in the price tables; undefined when they do not hold it. */
   readonly prices?: string
   readonly capabilities: readonly Capability[]
+  /** What its single models take; undefined where nothing is known of them. */
+  readonly models?: KindModels
   /** Options of its own in the configuration, beside those of every provider. */
   readonly options?: z.ZodRawShape
   /** The model of calls that name only the provider, where nobody has configured another. */
@@ -58,9 +61,19 @@ export interface ProviderKind {
   readonly genAiName?: string
 }
 
+/** The rules of a kind's models. */
+export interface KindModels {
+  /** The rules of the vendor's table for a model. */
+  rulesOf(model: string, options: Readonly<Record<string, unknown>>): ModelRules
+  /** The rules that its wire reads, and which the configuration can therefore set. */
+  readonly settable: readonly SettableRule[]
+}
+
 /** How a vendor's API is spoken. Made once for each configured provider. */
 export interface Wire {
   readonly chat: ChatWire
+  /** Chooses the chat API for a request, where the vendor has several. Default: `chat`. */
+  chooseChat?(request: ChatRequest, context: ChatContext): ChatWire
   readonly embed?: EmbedWire
   readonly models: ModelsWire
   /** What an error body says, whatever its shape; undefined where it says nothing. */
@@ -72,26 +85,36 @@ export interface WireContext {
   readonly model: string
   /** The options of the kind's own, as configured. */
   readonly options: Readonly<Record<string, unknown>>
+  /** What the operator says of the model. It outranks the vendor's table. */
+  readonly overrides: ModelRules
   /** The fields of `provider_options` for this provider, checked; to be merged into the body last. */
   readonly extra: Readonly<Record<string, unknown>>
   /** A tuning field cannot be sent: it is left out, and the caller is told; throws when the caller was strict. */
   leaveOut(field: string, why: string): void
 }
 
+export interface ChatContext extends WireContext {
+  readonly stream: boolean
+  readonly defaults: Defaults
+}
+
 export interface ChatWire {
   /** Throws UNSUPPORTED for content that the vendor cannot carry. */
-  encode(
-    request: ChatRequest,
-    context: WireContext & { readonly stream: boolean; readonly defaults: Defaults },
-  ): UpstreamRequest
+  encode(request: ChatRequest, context: ChatContext): UpstreamRequest
   decoder(sink: ChatSink): ChatDecoder
   /** How a stream is cut into frames where its content type does not say. Default: server-sent events. */
   readonly streamFraming?: 'sse' | 'ndjson'
 }
 
+/** How much fits into one embedding request. */
+export interface BatchLimits {
+  readonly inputs: number
+  /** All inputs together; undefined where there is no such limit. */
+  readonly tokens?: number | undefined
+}
+
 export interface EmbedWire {
-  /** The most inputs in one request. */
-  readonly batch: number
+  readonly limits: BatchLimits
   encode(request: EmbedRequest, inputs: readonly string[], context: WireContext): UpstreamRequest
   /** The vectors in the order of the inputs. Throws UPSTREAM_MALFORMED. */
   decode(body: unknown): EmbedReply
@@ -200,6 +223,8 @@ export interface ProviderSettings {
   readonly assumed?: boolean
   /** How much may be asked of it; what they leave out is as for every provider. */
   readonly limits?: Partial<RateLimits> | undefined
+  /** What the operator says of single models. */
+  readonly models?: readonly RuleOverride[]
   /** Fields of the kind's own. */
   readonly options: Readonly<Record<string, unknown>>
 }

@@ -17,6 +17,7 @@ export const kinds: readonly ProviderKind[] = [
       options: { organization: ['ACME_ORGANIZATION'], region: ['ACME_REGION'] },
     },
     capabilities: [],
+    models: { rulesOf: () => ({}), settable: ['sampling', 'maxStops', 'batchInputs'] },
     options: { organization: z.string().optional(), region: z.enum(['eu', 'us']).optional() },
   },
   {

@@ -276,3 +276,27 @@ describe('routes', () => {
     expect(notices).toContain('models.m.targets[0].weight has no effect without strategy: weighted.')
   })
 })
+
+describe('what the file says of models', () => {
+  it('is read by pattern, in its order', () => {
+    const { providers } = configOf({
+      env,
+      file: 'providers: { acme: { models: { "new-*": { sampling: none, max_stops: 2 }, "*": { batch_inputs: "16" } } } }',
+    })
+    expect(providers[0]?.models).toEqual([
+      { pattern: 'new-*', rules: { sampling: 'none', maxStops: 2 } },
+      { pattern: '*', rules: { batchInputs: 16 } },
+    ])
+  })
+
+  it.each([
+    [
+      '{ m: { api: responses } }',
+      'providers.acme.models.m.api: cannot be set for acme; it takes: sampling, max_stops, batch_inputs',
+    ],
+    ['{ m: { sampling: some } }', 'providers.acme.models.m.sampling: must be one of all, one, without_thinking, none'],
+    ['{ m: { max_stop: 1 } }', 'providers.acme.models.m.max_stop: is not a known key. Did you mean "max_stops"?'],
+  ])('is checked: %s', (models, problem) => {
+    expect(problemsOf({ env, file: `providers: { acme: { models: ${models} } }` })).toEqual([problem])
+  })
+})

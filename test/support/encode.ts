@@ -3,6 +3,7 @@ import type { Defaults } from '../../src/domain/call.ts'
 import { type ChatRequest, ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import type { UpstreamRequest, Wire } from '../../src/providers/define.ts'
 import { kindNamed } from '../../src/providers/index.ts'
+import type { ModelRules } from '../../src/providers/model-rules.ts'
 
 export type RequestInit = MessageInitShape<typeof ChatRequestSchema>
 
@@ -10,6 +11,7 @@ export interface EncodeOptions {
   readonly model?: string
   readonly stream?: boolean
   readonly options?: Readonly<Record<string, unknown>>
+  readonly overrides?: ModelRules
   readonly extra?: Readonly<Record<string, unknown>>
   readonly defaults?: Defaults
 }
@@ -30,16 +32,22 @@ export function wireOf(kind: string): Wire {
 /** A request as one vendor receives it; a user's "hi" where no messages are given. */
 export function encodeChat(kind: string, init: RequestInit, options: EncodeOptions = {}): Encoded {
   const leftOut: string[] = []
-  const encoded = wireOf(kind).chat.encode(chatRequest(init), {
+  const wire = wireOf(kind)
+  const request = chatRequest(init)
+  const context = {
     ...contextOf(options, leftOut),
     stream: options.stream ?? false,
     defaults: options.defaults ?? {},
-  })
+  }
+  const encoded = (wire.chooseChat?.(request, context) ?? wire.chat).encode(request, context)
   return { ...encoded, json: JSON.parse(encoded.body), leftOut }
 }
 
-export function contextOf({ model = 'm', options = {}, extra = {} }: EncodeOptions, leftOut: string[] = []) {
-  return { model, options, dialect: {}, extra, leaveOut: (field: string) => void leftOut.push(field) }
+export function contextOf(
+  { model = 'm', options = {}, overrides = {}, extra = {} }: EncodeOptions,
+  leftOut: string[] = [],
+) {
+  return { model, options, overrides, extra, leaveOut: (field: string) => void leftOut.push(field) }
 }
 
 function chatRequest(init: RequestInit): ChatRequest {

@@ -123,7 +123,7 @@ export declare type Model = Message<"llmgateway.v1.Model"> & {
   price?: Price | undefined;
 
   /**
-   * What the provider's wire format can carry. The model itself may offer less.
+   * What the provider's wire format can carry, without what the model is known to lack. The model may offer less.
    *
    * @generated from field: repeated llmgateway.v1.Capability capabilities = 6;
    */

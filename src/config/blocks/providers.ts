@@ -10,6 +10,7 @@ import { baseUrlFault, normalBaseUrl } from './base-url.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { readHeaders } from './headers.ts'
 import { ownLimits } from './limits.ts'
+import { modelOverrides } from './provider-models.ts'
 import { missing, optionsOf } from './provider-options.ts'
 import { timeoutsOf } from './routes.ts'
 
@@ -153,6 +154,7 @@ function settingsOf(
   const embedModel = entry.default_embed_model ?? kind.defaultEmbedModel
   const headers = readHeaders(entry.headers ?? {}, [...path, 'headers'], kind.key?.name, findings)
   const options = optionsOf(kind, entry, path, sources)
+  const models = modelOverrides(kind, entry, path, findings)
   if (findings.problems.length > before || baseUrl === undefined) return undefined
   return {
     name,
@@ -167,6 +169,7 @@ function settingsOf(
     ...(entry.limits && { limits: ownLimits(entry.limits) }),
     ...concurrencyOf(entry, path, findings),
     ...(entry.safety_lock && { safetyLock: entry.safety_lock.target }),
+    ...(models.length > 0 && { models }),
     options,
   }
 }

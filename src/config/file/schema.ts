@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { strategies } from '../../domain/facts.ts'
 import type { ProviderKind } from '../../providers/define.ts'
+import { samplings } from '../../providers/model-rules.ts'
 import { logLevels } from '../config.ts'
 import { withHint } from '../findings.ts'
 import {
@@ -163,6 +164,20 @@ const targetId: Reader<string> = {
 
 const safetyLock = block({ target: field(targetId) })
 
+/** What a provider's models take, in place of what the vendor's table says. */
+const modelRules = block({
+  sampling: field(oneOf(samplings)).optional(),
+  token_field: field(oneOf(['max_tokens', 'max_completion_tokens'] as const)).optional(),
+  system_role: field(oneOf(['system', 'developer', 'user'] as const)).optional(),
+  max_stops: field(integer(0, 1_000)).optional(),
+  max_tools: field(integer(0, 10_000)).optional(),
+  effort_with_tools: field(flag).optional(),
+  batch_inputs: field(integer(1, 1_000_000)).optional(),
+  batch_tokens: field(count).optional(),
+  api: field(oneOf(['chat', 'responses'] as const)).optional(),
+})
+export type ModelRulesEntry = z.output<typeof modelRules>
+
 /** The keys of every provider. Those of its kind's own stand beside them. */
 export const providerShape = {
   kind: field(text).optional(),
@@ -177,6 +192,7 @@ export const providerShape = {
   max_concurrent: field(integer(1, 1_000_000)).optional(),
   max_queue: field(integer(0, 1_000_000)).optional(),
   safety_lock: safetyLock.optional(),
+  models: z.record(z.string(), modelRules).optional(),
 }
 
 /** Options of the kind's own are only named here: they are checked once the environment has filled the gaps. */

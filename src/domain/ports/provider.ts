@@ -64,4 +64,6 @@ export interface ModelFacts {
   readonly price?: ModelPrice | undefined
   /** In tokens. */
   readonly contextWindow?: number | undefined
+  /** What the model can do, where that is less than what its provider can. */
+  readonly capabilities?: readonly Capability[] | undefined
 }

@@ -3,7 +3,7 @@ import type { GatewayError } from '../../domain/error.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
-import type { UpstreamRequest, VendorError } from '../define.ts'
+import type { ChatWire, UpstreamRequest, VendorError } from '../define.ts'
 import { bodyReader } from './body-reader.ts'
 import { ChatReply, type ChatReplyOwner } from './chat-reply.ts'
 import type { Connection } from './connection.ts'
@@ -15,10 +15,13 @@ const NO_HEADERS: HttpHeaders = {}
 /** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws. */
 export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
   const streamed = ask.streamed || connection.settings.streamUnary
-  const encoded = connection.wire.chat.encode(ask.request, connection.wireContext(ask, streamed))
+  const { wire } = connection
+  const context = connection.wireContext(ask, streamed)
+  const chat = wire.chooseChat?.(ask.request, context) ?? wire.chat
+  const encoded = chat.encode(ask.request, context)
   ask.context.cancellation.throwIfCancelled()
   return new Promise((resolve, reject) => {
-    new HttpChat(connection, ask, streamed, encoded, resolve, reject).send()
+    new HttpChat(connection, chat, ask, streamed, encoded, resolve, reject).send()
   })
 }
 
@@ -27,6 +30,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
   readonly ask: Ask<ChatRequest>
   readonly describe: (model: string) => ModelFacts
   readonly #connection: Connection
+  readonly #wire: ChatWire
   readonly #streamed: boolean
   readonly #resolve: (events: EventStream<ChatEvent>) => void
   readonly #reject: (error: GatewayError) => void
@@ -38,6 +42,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
 
   constructor(
     connection: Connection,
+    wire: ChatWire,
     ask: Ask<ChatRequest>,
     streamed: boolean,
     encoded: UpstreamRequest,
@@ -48,6 +53,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
     this.ask = ask
     this.describe = catalogue.facts
     this.#connection = connection
+    this.#wire = wire
     this.#streamed = streamed
     this.#resolve = resolve
     this.#reject = reject
@@ -79,7 +85,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
     this.ask.attempt.status = 200
     this.#replyHeaders = headers
     const malformed = () => this.#connection.malformed(this.ask.model)
-    return bodyReader(this.#connection.wire.chat, headers, this.#streamed, malformed, this.#answer)
+    return bodyReader(this.#wire, headers, this.#streamed, malformed, this.#answer)
   }
 
   refuse(status: number, headers: HttpHeaders, body: string): void {

@@ -35,7 +35,8 @@ export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): 
 /** All batches, a few at a time. The first failure ends the others. */
 async function askBatches(connection: Connection, wire: EmbedWire, ask: Ask<EmbedRequest>): Promise<EmbedReply[]> {
   const { inputs } = ask.request
-  const batches = Math.ceil(inputs.length / wire.batch)
+  const size = connection.catalogue.overrides(ask.model).batchInputs ?? wire.limits.inputs
+  const batches = Math.ceil(inputs.length / size)
   const replies: EmbedReply[] = []
   const cancellation = new Cancellation()
   ask.context.cancellation.add(cancellation)
@@ -45,7 +46,7 @@ async function askBatches(connection: Connection, wire: EmbedWire, ask: Ask<Embe
     while (next < batches) {
       const index = next++
       cancellation.throwIfCancelled()
-      replies[index] = await askBatch(inputs.slice(index * wire.batch, (index + 1) * wire.batch))
+      replies[index] = await askBatch(inputs.slice(index * size, (index + 1) * size))
     }
   }
   try {

@@ -1,16 +1,19 @@
-import type { AnyRequest, Defaults } from '../../domain/call.ts'
+import type { AnyRequest } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, unsupported } from '../../domain/error.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import { type Credential, keyInHeader, noCredential } from '../credentials/credential.ts'
-import type { ProviderSettings, UpstreamRequest, VendorError, Wire, WireContext } from '../define.ts'
+import type { ChatContext, ProviderSettings, UpstreamRequest, VendorError, Wire } from '../define.ts'
 import { failedReply, reportedError } from '../failures/failed-reply.ts'
+import type { ModelRules } from '../model-rules.ts'
 import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
 
 /** What is known of models without asking a vendor. */
 export interface ModelCatalogue {
   facts(model: string): ModelFacts
+  /** What the operator says of a model. */
+  overrides(model: string): ModelRules
   ids(): readonly string[]
 }
 
@@ -77,10 +80,7 @@ export class Connection {
   }
 
   /** What the wire may know of a call. One literal holds all of it: to copy it into a larger one would cost more. */
-  wireContext(
-    ask: Ask<AnyRequest>,
-    stream = false,
-  ): WireContext & { readonly stream: boolean; readonly defaults: Defaults } {
+  wireContext(ask: Ask<AnyRequest>, stream = false): ChatContext {
     const { settings } = this
     const { providerOptions } = ask.request
     const named = [settings.name, ...namesOf(settings.kind)].find((name) => Object.hasOwn(providerOptions, name))
@@ -89,6 +89,7 @@ export class Connection {
       stream,
       defaults: ask.defaults,
       options: settings.options,
+      overrides: this.catalogue.overrides(ask.model),
       extra: (named !== undefined && providerOptions[named]) || {},
       leaveOut(field, why) {
         if (ask.strict) throw unsupported(field, why)

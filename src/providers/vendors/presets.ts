@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { Capability, ReasoningEffort } from '../../domain/types.ts'
 import type { ProviderKind } from '../define.ts'
-import type { Efforts, ModelQuirks } from './openai/dialect.ts'
-import { familyDialect, LOW_TO_HIGH, NONE_TO_HIGH, openAiDialect, openAiKind, taking } from './openai/kind.ts'
+import { cerebrasModels, groqModels, mistralModels, xaiModels } from './family-models.ts'
+import { familyDialect, openAiDialect, openAiKind, taking } from './openai/kind.ts'
+import { LOW_TO_HIGH, NONE_TO_HIGH } from './openai/models.ts'
 
 /** Vendors that speak OpenAI's API, a row each: what each takes, renames, leaves out or cannot carry. */
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
-const { NONE, MINIMAL, LOW, MEDIUM, HIGH } = ReasoningEffort
+const { NONE, MINIMAL } = ReasoningEffort
 
 const USUAL = [CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING] as const
 
@@ -41,18 +42,8 @@ const groq = openAiKind({
   defaultModel: 'llama-3.3-70b-versatile',
   prices: 'groq',
   capabilities: [...USUAL, IMAGE_INPUT],
-  dialect: { ...familyDialect, maxTokens: 'max_completion_tokens', replay: 'reasoning', quirks: groqQuirks },
+  dialect: { ...familyDialect, tokenField: 'max_completion_tokens', replay: 'reasoning', models: groqModels },
 })
-
-/** Unless told otherwise, some models think aloud in their text. https://console.groq.com/docs/reasoning */
-function groqQuirks(model: string): ModelQuirks {
-  const fields = { reasoning_format: 'parsed' }
-  if (model.includes('gpt-oss')) return {}
-  if (model.includes('qwen3')) return { fields, efforts: groqQwenEfforts }
-  return /deepseek-r1|qwq/.test(model) ? { fields, efforts: {} } : { efforts: {} }
-}
-
-const groqQwenEfforts: Efforts = { [NONE]: 'none', [LOW]: 'default', [MEDIUM]: 'default', [HIGH]: 'default' }
 
 /** https://docs.x.ai/docs/api-reference#chat-completions */
 const xai = openAiKind({
@@ -63,20 +54,10 @@ const xai = openAiKind({
   genAiName: 'x_ai',
   prices: 'x-ai',
   capabilities: [...USUAL, IMAGE_INPUT],
-  dialect: { ...familyDialect, maxTokens: 'max_completion_tokens', efforts: NONE_TO_HIGH, quirks: xaiQuirks },
+  dialect: { ...familyDialect, tokenField: 'max_completion_tokens', efforts: NONE_TO_HIGH, models: xaiModels },
 })
 
-/** https://docs.x.ai/docs/guides/reasoning */
-function xaiQuirks(model: string): ModelQuirks {
-  const reasons = /grok-(3-mini|[4-9]|code|build)/.test(model) && !model.includes('non-reasoning')
-  const takesEffort = /grok-(3-mini|4\.[3-9](?!\d)|[5-9])/.test(model)
-  return {
-    ...(reasons && { refused: ['frequency_penalty', 'presence_penalty', 'stop'] }),
-    ...(!takesEffort && { efforts: {} }),
-  }
-}
-
-/** It refuses every field that it does not know. https://docs.mistral.ai/api/#tag/chat */
+/** Refuses every field that it does not know. https://docs.mistral.ai/api/#tag/chat */
 const mistral = openAiKind({
   kind: 'mistral',
   baseUrl: 'https://api.mistral.ai/v1',
@@ -97,13 +78,10 @@ const mistral = openAiKind({
     toolRequired: 'any',
     efforts: {},
     streamUsage: () => false,
-    quirks: (model) => (/^mistral-(small-(latest|2603)|medium-3)/.test(model) ? { efforts: mistralEfforts } : {}),
-    embed: { batch: 512, base64: false, dimensions: 'output_dimension' },
+    models: mistralModels,
+    embed: { batchInputs: 512, batchTokens: 16_384, base64: false, dimensions: 'output_dimension' },
   },
 })
-
-/** It thinks, or it does not. */
-const mistralEfforts: Efforts = { [NONE]: 'none', [LOW]: 'high', [MEDIUM]: 'high', [HIGH]: 'high' }
 
 /** https://api-docs.deepseek.com/api/create-chat-completion */
 const deepseek = openAiKind({
@@ -138,7 +116,7 @@ const openrouter = openAiKind({
     replay: 'reasoning_details',
     thinking: 'reasoning',
     efforts: NONE_TO_HIGH,
-    embed: { batch: 256, base64: true, dimensions: 'dimensions' },
+    embed: { batchInputs: 256, base64: true, dimensions: 'dimensions' },
   },
 })
 
@@ -153,11 +131,11 @@ const together = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed'),
     replay: 'reasoning',
-    embed: { batch: 256, base64: false },
+    embed: { batchInputs: 256, base64: false },
   },
 })
 
-/** It refuses penalties. https://inference-docs.cerebras.ai/resources/openai */
+/** Refuses penalties. https://inference-docs.cerebras.ai/resources/openai */
 const cerebras = openAiKind({
   kind: 'cerebras',
   baseUrl: 'https://api.cerebras.ai/v1',
@@ -167,7 +145,8 @@ const cerebras = openAiKind({
   dialect: {
     ...familyDialect,
     tuning: taking('temperature', 'top_p', 'stop', 'seed'),
-    maxTokens: 'max_completion_tokens',
+    tokenField: 'max_completion_tokens',
+    models: cerebrasModels,
     content: [],
     replay: 'reasoning',
   },
@@ -185,11 +164,11 @@ const fireworks = openAiKind({
     tuning: taking(...sampling, 'top_k', 'seed', 'parallel_tool_calls'),
     replay: 'reasoning_content',
     efforts: { ...LOW_TO_HIGH, [NONE]: 'none' },
-    embed: { batch: 256, base64: false, dimensions: 'dimensions' },
+    embed: { batchInputs: 256, base64: false, dimensions: 'dimensions' },
   },
 })
 
-/** It searches and cites, and has no tools. https://docs.perplexity.ai/api-reference/chat-completions-post */
+/** Searches and cites, and has no tools. https://docs.perplexity.ai/api-reference/chat-completions-post */
 const perplexity = openAiKind({
   kind: 'perplexity',
   baseUrl: 'https://api.perplexity.ai',
@@ -224,7 +203,7 @@ const nvidia = openAiKind({
   baseUrl: 'https://integrate.api.nvidia.com/v1',
   environment: { keys: ['NVIDIA_API_KEY'], defaultModel: ['NVIDIA_MODEL'] },
   capabilities: [...USUAL, EMBED, IMAGE_INPUT],
-  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed'), embed: { batch: 256, base64: false } },
+  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed'), embed: { batchInputs: 256, base64: false } },
 })
 
 export const presets: readonly ProviderKind[] = [

@@ -22,7 +22,7 @@ const dialect: OpenAiDialect = {
     'parallel_tool_calls',
   ),
   replay: 'reasoning_content',
-  embed: { batch: 256, base64: false },
+  embed: { batchInputs: 256, base64: false },
 }
 
 function server(row: OpenAiRow): ProviderKind {
@@ -38,7 +38,7 @@ const vllm = server({
   dialect: {
     ...dialect,
     content: ['image', 'audio'],
-    embed: { batch: 2048, base64: true, dimensions: 'dimensions' },
+    embed: { batchInputs: 2048, base64: true, dimensions: 'dimensions' },
   },
 })
 
@@ -84,7 +84,7 @@ const local = server({
     ...dialect,
     content: ['image', 'audio', 'file'],
     thoughtSignatures: true,
-    embed: { batch: 256, base64: false, dimensions: 'dimensions' },
+    embed: { batchInputs: 256, base64: false, dimensions: 'dimensions' },
   },
 })
 

@@ -89,7 +89,7 @@ function toModels(provider: Provider, ids: readonly string[]): Model[] {
 }
 
 function toModel(provider: Provider, model: string): Model {
-  const { price, contextWindow } = provider.describe(model)
+  const { price, contextWindow, capabilities = provider.capabilities } = provider.describe(model)
   return {
     $typeName: 'llmgateway.v1.Model',
     id: `${provider.name}/${model}`,
@@ -97,7 +97,7 @@ function toModel(provider: Provider, model: string): Model {
     model,
     ...(contextWindow !== undefined && { contextWindow }),
     ...(price && { price: toPrice(price) }),
-    capabilities: [...provider.capabilities],
+    capabilities: [...capabilities],
     defaultModel: model === provider.defaultModel,
   }
 }

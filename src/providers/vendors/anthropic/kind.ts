@@ -1,5 +1,6 @@
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
+import { traitsOf } from './models.ts'
 import { anthropicWire } from './wire.ts'
 
 const { CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, FILE_INPUT } = Capability
@@ -18,5 +19,6 @@ export const anthropic: ProviderKind = {
   },
   defaultModel: 'claude-sonnet-4-6',
   prices: 'anthropic',
+  models: { rulesOf: traitsOf, settable: ['sampling'] },
   capabilities: [CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, FILE_INPUT],
 }

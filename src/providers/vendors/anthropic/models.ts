@@ -1,23 +1,18 @@
+import { type ModelRow, type ModelRules, rulesIn } from '../../model-rules.ts'
+
 /** What one model takes. */
-export interface ModelTraits {
-  /** How thinking is asked for. */
+export interface ModelTraits extends ModelRules {
+  /** How thinking is requested. */
   readonly thinking: 'not at all' | 'by budget' | 'by budget or effort' | 'by effort'
   /** How it is turned off: it is off already, by a word for `thinking.type`, or not at all. */
   readonly thinkingOff: 'is off' | 'disabled' | 'between_tools' | 'never'
-  /** Which of temperature, top_p and top_k it takes. */
-  readonly sampling: 'all' | 'temperature or top_p' | 'none'
-  /** Whether it can be made to call a tool. */
+  readonly sampling: NonNullable<ModelRules['sampling']>
+  /** Whether it can be forced to call a tool. */
   readonly forcedTools: 'always' | 'without thinking' | 'never'
   /** Whether its answers, and the arguments of strict tools, are bound to a JSON Schema. */
   readonly schemas: boolean
-  /** Whether it continues an answer that is begun. */
+  /** Whether it continues a response that the request begins. */
   readonly prefill: boolean
-}
-
-interface Generation extends ModelTraits {
-  readonly families: readonly string[]
-  /** The first version that is so: 405 is 4.5. */
-  readonly since: number
 }
 
 const FAMILIES = ['opus', 'sonnet', 'haiku', 'fable', 'mythos']
@@ -31,36 +26,41 @@ const FIRST: ModelTraits = {
   prefill: true,
 }
 const BY_BUDGET: ModelTraits = { ...FIRST, thinking: 'by budget' }
-const ONE_SAMPLING: ModelTraits = { ...BY_BUDGET, sampling: 'temperature or top_p' }
+const ONE_SAMPLING: ModelTraits = { ...BY_BUDGET, sampling: 'one' }
 const WITH_SCHEMAS: ModelTraits = { ...ONE_SAMPLING, schemas: true }
 const EITHER: ModelTraits = { ...WITH_SCHEMAS, thinking: 'by budget or effort', prefill: false }
 const BY_EFFORT: ModelTraits = { ...EITHER, thinking: 'by effort', sampling: 'none' }
 const FIFTH: ModelTraits = { ...BY_EFFORT, thinkingOff: 'disabled', forcedTools: 'always' }
 const NEWEST: ModelTraits = { ...FIFTH, thinkingOff: 'never', forcedTools: 'never' }
 
-/**
- * The generations of models, the newest first. What follows the newest of a family is taken to be like it.
- * https://platform.claude.com/docs/en/about-claude/models/overview
- * https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking
- * https://platform.claude.com/docs/en/build-with-claude/structured-outputs
- * https://platform.claude.com/docs/en/models/opus-5-5/migration-guide
- * https://platform.claude.com/docs/en/models/sonnet-5-5/migration-guide
- * https://platform.claude.com/docs/en/models/haiku-5-5/migration-guide
- */
-const generations: readonly Generation[] = [
-  { families: ['opus'], since: 505, ...NEWEST },
-  { families: ['fable', 'mythos'], since: 501, ...NEWEST },
-  { families: ['sonnet'], since: 505, ...NEWEST, thinkingOff: 'between_tools' },
-  { families: ['fable', 'mythos'], since: 0, ...FIFTH, thinkingOff: 'never' },
-  { families: ['opus', 'sonnet', 'haiku'], since: 500, ...FIFTH },
-  { families: ['opus'], since: 408, ...BY_EFFORT, forcedTools: 'always' },
-  { families: ['opus'], since: 407, ...BY_EFFORT },
-  { families: ['opus', 'sonnet', 'haiku'], since: 406, ...EITHER },
-  { families: ['opus', 'sonnet', 'haiku'], since: 405, ...WITH_SCHEMAS },
-  { families: ['opus'], since: 401, ...ONE_SAMPLING },
-  { families: ['opus', 'sonnet', 'haiku'], since: 307, ...BY_BUDGET },
-  { families: FAMILIES, since: 0, ...FIRST },
+const OVERVIEW = 'https://platform.claude.com/docs/en/about-claude/models/overview'
+const ADAPTIVE = 'https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking'
+const STRUCTURED = 'https://platform.claude.com/docs/en/build-with-claude/structured-outputs'
+const OPUS = 'https://platform.claude.com/docs/en/models/opus-5-5/migration-guide'
+const SONNET = 'https://platform.claude.com/docs/en/models/sonnet-5-5/migration-guide'
+const THREE = ['opus', 'sonnet', 'haiku']
+
+/** The generations of models, the newest first. What follows the newest of a family is taken to be like it. */
+const generations: readonly ModelRow<ModelTraits>[] = [
+  row(['opus'], 505, NEWEST, OPUS),
+  row(['fable', 'mythos'], 501, NEWEST, OVERVIEW),
+  row(['sonnet'], 505, { ...NEWEST, thinkingOff: 'between_tools' }, SONNET),
+  row(['fable', 'mythos'], 0, { ...FIFTH, thinkingOff: 'never' }, OVERVIEW),
+  row(THREE, 500, FIFTH, OVERVIEW),
+  row(['opus'], 408, { ...BY_EFFORT, forcedTools: 'always' }, ADAPTIVE),
+  row(['opus'], 407, BY_EFFORT, ADAPTIVE),
+  row(THREE, 406, EITHER, ADAPTIVE),
+  row(THREE, 405, WITH_SCHEMAS, STRUCTURED),
+  row(['opus'], 401, ONE_SAMPLING, OVERVIEW),
+  row(THREE, 307, BY_BUDGET, OVERVIEW),
+  row(FAMILIES, 0, FIRST, OVERVIEW),
 ]
+
+/** A row for the models of some families from a version on: 405 is 4.5. */
+function row(families: readonly string[], since: number, rules: ModelTraits, source: string): ModelRow<ModelTraits> {
+  const test = (name: string) => families.includes(familyOf(name) ?? '') && versionOf(name) >= since
+  return { models: { test }, rules, source, date: '2026-11' }
+}
 
 /** Models of other vendors whose servers speak this API. */
 const COMPATIBLE: ModelTraits = { ...BY_BUDGET, thinkingOff: 'disabled' }
@@ -72,13 +72,15 @@ const COMPATIBLE: ModelTraits = { ...BY_BUDGET, thinkingOff: 'disabled' }
 export function traitsOf(model: string): ModelTraits {
   const name = /claude-.*/.exec(model.toLowerCase())?.[0]
   if (name === undefined) return COMPATIBLE
-  const family = FAMILIES.find((candidate) => name.includes(candidate))
-  const version = versionOf(name)
-  if (family === undefined) return version < 300 ? FIRST : NEWEST
-  return generations.find(({ families, since }) => families.includes(family) && version >= since) ?? FIRST
+  if (familyOf(name) === undefined) return versionOf(name) < 300 ? FIRST : NEWEST
+  return rulesIn(generations, name) ?? FIRST
 }
 
-/** A name without a version means the newest. Dates are no versions. */
+function familyOf(name: string): string | undefined {
+  return FAMILIES.find((family) => name.includes(family))
+}
+
+/** The version in a name; infinite where there is none, which means the newest. Dates are not versions. */
 function versionOf(name: string): number {
   const [, major, minor = 0] = /[-v](\d{1,2})(?:[.-](\d{1,2}))?(?!\d)/.exec(name) ?? []
   return major === undefined ? Number.POSITIVE_INFINITY : Number(major) * 100 + Number(minor)

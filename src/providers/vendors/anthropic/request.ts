@@ -1,6 +1,6 @@
 import type { Defaults } from '../../../domain/call.ts'
 import type { ChatRequest } from '../../../domain/types.ts'
-import type { UpstreamRequest, WireContext } from '../../define.ts'
+import type { ChatContext, UpstreamRequest, WireContext } from '../../define.ts'
 import { fieldsOf, type JsonFields, objectJson } from '../json.ts'
 import { isBlank } from './blocks.ts'
 import { encodeMessages } from './messages.ts'
@@ -8,7 +8,6 @@ import { type ModelTraits, traitsOf } from './models.ts'
 import { type Thinking, thinkingOf } from './thinking.ts'
 import { planTools } from './tools.ts'
 
-type Context = WireContext & { readonly stream: boolean; readonly defaults: Defaults }
 type LeaveOut = WireContext['leaveOut']
 
 /** The version of the API, to be named with every request. https://platform.claude.com/docs/en/api/versioning */
@@ -33,10 +32,10 @@ const MIN_TOP_P_THINKING = 0.95
  *
  * https://platform.claude.com/docs/en/api/messages/create
  */
-export function encodeChat(request: ChatRequest, context: Context): UpstreamRequest {
+export function encodeChat(request: ChatRequest, context: ChatContext): UpstreamRequest {
   const { model, stream, defaults, extra } = context
   const leaveOut: LeaveOut = (field, why) => context.leaveOut(field, why)
-  const traits = traitsOf(model)
+  const traits: ModelTraits = { ...traitsOf(model), ...context.overrides }
   const { messages, system, isBegun } = encodeMessages(request.messages, traits, leaveOut)
   const plan = planTools(request, traits)
   const maxTokens = request.maxTokens ?? defaults.maxTokens
@@ -99,12 +98,12 @@ function samplingOf(
   // Its scale ends at 1, which is also what it takes when it is not told.
   const isHot = temperature !== undefined && temperature > 1
   send('temperature', temperature, isFree && !isHot, isHot ? 'the vendor takes 1 at most, as it does now' : refusal, 1)
-  const isSecond = sampling === 'temperature or top_p' && 'temperature' in fields
+  const isSecond = sampling === 'one' && 'temperature' in fields
   const takesTopP = isFree || (takesAny && topP !== undefined && topP >= MIN_TOP_P_THINKING)
   send('top_p', topP, takesTopP && !isSecond, isSecond ? 'the model takes it or temperature' : refusal, 1)
   send('top_k', topK, isFree)
   const { temperature: usual } = defaults
-  const isOpen = temperature === undefined && (sampling === 'all' || topP === undefined)
+  const isOpen = temperature === undefined && (sampling !== 'one' || topP === undefined)
   if (usual !== undefined) send('temperature', usual, isFree && isOpen && usual <= 1, refusal, usual)
   return fields
 }

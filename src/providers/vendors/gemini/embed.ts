@@ -9,7 +9,7 @@ import { modelId, modelPath } from './request.ts'
  */
 export const embed: EmbedWire = {
   // https://ai.google.dev/api/embeddings#method:-models.batchembedcontents
-  batch: 100,
+  limits: { inputs: 100 },
   encode({ dimensions }, inputs, { model, extra }) {
     const requests = inputs.map((text) => ({
       model: `models/${modelId(model)}`,

@@ -1,5 +1,7 @@
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
+import { traitsOf } from './models.ts'
+import { modelId } from './request.ts'
 import { geminiWire } from './wire.ts'
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
@@ -20,5 +22,9 @@ export const gemini: ProviderKind = {
   // https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
   genAiName: 'gcp.gemini',
   prices: 'google',
+  models: {
+    rulesOf: (model) => traitsOf(modelId(model)),
+    settable: ['sampling', 'systemRole', 'maxStops', 'batchInputs', 'batchTokens'],
+  },
   capabilities: [CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
 }

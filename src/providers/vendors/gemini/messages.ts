@@ -46,7 +46,7 @@ export function encodeMessages(messages: readonly Message[], traits: ModelTraits
   const { turns } = encoder
   if (system.length === 0 && turns.isEmpty) throw unsupported('messages', 'the target needs a message with content')
   if (system.length === 0) return { contents: turns.toJson() }
-  if (traits.system && !turns.isEmpty) {
+  if (traits.systemRole !== 'user' && !turns.isEmpty) {
     return { contents: turns.toJson(), systemInstruction: `{"parts":[${system.join(',')}]}` }
   }
   turns.lead(system)

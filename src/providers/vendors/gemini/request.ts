@@ -44,7 +44,7 @@ const SCHEMA = 'response_format.json_schema.schema'
  */
 export function encodeChat(request: ChatRequest, context: Context): UpstreamRequest {
   const { model, stream, extra } = context
-  const traits = traitsOf(modelId(model))
+  const traits: ModelTraits = { ...traitsOf(modelId(model)), ...context.overrides }
   const leaveOut = (field: string, why: string): void => context.leaveOut(field, why)
   const { contents, systemInstruction } = encodeMessages(request.messages, traits, leaveOut)
   const { generationConfig, ...others } = merged(
@@ -86,9 +86,9 @@ function configOf(request: ChatRequest, { defaults, leaveOut }: Context, traits:
   const thinking = thinkingConfig(request.reasoning, traits.thinking, leaveOut)
   const maxOutputTokens = request.maxTokens ?? defaults.maxTokens
   return {
-    ...samplingOf(request, defaults, traits, leaveOut),
+    ...samplingOf(request, defaults, traits, isThinking(thinking), leaveOut),
     ...(maxOutputTokens !== undefined && { maxOutputTokens }),
-    ...limitsOf(request, leaveOut),
+    ...limitsOf(request, traits, leaveOut),
     ...(thinking && { thinkingConfig: thinking }),
     ...formatOf(request, traits, leaveOut),
   }
@@ -97,35 +97,47 @@ function configOf(request: ChatRequest, { defaults, leaveOut }: Context, traits:
 function samplingOf(
   request: ChatRequest,
   defaults: Defaults,
-  traits: ModelTraits,
+  { sampling, penalties }: ModelTraits,
+  isOn: boolean,
   leaveOut: WireContext['leaveOut'],
 ): Fields {
   const fields: Fields = {}
+  const takes = sampling !== 'none' && !(sampling === 'without_thinking' && isOn)
+  const takesTopP = takes && !(sampling === 'one' && request.temperature !== undefined)
   const send = (taken: boolean, field: string, name: string, value: unknown, neutral?: unknown): void => {
     if (value === undefined) return
     if (taken) fields[name] = value
     else if (value !== neutral) leaveOut(field, 'the model does not take it')
   }
-  send(traits.sampling, 'temperature', 'temperature', request.temperature, 1)
-  send(traits.sampling, 'top_p', 'topP', request.topP)
-  send(traits.sampling, 'top_k', 'topK', request.topK)
-  send(traits.penalties, 'frequency_penalty', 'frequencyPenalty', request.frequencyPenalty, 0)
-  send(traits.penalties, 'presence_penalty', 'presencePenalty', request.presencePenalty, 0)
-  if (traits.sampling && request.temperature === undefined && defaults.temperature !== undefined) {
+  send(takes, 'temperature', 'temperature', request.temperature, 1)
+  send(takesTopP, 'top_p', 'topP', request.topP)
+  send(takes, 'top_k', 'topK', request.topK)
+  send(penalties, 'frequency_penalty', 'frequencyPenalty', request.frequencyPenalty, 0)
+  send(penalties, 'presence_penalty', 'presencePenalty', request.presencePenalty, 0)
+  if (takes && request.temperature === undefined && defaults.temperature !== undefined) {
     fields['temperature'] = defaults.temperature
   }
   return fields
 }
 
-function limitsOf({ stop, seed, tools, parallelToolCalls }: ChatRequest, leaveOut: WireContext['leaveOut']): Fields {
-  if (stop.length > MAX_STOPS) leaveOut(`stop[${MAX_STOPS}]`, `the vendor takes the first ${MAX_STOPS} only`)
+/** Whether the model was told to think. */
+function isThinking(thinking: Fields | undefined): boolean {
+  return thinking !== undefined && thinking['thinkingBudget'] !== 0
+}
+
+function limitsOf(
+  { stop, seed, tools, parallelToolCalls }: ChatRequest,
+  { maxStops = MAX_STOPS }: ModelTraits,
+  leaveOut: WireContext['leaveOut'],
+): Fields {
+  if (stop.length > maxStops) leaveOut(`stop[${maxStops}]`, `the vendor takes the first ${maxStops} only`)
   if (tools.length > 0 && parallelToolCalls === false) {
     leaveOut('parallel_tool_calls', 'the vendor decides by itself')
   }
   const fits = seed !== undefined && seed >= -LARGEST_SEED && seed < LARGEST_SEED
   if (seed !== undefined && !fits) leaveOut('seed', 'the vendor takes 32 bits')
   return {
-    ...(stop.length > 0 && { stopSequences: stop.slice(0, MAX_STOPS) }),
+    ...(stop.length > 0 && maxStops > 0 && { stopSequences: stop.slice(0, maxStops) }),
     ...(fits && { seed: Number(seed) }),
   }
 }

@@ -10,7 +10,7 @@ import { bodyFields } from './options.ts'
  */
 export const embed: EmbedWire = {
   // It has no limit of its own; a reply has.
-  batch: 256,
+  limits: { inputs: 256 },
   encode({ dimensions }, inputs, context) {
     const fields = {
       model: context.model,

@@ -29,6 +29,7 @@ export const ollama: ProviderKind = {
     // A duration as in "5m", or seconds; below 0 for ever.
     keep_alive: z.union([z.string().min(1), z.number()]).optional(),
   },
+  models: { rulesOf: () => ({}), settable: ['batchInputs', 'batchTokens'] },
   defaultModel: 'llama3.2',
   defaultEmbedModel: 'nomic-embed-text',
 }

@@ -1,6 +1,7 @@
 import type { ReasoningEffort } from '../../../domain/types.ts'
+import type { ModelRow, ModelRules } from '../../model-rules.ts'
 
-/** Fields that tune an answer. Where a vendor has none, they are left out and the caller is told. */
+/** Fields that tune a response. Where a vendor has none, they are left out and the caller gets a warning. */
 export type TuningField =
   | 'temperature'
   | 'top_p'
@@ -11,10 +12,10 @@ export type TuningField =
   | 'presence_penalty'
   | 'parallel_tool_calls'
 
-/** Kinds of content beside text. A `file_url` is a file that the vendor fetches by itself. */
+/** Kinds of content beside text. A `file_url` is a file that the vendor fetches itself. */
 export type ContentKind = 'image' | 'audio' | 'file' | 'file_url'
 
-/** The vendor's word for an amount of thinking. An amount without a word cannot be asked for. */
+/** The vendor's word for each amount of thinking. An amount without a word cannot be requested. */
 export type Efforts = Readonly<Partial<Record<ReasoningEffort, string>>>
 
 /** The options of a configured provider. */
@@ -25,63 +26,71 @@ export type Options = Readonly<Record<string, unknown>>
  * https://platform.openai.com/docs/api-reference/chat/create
  */
 export interface OpenAiDialect {
-  /** The vendor's name for each field that it takes. */
+  /** The vendor's name of each field that it takes. */
   readonly tuning: Readonly<Partial<Record<TuningField, string>>>
-  readonly maxTokens: 'max_tokens' | 'max_completion_tokens'
-  /** Whether it knows the developer's role. To others a developer speaks as the system. */
+  /** The field for the largest number of tokens, unless the model's row has another. */
+  readonly tokenField: 'max_tokens' | 'max_completion_tokens'
+  /** Whether it knows the developer role. Other vendors get developer messages as system messages. */
   readonly developerRole: boolean
-  /** Whether a message may carry its participant's name. */
+  /** Whether a message may carry the name of its participant. */
   readonly names: boolean
-  /** Whether an assistant's refusal has a field of its own. To others it goes back as text. */
+  /** Whether a refusal has a field of its own. Other vendors get it back as text. */
   readonly refusals: boolean
   readonly content: readonly ContentKind[]
   readonly contentSpelling: 'openai' | 'mistral'
-  /** Whether an image that the model made may go back to it. */
+  /** Whether an image that the model made can be sent back. */
   readonly imagesBack: boolean
-  /** How an assistant's reasoning goes back; undefined where the vendor does not want it. */
+  /** The field that reasoning is sent back in; undefined where the vendor takes none. */
   readonly replay?: 'reasoning_content' | 'reasoning' | 'reasoning_details' | 'thinking'
-  /** Whether Google's signatures of thoughts go back. */
+  /** Whether Google's thought signatures are sent back. */
   readonly thoughtSignatures: boolean
-  /** The ids of tool calls that it accepts. Any other is replaced, the same by the same, wherever it stands. */
+  /** The tool call ids that it accepts. Any other id is replaced, each by the same one in every message. */
   readonly toolCallId?: RegExp
   readonly tools: boolean
   /** Its word for "call at least one tool". */
   readonly toolRequired: 'required' | 'any'
   readonly formats: readonly ('json_object' | 'json_schema')[]
-  /** Where the amount of thinking is told. */
+  /** The field that holds the amount of thinking. */
   readonly thinking: 'reasoning_effort' | 'reasoning'
   readonly efforts: Efforts
-  /** Whether usage in a stream has to be asked for. Not where it comes anyway, or where asking is refused. */
+  /** Whether usage in a stream must be requested. False where it comes anyway, or where the request is refused. */
   streamUsage(options: Options): boolean
-  /** What its single models do otherwise. */
-  quirks(model: string): ModelQuirks
+  /** What single models take, where they differ. The first row that matches counts. */
+  readonly models: readonly ModelRow<OpenAiRules>[]
+  /** The model behind the name that is requested, where names are the operator's own. Default: the name. */
+  modelOf?(name: string, options: Options): string
   /** Undefined where there are no embeddings. */
   readonly embed?: {
-    /** The most inputs in one request. */
-    readonly batch: number
-    /** Whether vectors may be asked for as base64: a third of the bytes. */
+    /** Largest number of inputs in one request. */
+    readonly batchInputs: number
+    /** Largest number of tokens in one request; undefined where there is no such limit. */
+    readonly batchTokens?: number
+    /** Whether vectors can be requested as base64, which is a third of the bytes. */
     readonly base64: boolean
-    /** Its name for the length of the vectors, where that can be chosen. */
+    /** Its field for the length of the vectors, where the caller can choose it. */
     readonly dimensions?: string
   }
   readonly paths: Paths
-  /** Further request headers that the options ask for. */
+  /** Further request headers that the options require. */
   headers(options: Options): Readonly<Record<string, string>>
 }
 
-/** Where one model departs from its vendor's others. */
-export interface ModelQuirks {
-  /** Fields that it answers with an error. */
+/** What one model of the family takes. */
+export interface OpenAiRules extends ModelRules {
+  /** Further fields that it answers with an error. */
   readonly refused?: readonly TuningField[]
-  readonly maxTokens?: 'max_completion_tokens'
   readonly efforts?: Efforts
-  /** Whether it cannot be kept from thinking: then it is asked for the least. */
+  /** Whether thinking cannot be turned off: then the least amount is requested. */
   readonly alwaysThinks?: boolean
-  /** Fields that each of its chats needs. */
+  /** Whether it thinks unless the request turns it off. */
+  readonly thinksByDefault?: boolean
+  /** Names that tools may have. */
+  readonly toolNames?: RegExp
+  /** Fields that each of its chat requests needs. */
   readonly fields?: Readonly<Record<string, unknown>>
 }
 
-/** Where requests go, each to be appended to the base URL. */
+/** The path of each request, appended to the base URL. */
 export interface Paths {
   chat(model: string, options: Options): string
   embed(model: string, options: Options): string

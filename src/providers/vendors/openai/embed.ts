@@ -8,7 +8,7 @@ import { readEmbedUsage } from './usage.ts'
 /** https://platform.openai.com/docs/api-reference/embeddings/create */
 export function embedWire(dialect: OpenAiDialect, embed: NonNullable<OpenAiDialect['embed']>): EmbedWire {
   return {
-    batch: embed.batch,
+    limits: { inputs: embed.batchInputs, ...(embed.batchTokens !== undefined && { tokens: embed.batchTokens }) },
     encode: ({ dimensions }, inputs, context) => encodeEmbed(dimensions, inputs, context, dialect, embed),
     decode: decodeEmbed,
   }

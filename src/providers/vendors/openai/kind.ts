@@ -1,14 +1,11 @@
 import type { z } from 'zod'
-import { type Capability, ReasoningEffort } from '../../../domain/types.ts'
+import type { Capability } from '../../../domain/types.ts'
 import type { KeyHeader } from '../../credentials/credential.ts'
 import type { ProviderKind } from '../../define.ts'
-import type { Efforts, ModelQuirks, OpenAiDialect, TuningField } from './dialect.ts'
+import type { SettableRule } from '../../model-rules.ts'
+import type { OpenAiDialect, TuningField } from './dialect.ts'
+import { LOW_TO_HIGH, NONE_TO_HIGH, openAiModels, rulesOf } from './models.ts'
 import { openAiWire } from './wire.ts'
-
-const { NONE, MINIMAL, LOW, MEDIUM, HIGH } = ReasoningEffort
-
-export const LOW_TO_HIGH: Efforts = { [LOW]: 'low', [MEDIUM]: 'medium', [HIGH]: 'high' }
-export const NONE_TO_HIGH: Efforts = { ...LOW_TO_HIGH, [NONE]: 'none', [MINIMAL]: 'minimal' }
 
 /** Fields that a vendor takes by the names that they have here. */
 export function taking(...fields: readonly TuningField[]): OpenAiDialect['tuning'] {
@@ -20,7 +17,7 @@ const sampling = ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty
 /** OpenAI's own. https://platform.openai.com/docs/api-reference/chat/create */
 export const openAiDialect: OpenAiDialect = {
   tuning: taking(...sampling, 'seed', 'parallel_tool_calls'),
-  maxTokens: 'max_tokens',
+  tokenField: 'max_tokens',
   developerRole: true,
   names: true,
   refusals: true,
@@ -36,32 +33,10 @@ export const openAiDialect: OpenAiDialect = {
   thinking: 'reasoning_effort',
   efforts: NONE_TO_HIGH,
   streamUsage: () => true,
-  quirks: openAiQuirks,
-  embed: { batch: 2048, base64: true, dimensions: 'dimensions' },
+  models: openAiModels,
+  embed: { batchInputs: 2048, batchTokens: 300_000, base64: true, dimensions: 'dimensions' },
   paths: { chat: () => '/chat/completions', embed: () => '/embeddings', models: () => '/models' },
   headers: () => ({}),
-}
-
-/** Reasoning models take no sampling fields; the others take no effort. https://platform.openai.com/docs/guides/reasoning */
-function openAiQuirks(model: string): ModelQuirks {
-  const oSeries = /(^|[:/])o[1-9]/.test(model)
-  const reasons = oSeries || /(^|[:/])gpt-([5-9]|1\d)(?!\d)(?!.*-chat)/.test(model)
-  if (!reasons) return { efforts: {} }
-  const efforts = openAiEfforts(model)
-  return {
-    maxTokens: 'max_completion_tokens',
-    refused: oSeries ? [...sampling, 'parallel_tool_calls'] : sampling,
-    efforts,
-    alwaysThinks: efforts[NONE] === undefined,
-  }
-}
-
-/** `none` came with gpt-5.1, and `minimal` was gpt-5's alone. https://platform.openai.com/docs/guides/reasoning */
-function openAiEfforts(model: string): Efforts {
-  const [, version, variant = ''] = /gpt-(\d+(?:\.\d+)?)(?:-(pro|codex))?/.exec(model) ?? []
-  if (version === undefined || variant === 'codex') return { ...LOW_TO_HIGH, [MINIMAL]: 'low' }
-  if (version !== '5') return { ...LOW_TO_HIGH, [MINIMAL]: 'low', [NONE]: 'none' }
-  return variant === 'pro' ? { [HIGH]: 'high' } : { ...LOW_TO_HIGH, [MINIMAL]: 'minimal' }
 }
 
 const { embed: _ownEmbeddings, toolCallId: _ownIds, ...shared } = openAiDialect
@@ -73,7 +48,7 @@ export const familyDialect: OpenAiDialect = {
   refusals: false,
   content: ['image'],
   efforts: LOW_TO_HIGH,
-  quirks: () => ({}),
+  models: [],
 }
 
 /** The row of a vendor that speaks OpenAI's API. */
@@ -92,6 +67,24 @@ export interface OpenAiRow {
   readonly genAiName?: string
 }
 
+const settable: readonly SettableRule[] = [
+  'sampling',
+  'tokenField',
+  'systemRole',
+  'maxStops',
+  'maxTools',
+  'effortWithTools',
+]
+const embedRules: readonly SettableRule[] = ['batchInputs', 'batchTokens']
+
 export function openAiKind({ dialect, ...row }: OpenAiRow): ProviderKind {
-  return { key: { name: 'authorization', prefix: 'Bearer ' }, ...row, wire: openAiWire(dialect) }
+  return {
+    key: { name: 'authorization', prefix: 'Bearer ' },
+    ...row,
+    models: {
+      rulesOf: (model, options) => rulesOf(dialect, model, options, {}),
+      settable: [...settable, ...(dialect.embed ? embedRules : [])],
+    },
+    wire: openAiWire(dialect),
+  }
 }

@@ -3,7 +3,7 @@ import { unsupported } from '../../../domain/error.ts'
 import { type Media, type Message, type Part, type Reasoning, Role, type ToolCall } from '../../../domain/types.ts'
 import { isObject, parseJson } from '../json.ts'
 import { leaveOutSignatures, makerOf } from '../signature.ts'
-import type { ContentKind, OpenAiDialect } from './dialect.ts'
+import type { ContentKind, OpenAiDialect, OpenAiRules } from './dialect.ts'
 
 type Fields = Record<string, unknown>
 
@@ -11,33 +11,43 @@ type Fields = Record<string, unknown>
 export function encodeMessages(
   messages: readonly Message[],
   dialect: OpenAiDialect,
+  rules: OpenAiRules,
   leaveOut: (field: string, why: string) => void,
 ): Fields[] {
   return messages.map((message, index) => {
     const at = `messages[${index}]`
-    const fields = encodeMessage(message, at, dialect)
+    const fields = encodeMessage(message, at, dialect, rules)
     leaveOutForeign(message, at, dialect, leaveOut)
     if (message.name !== '' && message.role !== Role.TOOL) {
-      if (dialect.names) fields['name'] = message.name
+      if (dialect.names) fields['name'] = fittingName(message.name, rules)
       else leaveOut(`${at}.name`, 'the vendor has no names of participants')
     }
     return fields
   })
 }
 
-function encodeMessage(message: Message, at: string, dialect: OpenAiDialect): Fields {
+function encodeMessage(message: Message, at: string, dialect: OpenAiDialect, rules: OpenAiRules): Fields {
   switch (message.role) {
     case Role.SYSTEM:
-      return { role: 'system', content: plainText(message, at) }
     case Role.DEVELOPER:
-      return { role: dialect.developerRole ? 'developer' : 'system', content: plainText(message, at) }
+      return { role: instructionRole(message.role, dialect, rules), content: plainText(message, at) }
     case Role.ASSISTANT:
-      return encodeAssistant(message, at, dialect)
+      return encodeAssistant(message, at, dialect, rules)
     case Role.TOOL:
       return { role: 'tool', tool_call_id: toolCallId(message.toolCallId, dialect), content: plainText(message, at) }
     default:
       return { role: 'user', content: encodeContent(message, at, dialect) }
   }
+}
+
+/** The role that instructions are sent in. */
+export function instructionRole(role: Role, { developerRole }: OpenAiDialect, { systemRole }: OpenAiRules): string {
+  return systemRole ?? (role === Role.DEVELOPER && developerRole ? 'developer' : 'system')
+}
+
+/** A name that the vendor takes: the name itself, or without the characters that it refuses. */
+export function fittingName(name: string, { toolNames }: OpenAiRules): string {
+  return !toolNames || toolNames.test(name) ? name : name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 64)
 }
 
 /** Text alone goes as one string, which every server of the family reads. */
@@ -125,10 +135,11 @@ function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
-function encodeAssistant(message: Message, at: string, dialect: OpenAiDialect): Fields {
+function encodeAssistant(message: Message, at: string, dialect: OpenAiDialect, rules: OpenAiRules): Fields {
   const fields: Fields = { role: 'assistant', content: assistantText(message, at, dialect) }
   if (message.refusal !== '' && dialect.refusals) fields['refusal'] = message.refusal
-  if (message.toolCalls.length > 0) fields['tool_calls'] = message.toolCalls.map((call) => encodeCall(call, dialect))
+  if (message.toolCalls.length > 0)
+    fields['tool_calls'] = message.toolCalls.map((call) => encodeCall(call, dialect, rules))
   const images = message.parts.flatMap(({ content }) => (content.case === 'image' ? [content.value] : []))
   if (images.length > 0)
     fields['images'] = images.map((image) => ({ type: 'image_url', image_url: { url: urlOf(image) } }))
@@ -154,12 +165,12 @@ function assistantText(message: Message, at: string, dialect: OpenAiDialect): st
   return text === '' && isSilent ? null : text
 }
 
-function encodeCall(call: ToolCall, dialect: OpenAiDialect): Fields {
+function encodeCall(call: ToolCall, dialect: OpenAiDialect, rules: OpenAiRules): Fields {
   const fields: Fields = {
     id: toolCallId(call.id, dialect),
     type: 'function',
     // Arguments may be empty where the tool has none; the family wants JSON.
-    function: { name: call.name, arguments: call.arguments === '' ? '{}' : call.arguments },
+    function: { name: fittingName(call.name, rules), arguments: call.arguments === '' ? '{}' : call.arguments },
   }
   if (isReplayed(call.signature, dialect)) fields['extra_content'] = thoughtSignature(call.signature)
   return fields

@@ -24,7 +24,7 @@ describe('a question for vectors', () => {
         })),
       },
     })
-    expect(embed?.batch).toBe(100)
+    expect(embed?.limits).toEqual({ inputs: 100 })
   })
 
   it("gives the vendor's own fields to each input", () => {

@@ -43,8 +43,8 @@ describe('a question for vectors', () => {
   })
 
   it('is split at the batch of the vendor', () => {
-    expect(embedOf('openai').batch).toBe(2048)
-    expect(embedOf('mistral').batch).toBe(512)
+    expect(embedOf('openai').limits).toEqual({ inputs: 2048, tokens: 300_000 })
+    expect(embedOf('mistral').limits).toEqual({ inputs: 512, tokens: 16_384 })
   })
 })
 
