@@ -27,7 +27,11 @@ const providerOf = (kind: string, options: Readonly<Record<string, unknown>>) =>
     options,
   }
   return createHttpProvider(
-    new Connection(provider, found.wire, upstream, systemClock, { facts: () => ({}), ids: () => [] }),
+    new Connection(provider, found.wire, upstream, systemClock, {
+      facts: () => ({}),
+      overrides: () => ({}),
+      ids: () => [],
+    }),
   )
 }
 
