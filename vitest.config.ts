@@ -9,6 +9,7 @@ const slow = ['test/properties/**/*.test.ts', 'test/promises/**/*.test.ts']
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    setupFiles: ['test/support/end-with-runner.ts'],
     // A safety net only: no test measures time, and a busy machine takes as long as it takes.
     testTimeout: 120_000,
     hookTimeout: 120_000,
@@ -20,14 +21,25 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...integration, ...slow],
           isolate: false,
-          setupFiles: ['test/support/in-memory-only.ts'],
+          setupFiles: ['test/support/end-with-runner.ts', 'test/support/in-memory-only.ts'],
         },
       },
       {
         extends: true,
-        test: { name: 'integration', include: integration, globalSetup: ['test/support/install-redis.ts'] },
+        test: {
+          name: 'integration',
+          include: integration,
+          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts'],
+        },
       },
-      { extends: true, test: { name: 'slow', include: slow, globalSetup: ['test/support/install-redis.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'slow',
+          include: slow,
+          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts'],
+        },
+      },
     ],
   },
 })

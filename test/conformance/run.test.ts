@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { runProcess } from '../support/process.ts'
 
 const USAGE = { input: 3, output: 2, cached_input: null, cache_write: null, reasoning: null, total: 5 }
 const CHAT = {
@@ -31,13 +30,10 @@ function record(name: string, file: string, body: string, expected: object, fiel
   writeFileSync(join(folder, 'meta.json'), JSON.stringify(meta))
 }
 
-async function run(...args: string[]): Promise<{ code: number; lines: string[] }> {
-  const running = promisify(execFile)(process.execPath, ['--import', 'tsx', 'test/conformance/run.ts', ...args])
-  const { code, stdout, stderr } = await running.then(
-    (result) => ({ ...result, code: 0 }),
-    (error: { code: number; stdout: string; stderr: string }) => error,
-  )
-  return { code, lines: `${stdout}${stderr}`.trim().split('\n') }
+async function run(...args: string[]) {
+  const command = ['--import', 'tsx', 'test/conformance/run.ts', ...args]
+  const { exitCode, stdout, stderr } = await runProcess(process.execPath, command)
+  return { exitCode, lines: `${stdout}${stderr}`.trim().split('\n') }
 }
 
 it('passes what agrees, names what differs in each slicing, and says what it cannot play', async () => {
@@ -64,9 +60,9 @@ it('passes what agrees, names what differs in each slicing, and says what it can
   record('groq/wrong', 'response.sse', stream, { ...CHAT, text: 'Bye.', usage: { ...USAGE, output: 9 } })
   record('nobody/anything', 'response.json', '{}', CHAT)
 
-  const { code, lines } = await run(corpus)
+  const { exitCode, lines } = await run(corpus)
 
-  expect(code).toBe(1)
+  expect(exitCode).toBe(1)
   expect(lines.filter((line) => line.includes('text'))).toEqual(
     ['bytes', 'random', 'whole'].map((slicing) => `FAIL groq/wrong (${slicing}): text: expected "Bye.", got "Hello."`),
   )
@@ -75,11 +71,11 @@ it('passes what agrees, names what differs in each slicing, and says what it can
     'SKIP 1: the gateway has no provider kind "nobody": nobody/anything',
     '3 passed, 1 failed, 1 skipped',
   ])
-}, 30_000)
+})
 
 it('says loudly that nothing was tested where there are no recordings', async () => {
   expect(await run('/no/such/folder')).toEqual({
-    code: 2,
+    exitCode: 2,
     lines: ['NOTHING WAS TESTED: there are no recordings at /no/such/folder'],
   })
-}, 10_000)
+})

@@ -10,7 +10,7 @@ import { askFor } from './ask.ts'
 import { type Case, readCases } from './cases.ts'
 import { ConformanceClient } from './client.ts'
 import { compare } from './compare.ts'
-import { startGateway } from './gateway.ts'
+import { startConformanceGateway } from './gateway.ts'
 import { slicings } from './slice.ts'
 
 /** One case as its reply arrives in one way. Each has a provider of its own, so that no failure tells on another. */
@@ -75,10 +75,10 @@ async function playAll(plays: readonly Play[]): Promise<Map<Case, string[]>> {
   const vendor = await startVendor()
   const replies = new Map(plays.map(({ provider, reply }) => [provider, reply]))
   vendor.answer(({ path }) => replies.get(path.split('/')[1] ?? '') ?? { status: 404, pieces: ['no such recording'] })
-  const gateway = await startGateway(
+  const gateway = await startConformanceGateway(
     plays.map(({ provider, kind }) => ({ name: provider, kind, baseUrl: `${vendor.url}/${provider}` })),
   )
-  const client = new ConformanceClient(gateway.address)
+  const client = new ConformanceClient(gateway.grpc)
   const found = new Map<Case, string[]>()
   const queue = [...plays]
   const work = async () => {
@@ -92,7 +92,7 @@ async function playAll(plays: readonly Play[]): Promise<Map<Case, string[]>> {
     await Promise.all(Array.from({ length: PARALLEL }, work))
   } finally {
     client.close()
-    await gateway.stop()
+    await gateway.close()
     await vendor.close()
   }
   return found

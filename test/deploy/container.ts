@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { type Executed, execute } from '../interop/execute.ts'
+import { execute } from '../interop/execute.ts'
+import { type Ended, startProcess } from '../support/process.ts'
 import { assignments, ENTER, type Image, isolated } from './image.ts'
 
 /** An image that runs: as process 1 of its namespace, on a network of its own, its root not to be written. */
@@ -12,7 +13,7 @@ export interface Container {
   /** Resolves when its output has this text. Rejects when it ends without, or after 30 s. */
   said(text: string): Promise<void>
   /** Runs a command beside it, as `docker exec` does. */
-  execute(command: readonly string[]): Promise<Executed>
+  execute(command: readonly string[]): Promise<Ended>
   /** Does nothing once it has ended. */
   signal(name: 'SIGTERM' | 'SIGKILL'): void
   /** Its exit code. Rejects when a signal ended it, which comes after 60 s. */
@@ -36,7 +37,7 @@ export async function run(image: Image, { variables = {}, command = image.comman
   const environment = [...assignments(image), ...Object.entries(variables).map(([name, value]) => `${name}=${value}`)]
   const enter = [ENTER, root, `${user.uid}:${user.gid}`, directory, 'ro', ...environment, ...entrypoint, ...command]
   const [program, ...args] = isolated(['--mount', '--pid', '--net'], enter)
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = startProcess(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   const output = collect(child)
   const exited = once(child, 'close').then(() => child.exitCode)
   const pid = await firstChild(child)

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
+import { startProcess } from '../support/process.ts'
 
 export interface Sample {
   readonly metric: Readonly<Record<string, string>>
@@ -39,7 +39,7 @@ export async function startPrometheus(options: { files: string; folder: string; 
   for (const { static_configs } of settings.scrape_configs) for (const each of static_configs) each.targets = [target]
   writeFileSync(join(folder, 'prometheus.yml'), stringify(settings))
   const address = `127.0.0.1:${await freePort()}`
-  const child = spawn(
+  const child = startProcess(
     'prometheus',
     [
       `--config.file=${join(folder, 'prometheus.yml')}`,

@@ -1,9 +1,8 @@
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { startGateway } from '../support/gateway.ts'
+import { runProcess } from '../support/process.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
@@ -12,7 +11,7 @@ it('the TypeScript example prints what the README says', async () => {
   const gateway = await startGateway({ yaml: read('docs/examples/simulator.yaml') })
   try {
     const args = ['--import', 'tsx', 'docs/examples/client.ts', gateway.grpc]
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: fileURLToPath(ROOT) })
+    const { stdout } = await runProcess(process.execPath, args, { cwd: fileURLToPath(ROOT) })
     expect(stdout).toContain('UPSTREAM_RATE_LIMITED')
     expect(read('README.md')).toContain(`Both print:\n\n${stdout.replace(/^(?=.)/gm, '    ')}\n`)
   } finally {

@@ -1,5 +1,4 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { type Ended, runProcess } from '../support/process.ts'
 
 export interface Execution {
   readonly command: string
@@ -11,32 +10,14 @@ export interface Execution {
   readonly timeout: number
 }
 
-export interface Executed {
-  /** null when a signal ended it. */
-  readonly exitCode: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
 /** Runs a program to its end. Rejects when it cannot be started. */
-export async function execute({ command, args = [], cwd, env = {}, timeout }: Execution): Promise<Executed> {
-  const child = spawn(command, args, {
+export function execute({ command, args = [], cwd, env = {}, timeout }: Execution): Promise<Ended> {
+  return runProcess(command, args, {
     ...(cwd !== undefined && { cwd }),
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
     timeout,
     killSignal: 'SIGKILL',
   })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
-  await once(child, 'close')
-  return { exitCode: child.exitCode, stdout, stderr }
 }
 
 /** Runs a program that must succeed. Rejects with the last line that it says when it does not. */

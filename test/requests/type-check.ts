@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
+import { runProcess } from '../support/process.ts'
 import type { RequestWire } from './wires.ts'
 
 /** A body that was sent, and the wire whose type it must have. */
@@ -46,12 +45,8 @@ function sourceOf({ type }: RequestWire, body: unknown): string {
 
 /** What it prints; empty when there is nothing wrong. */
 async function compile(folder: string): Promise<string> {
-  const running = promisify(execFile)(COMPILER, ['--pretty', 'false', '-p', folder], { maxBuffer: 64 * 1024 * 1024 })
-  return running.then(
-    () => '',
-    // The compiler's only way to say that there are errors.
-    ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout || stderr || 'the compiler did not start',
-  )
+  const { exitCode, stdout, stderr } = await runProcess(COMPILER, ['--pretty', 'false', '-p', folder])
+  return exitCode === 0 ? '' : stdout || stderr || 'the compiler did not start'
 }
 
 /** The first error of each file; every line that belongs to no file fails the run. */

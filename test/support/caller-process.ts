@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { startProcess } from './process.ts'
 
 /** A caller in a process of its own, so that it can be killed and stopped. */
 export interface CallerProcess {
@@ -25,7 +26,7 @@ export interface CallerOptions {
 /** Settles once the first byte of each answer is there. */
 export async function startCaller(options: CallerOptions): Promise<CallerProcess> {
   const order = JSON.stringify({ ...options, body: options.body.toString('base64') })
-  const child = spawn(process.execPath, ['-e', script, order], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = startProcess(process.execPath, ['-e', script, order], { stdio: ['ignore', 'pipe', 'inherit'] })
   await said(child, 'begun')
   return {
     signal: (name) => void child.kill(name),

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { startProcess } from './process.ts'
 
 export interface GatewayOptions {
   /** The configuration file; without it there is none. Its `server` block need not name addresses. */
@@ -38,9 +39,15 @@ export interface RunningGateway {
   close(): Promise<void>
 }
 
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+/** The gateway as it was compiled for this run, or else its source through a loader. */
+const MAIN = process.env['BUILT_GATEWAY']
+  ? [process.env['BUILT_GATEWAY']]
+  : [
+      '--import',
+      createRequire(import.meta.url).resolve('tsx'),
+      fileURLToPath(new URL('../../src/main.ts', import.meta.url)),
+    ]
 const FREE = '127.0.0.1:0'
-const LOADER = createRequire(import.meta.url).resolve('tsx')
 
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const started = start('serve', options)
@@ -80,7 +87,7 @@ function start(command: 'serve' | 'check', { yaml, env = {}, grpc = FREE }: Gate
   if (yaml !== undefined) writeFileSync(file, yaml)
   const addresses = ['--grpc', grpc, '--http', FREE, '--metrics', FREE]
   const config = yaml === undefined ? [] : ['--config', file]
-  const child = spawn(process.execPath, ['--import', LOADER, MAIN, command, ...addresses, ...config], {
+  const child = startProcess(process.execPath, [...MAIN, command, ...addresses, ...config], {
     cwd: folder,
     // No key of the machine's may bring in another vendor.
     env: { PATH: process.env['PATH'], ...env },

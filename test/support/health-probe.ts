@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { startProcess } from './process.ts'
 
 /** What calls of Health took, one after the other, since the last time it was asked. */
 export interface Probed {
@@ -18,7 +18,9 @@ export interface HealthProbe {
 
 /** `address` is that of the gRPC door. */
 export async function startHealthProbe(address: string): Promise<HealthProbe> {
-  const child = spawn(process.execPath, ['-e', script, address], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const child = startProcess(process.execPath, ['-e', script, address], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
   const exited = once(child, 'exit')
   const take = async (): Promise<Probed> => {
     child.send('take')

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { readRedisUrl } from '../../src/stores/redis/redis-address.ts'
 import { createRedisClient } from '../../src/stores/redis/redis-client.ts'
+import { startProcess } from './process.ts'
 
 /** A real redis-server of the test's own, on a free port, with nothing kept on disk. */
 export interface RedisServer {
@@ -32,7 +33,7 @@ export async function startRedis(...options: readonly string[]): Promise<RedisSe
   let child: ChildProcess | undefined
   const start = async () => {
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
-    child = spawn('redis-server', [...fixed, ...options], { stdio: 'ignore' })
+    child = startProcess('redis-server', [...fixed, ...options], { stdio: 'ignore' })
     const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`redis-server ended with ${code}`)))
     // Once it has answered, its end is what tests are about.
     ended.catch(() => {})

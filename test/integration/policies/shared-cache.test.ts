@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest'
 import {
   CacheMode,
   HealthStatus,
@@ -11,6 +11,7 @@ import { chat, embed, streamChat } from '../../support/client.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { test } from '../../support/redis-test.ts'
 import { answers, failure, json, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
 
 /* Several gateways on one Redis: what one has learnt the others know, and trouble with Redis fails no call. */

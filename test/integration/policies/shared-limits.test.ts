@@ -1,9 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, vi } from 'vitest'
 import { HealthStatus, LlmGateway } from '../../../src/domain/types.ts'
 import { chat, type ServerName } from '../../support/client.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { test } from '../../support/redis-test.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 import { answers, silence, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
 import { finishEvent, textEvent } from '../../../src/domain/events.ts'
 import type { CacheAddress, CachedEntry } from '../../../src/domain/ports/cache.ts'
@@ -11,6 +11,7 @@ import { Broadcast } from '../../../src/stores/redis/broadcast.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { test } from '../../support/redis-test.ts'
 
 const clock = systemClock
 const idOf = (letter: string) => letter.repeat(43)

@@ -1,12 +1,13 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect } from 'vitest'
 import { selfSigned } from '../../support/certificates.ts'
 import { startGateway } from '../../support/gateway.ts'
+import { startProcess } from '../../support/process.ts'
 import { freePort, startRedis } from '../../support/redis.ts'
+import { test } from '../../support/redis-test.ts'
 
 /* The forms in which Redis comes: with TLS, and behind Sentinels. */
 
@@ -57,7 +58,7 @@ test('the master that a Sentinel names', async () => {
   const port = await freePort()
   const file = join(folder, 'sentinel.conf')
   writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor main 127.0.0.1 ${redis.port} 1\n`)
-  const sentinel = spawn('redis-server', [file, '--sentinel'], { stdio: 'ignore' })
+  const sentinel = startProcess('redis-server', [file, '--sentinel'], { stdio: 'ignore' })
   closers.push(async () => {
     const gone = once(sentinel, 'exit')
     sentinel.kill('SIGKILL')

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
 import type { Limiter } from '../../../src/domain/ports/limiter.ts'
@@ -8,6 +8,7 @@ import { RedisLimiter } from '../../../src/stores/limits/redis-limiter.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { test } from '../../support/redis-test.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 
 /* Several gateways on one Redis, as far as limits go. */

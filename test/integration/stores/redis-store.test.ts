@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { ComponentState } from '../../../src/domain/ports/components.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, defineScript, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
+import { test } from '../../support/redis-test.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
 
 let server: RedisServer

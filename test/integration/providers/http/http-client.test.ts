@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
@@ -6,7 +5,6 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/domain/clock.ts'
 import {
@@ -17,6 +15,7 @@ import {
 } from '../../../../src/providers/http/http-client.ts'
 import { makeTlsFiles } from '../../../server/tls-files.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
+import { runProcess } from '../../../support/process.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {
@@ -188,7 +187,7 @@ test('certificates are checked, and NODE_EXTRA_CA_CERTS adds to those who may si
   )
   const send = async (env: Record<string, string>) => {
     const args = ['--import', 'tsx', 'test/support/send-once.ts', `https://localhost:${port}/`]
-    const { stdout } = await promisify(execFile)(process.execPath, args, { env: { PATH: process.env['PATH'], ...env } })
+    const { stdout } = await runProcess(process.execPath, args, { env: { PATH: process.env['PATH'], ...env } })
     return stdout
   }
   expect(await send({})).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/)
