@@ -136,8 +136,8 @@ export interface UpstreamRequest {
 
 /** Reads one reply. Whatever it is given, it does not throw: what it cannot read it tells the sink as a failure. */
 export interface ChatDecoder {
-  /** The whole reply, when it is one JSON body. */
-  whole(body: unknown): void
+  /** The whole reply, when it is one JSON body: what it was parsed to, and its text. */
+  whole(body: unknown, text: string): void
   /** The next frame of a streamed reply: the data of an SSE event, or a line of NDJSON. */
   frame(data: string, event: string): void
   /** The reply has ended without a break of the connection. Tells the sink `done` or that it was cut. */
@@ -160,12 +160,15 @@ export interface ChatSink {
   refusal(text: string): void
   part(part: Part): void
   citation(citation: Citation): void
-  /** What the vendor reports; later reports replace earlier ones. */
+  /** What the vendor reports. Several reports of one reply are merged: see `mergeUsage`. */
   usage(usage: Usage): void
   /** A departure that the caller should know. */
   warn(warning: string): void
-  /** Why the model stopped. Does not end the answer: usage may follow. */
-  stop(reason: FinishReason, raw: string): void
+  /**
+   * Why the model stopped. Does not end the answer: usage may follow. `modelFailed`: the model itself failed, so that an
+   * answer without content is no answer. Default: for the reason ERROR.
+   */
+  stop(reason: FinishReason, raw: string, modelFailed?: boolean): void
   /** Whether `stop` was called. */
   readonly stopped: boolean
   /** Whether `done` or `fail` was called. */

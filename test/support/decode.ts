@@ -25,7 +25,12 @@ export interface Decoded {
 
 /** Decodes a reply that is one JSON body. */
 export function decodeWhole(wire: Wire, body: unknown): Promise<Decoded> {
-  return decode(wire, (decoder) => decoder.whole(body))
+  return decode(wire, (decoder) => decoder.whole(body, JSON.stringify(body) ?? ''))
+}
+
+/** Decodes a reply that is one JSON body, given as its text. */
+export function decodeText(wire: Wire, text: string): Promise<Decoded> {
+  return decode(wire, (decoder) => decoder.whole(JSON.parse(text), text))
 }
 
 /** Decodes a streamed reply, in the chunks in which it arrives, to the end of its connection. */

@@ -28,11 +28,11 @@ export function bodyReader(
       },
     }
   }
-  return wholeBody((body) => decoder.whole(body), malformed)
+  return wholeBody((body, text) => decoder.whole(body, text), malformed)
 }
 
-/** Reads one JSON value. Its end throws what `malformed` makes when it is none. */
-export function wholeBody(read: (body: unknown) => void, malformed: () => GatewayError): BodyReader {
+/** Reads one JSON value and its text. Its end throws what `malformed` makes when there is none. */
+export function wholeBody(read: (body: unknown, text: string) => void, malformed: () => GatewayError): BodyReader {
   const chunks: Buffer[] = []
   return {
     write(chunk) {
@@ -41,13 +41,20 @@ export function wholeBody(read: (body: unknown) => void, malformed: () => Gatewa
     end() {
       const [first] = chunks
       const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)
+      const text = textOf(bytes)
       let body: unknown
       try {
-        body = JSON.parse(bytes.toString('utf8'))
+        body = JSON.parse(text)
       } catch {
         throw malformed()
       }
-      read(body)
+      read(body, text)
     },
   }
+}
+
+/** Without the byte order mark that some servers begin with. */
+function textOf(bytes: Buffer): string {
+  const text = bytes.toString('utf8')
+  return text.startsWith('\uFEFF') ? text.slice(1) : text
 }

@@ -24,9 +24,17 @@ import {
 } from '../../domain/types.ts'
 import type { ChatSink, VendorError } from '../define.ts'
 import { costOfUsage, withTotal } from '../prices/usage.ts'
+import { isAllZeros, mergeUsage } from './merge-usage.ts'
+import { SplitCharacters } from './split-characters.ts'
 
 /** The most tool calls, and blocks of reasoning, in one answer. */
 const MAX_ITEMS = 1024
+
+/** Channels of text, each cut by the vendor on its own. Reasoning and tool calls have one for each index. */
+const TEXT = 0
+const REFUSAL = 1
+const reasoningChannel = (index: number) => 2 + 2 * index
+const argumentsChannel = (index: number) => 3 + 2 * index
 
 /** Whose answer it is. */
 export interface ChatReplyOwner {
@@ -55,7 +63,11 @@ export class ChatReply implements ChatSink {
   #usage: Usage | undefined
   #reasoningBlocks = 0
   #toolCalls = 0
-  /** Characters of all that was said. */
+  /** Tool calls that have no arguments so far. */
+  readonly #withoutArguments = new Set<number>()
+  readonly #split = new SplitCharacters()
+  #modelFailed = false
+  /** Characters of all text, reasoning, refusals and arguments. */
   #said = 0
 
   constructor(owner: ChatReplyOwner) {
@@ -76,36 +88,43 @@ export class ChatReply implements ChatSink {
   }
 
   text(text: string, signature = ''): void {
-    if (text === '' && signature === '') return
-    this.#said += text.length
-    this.#push(textEvent(text, signature))
+    const whole = this.#split.join(TEXT, text)
+    if (whole === '' && signature === '') return
+    this.#said += whole.length
+    this.#push(textEvent(whole, signature))
   }
 
   reasoning(index: number, piece: ReasoningPiece): void {
     if (!this.#inOrder(index, this.#reasoningBlocks)) return
     this.#reasoningBlocks = Math.max(this.#reasoningBlocks, index + 1)
-    this.#said += piece.text?.length ?? 0
-    this.#push(reasoningEvent(index, piece))
+    const { signature = '', redacted = '' } = piece
+    const text = this.#split.join(reasoningChannel(index), piece.text ?? '')
+    if (text === '' && signature === '' && redacted === '') return
+    this.#said += text.length
+    this.#push(reasoningEvent(index, { text, signature, redacted }))
   }
 
   toolCall(index: number, piece: ToolCallPiece): void {
     if (!this.#inOrder(index, this.#toolCalls)) return
-    this.#said += piece.arguments?.length ?? 0
-    if (index < this.#toolCalls) {
-      const { arguments: text, signature } = piece
-      if (text || signature) {
-        this.#push(toolCallEvent(index, { ...(text && { arguments: text }), ...(signature && { signature }) }))
-      }
-      return
+    const text = this.#split.join(argumentsChannel(index), piece.arguments ?? '')
+    this.#said += text.length
+    const isNew = index === this.#toolCalls
+    if (isNew) {
+      this.#toolCalls = index + 1
+      this.#withoutArguments.add(index)
     }
-    this.#toolCalls = index + 1
-    this.#push(toolCallEvent(index, { ...piece, id: piece.id || `call_${index}` }))
+    if (this.#withoutArguments.size > 0 && text.trim() !== '') this.#withoutArguments.delete(index)
+    if (isNew) this.#push(toolCallEvent(index, { ...piece, arguments: text, id: piece.id || `call_${index}` }))
+    else if (text !== '' || piece.signature) {
+      this.#push(toolCallEvent(index, { arguments: text, signature: piece.signature ?? '' }))
+    }
   }
 
   refusal(text: string): void {
-    if (text === '') return
-    this.#said += text.length
-    this.#push(refusalEvent(text))
+    const whole = this.#split.join(REFUSAL, text)
+    if (whole === '') return
+    this.#said += whole.length
+    this.#push(refusalEvent(whole))
   }
 
   part(part: Part): void {
@@ -118,8 +137,8 @@ export class ChatReply implements ChatSink {
 
   usage(usage: Usage): void {
     if (this.#ended) return
-    this.#usage = usage
-    this.#owner.ask.attempt.usage = usage
+    this.#usage = mergeUsage(this.#usage, usage)
+    this.#owner.ask.attempt.usage = this.#usage
   }
 
   warn(warning: string): void {
@@ -127,13 +146,21 @@ export class ChatReply implements ChatSink {
     if (!warnings.includes(warning)) warnings.push(warning)
   }
 
-  stop(reason: FinishReason, raw: string): void {
+  stop(reason: FinishReason, raw: string, modelFailed = reason === FinishReason.ERROR): void {
     this.#reason = reason
     this.#rawReason = raw
+    this.#modelFailed = modelFailed
   }
 
   done(): void {
     if (this.#ended) return
+    this.#finishCharacters()
+    if (!this.#events && (this.#reason === undefined || this.#modelFailed)) {
+      const message = 'The upstream sent an empty answer without a reason, or because its model failed.'
+      this.fail(new GatewayError('UPSTREAM_MALFORMED', message, { fallback: true }))
+      return
+    }
+    this.#finishArguments()
     const { context, attempt } = this.#owner.ask
     const usage = this.#finalUsage()
     const cost = costOfUsage(usage, attempt.model, this.#model, this.#owner.describe)
@@ -155,6 +182,7 @@ export class ChatReply implements ChatSink {
 
   fail(error: GatewayError): void {
     if (this.#ended) return
+    if (this.#events) this.#finishCharacters()
     this.#ended = true
     const events = this.#events
     const { attempt } = this.#owner.ask
@@ -181,6 +209,22 @@ export class ChatReply implements ChatSink {
         ? new GatewayError('UPSTREAM_STREAM_ERROR', reported.message, { ...reported.facts, cause: reported })
         : reported,
     )
+  }
+
+  #finishCharacters(): void {
+    for (const [channel, text] of this.#split.finish()) {
+      const index = Math.floor(channel / 2) - 1
+      if (channel === TEXT) this.text(text)
+      else if (channel === REFUSAL) this.refusal(text)
+      else if (channel === reasoningChannel(index)) this.reasoning(index, { text })
+      else this.toolCall(index, { arguments: text })
+    }
+  }
+
+  /** A call without arguments has an empty object of them, unless the answer was cut before they came. */
+  #finishArguments(): void {
+    if (this.#reason === FinishReason.LENGTH) return
+    for (const index of this.#withoutArguments) this.#push(toolCallEvent(index, { arguments: '{}' }))
   }
 
   #push(event: ChatEvent): void {
@@ -212,7 +256,8 @@ export class ChatReply implements ChatSink {
 
   /** What the vendor reports; where it reports nothing, or nonsense, what can be counted here. */
   #finalUsage(): Usage {
-    const usage = this.#usage
+    const isReported = this.#usage && !(this.#events && isAllZeros(this.#usage))
+    const usage = isReported ? this.#usage : undefined
     if (usage && !usage.estimated) return withTotal(usage)
     const input = usage?.input ?? promptTokens(this.#owner.ask.request)
     const output = usage?.output ?? textTokens(this.#said)

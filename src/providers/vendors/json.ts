@@ -29,6 +29,16 @@ export function countOf(value: unknown): number | undefined {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32 ? Number(value) : undefined
 }
 
+/** Counts that a vendor reports more than once: the last of each holds that is not 0. */
+export function mergeCounts(earlier: JsonFields, later: JsonFields): JsonFields {
+  const merged: Record<string, unknown> = { ...earlier }
+  for (const name in later) {
+    const now = later[name]
+    if (now !== null && (now !== 0 || !merged[name])) merged[name] = now
+  }
+  return merged
+}
+
 /** The JSON value of a text; undefined, which no JSON text means, when it is none. */
 export function parseJson(text: string): unknown {
   try {

@@ -72,11 +72,24 @@ test('an answer begins with its first event that means something', () => {
   expect(attempt.committed).toBe(true)
 })
 
-test('an answer that says nothing is an answer', () => {
+test('an empty answer with a reason is an answer', () => {
   const { answer, log, events } = setUp()
+  answer.stop(FinishReason.STOP, 'stop')
   answer.done()
   expect(events.map((event) => event.case)).toEqual(['start', 'finish'])
   expect(log).toEqual(['begun', 'completed', 'ended OK'])
+})
+
+test.each([
+  ['without a reason', () => {}],
+  ["with the model's own failure as its reason", (answer: ChatReply) => answer.stop(FinishReason.OTHER, 'x', true)],
+  ['that stopped because of an error', (answer: ChatReply) => answer.stop(FinishReason.ERROR, 'error')],
+])('an empty answer %s is malformed', (_, stop) => {
+  const { answer, log } = setUp()
+  answer.usage({ $typeName: 'llmgateway.v1.Usage', input: 5, output: 0, estimated: false })
+  stop(answer)
+  answer.done()
+  expect(log).toEqual(['failed UPSTREAM_MALFORMED before its beginning'])
 })
 
 test('what comes after the end is ignored', () => {
@@ -137,6 +150,7 @@ test.each([
   ['no reason', undefined, false, FinishReason.OTHER],
 ])('the finish reason: %s', (_, reason, withTool, expected) => {
   const { answer, finish } = setUp()
+  answer.text('a')
   if (withTool) answer.toolCall(0, { name: 'add' })
   if (reason !== undefined) answer.stop(reason, 'raw')
   answer.done()
@@ -173,12 +187,14 @@ test.each([
   expect(finish().cost?.estimated).toBe(expected.estimated)
 })
 
-test('the last report of usage counts', () => {
+test('of several reports of usage the larger counts hold', () => {
   const { answer, finish } = setUp()
+  answer.text('a')
   answer.usage({ $typeName: 'llmgateway.v1.Usage', input: 5, output: 1, estimated: false })
   answer.usage({ $typeName: 'llmgateway.v1.Usage', input: 5, output: 4, estimated: false })
+  answer.usage({ $typeName: 'llmgateway.v1.Usage', input: 0, output: 0, total: 0, estimated: false })
   answer.done()
-  expect(finish().usage).toMatchObject({ input: 5, output: 4 })
+  expect(finish().usage).toMatchObject({ input: 5, output: 4, total: 9, estimated: false })
 })
 
 test.each([
@@ -187,6 +203,7 @@ test.each([
   ['no other model', ['m2'], undefined],
 ])('the cost is that of %s', (_, priced, usd) => {
   const { answer, finish } = setUp({ priced })
+  answer.stop(FinishReason.STOP, 'stop')
   answer.identify('up-1', 'm-2026')
   answer.usage({ $typeName: 'llmgateway.v1.Usage', input: 7, output: 3, estimated: false })
   answer.done()

@@ -1,10 +1,12 @@
 import { GatewayError } from '../../../domain/error.ts'
 import { type Citation, FinishReason } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
-import { countOf, fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf } from '../json.ts'
+import { endingOf } from '../finish-words.ts'
+import { countOf, fieldsOf, isObject, type JsonFields, listOf, mergeCounts, parseJson, textOf } from '../json.ts'
+import { ReplySource } from '../json-source.ts'
 import { readError } from '../openai/error.ts'
 import { ANSWER_TOOL } from './tools.ts'
-import { finishReasonOf, readPromptUsage, readUsage } from './usage.ts'
+import { readPromptUsage, readUsage } from './usage.ts'
 
 /** The most sources of one block. */
 const MAX_CITATIONS = 1024
@@ -32,7 +34,8 @@ interface ToolBlock {
   readonly type: 'tool'
   /** Undefined where the call is the answer itself. */
   readonly index: number | undefined
-  readonly input: unknown
+  /** The JSON text that came with its beginning. */
+  readonly input: string
   /** Whether its input has come in pieces. */
   reported: boolean
 }
@@ -45,6 +48,7 @@ interface ToolBlock {
  */
 export class AnthropicDecoder implements ChatDecoder {
   readonly #sink: ChatSink
+  readonly #source = new ReplySource()
   /** By their place in the answer. */
   readonly #blocks = new Map<number, OpenBlock>()
   #begun = false
@@ -60,7 +64,8 @@ export class AnthropicDecoder implements ChatDecoder {
     this.#sink = sink
   }
 
-  whole(body: unknown): void {
+  whole(body: unknown, text: string): void {
+    this.#source.read(text, body)
     const message = fieldsOf(body)
     if (isFailure(body)) this.#sink.failWith(readError(body) ?? {})
     else if (!Array.isArray(message['content'])) this.#sink.fail(malformed('The upstream answered without content.'))
@@ -80,6 +85,7 @@ export class AnthropicDecoder implements ChatDecoder {
       return
     }
     const fields = parseJson(data)
+    this.#source.read(data, fields)
     if (event === 'error' || isFailure(fields)) this.#sink.failWith(readError(fields ?? data) ?? {})
     else if (isObject(fields)) this.#event(fields)
     else this.#sink.fail(malformed('The upstream sent a frame that is no JSON object.'))
@@ -123,7 +129,9 @@ export class AnthropicDecoder implements ChatDecoder {
   /** It has been sent twice for one answer. It may hold blocks that are complete already. */
   #begin(message: JsonFields): void {
     this.#sink.identify(message['id'], message['model'])
-    this.#usage = { ...this.#usage, ...reported(message['usage']) }
+    // Its output is a placeholder.
+    const { output_tokens: _, ...prompt } = fieldsOf(message['usage'])
+    this.#usage = mergeCounts(this.#usage, prompt)
     const usage = readPromptUsage(this.#usage)
     if (usage) this.#sink.usage(usage)
     if (this.#begun) return
@@ -132,15 +140,13 @@ export class AnthropicDecoder implements ChatDecoder {
   }
 
   #report(holder: JsonFields): void {
-    this.#usage = { ...this.#usage, ...reported(holder['usage']) }
+    this.#usage = mergeCounts(this.#usage, fieldsOf(holder['usage']))
     const usage = readUsage(this.#usage)
     if (usage) this.#sink.usage(usage)
   }
 
   #wholeBlock(block: unknown): void {
-    const open = this.#open(fieldsOf(block))
-    if (open?.type === 'tool') this.#argue(open, jsonOrText(open.input))
-    this.#close(open)
+    this.#close(this.#open(fieldsOf(block)))
   }
 
   #openAt(at: number, block: JsonFields): void {
@@ -176,7 +182,9 @@ export class AnthropicDecoder implements ChatDecoder {
     }
   }
 
-  #call({ id, name, input }: JsonFields): ToolBlock {
+  #call(block: JsonFields): ToolBlock {
+    const { id, name } = block
+    const input = this.#inputOf(block)
     if (name === ANSWER_TOOL) {
       this.#answered = true
       return { type: 'tool', index: undefined, input, reported: false }
@@ -184,6 +192,14 @@ export class AnthropicDecoder implements ChatDecoder {
     const index = this.#calls++
     this.#sink.toolCall(index, { id: textOf(id), name: textOf(name) })
     return { type: 'tool', index, input, reported: false }
+  }
+
+  /** The input of a tool is JSON; some models have written it as a text with JSON inside. */
+  #inputOf(block: JsonFields): string {
+    const { input } = block
+    if (typeof input === 'string') return input
+    const isEmpty = input === undefined || input === null || (isObject(input) && Object.keys(input).length === 0)
+    return isEmpty ? '' : this.#source.member(block, 'input')
   }
 
   #continue(block: OpenBlock | undefined, delta: JsonFields): void {
@@ -215,14 +231,12 @@ export class AnthropicDecoder implements ChatDecoder {
     this.#sink.done()
   }
 
-  /** Sources belong to the whole block. Input that came with its beginning counts where none came after. */
+  /** Sources belong to the whole block. Input that came with its beginning counts where none came in pieces. */
   #close(block: OpenBlock | undefined): void {
     if (block?.type === 'text') {
       for (const citation of block.citations) this.#sink.citation(citationOf(citation, block.start, this.#characters))
     }
-    if (block?.type !== 'tool' || block.reported) return
-    const isEmpty = isObject(block.input) && Object.keys(block.input).length === 0
-    if (!isEmpty) this.#argue(block, jsonOrText(block.input))
+    if (block?.type === 'tool' && !block.reported) this.#argue(block, block.input || '{}')
   }
 
   #say(text: string): void {
@@ -246,9 +260,10 @@ export class AnthropicDecoder implements ChatDecoder {
   /** An answer that came as the call of a tool is an answer. */
   #stop({ stop_reason: reason }: JsonFields): void {
     const raw = textOf(reason)
-    if (raw === '' || this.#sink.stopped) return
-    const isAnswer = raw === 'tool_use' && this.#answered && this.#calls === 0
-    this.#sink.stop(isAnswer ? FinishReason.STOP : finishReasonOf(raw), raw)
+    const ending = raw === '' || this.#sink.stopped ? undefined : endingOf(raw)
+    if (!ending) return
+    const isAnswer = ending.reason === FinishReason.TOOL_CALLS && this.#answered && this.#calls === 0
+    this.#sink.stop(isAnswer ? FinishReason.STOP : ending.reason, raw, ending.modelFailed)
   }
 }
 
@@ -256,16 +271,6 @@ export class AnthropicDecoder implements ChatDecoder {
 function isFailure(reply: unknown): boolean {
   const { type, error } = fieldsOf(reply)
   return type === 'error' || (error !== undefined && error !== null)
-}
-
-/** The counts that a report holds. */
-function reported(usage: unknown): JsonFields {
-  return Object.fromEntries(Object.entries(fieldsOf(usage)).filter(([, count]) => count !== null))
-}
-
-/** The input of a tool is JSON; some models have written it as a text with JSON inside. */
-function jsonOrText(input: unknown): string {
-  return typeof input === 'string' ? input : input === undefined || input === null ? '' : jsonOf(input)
 }
 
 /** In characters as people count them, of which some take two places in a string. */

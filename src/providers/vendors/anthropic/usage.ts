@@ -1,4 +1,4 @@
-import { FinishReason, type Usage } from '../../../domain/types.ts'
+import type { Usage } from '../../../domain/types.ts'
 import { usageFrom } from '../../prices/usage.ts'
 import { countOf, fieldsOf, type JsonFields } from '../json.ts'
 
@@ -29,19 +29,4 @@ function sum(...parts: readonly unknown[]): unknown {
   const nonsense = reported.find((part) => countOf(part) === undefined)
   if (nonsense !== undefined || reported.length === 0) return nonsense
   return reported.reduce<number>((total, part) => total + Number(part), 0)
-}
-
-/** https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons */
-const finishReasons: Readonly<Record<string, FinishReason>> = {
-  end_turn: FinishReason.STOP,
-  stop_sequence: FinishReason.STOP,
-  max_tokens: FinishReason.LENGTH,
-  model_context_window_exceeded: FinishReason.LENGTH,
-  tool_use: FinishReason.TOOL_CALLS,
-  refusal: FinishReason.CONTENT_FILTER,
-}
-
-/** What the vendor's word for the end means. A turn that it paused (`pause_turn`) is not at its end: OTHER. */
-export function finishReasonOf(raw: string): FinishReason {
-  return (Object.hasOwn(finishReasons, raw) ? finishReasons[raw] : undefined) ?? FinishReason.OTHER
 }

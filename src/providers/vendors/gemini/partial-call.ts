@@ -1,5 +1,6 @@
 import type { ToolCallPiece } from '../../../domain/events.ts'
-import { fieldsOf, type JsonFields, jsonOf, listOf, textOf } from '../json.ts'
+import { fieldsOf, isObject, type JsonFields, listOf, textOf } from '../json.ts'
+import type { ReplySource } from '../json-source.ts'
 
 /** The longest list, and the deepest path, that arguments may have here. */
 const MAX_ITEMS = 1024
@@ -12,10 +13,15 @@ type Step = string | number
  * https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling#streaming-fc
  */
 export class PartialCall {
+  readonly #source: ReplySource
   readonly #args = emptyObject()
   #id = ''
   #name = ''
   #signature = ''
+
+  constructor(source: ReplySource) {
+    this.#source = source
+  }
 
   add(call: JsonFields, signature: string): void {
     this.#id ||= textOf(call['id'])
@@ -25,7 +31,7 @@ export class PartialCall {
   }
 
   whole(): ToolCallPiece {
-    return { id: this.#id, name: this.#name, arguments: jsonOf(this.#args), signature: this.#signature }
+    return { id: this.#id, name: this.#name, arguments: print(this.#args), signature: this.#signature }
   }
 
   #put(piece: JsonFields): void {
@@ -36,14 +42,43 @@ export class PartialCall {
     for (const [index, step] of steps.entries()) {
       const next = steps[index + 1] ?? last
       const found = valueAt(holder, step)
-      const inner = typeof found === 'object' && found !== null ? found : typeof next === 'number' ? [] : emptyObject()
+      const inner = isHolder(found) ? found : typeof next === 'number' ? [] : emptyObject()
       if (inner !== found && !put(holder, step, inner)) return
       holder = inner
     }
     const before = valueAt(holder, last)
-    const value = pieceValue(piece)
+    const value = this.#valueOf(piece)
     put(holder, last, typeof before === 'string' && typeof value === 'string' ? before + value : value)
   }
+
+  #valueOf(piece: JsonFields): unknown {
+    const { stringValue, numberValue, boolValue } = piece
+    if (stringValue !== undefined) return textOf(stringValue)
+    if (typeof numberValue === 'number') return new SourceNumber(this.#source.member(piece, 'numberValue'))
+    return typeof boolValue === 'boolean' ? boolValue : null
+  }
+}
+
+/** A number as it stands in the reply. */
+class SourceNumber {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** A place that was skipped in a list is null. */
+function print(value: unknown): string {
+  if (value instanceof SourceNumber) return value.text
+  if (Array.isArray(value)) return `[${Array.from(value, print).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value ?? null)
+  const members = Object.entries(value).map(([name, member]) => `${JSON.stringify(name)}:${print(member)}`)
+  return `{${members.join(',')}}`
+}
+
+function isHolder(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !(value instanceof SourceNumber)
 }
 
 /** Whether more of the call is to come, or this is more of one. */
@@ -68,10 +103,6 @@ function valueAt(holder: object, step: Step): unknown {
 /** Lists are counted, objects have names: false where a step is of the other sort. */
 function put(holder: object, step: Step, value: unknown): boolean {
   return Array.isArray(holder) === (typeof step === 'number') && Reflect.set(holder, step, value)
-}
-
-function pieceValue({ stringValue, numberValue, boolValue }: JsonFields): unknown {
-  return stringValue ?? numberValue ?? boolValue ?? null
 }
 
 /** Names come from the vendor: none of them may reach a prototype. */

@@ -1,12 +1,14 @@
 import { GatewayError } from '../../../domain/error.ts'
 import { FinishReason } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
-import { fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf } from '../json.ts'
+import { endingOf } from '../finish-words.ts'
+import { fieldsOf, isObject, type JsonFields, listOf, mergeCounts, parseJson, textOf } from '../json.ts'
+import { ReplySource } from '../json-source.ts'
 import { Citations } from './citations.ts'
 import { readError } from './error.ts'
 import { mediaPart } from './media.ts'
 import { isPartial, PartialCall } from './partial-call.ts'
-import { finishReasonOf, readUsage } from './usage.ts'
+import { readUsage } from './usage.ts'
 
 const UNPLACED = 'The answer held parts of a kind that has no place in this API: they were left out.'
 
@@ -16,6 +18,7 @@ const UNPLACED = 'The answer held parts of a kind that has no place in this API:
  */
 export class GeminiDecoder implements ChatDecoder {
   readonly #sink: ChatSink
+  readonly #source = new ReplySource()
   readonly #citations: Citations
   /** Counts grow from reply to reply, and not each reply has all of them. */
   #usage: JsonFields = {}
@@ -34,8 +37,8 @@ export class GeminiDecoder implements ChatDecoder {
     this.#citations = new Citations(sink)
   }
 
-  whole(body: unknown): void {
-    this.#replies(body)
+  whole(body: unknown, text: string): void {
+    this.#replies(body, text)
     if (this.#sink.ended) return
     if (this.#recognised) this.#sink.done()
     else this.#sink.fail(malformed('The upstream answered without a candidate.'))
@@ -44,7 +47,7 @@ export class GeminiDecoder implements ChatDecoder {
   /** The vendor has no word for the end; servers that imitate it have OpenAI's. */
   frame(data: string): void {
     if (data === '[DONE]') this.end()
-    else if (data !== '') this.#replies(parseJson(data))
+    else if (data !== '') this.#replies(parseJson(data), data)
   }
 
   end(): void {
@@ -58,7 +61,8 @@ export class GeminiDecoder implements ChatDecoder {
   }
 
   /** Without `alt=sse`, which a proxy may lose, a stream is a list of replies. */
-  #replies(body: unknown): void {
+  #replies(body: unknown, text: string): void {
+    this.#source.read(text, body)
     for (const reply of Array.isArray(body) ? body : [body]) if (!this.#sink.ended) this.#reply(reply)
   }
 
@@ -68,10 +72,10 @@ export class GeminiDecoder implements ChatDecoder {
       return
     }
     this.#sink.identify(body['responseId'], textOf(body['modelVersion']).replace(/^models\//, ''))
-    this.#count(body['usageMetadata'])
     const candidate = firstCandidate(body)
     if (candidate) this.#candidate(candidate)
     this.#feedback(body['promptFeedback'])
+    this.#count(body['usageMetadata'])
     this.#recognised ||= isObject(body['promptFeedback']) || Array.isArray(body['candidates'])
     if (body['error'] !== undefined && body['error'] !== null) this.#sink.failWith(readError(body) ?? {})
   }
@@ -79,8 +83,10 @@ export class GeminiDecoder implements ChatDecoder {
   #count(reported: unknown): void {
     if (!isObject(reported)) return
     this.#recognised = true
-    this.#usage = { ...this.#usage, ...reported }
+    this.#usage = mergeCounts(this.#usage, reported)
     const usage = readUsage(this.#usage)
+    // Before the end it lacks parts, and the count of the prompt is preliminary.
+    if (usage && !this.#sink.stopped) usage.estimated = true
     if (usage) this.#sink.usage(usage)
   }
 
@@ -88,9 +94,10 @@ export class GeminiDecoder implements ChatDecoder {
     for (const part of listOf(fieldsOf(candidate['content'])['parts'])) this.#part(fieldsOf(part))
     this.#citations.read(candidate)
     const raw = textOf(candidate['finishReason'])
-    if (raw === '' || raw.endsWith('_UNSPECIFIED')) return
+    const ending = raw === '' ? undefined : endingOf(raw)
+    if (!ending) return
     this.#closeCall()
-    this.#sink.stop(finishReasonOf(raw), raw)
+    this.#sink.stop(ending.reason, raw, ending.modelFailed)
   }
 
   /** https://ai.google.dev/api/caching#Part */
@@ -133,7 +140,7 @@ export class GeminiDecoder implements ChatDecoder {
   #call(call: JsonFields, signature: string): void {
     this.#said = true
     if (isPartial(call) || (this.#partial && textOf(call['name']) === '')) {
-      this.#partial ??= new PartialCall()
+      this.#partial ??= new PartialCall(this.#source)
       this.#partial.add(call, signature)
       if (call['willContinue'] !== true) this.#closeCall()
       return
@@ -142,7 +149,7 @@ export class GeminiDecoder implements ChatDecoder {
     this.#sink.toolCall(this.#toolCalls++, {
       id: textOf(call['id']),
       name: textOf(call['name']),
-      arguments: jsonOf(call['args'] ?? {}),
+      arguments: isObject(call['args']) ? this.#source.member(call, 'args') : '{}',
       signature,
     })
   }

@@ -1,4 +1,4 @@
-import { FinishReason, type Usage } from '../../../domain/types.ts'
+import type { Usage } from '../../../domain/types.ts'
 import { usageFrom } from '../../prices/usage.ts'
 import { countOf, type JsonFields } from '../json.ts'
 
@@ -25,24 +25,4 @@ function sumOf(...reported: readonly unknown[]): unknown {
     counts.find((count) => countOf(count) === undefined) ??
     counts.reduce((sum: number, count) => sum + Number(count), 0)
   )
-}
-
-/** https://ai.google.dev/api/generate-content#FinishReason */
-const finishReasons: Readonly<Record<string, FinishReason>> = {
-  STOP: FinishReason.STOP,
-  MAX_TOKENS: FinishReason.LENGTH,
-  SAFETY: FinishReason.CONTENT_FILTER,
-  RECITATION: FinishReason.CONTENT_FILTER,
-  BLOCKLIST: FinishReason.CONTENT_FILTER,
-  PROHIBITED_CONTENT: FinishReason.CONTENT_FILTER,
-  SPII: FinishReason.CONTENT_FILTER,
-  IMAGE_SAFETY: FinishReason.CONTENT_FILTER,
-  IMAGE_PROHIBITED_CONTENT: FinishReason.CONTENT_FILTER,
-  IMAGE_RECITATION: FinishReason.CONTENT_FILTER,
-  MODEL_ARMOR: FinishReason.CONTENT_FILTER,
-}
-
-/** What the vendor's word for the end means. A call that went wrong in the making is none of the reasons known. */
-export function finishReasonOf(raw: string): FinishReason {
-  return (Object.hasOwn(finishReasons, raw) ? finishReasons[raw] : undefined) ?? FinishReason.OTHER
 }

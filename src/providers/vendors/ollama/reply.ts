@@ -1,8 +1,10 @@
 import { GatewayError } from '../../../domain/error.ts'
-import { FinishReason, type Part } from '../../../domain/types.ts'
+import type { Part } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
 import { usageFrom } from '../../prices/usage.ts'
-import { fieldsOf, isObject, type JsonFields, jsonOf, listOf, parseJson, textOf } from '../json.ts'
+import { endingOf } from '../finish-words.ts'
+import { fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../json.ts'
+import { ReplySource } from '../json-source.ts'
 import { readError } from '../openai/error.ts'
 
 /**
@@ -11,13 +13,15 @@ import { readError } from '../openai/error.ts'
  */
 export class OllamaDecoder implements ChatDecoder {
   readonly #sink: ChatSink
+  readonly #source = new ReplySource()
   #toolCalls = 0
 
   constructor(sink: ChatSink) {
     this.#sink = sink
   }
 
-  whole(body: unknown): void {
+  whole(body: unknown, text: string): void {
+    this.#source.read(text, body)
     const reply = fieldsOf(body)
     if (isObject(reply['message']) || isFailure(reply)) {
       this.#line(reply)
@@ -30,6 +34,7 @@ export class OllamaDecoder implements ChatDecoder {
   frame(data: string): void {
     if (this.#sink.ended) return
     const line = parseJson(data)
+    this.#source.read(data, line)
     if (isObject(line)) this.#line(line)
     else this.#sink.fail(malformed('The upstream sent a line that is no JSON object.'))
   }
@@ -58,10 +63,11 @@ export class OllamaDecoder implements ChatDecoder {
 
   /** Calls come whole. Older servers give them no id. */
   #toolCall(call: JsonFields): void {
-    const { name, arguments: given } = fieldsOf(call['function'])
+    const called = fieldsOf(call['function'])
+    const { name, arguments: given } = called
     if (textOf(name) === '') return
-    const json = typeof given === 'string' ? given : jsonOf(given ?? {})
-    this.#sink.toolCall(this.#toolCalls++, { id: textOf(call['id']), name: textOf(name), arguments: json })
+    const json = isObject(given) ? this.#source.member(called, 'arguments') : textOf(given)
+    this.#sink.toolCall(this.#toolCalls++, { id: textOf(call['id']), name: textOf(name), arguments: json || '{}' })
   }
 
   #finish(line: JsonFields): void {
@@ -72,17 +78,12 @@ export class OllamaDecoder implements ChatDecoder {
     })
     if (usage) this.#sink.usage(usage)
     const raw = textOf(line['done_reason'])
-    // Servers of before 2024-05 give none.
-    if (raw !== '') this.#sink.stop(finishReasons.get(raw) ?? FinishReason.OTHER, raw)
+    // Servers from before 2024-05 give none. `load` and `unload`, which ask nothing, end for another reason.
+    const ending = endingOf(raw)
+    if (ending) this.#sink.stop(ending.reason, raw, ending.modelFailed)
     this.#sink.done()
   }
 }
-
-/** `load` and `unload` answer calls that ask nothing. */
-const finishReasons: ReadonlyMap<string, FinishReason> = new Map([
-  ['stop', FinishReason.STOP],
-  ['length', FinishReason.LENGTH],
-])
 
 /** A failure told in a reply that began well. */
 function isFailure({ error }: JsonFields): boolean {

@@ -1,18 +1,21 @@
 import type { ChatSink } from '../../define.ts'
-import { fieldsOf, jsonOf, listOf, textOf } from '../json.ts'
+import { fieldsOf, type JsonFields, listOf, textOf } from '../json.ts'
+import { elementsOf, type ReplySource } from '../json-source.ts'
 
 /** Where reasoning stands that comes as plain text. */
 const PLAIN = 'plain'
 
-/** Joins the pieces of a model's reasoning, told as plain text or as OpenRouter's details. */
+/** Joins the pieces of a model's reasoning, sent as plain text or as OpenRouter's details. */
 export class ReasoningBlocks {
   readonly #sink: ChatSink
+  readonly #source: ReplySource
   /** The blocks by their place in the vendor's reply. */
   readonly #blocks = new Map<unknown, number>()
   #count = 0
 
-  constructor(sink: ChatSink) {
+  constructor(sink: ChatSink, source: ReplySource) {
     this.#sink = sink
+    this.#source = source
   }
 
   /** The next piece of plain text. */
@@ -26,14 +29,16 @@ export class ReasoningBlocks {
   }
 
   /**
-   * Details, or their next pieces. An encrypted one is kept as it is, with its id and
-   * format, since it must go back unchanged. https://openrouter.ai/docs/use-cases/reasoning-tokens
+   * The details of a message, or their next pieces. An encrypted one is kept as it is, with its id and format, since it
+   * must go back unchanged. https://openrouter.ai/docs/use-cases/reasoning-tokens
    */
-  details(details: readonly unknown[]): void {
-    for (const detail of details) {
+  details(details: readonly unknown[], message: JsonFields): void {
+    let sources: readonly string[] | undefined
+    for (const [place, detail] of details.entries()) {
       const { type, text, summary, signature, index } = fieldsOf(detail)
       if (type === 'reasoning.encrypted') {
-        this.#sink.reasoning(this.#count++, { redacted: jsonOf(detail) })
+        sources ??= elementsOf(this.#source.member(message, 'reasoning_details'))
+        this.#sink.reasoning(this.#count++, { redacted: sources[place] ?? '' })
       } else {
         const piece = { text: textOf(text) || textOf(summary), signature: textOf(signature) }
         if (piece.text !== '' || piece.signature !== '') this.#sink.reasoning(this.#blockAt(index ?? PLAIN), piece)

@@ -1,12 +1,14 @@
 import { GatewayError } from '../../../domain/error.ts'
 import type { Citation } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
+import { endingOf } from '../finish-words.ts'
 import { countOf, fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../json.ts'
+import { ReplySource } from '../json-source.ts'
 import { readError } from './error.ts'
 import { imagePart, Sound } from './media.ts'
 import { emitText, ReasoningBlocks, thinkingText } from './reasoning.ts'
 import { signatureOf, ToolCalls } from './tool-calls.ts'
-import { finishReasonOf, readUsage } from './usage.ts'
+import { readUsage } from './usage.ts'
 
 /** The most sources that one answer may list. */
 const MAX_CITATIONS = 1024
@@ -19,6 +21,7 @@ const MAX_CITATIONS = 1024
  */
 export class OpenAiDecoder implements ChatDecoder {
   readonly #sink: ChatSink
+  readonly #source = new ReplySource()
   readonly #toolCalls: ToolCalls
   readonly #reasoning: ReasoningBlocks
   readonly #sound = new Sound()
@@ -27,11 +30,12 @@ export class OpenAiDecoder implements ChatDecoder {
 
   constructor(sink: ChatSink) {
     this.#sink = sink
-    this.#toolCalls = new ToolCalls(sink)
-    this.#reasoning = new ReasoningBlocks(sink)
+    this.#toolCalls = new ToolCalls(sink, this.#source)
+    this.#reasoning = new ReasoningBlocks(sink, this.#source)
   }
 
-  whole(body: unknown): void {
+  whole(body: unknown, text: string): void {
+    this.#source.read(text, body)
     const reply = fieldsOf(body)
     const choice = firstChoice(reply)
     if (isFailure(body)) this.#sink.failWith(readError(body) ?? {})
@@ -51,6 +55,7 @@ export class OpenAiDecoder implements ChatDecoder {
       return
     }
     const chunk = parseJson(data)
+    this.#source.read(data, chunk)
     if (event === 'error') this.#sink.failWith(readError(chunk ?? data) ?? {})
     else if (!isObject(chunk) && !isFailure(chunk))
       this.#sink.fail(malformed('The upstream sent a frame that is no JSON object.'))
@@ -93,6 +98,8 @@ export class OpenAiDecoder implements ChatDecoder {
     const { content, refusal } = message
     if (typeof content === 'string') this.#sink.text(content)
     else if (Array.isArray(content)) for (const part of content) this.#contentPart(fieldsOf(part))
+    // Structured answers come as the object itself from some servers.
+    else if (isObject(content)) this.#sink.text(this.#source.member(message, 'content'))
     if (typeof refusal === 'string' && refusal !== '') this.#sink.refusal(refusal)
     this.#calls(message, whole)
     this.#extras(message)
@@ -101,7 +108,7 @@ export class OpenAiDecoder implements ChatDecoder {
   #thoughts(message: JsonFields): void {
     const { reasoning_details: details } = message
     if (Array.isArray(details)) {
-      this.#reasoning.details(details)
+      this.#reasoning.details(details, message)
       if (emitText(details)) return
     }
     this.#reasoning.plain(textOf(message['reasoning_content']) || textOf(message['reasoning']))
@@ -126,10 +133,9 @@ export class OpenAiDecoder implements ChatDecoder {
   }
 
   #calls(message: JsonFields, whole: boolean): void {
-    for (const call of listOf(message['tool_calls'])) {
-      if (whole) this.#toolCalls.addWhole(call)
-      else this.#toolCalls.add(call)
-    }
+    const calls = listOf(message['tool_calls'])
+    if (whole) this.#toolCalls.addWhole(calls)
+    else this.#toolCalls.add(calls)
     this.#toolCalls.addLegacy(message['function_call'])
     const signature = signatureOf(message)
     if (signature !== '' && !this.#toolCalls.sign(signature)) this.#reasoning.sign(signature)
@@ -153,12 +159,12 @@ export class OpenAiDecoder implements ChatDecoder {
   #sources(reply: JsonFields): void {
     for (const result of listOf(reply['search_results'])) {
       const { url, title, snippet } = fieldsOf(result)
-      this.#source(url, title, snippet)
+      this.#cite(url, title, snippet)
     }
-    for (const url of listOf(reply['citations'])) this.#source(url, '', '')
+    for (const url of listOf(reply['citations'])) this.#cite(url, '', '')
   }
 
-  #source(url: unknown, title: unknown, text: unknown): void {
+  #cite(url: unknown, title: unknown, text: unknown): void {
     if (textOf(url) === '' || this.#cited.has(textOf(url)) || this.#cited.size >= MAX_CITATIONS) return
     this.#cited.add(textOf(url))
     this.#sink.citation(citationOf(url, title, text))
@@ -166,7 +172,8 @@ export class OpenAiDecoder implements ChatDecoder {
 
   #choiceEnd(choice: JsonFields): void {
     const raw = textOf(choice['finish_reason'])
-    if (raw !== '' && !this.#sink.stopped) this.#sink.stop(finishReasonOf(raw), raw)
+    const ending = raw === '' || this.#sink.stopped ? undefined : endingOf(raw)
+    if (ending) this.#sink.stop(ending.reason, raw, ending.modelFailed)
     if (isUnfiltered(choice)) this.#sink.warn("The vendor's content filter failed: the answer was not filtered.")
     if (isObject(choice['error'])) this.#sink.failWith(readError(choice) ?? {})
   }

@@ -150,7 +150,7 @@ describe('tool calls', () => {
   })
 
   it.each([
-    ['none at all', {}, ''],
+    ['none at all', {}, '{}'],
     ['at their beginning', { city: 'Rome' }, '{"city":"Rome"}'],
     ['as a text with JSON inside', '{"city":"Rome"}', '{"city":"Rome"}'],
   ])('may stream their arguments otherwise: %s', async (_how, input, expected) => {

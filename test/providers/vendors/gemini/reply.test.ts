@@ -54,7 +54,7 @@ describe('an answer', () => {
     expect(events.map(({ event }) => event.case)).toEqual(['start', 'text', 'text', 'finish'])
     expect(response).toMatchObject({
       message: { content: 'Olá, mundo.' },
-      usage: { input: 7, output: 5, reasoning: 3, total: 12 },
+      usage: { input: 7, output: 5, reasoning: 3, total: 12, estimated: false },
     })
   })
 
@@ -274,7 +274,7 @@ describe('the end', () => {
     ['LANGUAGE', FinishReason.OTHER],
     ['toString', FinishReason.OTHER],
   ] as const)('%s', async (finishReason, expected) => {
-    const { response } = await whole({ candidates: [{ finishReason }] })
+    const { response } = await whole(reply([{ text: 'x' }], { finishReason }))
     expect(response).toMatchObject({ finishReason: expected, rawFinishReason: finishReason })
   })
 
@@ -294,14 +294,10 @@ describe('the end', () => {
     [{ candidates: [{ content: {}, index: 0 }], promptFeedback: { safetyRatings: [] } }],
     [{ candidates: [] }],
     [{ usageMetadata: { promptTokenCount: 3, totalTokenCount: 3 }, modelVersion: 'gemini-2.5-pro' }],
-  ])('of an answer without anything is an end all the same: %j', async (body) => {
-    for (const { response } of [await whole(body), await stream(body)]) {
-      expect(response).toMatchObject({
-        finishReason: FinishReason.OTHER,
-        rawFinishReason: '',
-        message: { content: '' },
-      })
-    }
+    [{ candidates: [{ finishReason: 'MALFORMED_FUNCTION_CALL', index: 0 }] }],
+    [{ candidates: [{ content: { parts: [] }, finishReason: 'UNEXPECTED_TOOL_CALL' }] }],
+  ])('of an answer without anything is malformed: %j', async (body) => {
+    for (const { error } of [await whole(body), await stream(body)]) expect(error?.reason).toBe('UPSTREAM_MALFORMED')
   })
 
   it('of a stream that says no reason is a cut', async () => {

@@ -82,8 +82,8 @@ describe('tool calls', () => {
   it('get an id where the vendor gives none', async () => {
     const { response } = await whole({ tool_calls: [call({ id: '' }, { name: 'f' }), call({}, { name: 'g' })] })
     expect(response?.message?.toolCalls).toMatchObject([
-      { id: 'call_0', name: 'f', arguments: '' },
-      { id: 'call_1', name: 'g', arguments: '' },
+      { id: 'call_0', name: 'f', arguments: '{}' },
+      { id: 'call_1', name: 'g', arguments: '{}' },
     ])
   })
 

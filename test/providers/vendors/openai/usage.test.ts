@@ -29,8 +29,34 @@ describe('usage', () => {
   })
 
   it('keeps a 0 and invents nothing', async () => {
+    const usage = await usageOf({ prompt_tokens: 3, completion_tokens: 0, total_tokens: 3 })
+    expect(usage).toEqual({ $typeName: 'llmgateway.v1.Usage', input: 3, output: 0, total: 3, estimated: false })
+  })
+
+  it('is estimated where all is 0 although there is text', async () => {
     const usage = await usageOf({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 })
-    expect(usage).toEqual({ $typeName: 'llmgateway.v1.Usage', input: 0, output: 0, total: 0, estimated: false })
+    expect(usage).toMatchObject({ output: 1, estimated: true })
+  })
+
+  it('is merged from two halves', async () => {
+    const { response } = await stream(
+      { ...delta({ content: 'x' }), usage: { prompt_tokens: 7, total_tokens: 7 } },
+      { ...STOP, usage: { completion_tokens: 2, total_tokens: 2 } },
+    )
+    expect(response?.usage).toMatchObject({ input: 7, output: 2, total: 9, estimated: false })
+  })
+
+  it('never falls, though zeros come last', async () => {
+    const { response } = await stream(
+      { ...delta({ content: 'x' }), usage: { prompt_tokens: 7, completion_tokens: 2, total_tokens: 9 } },
+      { ...STOP, usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } },
+    )
+    expect(response?.usage).toMatchObject({ input: 7, output: 2, total: 9, estimated: false })
+  })
+
+  it('has counts at the top level at Moonshot and Perplexity', async () => {
+    const usage = { prompt_tokens: 9, completion_tokens: 4, total_tokens: 13, cached_tokens: 5, reasoning_tokens: 3 }
+    expect(await usageOf(usage)).toMatchObject({ input: 9, output: 4, cachedInput: 5, reasoning: 3, total: 13 })
   })
 
   it.each([-1, 1.5, 2 ** 32, '12', {}])('does not believe %j', async (count) => {

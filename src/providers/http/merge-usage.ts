@@ -1,0 +1,36 @@
+import type { Usage } from '../../domain/types.ts'
+
+const COUNTS = ['input', 'output', 'cachedInput', 'cacheWrite', 'reasoning', 'total'] as const
+
+/**
+ * What several reports of one reply say together. Vendors report the prompt first and the completion last, count up, or
+ * repeat a report with zeros. The largest of each count holds, so usage never falls, but that the final report corrects
+ * an estimated one: Gemini's counts of the prompt do fall at its end.
+ */
+export function mergeUsage(earlier: Usage | undefined, later: Usage): Usage {
+  if (!earlier) return later
+  const corrects = earlier.estimated && !later.estimated
+  const merged: Usage = { ...later }
+  for (const name of COUNTS) {
+    const count = countOf(earlier[name], later[name], corrects)
+    if (count !== undefined) merged[name] = count
+  }
+  const { input = 0, output = 0, total } = merged
+  // A total of one half only is less than both.
+  if (total !== undefined && total < input + output) merged.total = input + output
+  const isWhole = merged.input !== undefined && merged.output !== undefined
+  merged.estimated = later.estimated
+    ? earlier.estimated || !isWhole
+    : earlier.estimated && !isWhole && later.input === undefined
+  return merged
+}
+
+function countOf(before: number | undefined, now: number | undefined, corrects: boolean): number | undefined {
+  if (before === undefined || (corrects && now)) return now
+  return Math.max(before, now ?? 0)
+}
+
+/** Whether a report holds nothing but zeros. No prompt is empty, so such a report says nothing. */
+export function isAllZeros(usage: Usage): boolean {
+  return COUNTS.every((name) => !usage[name])
+}
