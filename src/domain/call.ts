@@ -4,7 +4,9 @@ import type { RateLimits } from './limits.ts'
 import type { ModelFilter } from './text/model-filter.ts'
 import type { ChatRequest, EmbedRequest } from './types.ts'
 
-/** A call that is served by the request pipeline. Names metrics, spans and log lines; `operations.ts` has its traits. */
+/**
+ * A call that is served by the request pipeline. Names metrics, spans and log lines; `operations.ts` has its traits.
+ */
 export type Operation = 'chat' | 'stream_chat' | 'embed'
 
 export type AnyRequest = ChatRequest | EmbedRequest

@@ -1,14 +1,14 @@
 import type { GatewayError } from './error.ts'
 
-/** What ends with a call. */
+/** Something that ends with a call. */
 export interface Cancellable {
-  /** Told once. It must not throw. */
+  /** Called at most once. Must not throw. */
   cancel(reason: GatewayError): void
 }
 
 /**
- * The end of a call before its time: the caller left or its deadline came. Cheaper by far than an AbortController,
- * which the road of a call does not need.
+ * Cancellation of a call: the client disconnected or the deadline passed. Far cheaper than an AbortController, which
+ * the request pipeline does not need.
  */
 export class Cancellation implements Cancellable {
   #reason: GatewayError | undefined
@@ -19,12 +19,12 @@ export class Cancellation implements Cancellable {
     return this.#reason
   }
 
-  /** How many would end with it. */
+  /** Number of members. */
   get size(): number {
     return this.#members.length
   }
 
-  /** Tells every member once. The first reason stays; later ones are ignored. */
+  /** Cancels every member once. The first reason stays; later ones are ignored. */
   cancel(reason: GatewayError): void {
     if (this.#reason) return
     this.#reason = reason
@@ -33,16 +33,16 @@ export class Cancellation implements Cancellable {
     for (const member of members) member.cancel(reason)
   }
 
-  /** Lets `member` end with the call: at once, if that has ended already. */
+  /** Makes `member` end with the call, at once if the call is already cancelled. */
   add(member: Cancellable): void {
     if (this.#reason) member.cancel(this.#reason)
     else this.#members.push(member)
   }
 
-  /** Nothing happens if it is no member. */
+  /** Does nothing if it is not a member. */
   remove(member: Cancellable): void {
     const last = this.#members.length - 1
-    // Mostly the last to come is the first to go.
+    // Usually the last member added is the first removed.
     if (this.#members[last] === member) this.#members.pop()
     else if (last > 0 && this.#members.includes(member)) this.#members = this.#members.filter((one) => one !== member)
   }

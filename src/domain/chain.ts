@@ -3,7 +3,8 @@ import type { Handler } from './follow.ts'
 
 /**
  * One rule of the request pipeline: wraps the handler that follows it. `Needs` are the facts that earlier policies must
- * have added to the call, `Adds` those that it adds for later ones, `Events` the events of the operations that it serves.
+ * have added to the call, `Adds` those that it adds for later ones, `Events` the events of the operations that it
+ * serves.
  *
  * The variance marks make a wrong order fail to compile: without them the compiler ignores the constraint of a generic
  * signature.
@@ -15,7 +16,9 @@ export type Policy<in Needs, out Adds = unknown, in Events extends AnyEvent = An
   next: Handler<C & Adds, E>,
 ) => Handler<C, E>
 
-/** A policy that makes events of its own, for chains whose events are exactly `E`, which the type system cannot express. */
+/**
+ * A policy that makes events of its own, for chains whose events are exactly `E`, which the type system cannot express.
+ */
 export function making<Needs, E extends AnyEvent, Adds = unknown>(
   wrap: <C extends Needs>(next: Handler<C & Adds, E>) => Handler<C, E>,
 ): Policy<Needs, Adds, E> {

@@ -1,14 +1,14 @@
-/** Time as an argument, so that tests can turn it. */
+/** Time as an argument, so that tests control it. */
 export interface Clock {
   /** Monotonic milliseconds with a fraction, for durations and deadlines. */
   now(): number
-  /** Milliseconds since 1970, for dates. */
+  /** Wall time in milliseconds since 1970, for dates. */
   wall(): number
-  /** Calls `act` once, `ms` from now. Returns how to prevent it. */
+  /** Calls `act` once, `ms` from now. Returns a function that prevents it. */
   after(ms: number, act: () => void): () => void
 }
 
-/** The longest delay that a timer of Node's can keep, about 24.8 days. */
+/** The longest delay of a Node timer in ms, about 24.8 days. */
 const MAX_DELAY = 2 ** 31 - 1
 
 export const systemClock: Clock = {

@@ -1,6 +1,6 @@
 import { type Code, codeOf, isOutageReason, mayFallBack, mayRetry, type Reason } from './reasons.ts'
 
-/** What was wrong with one field of a request. */
+/** A problem with one field of a request. */
 export interface FieldViolation {
   /** As in `messages[2].parts[0].image`. */
   readonly field: string
@@ -9,18 +9,18 @@ export interface FieldViolation {
 
 /** A limit that was reached. */
 export interface QuotaViolation {
-  /** What it is counted for, as in `caller:web`. */
+  /** Scope and subject of the limit, as in `caller:web`. */
   readonly subject: string
   readonly description: string
 }
 
-/** What an upstream said of a failure. */
+/** Details of a failure that the upstream reported. */
 export interface UpstreamFailure {
-  /** Its HTTP status. */
+  /** HTTP status. */
   readonly status?: number
-  /** Its own error code, in its own words. */
+  /** The vendor's own error code. */
   readonly code?: string
-  /** Its id of the request, for its support. */
+  /** The vendor's request id, for its support. */
   readonly requestId?: string
 }
 
@@ -31,13 +31,13 @@ export interface UpstreamFailure {
 export type KeyTrouble = 'cools' | 'quarantined'
 
 export interface ErrorFacts {
-  /** Whether another target may be asked. Default: as the table of reasons has it. */
+  /** Whether the next target may be tried. Default: the reason's column. */
   readonly fallback?: boolean
-  /** Whether the same target may be asked once more. Default: as the table of reasons has it. */
+  /** Whether the same target may be tried again. Default: the reason's column. */
   readonly retry?: boolean
-  /** Whether the failure counts against the target in its breaker. Default: as the table of reasons has it. */
+  /** Whether the failure counts against the target in its breaker. Default: the reason's column. */
   readonly outage?: boolean
-  /** How long the upstream or the limit asks to wait, in ms. */
+  /** Wait that the upstream or the limit asks for, in ms. */
   readonly retryAfter?: number
   /** Set where another key of the same provider may do better. Decided where the error is born. */
   readonly key?: KeyTrouble
@@ -46,7 +46,7 @@ export interface ErrorFacts {
   readonly provider?: string
   readonly model?: string
   readonly upstream?: UpstreamFailure
-  /** What was caught; for the log, never for the caller. */
+  /** The underlying error; for the log, never for the caller. */
   readonly cause?: unknown
 }
 
@@ -78,14 +78,14 @@ export class GatewayError extends Error {
     return this.facts.outage ?? isOutageReason(this.reason)
   }
 
-  /** The same error with the target that it is about, unless it names one. */
+  /** The same error with its target named, unless it names one already. */
   at(provider: string, model: string): GatewayError {
     if (this.facts.provider !== undefined) return this
     const message = `${provider}/${model}: ${this.message}`
     return new GatewayError(this.reason, message, { ...this.facts, provider, model, cause: this.facts.cause ?? this })
   }
 
-  /** A failure of this program, unless it is a GatewayError already. */
+  /** The error itself if it is a GatewayError, else INTERNAL with the error as its cause. */
   static from(error: unknown): GatewayError {
     if (error instanceof GatewayError) return error
     return new GatewayError('INTERNAL', 'The gateway failed; its log says why.', { cause: error })
@@ -97,7 +97,7 @@ export function invalid(field: string, description: string): GatewayError {
   return new GatewayError('INVALID_REQUEST', `${field}: ${description}`, { fields: [{ field, description }] })
 }
 
-/** A target cannot carry part of the request; another one may. */
+/** Error of a target that cannot carry part of the request; another one may. */
 export function unsupported(field: string, description: string): GatewayError {
   return new GatewayError('UNSUPPORTED', `${field}: ${description}`, { fields: [{ field, description }] })
 }

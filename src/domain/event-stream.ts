@@ -1,22 +1,22 @@
 import type { Cancellable, Cancellation } from './cancellation.ts'
 import { GatewayError } from './error.ts'
 
-/** Hears what is produced. An ending is an error or nothing. */
+/** Observes what is produced. A stream ends with an error or with none. */
 export interface Watcher<in E> {
   event?(event: E): void
-  /** Told exactly once. A promise holds the reader's ending back until it is settled. */
+  /** Called exactly once. A returned promise delays the reader's ending until it settles. */
   end(error?: GatewayError): void | Promise<void>
 }
 
-/** Takes what is produced, in its own time. */
+/** Consumes what is produced, at its own pace. */
 export interface Reader<in E> {
-  /** False when it is full: nothing more is given until `resume`. */
+  /** Returns false when it is full: nothing more is delivered until `resume`. */
   event(event: E): boolean
-  /** Told exactly once, after every watcher. */
+  /** Called exactly once, after every watcher. */
   end(error?: GatewayError): void
 }
 
-/** Where the events come from. After `cancel` it must be silent and hold no resource. */
+/** Producer of the events. After `cancel` it must push nothing and hold no resource. */
 export interface Source {
   pause(): void
   resume(): void
@@ -26,17 +26,17 @@ export interface Source {
 type State = 'open' | 'produced' | 'over'
 
 /**
- * The events of one call, pushed from the upstream's chunk to the client's frame in one turn of the loop.
+ * The events of one call, pushed from the upstream's chunk to the client's frame in one turn of the event loop.
  *
- * It keeps the one promise that matters: every watcher and the reader are told exactly one ending, be it that the
- * producer is done, that it failed, or that the call is cancelled while nobody reads.
+ * Its guarantee: every watcher and the reader receive exactly one ending, whether the producer is done, it failed, or
+ * the call is cancelled while nobody reads.
  */
 export class EventStream<E> implements Cancellable {
   readonly #source: Source
   readonly #cancellation: Cancellation
   #watchers: Watcher<E>[] = []
   #reader: Reader<E> | undefined
-  /** Produced and not yet read. The source is paused while there is any. */
+  /** Events not read yet. The source is paused while there are any. */
   #waiting: E[] = []
   #paused = false
   #taken = 0
@@ -44,14 +44,14 @@ export class EventStream<E> implements Cancellable {
   #state: State = 'open'
   #ending: GatewayError | undefined
 
-  /** Of a call that is cancelled already it is over at once. */
+  /** If the call is already cancelled, the stream is over at once. */
   constructor(cancellation: Cancellation, source: Source) {
     this.#source = source
     this.#cancellation = cancellation
     cancellation.add(this)
   }
 
-  /** How many events the reader has taken: whether it stands still. */
+  /** Number of events the reader has taken, which shows whether it has stalled. */
   get taken(): number {
     return this.#taken
   }
@@ -85,7 +85,7 @@ export class EventStream<E> implements Cancellable {
     if (this.#reader && this.#waiting.length === 0) this.#settle(error)
   }
 
-  /** Policies: hear everything from the first event on. The first to watch, the innermost, is told first. */
+  /** Policies: observe everything from the first event on. The first to watch, the innermost, is notified first. */
   watch(watcher: Watcher<E>): void {
     if (this.#state === 'over') {
       void watcher.end(this.#ending)
@@ -96,13 +96,13 @@ export class EventStream<E> implements Cancellable {
     this.#watchers.push(watcher)
   }
 
-  /** Gives it up before its end. */
+  /** Ends the stream before it is complete. */
   cancel(reason: GatewayError): void {
     if (this.#state === 'open') this.#source.cancel(reason)
     this.#settle(reason)
   }
 
-  /** The one consumer. */
+  /** Attaches the only consumer. */
   read(reader: Reader<E>): void {
     this.#reader = reader
     if (this.#state === 'over') reader.end(this.#ending)
@@ -132,7 +132,7 @@ export class EventStream<E> implements Cancellable {
     }
   }
 
-  /** Asked anew after foreign code ran, which may have ended the stream. */
+  /** Checked again after callbacks, which may have ended the stream. */
   #isOpen(): boolean {
     return this.#state === 'open'
   }

@@ -15,7 +15,7 @@ import type {
   Usage,
 } from './types.ts'
 
-/** What an embedding call is told: vectors in any order, then the finish. Never on the wire. */
+/** Event of an embedding call: vectors in any order, then the finish. Never sent to clients. */
 export interface EmbedEvent {
   readonly event:
     | { readonly case: 'embeddings'; readonly value: readonly Embedding[] }
@@ -28,7 +28,7 @@ export interface EmbedFinish {
   readonly route?: Route | undefined
 }
 
-/** The events of any call. They all end in a `finish` with usage, cost and route. */
+/** Event of any call. Every complete stream ends in a `finish` with usage, cost and route. */
 export type AnyEvent = ChatEvent | EmbedEvent
 
 /** The parts of a `finish` that every call has. */
@@ -37,7 +37,7 @@ export function finishOf(event: AnyEvent): EmbedFinish | undefined {
 }
 
 /*
- * Literals, because `create()` costs several times as much and these are made for every token.
+ * Literals, because `create()` costs several times as much and an event is made for every token.
  */
 
 export function startEvent(id: string, route: Route | undefined): ChatEvent {
@@ -87,21 +87,21 @@ export function citationEvent(citation: Citation): ChatEvent {
   return chatEvent({ case: 'citation', value: { $typeName: 'llmgateway.v1.CitationEvent', citation } })
 }
 
-/** Everything since the start is void: another target begins anew. */
+/** Everything since the start is void: another target starts over. */
 export function resetEvent(route: Route | undefined): ChatEvent {
   const value: ResetEvent = { $typeName: 'llmgateway.v1.ResetEvent' }
   if (route) value.route = route
   return chatEvent({ case: 'reset', value })
 }
 
-/** Made by the doors, so that no policy meets one. */
+/** Made by the servers; policies never see one. */
 export function heartbeatEvent(): ChatEvent {
   return chatEvent({ case: 'heartbeat', value: { $typeName: 'llmgateway.v1.HeartbeatEvent' } })
 }
 
 export interface ChatFinish extends EmbedFinish {
   readonly finishReason: FinishReason
-  /** The vendor's own word, empty when it gave none. */
+  /** The vendor's own value, empty when it gave none. */
   readonly rawFinishReason: string
 }
 
@@ -117,7 +117,7 @@ function chatEvent(event: ChatEvent['event']): ChatEvent {
   return { $typeName: 'llmgateway.v1.ChatEvent', event }
 }
 
-/** A message without content, to be filled. */
+/** A message without content. */
 export function emptyMessage(role: Message['role']): Message {
   return {
     $typeName: 'llmgateway.v1.Message',

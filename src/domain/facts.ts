@@ -8,7 +8,7 @@ import type { CallTelemetry } from './ports/telemetry.ts'
  * What policies add to a call for the policies after them.
  */
 
-/** Where a call may go. */
+/** A provider and model that may serve a call. */
 export interface Target {
   readonly provider: Provider
   readonly model: string
@@ -27,7 +27,7 @@ export interface Target {
   readonly choice?: Choice | undefined
 }
 
-/** How one of several targets is chosen. */
+/** How one of an alias' targets is chosen. */
 export const strategies = ['priority', 'weighted', 'least_latency', 'least_cost'] as const
 export type Strategy = (typeof strategies)[number]
 
@@ -64,7 +64,10 @@ export interface Keyed {
   readonly key: KeyLease | undefined
 }
 
-/** A call with a place for every fact that policies will add: filling a place is cheap, adding a key to an object is not. */
+/**
+ * A call with a place for every fact that policies will add: filling a place is cheap, adding a key to an object is
+ * not.
+ */
 export function createCall<R extends AnyRequest>(operation: Operation, request: R, context: CallContext): Call<R> {
   const { streamed, wishes } = operations[operation]
   context.record.streamed = streamed

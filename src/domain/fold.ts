@@ -2,7 +2,7 @@ import type { EventStream } from './event-stream.ts'
 import { type EmbedEvent, type EmbedFinish, emptyMessage } from './events.ts'
 import { type ChatEvent, type ChatResponse, type EmbedResponse, FinishReason, type Message, Role } from './types.ts'
 
-/** Joins the events of a chat to the answer that they are the pieces of. */
+/** Assembles a chat's response from its events. */
 export function foldChat(events: EventStream<ChatEvent>): Promise<ChatResponse> {
   const message = emptyMessage(Role.ASSISTANT)
   const response: ChatResponse = {
@@ -78,7 +78,7 @@ function addToMessage(message: Message, event: ChatEvent['event']): void {
   }
 }
 
-/** Once an answer is more than plain text, its text stands among its parts too, in its place. */
+/** When a response has more than plain text, its text also stands among its parts, in order. */
 function addTextPart(message: Message, signature = ''): void {
   let reported = 0
   for (const { content } of message.parts) reported += content.case === 'text' ? content.value.length : 0
@@ -87,7 +87,7 @@ function addTextPart(message: Message, signature = ''): void {
   message.parts.push({ $typeName: 'llmgateway.v1.Part', content: { case: 'text', value: text }, signature })
 }
 
-/** Joins the batches of an embedding call, in the order of the inputs. */
+/** Assembles an embedding response, vectors in the order of the inputs. */
 export function foldEmbed(events: EventStream<EmbedEvent>): Promise<EmbedResponse> {
   const response: EmbedResponse = { $typeName: 'llmgateway.v1.EmbedResponse', embeddings: [] }
   let finish: EmbedFinish | undefined
@@ -121,7 +121,7 @@ function consume<E, R>(events: EventStream<E>, take: (event: E) => void, result:
   })
 }
 
-/** Indices arrive in order, without a gap: whoever produces the events sees to that. */
+/** Indices arrive in order and without gaps; the producer of the events ensures that. */
 function at<T>(list: T[], index: number, make: () => T): T {
   let item = list[index]
   if (!item) {

@@ -6,7 +6,7 @@ import type { AnyEvent } from './events.ts'
 export type Handler<C, E extends AnyEvent = AnyEvent> = (call: C) => Promise<EventStream<E>>
 
 /**
- * The only way to learn how a call ends: covers the refusal before there is a stream and the ending after. It takes
+ * The only way to observe how a call ends: covers an error before there is a stream and the ending after. It takes
  * `next`, not a promise, so that a synchronous throw cannot escape the watcher.
  */
 export function follow<C, E extends AnyEvent>(
@@ -14,7 +14,7 @@ export function follow<C, E extends AnyEvent>(
   call: C,
   watcher: Watcher<NoInfer<E>>,
 ): Promise<EventStream<E>> {
-  // Not an async function: the frames of those that wait are most of what a call holds.
+  // Not an async function: the frames of suspended functions are most of the memory that a waiting call holds.
   return answer(next, call).then(
     (events) => {
       events.watch(watcher)

@@ -1,53 +1,53 @@
-/** How much may be asked for. What is absent is not limited. */
+/** Limits in a time window. What is absent is not limited. */
 export interface RateLimits {
-  /** Calls in a window. */
+  /** Most calls in a window. */
   readonly requests?: number
-  /** Tokens in a window, those of prompts and answers together. */
+  /** Most input and output tokens in a window. */
   readonly tokens?: number
-  /** Calls at once. */
+  /** Most calls under way at once. */
   readonly concurrent?: number
-  /** In ms. It begins with the first call that is counted in it. */
+  /** Length of the window in ms. A window begins with the first call counted in it. */
   readonly window: number
 }
 
 export type LimitKind = 'requests' | 'tokens' | 'concurrent'
 
-/** What a limit is counted for. */
+/** What a limit applies to. */
 export type LimitScope = 'caller' | 'address' | 'user' | 'alias' | 'provider'
 
-/** What a call counts against: the limits of one caller, address, user, alias or provider. */
+/** Limits of one caller, address, user, alias or provider, which a call counts against. */
 export interface Quota {
   readonly scope: LimitScope
-  /** Which one of them. */
+  /** Name of the caller, address, user, alias or provider. */
   readonly subject: string
   readonly limits: RateLimits
 }
 
-/** How a limit stands. */
+/** State of one limit. */
 export interface LimitStatus {
   readonly quota: Quota
   readonly kind: LimitKind
   readonly limit: number
-  /** Of the limit, not negative. */
+  /** What is left of the limit, at least 0. */
   readonly remaining: number
-  /** Until the window ends, in ms. Of calls at once: when it is worth trying again. */
+  /** Time until the window ends, in ms; for calls under way, when it is worth trying again. */
   readonly reset: number
 }
 
-/** What is counted for one subject. */
+/** Counts of one subject. */
 export interface Count {
-  /** When its window began, in ms. */
+  /** Start of its window, in ms. */
   readonly start: number
   readonly requests: number
   readonly tokens: number
-  /** Calls that are under way. */
+  /** Calls under way. */
   readonly active: number
 }
 
-/** When a place may be free again, nobody knows: this is an advice, in ms. */
+/** Suggested wait for a free place in ms; when one is free is not known. */
 const TRY_AGAIN = 1_000
 
-/** Part of the limits, for one of several gateways that cannot agree. Never none of what some may have. */
+/** A replica's share of the limits, for replicas that cannot coordinate. At least 1 of each limit. */
 export function shareOf(limits: RateLimits, share: number): RateLimits {
   if (share === 1) return limits
   const part = (limit: number) => Math.max(1, Math.floor(limit * share))
@@ -59,7 +59,7 @@ export function shareOf(limits: RateLimits, share: number): RateLimits {
   }
 }
 
-/** `own` before `general`, limit by limit. */
+/** `own` over `general`, limit by limit. */
 export function overriding(
   own: Partial<RateLimits> | undefined,
   general: RateLimits | undefined,
@@ -68,15 +68,15 @@ export function overriding(
   return { ...general, ...own }
 }
 
-/** In ms. */
+/** Default length of a window in ms. */
 export const DEFAULT_WINDOW = 60_000
 
-/** What a call reserves: one that is larger than the whole limit waits for a window in which nothing was used. */
+/** Tokens that a call reserves. A call larger than the whole limit needs a window in which nothing was used. */
 export function reserved(limits: RateLimits, tokens: number): number {
   return limits.tokens === undefined ? 0 : Math.min(tokens, limits.tokens)
 }
 
-/** The limit that one more call would break. */
+/** The limit that one more call would exceed. */
 export function reached(limits: RateLimits, count: Count, tokens: number): LimitKind | undefined {
   if (limits.requests !== undefined && count.requests >= limits.requests) return 'requests'
   if (limits.tokens !== undefined && count.tokens + reserved(limits, tokens) > limits.tokens) return 'tokens'
@@ -84,7 +84,7 @@ export function reached(limits: RateLimits, count: Count, tokens: number): Limit
   return undefined
 }
 
-/** How one limit stands with what is counted. */
+/** Status of one limit for these counts. */
 export function limitStatus(quota: Quota, kind: LimitKind, count: Count, now: number): LimitStatus {
   const limit = quota.limits[kind] ?? 0
   const used = kind === 'concurrent' ? count.active : count[kind]
@@ -94,7 +94,7 @@ export function limitStatus(quota: Quota, kind: LimitKind, count: Count, now: nu
 
 const kinds: readonly LimitKind[] = ['requests', 'tokens', 'concurrent']
 
-/** The limit that callers are told of: of requests where there is one, else of tokens, and the one that is nearest. */
+/** The limit that is reported to callers: the nearest one of requests, else of tokens, else of calls under way. */
 export function tightest(quotas: readonly Quota[], counts: readonly Count[], now: number): LimitStatus | undefined {
   for (const kind of kinds) {
     let nearest: LimitStatus | undefined

@@ -3,17 +3,17 @@ import type { Cost, Usage } from './types.ts'
 /** Integer nano-dollars: 1 USD is 1e9. Exact up to 9 million USD in one number. */
 export type NanoDollars = number
 
-/** The cost of a call before it is put on the wire. */
+/** Cost of a call in nano-dollars. */
 export interface Bill {
   readonly input: NanoDollars
   readonly output: NanoDollars
 }
 
-/** The price of one model. */
+/** Price of one model. */
 export interface ModelPrice {
-  /** What this usage costs; undefined when too little is known of the usage to say. */
+  /** Cost of a usage; undefined when the usage is not known well enough. */
   bill(usage: Usage): Bill | undefined
-  /** USD for a million tokens at the lowest tier, for display. */
+  /** USD per million tokens at the lowest tier, for display. */
   readonly list: {
     readonly input: number
     readonly output: number

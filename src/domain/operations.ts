@@ -3,7 +3,10 @@ import { embedPromptTokens, mediaTokens, promptTokens } from './estimate.ts'
 import type { Provider } from './ports/provider.ts'
 import type { ChatRequest, EmbedRequest } from './types.ts'
 
-/** What sets one operation apart from the others. Nothing else compares operations by name or looks at a request's shape. */
+/**
+ * What sets one operation apart from the others. Nothing else compares operations by name or looks at a request's
+ * shape.
+ */
 export interface OperationTraits {
   /** The method of `llmgateway.v1.LlmGateway`. */
   readonly rpc: string

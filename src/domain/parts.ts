@@ -1,9 +1,9 @@
 import { GatewayError } from './error.ts'
 
 /**
- * Limit for the parts of one request: fields of a message, or values and keys of a JSON text, nested ones included. Each
- * becomes an object when the request is decoded, and a request of 16 MiB could hold millions. The largest conversation
- * that is accepted has about 20,000.
+ * Limit for the parts of one request: fields of a message, or values and keys of a JSON text, nested ones included.
+ * Each becomes an object when the request is decoded, and a request of 16 MiB could hold millions. The largest
+ * conversation that is accepted has about 20,000.
  */
 export const MAX_PARTS = 65_536
 

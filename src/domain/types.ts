@@ -1,5 +1,5 @@
 /**
- * The one door to the generated code: the messages of the contract are the domain model.
+ * The only import of generated code: the messages of the contract are the domain model.
  */
 export * from '../../gen/google/rpc/error_details_pb.js'
 export { type Status as RpcStatus, StatusSchema as RpcStatusSchema } from '../../gen/google/rpc/status_pb.js'

@@ -3,7 +3,7 @@ import type { Policy } from '../domain/chain.ts'
 import type { Authenticated } from '../domain/facts.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 
-/** Lets in whoever is known. */
+/** Identifies the caller; refuses calls without a valid credential. */
 export function authenticate(authenticator: Authenticator): Policy<Call, Authenticated> {
   return (next) => (call) => {
     const proceed = (caller: Caller) => {

@@ -5,8 +5,8 @@ import type { Authenticated, Planned, Target } from '../domain/facts.ts'
 import type { ModelFilter } from '../domain/text/model-filter.ts'
 
 /**
- * Leaves the targets that the caller may use: all those of an alias that is allowed by its name, and those that are
- * allowed themselves. A call that names another model, or has none left, is refused.
+ * Keeps the targets that the caller may use: all targets of an alias that is allowed by its name, and targets that are
+ * allowed themselves. A call that names a forbidden model, or has no target left, is refused.
  */
 export function authorize(): Policy<Call & Authenticated & Planned> {
   return (next) => (call) => {
@@ -28,12 +28,12 @@ function allowedOf(targets: readonly Target[], models: ModelFilter): readonly Ta
   )
 }
 
-/** Tells what was asked for, not what it stands for. */
+/** Names what was asked for, not what it stands for. */
 function refusal(model: string, target: Target | undefined): GatewayError {
   const asked = model || target?.alias || (target ? `${target.provider.name}/${target.model}` : '')
   const name = JSON.stringify(asked.length > 100 ? `${asked.slice(0, 100)}...` : asked)
   return new GatewayError(
     'MODEL_NOT_ALLOWED',
-    `model: this credential may not use ${name}; ListModels tells which models it may use.`,
+    `model: this credential may not use ${name}; ListModels lists the models it may use.`,
   )
 }

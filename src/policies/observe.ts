@@ -4,7 +4,7 @@ import type { Observed } from '../domain/facts.ts'
 import { follow } from '../domain/follow.ts'
 import type { Telemetry } from '../domain/ports/telemetry.ts'
 
-/** Records every call, refused ones too, to its ending. */
+/** Records every call to its ending, including refused ones. */
 export function observe(telemetry: Telemetry): Policy<Call, Observed> {
   return (next) => (call) => {
     const record = telemetry.begin(call)

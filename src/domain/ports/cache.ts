@@ -1,27 +1,27 @@
 import type { ChatEvent } from '../types.ts'
 
-/** Where an answer is kept. */
+/** Address of a cache entry. */
 export interface CacheAddress {
-  /** Of the question, its target and whose it is: 43 characters. Equal questions of one owner have equal ids. */
+  /** Hash of the request, its targets and its owner, 43 characters. Equal requests of one owner have equal ids. */
   readonly id: string
-  /** The caller whose answer it is; empty for answers in a namespace, which are shared. */
+  /** The caller that owns the entry; empty for entries in a namespace, which are shared. */
   readonly owner: string
-  /** `<namespace>/<alias or model>`, by which answers are cleared. */
+  /** `<namespace>/<alias or model>`, matched when entries are cleared. */
   readonly label: string
 }
 
-/** What is kept: the events of a chat after its start, or the vector of one input. */
+/** Content of a cache entry: the events of a chat after its start, or the vector of one input. */
 export type CachedResult =
   | { readonly kind: 'chat'; readonly events: readonly ChatEvent[] }
   | { readonly kind: 'vector'; readonly vector: CachedVector }
 
 export interface CachedVector {
   readonly values: number[]
-  /** The provider and the model that made it. */
+  /** Provider and model that computed it. */
   readonly provider: string
   readonly model: string
   readonly responseModel: string
-  /** Its share of what the call that made it cost, in USD; undefined where that is not known. */
+  /** Its share of the cost of the call that computed it, in USD; undefined when unknown. */
   readonly usd: number | undefined
 }
 
@@ -29,14 +29,14 @@ export interface CachedEntry {
   readonly answer: CachedResult
   /** Wall time in ms. */
   readonly storedAt: number
-  /** What it takes in memory, estimated. */
+  /** Estimated size in memory. */
   readonly bytes: number
 }
 
-/** Which answers are to be forgotten. */
+/** Selects the entries to remove. */
 export type CacheSelection =
   | { readonly by: 'all' }
-  /** `pattern` is matched with labels, those of `owner` and of nobody. */
+  /** `pattern` is matched with the labels of entries that `owner` owns or that nobody owns. */
   | { readonly by: 'pattern'; readonly pattern: string; readonly owner: string }
   | { readonly by: 'id'; readonly id: string }
 
@@ -45,35 +45,35 @@ export interface CacheSize {
   readonly maxEntries: number
   readonly bytes: number
   readonly maxBytes: number
-  /** Answers that had to make room for others, since the start. */
+  /** Entries removed to make room for others, since the start. */
   readonly evictions: number
 }
 
-/** Keeps answers. Trouble with what it keeps them in is never told here: it is a miss. */
+/** Stores responses. A failure of the underlying storage is a miss, never an error. */
 export interface CacheStore {
   get(address: CacheAddress): CachedEntry | undefined | Promise<CachedEntry | undefined>
   /** `ttl` in ms. */
   set(address: CacheAddress, cached: CachedEntry, ttl: number): void
-  /** How many were forgotten. */
+  /** Returns the number of entries removed. */
   clear(selection: CacheSelection): Promise<number>
   size(): CacheSize
 }
 
-/** What the operator allows. Times in ms. */
+/** The operator's rules. Times in ms. */
 export interface CacheRules {
-  /** Whether calls that say nothing of it use the cache. */
+  /** Whether calls that do not mention the cache use it. */
   readonly enabled: boolean
   readonly ttl: number
-  /** For answers that came by a fallback; 0 does not keep them. */
+  /** For responses of a fallback target; 0 does not store them. */
   readonly fallbackTtl: number
-  /** Calls with a higher temperature neither take nor leave answers; undefined lets all. */
+  /** Calls with a higher temperature do not use the cache; undefined means no bound. */
   readonly maxTemperature: number | undefined
 }
 
-/** Counts what the cache did. `usd`: what an answer would have cost, undefined where that is not known. */
+/** Counts cache use. `usd` is what a response would have cost, undefined when unknown. */
 export interface CacheObserver {
   hit(usd: number | undefined): void
   miss(): void
-  /** A call was answered by another call's question, asked at the same time. */
+  /** A call received the response of an equal call that was under way. */
   shared(usd: number | undefined): void
 }

@@ -3,7 +3,10 @@ import type { Watcher } from '../event-stream.ts'
 import type { AnyEvent } from '../events.ts'
 import type { Reason } from '../reasons.ts'
 
-/** Keys of one provider. A provider that needs none has one key without an id, which may cool down but never be quarantined. */
+/**
+ * Keys of one provider. A provider that needs none has one key without an id, which may cool down but never be
+ * quarantined.
+ */
 export interface KeyPool {
   /** At least 1. */
   readonly size: number

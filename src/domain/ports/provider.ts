@@ -20,7 +20,9 @@ export interface Ask<R extends AnyRequest> {
   readonly firstEventBy: number
   /** Overrides the provider's timeouts. */
   readonly timeout?: Partial<Timeouts> | undefined
-  /** Names the key to use, if it matters which. The provider sets the status, and ends it when the response is complete. */
+  /**
+   * Names the key to use, if it matters which. The provider sets the status, and ends it when the response is complete.
+   */
   readonly attempt: AttemptRecord
   /** W3C trace context for the upstream; undefined when the call is not traced. */
   readonly traceparent: string | undefined

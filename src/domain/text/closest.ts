@@ -1,6 +1,6 @@
 /**
- * The candidates that `name` most likely meant, the likeliest first; none when nothing comes near. Only letters, digits
- * and slashes are compared, upper and lower case as the same. For the text of errors: up to 3 ms for 1,000 candidates.
+ * The candidates that `name` most likely meant, likeliest first; empty when none is close. Only letters, digits
+ * and slashes are compared, ignoring case. Meant for error messages: takes up to 3 ms for 1,000 candidates.
  */
 export function closest(name: string, candidates: Iterable<string>, most = 3): string[] {
   const wanted = essence(name)
@@ -13,7 +13,7 @@ export function closest(name: string, candidates: Iterable<string>, most = 3): s
   return near.slice(0, most).map(({ candidate }) => candidate)
 }
 
-/** For the end of an error's message: ` Did you mean "a" or "b"?`, with a space before it; empty when nothing is near. */
+/** Suffix for an error message: ` Did you mean "a" or "b"?`, with a leading space; empty when no candidate is close. */
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   const quoted = closest(name, candidates).map((candidate) => `"${candidate}"`)
   const last = quoted.pop()
@@ -21,7 +21,7 @@ export function didYouMean(name: string, candidates: Iterable<string>): string {
   return ` Did you mean ${quoted.length > 0 ? `${quoted.join(', ')} or ${last}` : last}?`
 }
 
-/** More of a name is not compared: it may come from a caller, who may send a long one. */
+/** Characters of a name that are compared; a caller may send a long one. */
 const LONGEST = 64
 
 function essence(name: string): string {
@@ -31,7 +31,7 @@ function essence(name: string): string {
     .replace(/[^a-z0-9/]/g, '')
 }
 
-/** A name that holds the other, as `gpt-4o-mini` holds `gpt-4o`, is near however much longer it is. */
+/** A name that contains the other, as `gpt-4o-mini` contains `gpt-4o`, is close whatever its length. */
 function distanceBetween(wanted: string, candidate: string): number | undefined {
   const [short, long] = wanted.length < candidate.length ? [wanted, candidate] : [candidate, wanted]
   if (short.length >= 3 && long.includes(short)) return long.length - short.length
@@ -39,7 +39,7 @@ function distanceBetween(wanted: string, candidate: string): number | undefined 
   return editDistance(short, long, limit)
 }
 
-/** How many characters must be added, removed or replaced to make one of the other; undefined above `limit`. */
+/** Edit distance of two texts; undefined above `limit`. */
 function editDistance(short: string, long: string, limit: number): number | undefined {
   if (long.length - short.length > limit) return undefined
   let above = Uint8Array.from({ length: long.length + 1 }, (_, column) => column)

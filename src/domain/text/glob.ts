@@ -1,6 +1,6 @@
 /**
  * Whether a text matches a pattern in which `*` stands for any characters and `?` for one. Takes at most the product of
- * both lengths: of several `*` only the last one is ever tried again.
+ * both lengths: of several `*` only the last one is ever retried.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
   let at = 0

@@ -6,19 +6,19 @@ export class ModelFilter {
     this.#patterns = patterns
   }
 
-  /** Whether an alias is meant. */
+  /** Whether the alias is allowed. */
   allowsAlias(name: string): boolean {
     return this.#patterns.some((pattern) => matches(pattern, name))
   }
 
-  /** Whether a model is meant, as `provider/model` or by its id alone. */
+  /** Whether the model is allowed, as `provider/model` or by its id alone. */
   allowsModel(provider: string, model: string): boolean {
     const address = `${provider}/${model}`
     return this.#patterns.some((pattern) => matches(pattern, address) || matches(pattern, model))
   }
 }
 
-/** In time that grows with the length of the name only, however many stars there are: tokens bring patterns, too. */
+/** Takes time linear in the length of the name, whatever the number of stars: patterns may come from tokens. */
 function matches(pattern: string, name: string): boolean {
   let at = 0
   let star = -1

@@ -4,52 +4,52 @@ import { GatewayError } from '../../domain/error.ts'
 import type { Watcher } from '../../domain/event-stream.ts'
 import type { AnyEvent } from '../../domain/events.ts'
 
-/** What the last call adds to the mean time of calls inside. */
+/** Weight of the last call in the mean duration of calls. */
 const LAST_COUNTS = 0.1
-/** What a refused caller is told to wait where nothing is known, in ms. */
+/** Suggested wait of a refused call while no duration is known, in ms. */
 const USUAL_WAIT = 1_000
 
 export interface ConcurrencyGateOptions {
   readonly clock: Clock
-  /** Calls inside at once, at least 1. */
+  /** Most calls under way at once, at least 1. */
   readonly limit: number
-  /** Calls that may wait, 0 or more. */
+  /** Most calls that wait, 0 or more. */
   readonly queue: number
 }
 
-/** Who wants in. */
+/** A call that asks for a permit. */
 export interface AdmissionRequest {
-  /** Waiting callers are let in by turns, however many calls each has. */
+  /** Waiting callers take turns, however many calls each of them has. */
   readonly caller: string
-  /** Until when waiting makes sense, on the monotonic clock, in ms. */
+  /** Latest useful start, on the monotonic clock, in ms. */
   readonly until: number
   readonly cancellation: Cancellation
 }
 
-/** Lets so many calls in at once. Others wait, in a queue that is bounded, knows deadlines and is fair. */
+/** Bounds the number of calls under way. Further calls wait in a bounded queue that knows deadlines and is fair. */
 export class ConcurrencyGate {
   active = 0
   waiting = 0
-  /** How many were not let in, those that left by themselves not counted. */
+  /** Refused calls, without those that were cancelled. */
   refused = 0
   readonly #options: ConcurrencyGateOptions
-  /** One for each caller with someone waiting; the first is served next. */
+  /** One lane for each caller with waiting calls; the first lane is served next. */
   #lanes: { readonly caller: string; readonly waiters: Waiter[] }[] = []
-  /** How long calls are inside, in ms; undefined before the first has left. */
+  /** Mean duration of calls, in ms; undefined before the first has ended. */
   #stay: number | undefined
 
   constructor(options: ConcurrencyGateOptions) {
     this.#options = options
   }
 
-  /** At once, where there is room: then nobody waits. */
+  /** A permit if a place is free now; nobody waits then. */
   tryEnter(): Permit | undefined {
     return this.active < this.#options.limit ? this.#admit() : undefined
   }
 
   /**
-   * When it is the visitor's turn. Rejects with CONCURRENCY_LIMITED at once when the queue is full or the wait would be
-   * too long, as soon as it has become so, and with the reason of the cancellation.
+   * Resolves when it is the call's turn. Rejects with CONCURRENCY_LIMITED when the queue is full or the wait would be
+   * too long, as soon as that is known, and with the reason of the cancellation when the call is cancelled.
    */
   async enter(request: AdmissionRequest): Promise<Permit> {
     const { queue, clock } = this.#options
@@ -60,7 +60,7 @@ export class ConcurrencyGate {
     return new Promise((resolve, reject) => this.#wait(request, resolve, reject))
   }
 
-  /** Of a permit: a call that was inside since `since` has left. */
+  /** Called by a permit: a call that was admitted at `since` has ended. */
   left(since: number): void {
     const stay = this.#options.clock.now() - since
     this.#stay = this.#stay === undefined ? stay : this.#stay + (stay - this.#stay) * LAST_COUNTS
@@ -108,16 +108,16 @@ export class ConcurrencyGate {
     return lane
   }
 
-  /** The first call of the caller whose turn it is, who then queues up anew with the rest. */
+  /** First call of the caller whose turn it is; the caller's other calls go to the end of the line. */
   #next(): Waiter {
     const lane = this.#lanes.shift()
     const waiter = lane?.waiters.shift()
-    if (!lane || !waiter) throw new Error('somebody waits, and nobody is there')
+    if (!lane || !waiter) throw new Error('a call waits, but no lane has it')
     if (lane.waiters.length > 0) this.#lanes.push(lane)
     return waiter
   }
 
-  /** Everybody ahead, and the one who leaves for this visitor. */
+  /** Expected wait of a new call of `caller`, in ms. */
   #expectedWait(caller: string): number {
     const own = this.#lanes.find((lane) => lane.caller === caller)?.waiters.length ?? 0
     let ahead = 0
@@ -137,7 +137,7 @@ interface Waiter {
   admit(): void
 }
 
-/** One call inside. Its ending lets it out, once. */
+/** Place of one admitted call, released once when the call ends. */
 export class Permit implements Watcher<AnyEvent> {
   readonly #gate: ConcurrencyGate
   readonly #since: number

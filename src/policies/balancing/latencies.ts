@@ -2,22 +2,22 @@ import type { Operation } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
 
-/** What the last sample adds to an estimate. */
+/** Weight of the latest sample in an estimate. */
 const LAST_COUNTS = 0.3
-/** After so long without a sample, in ms, an estimate counts half: what was slow is tried again. */
+/** Half-life of an estimate without new samples, in ms: a target that was slow is tried again. */
 const HALF_LIFE = 30_000
-/** A failure is as bad as an answer that comes so much later, in ms. */
+/** Added to the latency of a failed attempt, in ms. */
 const FAILURE = 10_000
 
 interface Estimate {
-  /** To the first token or, of answers that are awaited whole, to the end, in ms. */
+  /** Time to the first token of a stream, or to the whole response of a unary call, in ms. */
   latency: number
   at: number
-  /** Attempts that have not told yet. */
+  /** Attempts without a result yet. */
   pending: number
 }
 
-/** How long targets take to begin to answer: moving averages that fade, streams apart from whole answers. */
+/** How fast targets answer: moving averages that decay, separate for each operation. */
 export class Latencies {
   readonly #clock: Clock
   readonly #estimates = new Map<string, Estimate>()
@@ -27,8 +27,8 @@ export class Latencies {
   }
 
   /**
-   * In ms, of the next call. A target that was never tried counts as the fastest of all, to be tried; while that is
-   * under way, as the slowest, so that not everybody tries it at once.
+   * Expected latency of the next call, in ms. A target that was never tried counts as the fastest, so that it is tried;
+   * while that attempt is under way it counts as the slowest, so that only one call tries it.
    */
   expected(target: Target, operation: Operation): number {
     const estimate = this.#estimates.get(nameOf(target, operation))
@@ -38,7 +38,10 @@ export class Latencies {
     return faded * (estimate.pending + 1)
   }
 
-  /** An attempt begins. The function it returns is told once how it went: `latency` is undefined where that says nothing. */
+  /**
+   * Begins an attempt. The returned function takes its result once; `latency` is undefined when it says nothing about
+   * speed.
+   */
   begin(target: Target, operation: Operation): (latency: number | undefined) => void {
     const name = nameOf(target, operation)
     let estimate = this.#estimates.get(name)
@@ -57,13 +60,13 @@ export class Latencies {
     }
   }
 
-  /** What an attempt counts that has failed after `elapsed` ms. */
+  /** Latency that an attempt which failed after `elapsed` ms counts as. */
   ofFailure(elapsed: number): number {
     return elapsed + FAILURE
   }
 }
 
-/** The targets of aliases alone are measured: their number is bounded. */
+/** Only targets of aliases are measured, so the number of names is bounded. */
 function nameOf({ provider, model }: Target, operation: Operation): string {
   return `${operation} ${provider.name}/${model}`
 }

@@ -9,7 +9,7 @@ import { follow } from '../../domain/follow.ts'
 import { originOf } from '../../domain/reasons.ts'
 import type { Latencies } from './latencies.ts'
 
-/** Learns how fast the targets are that are chosen by their latency. */
+/** Measures the targets that are chosen by latency. */
 export function measure(latencies: Latencies, clock: Clock): Policy<Call & Routed> {
   return (next) => (call) => {
     const { target, operation } = call

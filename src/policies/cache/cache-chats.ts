@@ -8,8 +8,8 @@ import { type CacheableChat, ChatCache } from './chat-cache.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
 
 /**
- * Answers with what is known. Equal questions asked at the same time become one, and its answer is kept. Without a
- * cache it only refuses the calls that need one.
+ * Answers from the cache. Equal requests that are under way at the same time share one upstream call, and its response
+ * is stored. Without a cache it only refuses calls that require one.
  */
 export function cacheChats(parts: CacheParts | undefined): Policy<CacheableChat, unknown, ChatEvent> {
   const cache = parts && new ChatCache(parts)
@@ -20,7 +20,7 @@ export function cacheChats(parts: CacheParts | undefined): Policy<CacheableChat,
   })
 }
 
-/** Where the answer to a chat is kept. Throws what planning throws. */
+/** Cache address of a chat's response. Throws what planning throws. */
 export function chatAddress(
   planner: Planner,
   request: ChatRequest,

@@ -7,28 +7,28 @@ import type { CacheAddress, CachedEntry, CacheObserver, CacheRules, CacheStore }
 import { CacheMode } from '../../domain/types.ts'
 import { nameOf } from './key.ts'
 
-/** What the policies of the cache work with. */
+/** Parts that the cache policies need. */
 export interface CacheParts {
   readonly store: CacheStore
   readonly observer: CacheObserver
   readonly clock: Clock
-  /** What holds for an alias or `provider/model`, asked for a type of task; both may be empty. */
+  /** Rules for an alias or `provider/model` and a task type; both may be empty. */
   rules(name: string, taskType: string): CacheRules
 }
 
 /** How one call uses the cache. Times in ms. */
 export interface CacheUse {
   readonly takes: boolean
-  /** Whether a provider may be asked. */
+  /** Whether a miss may go to a provider. */
   readonly asks: boolean
   readonly namespace: string
   readonly ttl: number
   readonly fallbackTtl: number
-  /** The oldest answer that is good enough. */
+  /** Maximum age of an entry. */
   readonly maxAge: number
 }
 
-/** Undefined for a call that neither takes nor leaves an answer. Throws NOT_CACHED for one that must take one and cannot. */
+/** Undefined for a call that does not use the cache. Throws NOT_CACHED for a call that must use it and cannot. */
 export function useOf(
   { rules }: CacheParts,
   { targets, request, wishes }: Call & Planned,
@@ -54,7 +54,7 @@ export function useOf(
   }
 }
 
-/** What is kept, unless it is too old for the call. */
+/** The stored entry, unless it is too old for the call. */
 export function take(
   parts: CacheParts,
   use: CacheUse,
@@ -67,7 +67,7 @@ export function take(
   return found instanceof Promise ? found.then(freshEnough) : freshEnough(found)
 }
 
-/** How a call uses a cache that there is not. Throws NOT_CACHED. */
+/** Cache use when there is no cache: throws NOT_CACHED for calls that require it. */
 export function withoutCache({ request }: Call): undefined {
   if (request.cache?.mode === CacheMode.ONLY_IF_CACHED) throw notCached()
 }

@@ -14,7 +14,7 @@ import { cachedFinish, savedBy, vectorsOf, withSaved } from './vectors.ts'
 
 type Needs = Call<EmbedRequest> & Authenticated & Planned
 
-/** Keeps the vector of each input: only the inputs that are not known are sent, and equal ones once. */
+/** Stores the vector of each input: only inputs without a stored vector are sent, equal ones once. */
 export function cacheVectors(parts: CacheParts | undefined): Policy<Needs, unknown, EmbedEvent> {
   return making<Needs, EmbedEvent>((next) => (call) => {
     const use = parts ? useOf(parts, call, call.wishes.temperature) : withoutCache(call)
@@ -69,7 +69,7 @@ function addressesOf({ request, caller, targets, context }: Needs, { namespace }
   return request.inputs.map((input) => cacheAddress(question, [...common, Buffer.from(input)]))
 }
 
-/** By the ids of their addresses. */
+/** Stored vectors by the ids of their addresses. */
 async function known(parts: CacheParts, use: CacheUse, addresses: readonly CacheAddress[]) {
   const vectors = new Map<CacheAddress['id'], CachedVector>()
   const found = await Promise.all(addresses.map((address) => take(parts, use, address)))

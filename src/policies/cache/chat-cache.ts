@@ -11,18 +11,20 @@ import { SharedCall } from './shared-call.ts'
 
 export type CacheableChat = Call<ChatRequest> & Authenticated & Planned
 
-/** A slot is emptied before it leaves the map: a map that lives long keeps what was once in it alive. */
+/** A slot is emptied before it leaves the map: V8 may keep removed entries of a long-lived map alive. */
 interface Slot {
   sharedCall: SharedCall | undefined
 }
 
-/** A StreamChat does not wait for the whole answer to a Chat, unless both are asked at once: within so many ms. */
+/**
+ * A StreamChat joins the shared call of a Chat only within this time, in ms: later it would wait for a whole response.
+ */
 const AT_ONCE = 100
 
-/** The answers that are kept, and those that are on their way. */
+/** Stored chat responses and shared calls under way. */
 export class ChatCache {
   readonly #parts: CacheParts
-  /** What is being asked: for Chat, and for StreamChat, whose answers a Chat may share. */
+  /** Shared calls under way: of Chat, and of StreamChat, which a Chat may join. */
   readonly #sharedCalls = { chat: new Map<string, Slot>(), stream: new Map<string, Slot>() }
 
   constructor(parts: CacheParts) {
@@ -71,7 +73,7 @@ export class ChatCache {
     const opened = sharedCall.join(call)
     void sharedCall.start(next, call)
     const events = await opened
-    if (!events) throw new Error('the first of a flight was sent away')
+    if (!events) throw new Error('the first subscriber of a shared call was refused')
     return events
   }
 
@@ -101,7 +103,7 @@ export class ChatCache {
     return slot.sharedCall
   }
 
-  /** Only what is complete and was not filtered. */
+  /** Stores complete responses that were not filtered. */
   #keep(address: CacheAddress, use: CacheUse, events: readonly ChatEvent[], bytes: number): boolean {
     const finish = finishIn(events)
     if (!finish || !keptReasons.includes(finish.finishReason)) return false

@@ -1,9 +1,9 @@
 import type { ChatEvent, Part } from '../../domain/types.ts'
 
-/** Of an event without its contents, in bytes. */
+/** Size of an event without its contents, in bytes. */
 const EMPTY_EVENT = 160
 
-/** What an event takes in memory, about: most texts take a byte a character. */
+/** Estimated size of an event in memory: most texts take a byte a character. */
 export function sizeOf({ event }: ChatEvent): number {
   switch (event.case) {
     case 'text':

@@ -3,18 +3,18 @@ import type { Target } from '../../domain/facts.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import { withoutFields } from '../../domain/proto-fields.ts'
 
-/** Who asks whom. */
+/** What a cache key depends on beside the request. */
 export interface Question {
   readonly kind: 'chat' | 'embed'
   readonly caller: string
-  /** Empty where the answer is the caller's own. */
+  /** Empty when the entry belongs to the caller. */
   readonly namespace: string
   readonly targets: readonly Target[]
 }
 
 /**
- * Where the answer to a question is kept. `bytes` are the question itself: equal bytes are equal questions, unequal
- * ones only cost a miss. Whose the answer is and which targets may give it are part of the key.
+ * Cache address of a request. `bytes` are the request itself: equal bytes are equal requests, different bytes only cost
+ * a miss. The owner and the possible targets are part of the key.
  */
 export function cacheAddress(question: Question, bytes: readonly Uint8Array[]): CacheAddress {
   const { kind, caller, namespace, targets } = question
@@ -26,12 +26,12 @@ export function cacheAddress(question: Question, bytes: readonly Uint8Array[]): 
   return { id, owner, label: `${namespace}/${nameOf(targets)}` }
 }
 
-/** What was asked: an alias, or `provider/model`. */
+/** The alias that was asked for, or `provider/model`. */
 export function nameOf([first]: readonly Target[]): string {
   return first ? (first.alias ?? `${first.provider.name}/${first.model}`) : ''
 }
 
-/** Their order does not matter: it is the strategy's, and an answer by a fallback is kept for a short time only. */
+/** Their order does not matter: it follows from the strategy, and the response of a fallback is stored only briefly. */
 function addresses(targets: readonly Target[]): string {
   const [first] = targets
   if (targets.length === 1 && first) return `${first.provider.name}/${first.model}`
@@ -47,8 +47,8 @@ const LAST_NEUTRAL = 23
 
 /**
  * The bytes of a request that decide its answer: those as received, without the fields that cannot change the answer,
- * and without `leftOut`. Equal bytes mean equal requests, because the decoder reads each field by itself and the check of
- * requests accepts no bytes that could be read in two ways. Clients that encode one request differently only miss.
+ * and without `leftOut`. Equal bytes mean equal requests, because the decoder reads each field by itself and the check
+ * of requests accepts no bytes that could be read in two ways. Clients that encode one request differently only miss.
  */
 export function decidingBytes(requestBytes: Uint8Array, leftOut?: number): Uint8Array[] {
   return withoutFields(

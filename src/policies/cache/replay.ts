@@ -7,7 +7,7 @@ import type { ChatEvent, Cost, FinishEvent, Route } from '../../domain/types.ts'
 
 const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }
 
-/** A known answer as the events of a call, its text in the pieces that it came in. */
+/** A stored response as a stream, its text in the original pieces. */
 export function replay(
   context: CallContext,
   events: readonly ChatEvent[],
@@ -22,7 +22,7 @@ export function replay(
   return stream
 }
 
-/** The finish of an answer that nobody was asked for: what it saved in place of what it cost. */
+/** Finish of a stored response: what it saved in place of what it cost. */
 export function cachedFinish(finish: FinishEvent, context: CallContext, cacheId: string): ChatEvent {
   const { finishReason, rawFinishReason, usage, cost, route } = finish
   return finishEvent({

@@ -10,27 +10,27 @@ import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
 import { sizeOf } from './event-size.ts'
 import { Subscriber, type SubscriberOwner } from './subscriber.ts'
 
-/** Of an answer: beyond it nobody may join, and nothing is kept. */
+/** Largest response that can be joined and stored, in bytes. */
 const MAX_BYTES = 1 << 20
-/** A reader that stands still for so long, in ms, while others wait for it, is left behind. */
+/** A reader that stalls this long, in ms, while others wait for it is dropped. */
 const PATIENCE = 10_000
 
 export interface SharedCallOptions {
   readonly clock: Clock
-  /** Under which the answer will be kept. */
+  /** Id under which the response will be stored. */
   readonly cacheId: string
-  /** The answer is complete. Returns whether it is kept. */
+  /** The response is complete. Returns whether it is stored. */
   completed(events: readonly ChatEvent[], bytes: number): boolean
-  /** Nobody may join any more. */
+  /** No further call may join. */
   closed(): void
-  /** A call was answered that does not pay. */
+  /** A subscriber that does not pay was answered. */
   shared(usd: number | undefined): void
 }
 
 /**
- * One question to a provider, and everybody who asked it at the same time. It belongs to none of them: it has a
- * cancellation of its own, the latest of their deadlines, and ends early only when the last one leaves. The earliest
- * of those who are there at the end pays.
+ * One upstream call shared by all equal calls that were under way at the same time. It belongs to none of them: it has
+ * a cancellation of its own and the latest of their deadlines, and ends early only when the last subscriber leaves. The
+ * earliest subscriber that is left at the end pays.
  */
 export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
   readonly cacheId: string
@@ -43,7 +43,7 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
   readonly #subscribers: Subscriber[] = []
   #events: EventStream<ChatEvent> | undefined
   #start: ChatEvent | undefined
-  /** For those who join later and for the cache; undefined once it is too long. */
+  /** Events so far, for later subscribers and the cache; undefined once they are too large. */
   #said: ChatEvent[] | undefined = []
   #bytes = 0
   #waiting = false
@@ -63,7 +63,7 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
     this.#options.shared(usd)
   }
 
-  /** Asks the provider. Whoever joined is told what comes of it. */
+  /** Starts the upstream call and delivers its result to all subscribers. */
   async start<C extends Call<ChatRequest>>(next: Handler<C, ChatEvent>, call: C): Promise<void> {
     try {
       const events = await next({ ...call, context: this.#context })
@@ -76,8 +76,8 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
   }
 
   /**
-   * Settles when the first meaningful event is in hand. Undefined when the question failed by a rule that holds for
-   * the first caller alone: then this one asks by itself.
+   * Settles when the first meaningful event is in hand. Undefined when the shared call failed by a rule that applies to
+   * its first caller alone: then this call makes its own.
    */
   join(call: Call): Promise<EventStream<ChatEvent> | undefined> {
     this.#context.deadline = Math.max(this.#context.deadline, call.context.deadline)
@@ -101,14 +101,14 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
     for (const subscriber of this.#subscribers.splice(0)) subscriber.end(error)
   }
 
-  /** A reader has no room. */
+  /** A subscriber's reader is full. */
   paused(): void {
     if (this.#said || this.#subscribers.length < 2 || this.#stopPatience) return
     for (const subscriber of this.#subscribers) subscriber.standsStill()
     this.#stopPatience = this.#options.clock.after(PATIENCE, () => this.#leaveBehind())
   }
 
-  /** A reader has room again. */
+  /** A subscriber's reader has room again. */
   resumed(): void {
     if (!this.#waiting || this.#mustWait()) return
     this.#waiting = false
@@ -135,7 +135,7 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
     }
     if (!this.#said) return
     if (event.event.case === 'reset') {
-      // What was said is void, for those who come later too.
+      // Earlier events are void, for later subscribers too.
       this.#said = []
       this.#bytes = 0
       return
@@ -152,7 +152,7 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
     }
   }
 
-  /** The fastest reader sets the pace; once the answer is too long to be remembered, the slowest. */
+  /** The fastest reader sets the pace; once the response is too large to be stored, the slowest. */
   #mustWait(): boolean {
     return this.#said
       ? this.#subscribers.every((subscriber) => subscriber.isFull)
@@ -164,15 +164,13 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
     for (const subscriber of [...this.#subscribers]) {
       if (this.#subscribers.length < 2 || !subscriber.standsStill()) continue
       this.#subscribers.splice(this.#subscribers.indexOf(subscriber), 1)
-      subscriber.end(
-        new GatewayError('CANCELLED', 'The caller took nothing of an answer that others were waiting for.'),
-      )
+      subscriber.end(new GatewayError('CANCELLED', 'The client did not read a response that others were waiting for.'))
     }
     if (this.#subscribers.some((subscriber) => subscriber.isFull)) this.paused()
     this.resumed()
   }
 
-  /** A vendor's error is everybody's. Any other is that of the call that was under way. */
+  /** A vendor's error goes to all subscribers. Any other error concerns the first call alone. */
   #refuse(error: GatewayError): void {
     this.#close()
     const isShared = originOf(error.reason) === 'provider' || error.facts.upstream !== undefined

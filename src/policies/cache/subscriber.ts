@@ -6,7 +6,7 @@ import { finishEvent, startEvent } from '../../domain/events.ts'
 import type { ChatEvent, FinishEvent, StartEvent } from '../../domain/types.ts'
 import { cachedFinish, cachedRoute } from './replay.ts'
 
-/** What a seat needs of its flight. */
+/** What a subscriber needs of its shared call. */
 export interface SubscriberOwner {
   readonly cacheId: string
   /** Context of the call that began it. */
@@ -15,20 +15,20 @@ export interface SubscriberOwner {
   readonly record: CallRecord
   paused(): void
   resumed(): void
-  /** False when it was the last one, who then hears of the ending that its leaving brings about. */
+  /** Returns false for the last subscriber, which then receives the ending that its leaving causes. */
   leave(subscriber: Subscriber, reason: GatewayError): boolean
-  /** It was answered without having paid. */
+  /** The subscriber was answered without paying. */
   shared(usd: number | undefined): void
 }
 
-/** One of those who wait for the same answer. */
+/** One call that waits for the response of a shared call. */
 export class Subscriber implements Source {
-  /** Undefined: it has to ask by itself. */
+  /** Resolves to undefined when the call has to make its own upstream call. */
   readonly opened: Promise<EventStream<ChatEvent> | undefined>
   isFull = false
   readonly #sharedCall: SubscriberOwner
   readonly #context: CallContext
-  #board: (events: EventStream<ChatEvent> | undefined) => void = () => {}
+  #resolve: (events: EventStream<ChatEvent> | undefined) => void = () => {}
   #reject: (error: GatewayError) => void = () => {}
   #events: EventStream<ChatEvent> | undefined
   #takenBefore = -1
@@ -37,7 +37,7 @@ export class Subscriber implements Source {
     this.#sharedCall = sharedCall
     this.#context = context
     this.opened = new Promise((resolve, reject) => {
-      this.#board = resolve
+      this.#resolve = resolve
       this.#reject = reject
     })
     // The attempts of the shared call are those of each subscriber.
@@ -45,12 +45,12 @@ export class Subscriber implements Source {
     context.cancellation.add(this)
   }
 
-  /** The provider answers. `said` so far. */
+  /** The provider answers; `said` are the events so far. */
   open(said: readonly ChatEvent[]): void {
     this.#context.cancellation.remove(this)
     this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
     for (const event of said) this.take(event, false)
-    this.#board(this.#events)
+    this.#resolve(this.#events)
   }
 
   take(event: ChatEvent, pays: boolean): void {
@@ -61,7 +61,7 @@ export class Subscriber implements Source {
     this.#events?.end(error)
   }
 
-  /** There is no answer for it; without an error it may ask by itself. */
+  /** Ends it without a response. Without an error the call makes its own upstream call. */
   refuse(error: GatewayError | undefined): void {
     this.#context.cancellation.remove(this)
     if (error) {
@@ -69,10 +69,10 @@ export class Subscriber implements Source {
       return
     }
     this.#context.record.attempts = []
-    this.#board(undefined)
+    this.#resolve(undefined)
   }
 
-  /** Whether its reader took nothing since this was last asked, and has no room. */
+  /** Whether its reader is full and has read nothing since the last check. */
   standsStill(): boolean {
     const before = this.#takenBefore
     this.#takenBefore = this.#events?.taken ?? 0
@@ -94,7 +94,7 @@ export class Subscriber implements Source {
     if (left && !this.#events) this.refuse(reason)
   }
 
-  /** What only the one who asked may be told is told to each in its own words. */
+  /** Events that name the request or its cost are rewritten for each subscriber. */
   #own(event: ChatEvent, pays: boolean): ChatEvent {
     if (this.#context === this.#sharedCall.first) return event
     if (event.event.case === 'start') return this.#start(event.event.value)

@@ -4,7 +4,7 @@ import type { CachedVector } from '../../domain/ports/cache.ts'
 import type { EmbedResponse } from '../../domain/types.ts'
 import { cachedRoute, savedCost } from './replay.ts'
 
-/** Each with its part of what they cost together, by the length of its input. */
+/** Vectors with their share of the total cost, by the length of their inputs. */
 export function vectorsOf({ embeddings, cost, route }: EmbedResponse, inputs: readonly string[]): CachedVector[] {
   const length = inputs.reduce((total, input) => total + input.length, 0)
   return embeddings.map(({ values }, index) => ({
@@ -16,7 +16,7 @@ export function vectorsOf({ embeddings, cost, route }: EmbedResponse, inputs: re
   }))
 }
 
-/** Of an answer all of which was known. */
+/** Finish of a response made of stored vectors only. */
 export function cachedFinish(
   [first]: readonly CachedVector[],
   context: CallContext,
@@ -26,12 +26,12 @@ export function cachedFinish(
   return { cost: savedCost(saved), route: cachedRoute(route, context, '') }
 }
 
-/** Of an answer some of which was known. */
+/** Finish of a response made partly of stored vectors. */
 export function withSaved({ usage, cost, route }: EmbedResponse, saved: number | undefined): EmbedFinish {
   return { usage, cost: cost && saved !== undefined ? { ...cost, savedUsd: saved } : cost, route }
 }
 
-/** What they cost when they were made; undefined where nothing is known of any. */
+/** Total cost of computing these vectors; undefined when none is known. */
 export function savedBy(vectors: Iterable<CachedVector>): number | undefined {
   let total: number | undefined
   for (const { usd } of vectors) if (usd !== undefined) total = (total ?? 0) + usd

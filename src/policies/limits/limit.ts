@@ -53,7 +53,7 @@ function tokensOf(call: Call & Planned, quotas: readonly Quota[]): number {
   return isCounted ? reservedTokens(call, call.targets[0]?.defaults.maxTokens) : 0
 }
 
-/** The address of a peer, without its port. */
+/** Address of a peer without its port. */
 function hostOf(peer: string): string {
   const host = peer.slice(0, peer.lastIndexOf(':'))
   return host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host

@@ -12,7 +12,7 @@ import type { Route, Usage } from '../../domain/types.ts'
 export interface LimitParts {
   readonly limiter: Limiter
   readonly observer: LimitObserver
-  /** Whether limits are only counted and reported. */
+  /** Whether limits are counted and reported but not enforced. */
   readonly shadow: boolean
 }
 
@@ -35,7 +35,7 @@ export function counted<T>(
   return reserved instanceof Promise ? reserved.then(decide) : decide(reserved)
 }
 
-/** The error of a call that a limit refuses. */
+/** Error of a call that a limit refuses. */
 export function refusalOf({ quota, kind, limit, reset }: LimitStatus, facts: ErrorFacts = {}): GatewayError {
   const { scope, subject, limits } = quota
   const described = describe(kind, limit, limits.window)

@@ -42,7 +42,7 @@ const DEFAULT_ALIAS = 'default'
 /** What a call says about where it may go. */
 type Question = Pick<Call, 'operation' | 'request' | 'wishes'>
 
-/** Turns what a call names into targets. */
+/** Resolves what a call names to targets. */
 export class Planner {
   readonly #directory: Directory
   readonly #providers: ReadonlyMap<string, Provider>
@@ -177,7 +177,7 @@ function withoutRepeats(targets: readonly Target[]): readonly Target[] {
   })
 }
 
-/** The first target, or all that may yet be chosen to be the first. */
+/** The first target, or all targets that its strategy may put first. */
 function firstChoice(targets: readonly Target[]): readonly Target[] {
   const choice = targets[0]?.choice
   return choice ? targets.filter((target) => target.choice === choice) : targets.slice(0, 1)

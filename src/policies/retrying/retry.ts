@@ -9,10 +9,16 @@ import type { RetryBudget } from './retry-budget.ts'
 
 /** Most retries of one call, over all its targets. */
 const MAX_RETRIES = 2
-/** Bounds of the random wait before a retry when the upstream names none, in ms: retries of many calls must not coincide. */
+/**
+ * Bounds of the random wait before a retry when the upstream names none, in ms: retries of many calls must not
+ * coincide.
+ */
 const MIN_WAIT = 250
 const MAX_WAIT = 2_000
-/** Added at random to the wait that an upstream names, in ms, so that calls that wait equally long do not return together. */
+/**
+ * Added at random to the wait that an upstream names, in ms, so that calls that wait equally long do not return
+ * together.
+ */
 const SPREAD = 250
 
 export interface RetryTools {
@@ -65,7 +71,7 @@ function isInTime({ context, firstEventBy }: Call & Routed, start: number): bool
   return start + MIN_TIME <= Math.min(context.deadline, firstEventBy)
 }
 
-/** Rejects when the call is cancelled. */
+/** Waits `ms`; rejects when the call is cancelled. */
 function pause(ms: number, clock: Clock, cancellation: Cancellation): Promise<void> {
   return new Promise((resolve, reject) => {
     const stopTimer = clock.after(ms, () => {

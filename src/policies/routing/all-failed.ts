@@ -2,15 +2,15 @@ import { type FieldViolation, GatewayError } from '../../domain/error.ts'
 import type { Target } from '../../domain/facts.ts'
 import type { Code } from '../../domain/reasons.ts'
 
-/** A target that was asked, or could not be, and why it gave no answer. */
+/** A target that failed or was skipped, and why. */
 export interface Failure {
   readonly target: Target
   readonly error: GatewayError
 }
 
 /**
- * The one error of a call whose targets all failed. The request's own fault wins; else, where all are out of quota,
- * that; else what may pass by itself; else what the operator must mend.
+ * The error of a call whose targets all failed. A fault of the request wins; else, when all targets are out of quota,
+ * that; else a failure that may pass by itself; else what the operator must fix.
  */
 export function allFailed(failures: readonly Failure[]): GatewayError {
   const [first, ...others] = failures
@@ -37,14 +37,14 @@ function pick(failures: readonly Failure[]): Failure {
   const order: Code[] = [...(allLimited ? (['RESOURCE_EXHAUSTED'] as const) : []), 'UNAVAILABLE', 'FAILED_PRECONDITION']
   for (const code of order) {
     const found = asked.filter(({ error }) => error.code === code)
-    // Of several the one that says how long to wait: a spent quota does not.
+    // Prefer the error that says how long to wait: a spent quota does not.
     const [best] = [...found.filter(({ error }) => error.facts.retryAfter !== undefined), ...found]
     if (best) return best
   }
   return asked[0] ?? (failures[0] as Failure) // allFailed has at least two
 }
 
-/** Whether trying again later can help, with nothing changed. */
+/** Whether the same call may succeed later. */
 function canPass({ code }: GatewayError): boolean {
   return code === 'UNAVAILABLE' || code === 'RESOURCE_EXHAUSTED'
 }

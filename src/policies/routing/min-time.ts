@@ -1,2 +1,2 @@
-/** With less time left than this, in ms, no further attempt is begun: it could not answer. */
+/** With less time left than this, in ms, no further attempt begins: it could not answer in time. */
 export const MIN_TIME = 200

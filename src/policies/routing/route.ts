@@ -99,7 +99,9 @@ function contextWindow({ provider, model }: Target): number | undefined {
   return provider.describe(model).contextWindow
 }
 
-/** With further targets left, a streamed attempt has only its share of the time to begin; the last one has all the rest. */
+/**
+ * With further targets left, a streamed attempt has only its share of the time to begin; the last one has all the rest.
+ */
 function firstEventLimit({ streamed, context }: Call, target: Target, left: number, now: number): number {
   const own = target.attemptTimeout === undefined ? Number.POSITIVE_INFINITY : now + target.attemptTimeout
   if (!streamed || left < 2) return own

@@ -9,9 +9,9 @@ import { operations } from '../../domain/operations.ts'
 import type { SafetyLock, SafetyLocks } from './safety-locks.ts'
 
 /**
- * A provider that is rate limited, with no key left, has its calls answered by a target of the operator's own until a
- * key is back: before the call's further targets, and where it has none. Not for a caller that wants no fallback, nor
- * for vectors, unless the model is the same.
+ * Sends the calls of a provider that is rate limited, with no key left, to a target that the operator chose, until a
+ * key can be used again. That target comes before the call's further targets. Does not apply to calls without fallback,
+ * nor to embeddings unless the model is the same.
  */
 export function safetyLock(locks: SafetyLocks): Policy<Call & Routed> {
   return (next) => (call) => {
@@ -43,7 +43,7 @@ async function orDivert<C extends Call & Routed, E extends AnyEvent>(
     try {
       return await next({ ...call, target: lock.target, fallback: true, warnings })
     } catch (failure) {
-      // Of the two it is the limit that passes by itself. Why the other failed is told in the attempts.
+      // The rate limit passes by itself, so it is the better error; the attempts report why the other target failed.
       throw GatewayError.from(failure).code === 'INVALID_ARGUMENT' ? failure : error
     }
   }

@@ -2,12 +2,12 @@ import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
 import type { LockState, SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 
-/** How often a lock looks whether it can be lifted whose end is not known, in ms. */
+/** Interval at which a lock checks for a usable key when it does not know when one returns, in ms. */
 const LOOK_EVERY = 5_000
 
-/** Where the calls of a provider go while it is rate limited with no key left. */
+/** The target for the calls of a provider that is rate limited with no key left. */
 export interface Spare {
-  /** The name of the provider. */
+  /** Name of the rate-limited provider. */
   readonly provider: string
   readonly target: Target
 }
@@ -15,16 +15,16 @@ export interface Spare {
 export interface LockOptions {
   readonly clock: Clock
   readonly spares: readonly Spare[]
-  /** A provider's lock has fallen or was lifted. */
+  /** A provider's lock was engaged or lifted. */
   notify?(state: LockState): void
 }
 
-/** One provider's lock: it falls with the first call that is sent elsewhere, and is lifted when a key can be used again. */
+/** One provider's lock: engaged by the first call that is sent elsewhere, lifted when a key can be used again. */
 export class SafetyLock {
   readonly target: Target
   readonly #options: LockOptions
   readonly #provider: string
-  /** The models that are locked. */
+  /** Locked models. */
   readonly #locked = new Set<string>()
   #diverted = 0
 
@@ -34,7 +34,7 @@ export class SafetyLock {
     this.#options = options
   }
 
-  /** A call for `locked` is sent to the spare target. */
+  /** Records that a call for `locked` is sent to the spare target. */
   divert(locked: Target): void {
     this.#diverted++
     const { model } = locked
@@ -65,7 +65,7 @@ export class SafetyLock {
   }
 }
 
-/** The locks of all providers that have one. */
+/** Locks by provider. */
 export class SafetyLocks implements SafetyLockSource {
   readonly #locks: ReadonlyMap<string, SafetyLock>
 

@@ -3,19 +3,21 @@ import { GatewayError } from '../../domain/error.ts'
 import { EventStream, type Reader, type Source } from '../../domain/event-stream.ts'
 import { type AnyEvent, resetEvent } from '../../domain/events.ts'
 
-/** What becomes of an answer that broke off: the stream of the next target, or the error of the call. */
+/**
+ * Continues after a response broke off: resolves to the stream of the next target, or rejects with the call's error.
+ */
 export type AskAgain<E> = (error: GatewayError) => Promise<EventStream<E>>
 
 /**
- * One stream of all the targets that it takes: where an answer breaks off, `reset` tells that what came is void, and
- * the next target's events follow.
+ * One stream over all targets that are needed: when a response breaks off, a `reset` event says that what was sent is
+ * void, and the next target's events follow.
  */
 export function startOver<E extends AnyEvent>(
   first: EventStream<E>,
   cancellation: Cancellation,
   askAgain: AskAgain<E>,
 ): EventStream<E> {
-  // The first stream has been told so already.
+  // The first stream has been notified already.
   cancellation.throwIfCancelled()
   const joined = new JoinedSource(first, askAgain)
   const events = new EventStream<E>(cancellation, joined)
@@ -25,11 +27,11 @@ export function startOver<E extends AnyEvent>(
 
 class JoinedSource<E extends AnyEvent> implements Source, Reader<E> {
   readonly #askAgain: AskAgain<E>
-  /** Of the target that answers now. */
+  /** Stream of the target that answers now. */
   #current: EventStream<E>
   #events: EventStream<E> | undefined
   #paused = false
-  /** Why nobody wants the rest. */
+  /** Set when the call was cancelled. */
   #reason: GatewayError | undefined
   #again = false
 
@@ -67,7 +69,7 @@ class JoinedSource<E extends AnyEvent> implements Source, Reader<E> {
     else this.#events?.end(error)
   }
 
-  /** The new answer's first event is its start. The caller has had one: to it this is the reset. */
+  /** The new response begins with a start event. The caller already has one, so it receives a reset instead. */
   #asReset({ event }: E): E {
     this.#again = false
     return resetEvent(event.case === 'start' ? event.value.route : undefined) as E // only chats start over
