@@ -69,7 +69,7 @@ async function limitsAndKey(): Promise<Part> {
   const callers = createAuthenticator({ kind: 'required', keys: [key] }, { clock, limits: far })
   const limits = {
     limiter: new MemoryLimiter({ clock }),
-    observer: { reached() {} },
+    events: { limitReached() {} },
     shadow: false,
     aliases: new Map(),
   }

@@ -1,9 +1,8 @@
 import type { CacheConfig, Config } from '../config/config.ts'
 import { systemClock } from '../domain/clock.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
-import type { ComponentState } from '../domain/ports/components.ts'
-import type { KeyEvent } from '../domain/ports/keys.ts'
 import type { Limiter } from '../domain/ports/limiter.ts'
+import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import { providerNamed } from '../domain/provider-named.ts'
 import { splitTarget } from '../domain/text/target-name.ts'
@@ -19,11 +18,9 @@ import { RedisCache } from '../stores/cache/redis-cache.ts'
 import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
 import type { Broadcast } from '../stores/redis/broadcast.ts'
-import { broadcastKeyEvent } from '../stores/redis/key-broadcast.ts'
 import type { RedisStore } from '../stores/redis/redis-store.ts'
-import type { Log } from '../telemetry/log/log.ts'
-import { observeRedisLimiter } from '../telemetry/metrics/limit-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import { observeRedisLimiter } from '../telemetry/metrics/redis-metrics.ts'
 
 /*
  * The parts that a configuration asks for.
@@ -43,7 +40,7 @@ export function createCache(
   return new HybridCache({ near, far, broadcast, clock })
 }
 
-export async function createProviders(config: Config, log: Log, broadcast: Broadcast | undefined): Promise<Provider[]> {
+export async function createProviders(config: Config, events: OperatorEvents): Promise<Provider[]> {
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
   const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
@@ -52,20 +49,9 @@ export async function createProviders(config: Config, log: Log, broadcast: Broad
       clock: systemClock,
       proxy: config.proxy,
       prices,
-      onKeyEvent(reported) {
-        logKeyEvent(log, reported)
-        if (broadcast) broadcastKeyEvent(broadcast, reported)
-      },
+      events,
     }),
   )
-}
-
-/** One line for each change, never one for a call. */
-export function logRedisState(log: Log) {
-  return ({ healthy, message }: ComponentState) => {
-    if (healthy) log.info('Redis is well')
-    else log.warn(`${message} Calls go on without it, and it is looked at again by itself.`)
-  }
 }
 
 /** Counts in memory, or in Redis with a share of it in memory for the time that Redis is in trouble. */
@@ -83,14 +69,7 @@ export function createLimiter({ limits }: Config, redis: RedisStore | undefined,
   return limiter
 }
 
-function logKeyEvent(log: Log, { provider, keyId, ...broadcast }: KeyEvent): void {
-  const key = { provider, key_id: keyId }
-  if (broadcast.change === 'quarantined') log.warn('a key is quarantined', { ...key, reason: broadcast.reason })
-  else if (broadcast.change === 'recovered') log.info('a key is used again', key)
-  else log.debug('a key rests', { ...key, model: broadcast.model, reason: broadcast.reason })
-}
-
-export function createLocks(config: Config, providers: readonly Provider[], log: Log): SafetyLocks {
+export function createLocks(config: Config, providers: readonly Provider[], events: OperatorEvents): SafetyLocks {
   const spares = Object.entries(config.safetyLocks).flatMap(([provider, target]) => {
     const { provider: name, model } = splitTarget(target)
     const spare = providerNamed(providers, name)
@@ -99,10 +78,7 @@ export function createLocks(config: Config, providers: readonly Provider[], log:
   return new SafetyLocks({
     clock: systemClock,
     spares,
-    notify: ({ provider, target, locked }) => {
-      if (locked) log.warn('the safety lock has fallen: the provider is rate limited', { provider, target })
-      else log.info('the safety lock is lifted', { provider, target })
-    },
+    events,
   })
 }
 

@@ -23,15 +23,17 @@ import { HealthService } from '../service/health-service.ts'
 import { createService } from '../service/service.ts'
 import { validateChat, validateEmbed } from '../service/validate/validate.ts'
 import { Broadcast } from '../stores/redis/broadcast.ts'
-import { applyKeyEvents } from '../stores/redis/key-broadcast.ts'
+import { applyKeyEvents, broadcastKeyEvents } from '../stores/redis/key-broadcast.ts'
 import { connectRedis } from '../stores/redis/redis-store.ts'
 import type { Log } from '../telemetry/log/log.ts'
-import { createLimitObserver, observeRedis } from '../telemetry/metrics/limit-metrics.ts'
+import { logOperatorEvents } from '../telemetry/log/operator-log.ts'
 import { observeGates } from '../telemetry/metrics/observe-limits.ts'
 import { serveMetrics } from '../telemetry/metrics/prometheus.ts'
+import { observeRedis } from '../telemetry/metrics/redis-metrics.ts'
+import { OperatorEventHub } from '../telemetry/operator-event-hub.ts'
 import { createTelemetry } from '../telemetry/telemetry.ts'
 import { startTracing } from '../telemetry/tracing/otel.ts'
-import { createCache, createGates, createLimiter, createLocks, createProviders, logRedisState } from './build.ts'
+import { createCache, createGates, createLimiter, createLocks, createProviders } from './build.ts'
 
 /** After SIGTERM, how long calls are still taken while load balancers learn of it, in ms. */
 const LINGER = 5_000
@@ -41,17 +43,20 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
   allocateYoung()
   const clock = systemClock
   const version = packageVersion()
-  const redis = config.redis && (await connectRedis({ ...config.redis, clock, onChange: logRedisState(log) }))
+  const events = new OperatorEventHub()
+  events.subscribe(logOperatorEvents(log))
+  const redis = config.redis && (await connectRedis({ ...config.redis, clock, events }))
   const broadcast = redis && new Broadcast({ store: redis, clock, origin: randomUUID() })
-  const providers = await createProviders(config, log, broadcast)
+  if (broadcast) events.subscribe(broadcastKeyEvents(broadcast))
+  const providers = await createProviders(config, events)
   if (broadcast) applyKeyEvents(broadcast, providers)
-  const locks = createLocks(config, providers, log)
+  const locks = createLocks(config, providers, events)
   const gates = createGates(config)
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
   const store = config.cache && createCache(config.cache, redis, broadcast)
-  const circuits = new Circuits(clock)
+  const circuits = new Circuits(clock, {}, events)
   const loopDelay = new LoopDelay(clock)
   const telemetry = createTelemetry({
     clock,
@@ -75,6 +80,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     sampleRatio,
     cache: config.cache && store && { store, ttl: config.cache.rules.ttl },
   })
+  events.subscribe(telemetry.operatorEvents)
   observeGates(telemetry.metrics, gates)
   if (redis) observeRedis(telemetry.metrics, redis)
   const limiter = createLimiter(config, redis, telemetry.metrics)
@@ -102,7 +108,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
     limits: {
       ...config.limits,
       limiter,
-      observer: createLimitObserver(telemetry.metrics),
+      events,
       aliases: new Map(Object.entries(config.limits.aliases)),
       providers: new Map(Object.entries(config.limits.providers)),
     },
@@ -126,8 +132,7 @@ export async function serve(config: Config, log: Log): Promise<() => Promise<voi
       stats: () => cache.observer.snapshot(),
       addressOf: (request, requestBytes, caller) => chatAddress(planner, request, requestBytes, caller),
     },
-    audit: (method, { requestId, record, peer }, reason) =>
-      log.info('admin call', { method, request_id: requestId, caller: record.caller, peer, reason }),
+    events,
     locks,
     breakers: circuits,
     clock,

@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.ts'
-import type { KeyEvent } from '../domain/ports/keys.ts'
+import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { ModelFacts, Provider } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
@@ -12,13 +12,12 @@ export interface ProviderTools {
   readonly clock: Clock
   readonly proxy: ProxySettings
   readonly prices: PriceTable
-  /** Told of every change of a key's state that is found out here. */
-  readonly onKeyEvent?: (event: KeyEvent) => void
+  readonly events?: Pick<OperatorEvents, 'keyChanged'>
 }
 
 /** A provider as it is configured. */
 export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
-  const { clock, proxy, prices, onKeyEvent } = tools
+  const { clock, proxy, prices, events } = tools
   const { kind, name, timeout } = settings
   if (kind.create) return kind.create(settings, clock)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
@@ -31,7 +30,7 @@ export function createProvider(settings: ProviderSettings, tools: ProviderTools)
     overrides: remembered((model) => overridesFor(settings.models ?? [], model)),
     ids: () => prices.catalogue(kind.prices),
   }
-  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), onKeyEvent)
+  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), events)
 }
 
 /** What the vendor's table knows that the model cannot do. */

@@ -1,5 +1,5 @@
 import { Cancellation } from '../domain/cancellation.ts'
-import type { KeyEvent } from '../domain/ports/keys.ts'
+import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import { ProviderKeyPool } from './credentials/key-pool.ts'
 import { askChat } from './http/ask-chat.ts'
@@ -12,7 +12,7 @@ import { otherNames } from './names.ts'
 const PROBE_TIMEOUT = 10_000
 
 /** A provider whose wire is spoken over HTTP. */
-export function createHttpProvider(connection: Connection, notify?: (event: KeyEvent) => void): Provider {
+export function createHttpProvider(connection: Connection, events?: Pick<OperatorEvents, 'keyChanged'>): Provider {
   const { settings, wire, catalogue } = connection
   const listModels = async (timeout: number, keyId: string) => {
     const request = connection.request('GET', wire.models.request(settings.options), keyId)
@@ -24,7 +24,7 @@ export function createHttpProvider(connection: Connection, notify?: (event: KeyE
     keyIds: connection.keyIds.length > 0 ? connection.keyIds : [''],
     clock: connection.clock,
     probe: (keyId) => listModels(PROBE_TIMEOUT, keyId),
-    ...(notify && { notify }),
+    ...(events && { events }),
   })
   return {
     name: settings.name,

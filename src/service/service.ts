@@ -7,6 +7,7 @@ import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
+import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { StatsSource } from '../domain/ports/stats.ts'
@@ -37,19 +38,18 @@ export interface ServiceDeps {
   readonly clock: Clock
   /** What calls can do without. */
   readonly components?: Components
-  /** Told of every admin call, refused ones too, once it has ended. It must not throw. */
-  readonly audit: Audit
+  readonly events: Pick<OperatorEvents, 'adminCall'>
   /** Whether the gateway is shutting down. */
   readonly isDraining: () => boolean
 }
 
 /** The whole of the gateway, for every door to mount. */
 export function createService(deps: ServiceDeps): Methods {
-  const { chat, embed, authenticator, providers, aliases, components = () => [], cache, clock, audit } = deps
+  const { chat, embed, authenticator, providers, aliases, components = () => [], cache, clock, events } = deps
   const stats = withComponents(deps.stats, components)
   const anyone = authenticated(authenticator, () => true)
   const admin = <I, O>(name: string, method: Method<I, O>) =>
-    audited(name, audit, authenticated(authenticator, isAdmin)(method))
+    audited(name, events, authenticated(authenticator, isAdmin)(method))
   return {
     chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
     streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
@@ -66,9 +66,6 @@ export function createService(deps: ServiceDeps): Methods {
     resetStats: admin('ResetStats', createResetStats(stats)),
   }
 }
-
-/** `reason` is empty for a call that ended well. */
-export type Audit = (method: string, context: CallContext, reason: string) => void
 
 type Method<I, O> = (request: I, context: CallContext) => Promise<O>
 type CallersMethod<I, O> = (request: I, context: CallContext, caller: Caller) => Promise<O>
@@ -88,15 +85,15 @@ function isAdmin({ admin }: Caller): boolean {
   return admin
 }
 
-function audited<I, O>(name: string, audit: Audit, method: Method<I, O>): Method<I, O> {
+function audited<I, O>(name: string, events: ServiceDeps['events'], method: Method<I, O>): Method<I, O> {
   return async (request, context) => {
     try {
       const response = await method(request, context)
-      audit(name, context, '')
+      events.adminCall(name, context, '')
       return response
     } catch (thrown) {
       const error = GatewayError.from(thrown)
-      audit(name, context, error.reason)
+      events.adminCall(name, context, error.reason)
       throw error
     }
   }

@@ -8,7 +8,7 @@ import { nanoDollars } from '../domain/money.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import { isReason, originOf } from '../domain/reasons.ts'
 import { AttemptOutcome } from '../domain/types.ts'
-import { outcomeNames } from './log/call-line.ts'
+import { outcomeNames } from './names.ts'
 import { endAttemptSpan, type Finish } from './tracing/spans.ts'
 import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts'
 

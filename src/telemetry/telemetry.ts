@@ -6,6 +6,7 @@ import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
+import type { OperatorEventSubscriber } from '../domain/ports/operator-events.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { StatsSource } from '../domain/ports/stats.ts'
 import type { AttemptTelemetry, CallTelemetry, Telemetry } from '../domain/ports/telemetry.ts'
@@ -13,13 +14,14 @@ import { AttemptOutcome } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
 import { CacheCounts } from './cache-counts.ts'
 import { CallCounts } from './call-counts.ts'
-import { callLine, levelOf, outcomeNames } from './log/call-line.ts'
+import { callLine, levelOf } from './log/call-line.ts'
 import type { Log } from './log/log.ts'
-import { watchBreakers } from './metrics/breaker-metrics.ts'
 import { createHttpMetrics, type RecordHttp } from './metrics/http-metrics.ts'
 import { instruments } from './metrics/instruments.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { observeKeys, observeLocks } from './metrics/observe-limits.ts'
+import { countOperatorEvents } from './metrics/operator-metrics.ts'
+import { outcomeNames } from './names.ts'
 import { Stats, type Summary } from './stats.ts'
 import type { Tracing } from './tracing/otel.ts'
 import { endCallSpan, type Finish, type Server, startAttemptSpan, startCallSpan } from './tracing/spans.ts'
@@ -52,6 +54,8 @@ export interface TelemetryOptions {
 export interface GatewayTelemetry extends Telemetry {
   /** For the Prometheus page. */
   readonly metrics: Metrics
+  /** Counts the events that metrics show. */
+  readonly operatorEvents: OperatorEventSubscriber
   readonly stats: StatsSource
   readonly recordHttp: RecordHttp
   /** Undefined when there is no cache. */
@@ -62,16 +66,15 @@ export interface GatewayTelemetry extends Telemetry {
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
-  const { clock, random, log, providers, breakers, tracing, loopDelay, sampleRatio = 0 } = options
+  const { clock, random, log, providers, breakers, tracing, loopDelay, targets = [], sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
-  const upstreams = new TargetSeriesTable(metrics, providers, options.targets ?? [])
+  const upstreams = new TargetSeriesTable(metrics, providers, targets)
   const counts = new CallCounts(metrics)
   const cache = options.cache && new CacheCounts(metrics, options.cache.store, options.cache.ttl)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())
   if (tracing) metrics.observe(instruments.spansDropped, {}, () => tracing.dropped())
   observeKeys(metrics, providers)
   if (options.locks) observeLocks(metrics, options.locks)
-  watchBreakers({ breakers, metrics, upstreams, log, targets: options.targets ?? [] })
   if (loopDelay) metrics.observe(instruments.loopDelay, {}, () => loopDelay() / 1000)
   const tracer = tracing?.tracer
   const house: House = {
@@ -86,6 +89,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   }
   return {
     metrics,
+    operatorEvents: countOperatorEvents(metrics, upstreams, targets),
     stats: new Stats(clock, upstreams, counts, options.summary, { breakers, cache, locks: options.locks }),
     recordHttp: createHttpMetrics(metrics),
     cache,

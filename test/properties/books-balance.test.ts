@@ -249,7 +249,7 @@ class World {
     }
     const parts: LimitParts = {
       limiter: slowed(this.#limiter, limited.turns),
-      observer: { reached() {} },
+      events: { limitReached() {} },
       shadow: false,
     }
     const ofProviders = new Map<string, RateLimits>()

@@ -20,7 +20,7 @@ const unlimited: Limiter = { reserve: () => ({ refusal: undefined, limitStatus: 
 
 /** The limits of a gateway that has none. */
 export function noLimits(): GatewayParts['limits'] {
-  return { limiter: unlimited, observer: { reached() {} }, shadow: false, aliases: new Map(), providers: new Map() }
+  return { limiter: unlimited, events: { limitReached() {} }, shadow: false, aliases: new Map(), providers: new Map() }
 }
 
 /**

@@ -81,7 +81,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
     random: () => 0.5,
     log,
     providers: [provider('one'), provider('two')],
-    breakers: { stateOf: () => BreakerState.CLOSED, onChange() {} },
+    breakers: { stateOf: () => BreakerState.CLOSED },
     summary: { primaryProvider: 'one', fallbackProviders: ['two'], cacheEnabled: false },
     ...options,
   })

@@ -4,8 +4,6 @@ import type { BreakerState } from '../types.ts'
 export interface Breakers {
   /** State of a provider's model, or the worst state among all its models. */
   stateOf(provider: string, model?: string): BreakerState
-  /** Calls `listener`, which must not throw, on every change. */
-  onChange(listener: (change: BreakerChange) => void): void
 }
 
 export interface BreakerChange {

@@ -1,4 +1,4 @@
-import type { LimitKind, LimitScope, LimitStatus, Quota } from '../limits.ts'
+import type { LimitStatus, Quota } from '../limits.ts'
 
 /** Counts calls against limits. */
 export interface Limiter {
@@ -20,10 +20,4 @@ export interface Reservation {
   readonly limitStatus: LimitStatus | undefined
   /** Ends the call with the tokens it used; undefined keeps what was reserved. Only the first call has an effect. */
   settle(tokens: number | undefined): void
-}
-
-/** Records what limits do. It must not throw. */
-export interface LimitObserver {
-  /** A limit was reached. */
-  reached(scope: LimitScope, kind: LimitKind, enforced: boolean): void
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
-import type { BreakerChange, Breakers } from '../../domain/ports/breakers.ts'
+import type { Breakers } from '../../domain/ports/breakers.ts'
+import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import { BreakerState } from '../../domain/types.ts'
 import { Circuit } from './circuit.ts'
 import { type CircuitRules, usualRules } from './circuit-rules.ts'
@@ -8,17 +9,20 @@ import { type CircuitRules, usualRules } from './circuit-rules.ts'
 /** Callers make up names of models: of one provider no more than these are remembered. */
 const MAX_MODELS = 1_000
 
+type BreakerEvents = Pick<OperatorEvents, 'breakerChanged'>
+
 /** The circuits of all targets. */
 export class Circuits implements Breakers {
   readonly #clock: Clock
   readonly #rules: CircuitRules
   /** By provider, then by model. */
   readonly #providers = new Map<string, Map<string, Circuit>>()
-  readonly #listeners: ((change: BreakerChange) => void)[] = []
+  readonly #events: BreakerEvents | undefined
 
-  constructor(clock: Clock, rules: Partial<CircuitRules> = {}) {
+  constructor(clock: Clock, rules: Partial<CircuitRules> = {}, events?: BreakerEvents) {
     this.#clock = clock
     this.#rules = { ...usualRules, ...rules }
+    this.#events = events
   }
 
   /** The same circuit for the same target. */
@@ -34,10 +38,6 @@ export class Circuits implements Breakers {
     return worst
   }
 
-  onChange(listener: (change: BreakerChange) => void): void {
-    this.#listeners.push(listener)
-  }
-
   #make(provider: string, model: string): Circuit {
     let circuits = this.#providers.get(provider)
     if (!circuits) {
@@ -48,9 +48,7 @@ export class Circuits implements Breakers {
     const circuit = new Circuit(
       this.#rules,
       () => this.#clock.now(),
-      (state, coolDown) => {
-        for (const notify of this.#listeners) notify({ provider, model, state, coolDown })
-      },
+      (state, coolDown) => this.#events?.breakerChanged({ provider, model, state, coolDown }),
     )
     circuits.set(model, circuit)
     return circuit

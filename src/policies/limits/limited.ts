@@ -5,26 +5,27 @@ import type { Watcher } from '../../domain/event-stream.ts'
 import { type AnyEvent, finishOf } from '../../domain/events.ts'
 import type { LimitKind, LimitStatus, Quota } from '../../domain/limits.ts'
 import { operations } from '../../domain/operations.ts'
-import type { Limiter, LimitObserver, Reservation } from '../../domain/ports/limiter.ts'
+import type { Limiter, Reservation } from '../../domain/ports/limiter.ts'
+import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import type { Route, Usage } from '../../domain/types.ts'
 
 /** Parts that every policy with limits needs. */
 export interface LimitParts {
   readonly limiter: Limiter
-  readonly observer: LimitObserver
+  readonly events: Pick<OperatorEvents, 'limitReached'>
   /** Whether limits are counted and reported but not enforced. */
   readonly shadow: boolean
 }
 
 /** Counts a call against the quotas, then proceeds with the reservation. */
 export function counted<T>(
-  { limiter, observer, shadow }: LimitParts,
+  { limiter, events, shadow }: LimitParts,
   { id, quotas, tokens, call }: { id: string; quotas: readonly Quota[]; tokens: number; call: Call },
   proceed: (reservation: Reservation) => Promise<T>,
 ): Promise<T> {
   const decide = (reservation: Reservation) => {
     const { refusal } = reservation
-    if (refusal) observer.reached(refusal.quota.scope, refusal.kind, !shadow)
+    if (refusal) events.limitReached(refusal.quota.scope, refusal.kind, !shadow)
     // The client may have disconnected while the limits were checked.
     const { reason } = call.context.cancellation
     if (reason) reservation.settle(0)

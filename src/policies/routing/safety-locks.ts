@@ -1,5 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
+import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import type { LockState, SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 
 /** Interval at which a lock checks for a usable key when it does not know when one returns, in ms. */
@@ -15,8 +16,7 @@ export interface Spare {
 export interface LockOptions {
   readonly clock: Clock
   readonly spares: readonly Spare[]
-  /** A provider's lock was engaged or lifted. */
-  notify?(state: LockState): void
+  readonly events?: Pick<OperatorEvents, 'safetyLockChanged'>
 }
 
 /** One provider's lock: engaged by the first call that is sent elsewhere, lifted when a key can be used again. */
@@ -40,7 +40,7 @@ export class SafetyLock {
     const { model } = locked
     if (this.#locked.has(model)) return
     this.#locked.add(model)
-    if (this.#locked.size === 1) this.#options.notify?.(this.state)
+    if (this.#locked.size === 1) this.#options.events?.safetyLockChanged(this.state)
     this.#lookAgain(locked)
   }
 
@@ -61,7 +61,7 @@ export class SafetyLock {
       return
     }
     this.#locked.delete(locked.model)
-    if (this.#locked.size === 0) this.#options.notify?.(this.state)
+    if (this.#locked.size === 0) this.#options.events?.safetyLockChanged(this.state)
   }
 }
 

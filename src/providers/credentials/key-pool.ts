@@ -1,6 +1,7 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { KeyEvent, KeyLease, KeyPool, KeyStatus } from '../../domain/ports/keys.ts'
+import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import { originOf } from '../../domain/reasons.ts'
 import { Key } from './key.ts'
 
@@ -17,8 +18,8 @@ export interface KeyPoolOptions {
   readonly clock: Clock
   /** Asks the vendor for something that costs nothing, with this key, in bounded time. Rejects with a GatewayError. */
   probe(keyId: string): Promise<unknown>
-  /** Told of every change that was found out here. */
-  notify?(event: KeyEvent): void
+  /** Receives the changes that were found out here. */
+  readonly events?: Pick<OperatorEvents, 'keyChanged'>
 }
 
 /**
@@ -133,7 +134,7 @@ export class ProviderKeyPool implements KeyPool {
     if (error?.facts.key === 'cools') this.#cool(key, model, error, now)
     // Where there is no key, none can be put aside: who is refused is the gateway, or one of its headers.
     else if (error?.facts.key === 'quarantined' && key.id !== '' && this.#quarantine(key, error)) {
-      this.#options.notify?.({ ...this.#names(key), change: 'quarantined', reason: error.reason })
+      this.#options.events?.keyChanged({ ...this.#names(key), change: 'quarantined', reason: error.reason })
     }
   }
 
@@ -149,7 +150,8 @@ export class ProviderKeyPool implements KeyPool {
     const wait = facts.retryAfter ?? (reason === 'UPSTREAM_FORBIDDEN' ? FORBIDDEN_REST : undefined)
     if (!key.cool(model, wait, error, now)) return
     const until = key.freeAt(model, now) - now + this.#clock.wall()
-    if (Number.isFinite(until)) this.#options.notify?.({ ...this.#names(key), change: 'cooled', model, until, reason })
+    if (Number.isFinite(until))
+      this.#options.events?.keyChanged({ ...this.#names(key), change: 'cooled', model, until, reason })
   }
 
   /** False when it is quarantined already. */
@@ -179,7 +181,7 @@ export class ProviderKeyPool implements KeyPool {
       return
     }
     this.#recover(key)
-    this.#options.notify?.({ ...this.#names(key), change: 'recovered' })
+    this.#options.events?.keyChanged({ ...this.#names(key), change: 'recovered' })
   }
 
   #names({ id }: Key) {

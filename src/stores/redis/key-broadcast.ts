@@ -1,17 +1,21 @@
 import type { KeyEvent } from '../../domain/ports/keys.ts'
+import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import { isReason } from '../../domain/reasons.ts'
 import type { Broadcast } from './broadcast.ts'
 
 const TOPIC = 'keys'
 
-/** Sends a change of a key's state to the other gateways. */
-export function broadcastKeyEvent(broadcast: Broadcast, event: KeyEvent): void {
-  broadcast.notify(TOPIC, event)
+/** Sends the changes of keys that this gateway finds out to the other gateways. */
+export function broadcastKeyEvents(broadcast: Pick<Broadcast, 'notify'>): OperatorEventSubscriber {
+  return { keyChanged: (event) => broadcast.notify(TOPIC, event) }
 }
 
 /** Applies the changes that other gateways send to the keys of `providers`. */
-export function applyKeyEvents(broadcast: Broadcast, providers: readonly Pick<Provider, 'name' | 'keys'>[]): void {
+export function applyKeyEvents(
+  broadcast: Pick<Broadcast, 'listen'>,
+  providers: readonly Pick<Provider, 'name' | 'keys'>[],
+): void {
   broadcast.listen(TOPIC, (received) => {
     const event = readKeyEvent(received)
     const provider = event && providers.find(({ name }) => name === event.provider)

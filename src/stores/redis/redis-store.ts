@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Redis as Client } from 'ioredis'
 import type { Clock } from '../../domain/clock.ts'
 import type { ComponentState } from '../../domain/ports/components.ts'
+import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import type { Argument, Script, SharedStore } from '../../domain/ports/shared-store.ts'
 import { InFlight } from './in-flight.ts'
 import type { RedisAddress } from './redis-address.ts'
@@ -12,8 +13,8 @@ export interface RedisOptions {
   /** How long a command may be without a reply before Redis is not asked any more, in ms. */
   readonly timeout: number
   readonly clock: Clock
-  /** Told once of each change, the first state included. */
-  readonly onChange?: (state: ComponentState) => void
+  /** Receives each change once, the first state included. */
+  readonly events?: Pick<OperatorEvents, 'sharedStoreChanged'>
 }
 
 /** How long the first look may take with all that a connection needs, in ms. */
@@ -197,7 +198,7 @@ export class RedisStore implements SharedStore {
     this.#well = well
     if (well) this.#fault = ''
     else this.#lookLater()
-    this.#options.onChange?.(this.state())
+    this.#options.events?.sharedStoreChanged(this.state())
   }
 }
 

@@ -2,7 +2,8 @@ import type { Call } from '../../domain/call.ts'
 import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import { originOf } from '../../domain/reasons.ts'
-import { AttemptOutcome, type Usage } from '../../domain/types.ts'
+import type { Usage } from '../../domain/types.ts'
+import { outcomeNames } from '../names.ts'
 import { type Finish, finishReasonName } from '../tracing/spans.ts'
 import { describeCause } from './cause.ts'
 import type { Level } from './log.ts'
@@ -17,14 +18,6 @@ export interface EndedCall {
   readonly latency: number
   readonly timeToFirstToken: number | undefined
 }
-
-export const outcomeNames = {
-  [AttemptOutcome.UNSPECIFIED]: 'unknown',
-  [AttemptOutcome.OK]: 'ok',
-  [AttemptOutcome.FAILED]: 'failed',
-  [AttemptOutcome.SKIPPED]: 'skipped',
-  [AttemptOutcome.CANCELLED]: 'cancelled',
-} as const satisfies Record<AttemptOutcome, string>
 
 export function levelOf(error: GatewayError | undefined): Level {
   if (!error || originOf(error.reason) === 'caller') return 'info'

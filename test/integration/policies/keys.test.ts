@@ -120,7 +120,7 @@ describe('a key that is refused', () => {
   })
 
   test('is told in the log, by its id alone', async () => {
-    const line = await gateway.logged((each) => each['message'] === 'a key is quarantined')
+    const line = await gateway.logged((each) => each['message'] === 'key quarantined')
     expect(line).toMatchObject({ level: 'warn', reason: 'UPSTREAM_CREDENTIALS' })
     for (const key of KEYS) expect(gateway.output()).not.toContain(key)
   })

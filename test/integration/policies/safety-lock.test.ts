@@ -83,8 +83,8 @@ test('it is seen in Stats, in Health and in metrics, and the log tells it once',
   expect(page).toContain('llm_gateway_safety_lock{provider="cloud"} 1')
   expect(page).toContain('llm_gateway_safety_lock{provider="alone"} 0')
   expect(page).toContain('llm_gateway_safety_lock_diverted_total{provider="cloud"} 3')
-  await gateway.logged((line) => String(line['message']).startsWith('the safety lock has fallen'))
-  expect(reported('the safety lock has fallen')).toEqual([expect.stringContaining('"provider":"cloud"')])
+  await gateway.logged((line) => String(line['message']).startsWith('safety lock engaged'))
+  expect(reported('safety lock engaged')).toEqual([expect.stringContaining('"provider":"cloud"')])
 })
 
 test('the next target answers what the local model cannot', async () => {
@@ -118,7 +118,7 @@ test('it is lifted when a key is back', async () => {
   expect((await chat(client, { model: 'lifted/m' })).value?.message?.content).toBe('local')
   vendor.answer(answers('cloud'))
   await gateway.logged(
-    (line) => String(line['message']).startsWith('the safety lock is lifted') && line['provider'] === 'lifted',
+    (line) => String(line['message']).startsWith('safety lock released') && line['provider'] === 'lifted',
   )
   const { value } = await chat(client, { model: 'lifted/m' })
   expect(value?.message?.content).toBe('cloud')

@@ -30,7 +30,7 @@ async function expectWell(url: string, env = {}): Promise<void> {
     env: { REDIS_URL: url, ...env },
   })
   closers.push(() => gateway.close())
-  await gateway.logged(({ message }) => message === 'Redis is well')
+  await gateway.logged(({ message }) => message === 'Redis is available')
 }
 
 test('Redis over TLS, when its certificate is trusted', async () => {

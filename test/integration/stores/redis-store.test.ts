@@ -16,7 +16,8 @@ const connect = async (port: number, timeout = 200) => {
   const address = readRedisUrl(`redis://127.0.0.1:${port}`)
   if (!address) throw new Error('a good URL')
   changes = []
-  store = await connectRedis({ address, timeout, clock: systemClock, onChange: (state) => changes.push(state) })
+  const events = { sharedStoreChanged: (state: ComponentState) => void changes.push(state) }
+  store = await connectRedis({ address, timeout, clock: systemClock, events })
 }
 
 beforeEach(async () => {

@@ -16,17 +16,13 @@ const SOURCE = { pause() {}, resume() {}, cancel() {} }
 
 class World {
   readonly clock = new FakeClock()
-  readonly circuits = new Circuits(this.clock)
   readonly changes: BreakerChange[] = []
+  readonly circuits = new Circuits(this.clock, {}, { breakerChanged: (change) => void this.changes.push(change) })
   answer: Answer = 'ok'
   /** How long an answer takes, in ms. */
   latency = 0
   hits = 0
   streams: EventStream<ChatEvent>[] = []
-
-  constructor() {
-    this.circuits.onChange((change) => this.changes.push(change))
-  }
 
   readonly #next: Handler<RoutedChat, ChatEvent> = async (call) => {
     this.hits++

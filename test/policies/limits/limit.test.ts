@@ -68,7 +68,7 @@ function world({ caller, request = { maxTokens: 100 }, peer = '10.0.0.1:99', cal
   }
   const source = { pause() {}, resume() {}, cancel() {} }
   const stream = new EventStream<ChatEvent>(context.cancellation, source)
-  const parts = { limiter, observer: { reached() {} }, shadow: false }
+  const parts = { limiter, events: { limitReached() {} }, shadow: false }
   const run = (next: () => Promise<EventStream<ChatEvent>> = async () => stream) =>
     limit(parts, callLimits ?? { aliases: new Map() })<LimitedCall, ChatEvent>(next)(call)
   return { run, stream, settled, asked, context }

@@ -16,7 +16,7 @@ function lockOver(freeAt: Record<string, number>) {
   const locks = new SafetyLocks({
     clock,
     spares: [{ provider: 'cloud', target: target('house', 'small') }],
-    notify: (state) => reported.push(state),
+    events: { safetyLockChanged: (state) => reported.push(state) },
   })
   return { clock, locks, reported, divert: (model: string) => locks.of('cloud')?.divert(target('cloud', model)) }
 }

@@ -17,7 +17,7 @@ function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unk
       probed.push(keyId)
       return probe(keyId)
     },
-    notify: (item) => event.push(item),
+    events: { keyChanged: (item) => void event.push(item) },
   })
   const take = (model = 'm'): KeyLease => {
     const lease = pool.take(model)

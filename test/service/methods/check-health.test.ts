@@ -19,7 +19,7 @@ interface World {
   readonly breakers?: Breakers
 }
 
-const closed: Breakers = { stateOf: () => BreakerState.CLOSED, onChange() {} }
+const closed: Breakers = { stateOf: () => BreakerState.CLOSED }
 
 function healthOf({
   clock = new FakeClock(),

@@ -48,7 +48,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     stats: statsWith(),
     cache: undefined,
     components: () => [],
-    audit: () => {},
+    events: { adminCall() {} },
     breakers: circuits,
     clock: systemClock,
     isDraining: () => false,

@@ -26,9 +26,9 @@ function providerWith(keys: readonly string[]) {
   const settings = { name: 'p', kind, baseUrl: vendor.url, keys, headers: {}, timeout, streamUnary: false, options: {} }
   const catalogue = { facts: () => ({}), overrides: () => ({}), ids: () => [] }
   let reported = (_event: KeyEvent) => {}
-  const provider = createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), (event) =>
-    reported(event),
-  )
+  const provider = createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), {
+    keyChanged: (event) => reported(event),
+  })
   const refused = new GatewayError('UPSTREAM_CREDENTIALS', 'no', { key: 'quarantined' })
   return {
     clock,

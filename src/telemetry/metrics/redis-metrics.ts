@@ -1,19 +1,9 @@
-import type { LimitObserver } from '../../domain/ports/limiter.ts'
 import { instruments } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Counts what limits do. */
-export function createLimitObserver(metrics: Metrics): LimitObserver {
-  return {
-    reached: (scope, limit, enforced) => {
-      metrics.counter(instruments.limitsReached, { scope, limit, enforced: String(enforced) }).value++
-    },
-  }
-}
-
 interface ObservedStore {
   readonly available: boolean
-  /** Commands without a good answer. */
+  /** Commands without a good reply. */
   readonly failures: number
 }
 

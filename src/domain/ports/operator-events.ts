@@ -1,0 +1,29 @@
+import type { CallContext } from '../call.ts'
+import type { LimitKind, LimitScope } from '../limits.ts'
+import type { Reason } from '../reasons.ts'
+import type { BreakerChange } from './breakers.ts'
+import type { ComponentState } from './components.ts'
+import type { KeyEvent } from './keys.ts'
+import type { LockState } from './safety-locks.ts'
+
+/**
+ * Events that operators should know about. Each is reported once, by the gateway that found out. The methods must not
+ * throw.
+ */
+export interface OperatorEvents {
+  /** A key was quarantined, recovered, or cools down for a model. */
+  keyChanged(event: KeyEvent): void
+  /** A breaker opened, closed, or lets a probe through. */
+  breakerChanged(change: BreakerChange): void
+  /** A safety lock was engaged or released. */
+  safetyLockChanged(state: LockState): void
+  /** The shared store became available or unavailable. */
+  sharedStoreChanged(state: ComponentState): void
+  /** A limit was reached. Called for every call that exceeds it, so it takes no object. */
+  limitReached(scope: LimitScope, limit: LimitKind, enforced: boolean): void
+  /** An admin call has ended, refused ones included. `reason` is empty for a success. */
+  adminCall(method: string, context: CallContext, reason: Reason | ''): void
+}
+
+/** Handles the events that it has a method for. */
+export type OperatorEventSubscriber = Partial<OperatorEvents>

@@ -1,0 +1,34 @@
+import type { KeyEvent } from '../../domain/ports/keys.ts'
+import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
+import { BreakerState } from '../../domain/types.ts'
+import { breakerStateNames } from '../names.ts'
+import type { Log } from './log.ts'
+
+/** Writes a line for each change. Limits have no lines: any caller can reach one with every call. */
+export function logOperatorEvents(log: Log): OperatorEventSubscriber {
+  return {
+    keyChanged: (event) => logKey(log, event),
+    breakerChanged({ provider, model, state, coolDown }) {
+      const delay = state === BreakerState.OPEN && { cool_down_ms: Math.round(coolDown) }
+      log.warn('breaker changed', { provider, model, state: breakerStateNames[state], ...delay })
+    },
+    safetyLockChanged({ provider, target, locked }) {
+      if (locked) log.warn('safety lock engaged: the provider is rate limited', { provider, target })
+      else log.info('safety lock released', { provider, target })
+    },
+    sharedStoreChanged({ healthy, message }) {
+      if (healthy) log.info('Redis is available')
+      else log.warn(`${message} Calls continue without it, and the gateway keeps trying to reconnect.`)
+    },
+    adminCall(method, { requestId, record, peer }, reason) {
+      log.info('admin call', { method, request_id: requestId, caller: record.caller, peer, reason })
+    },
+  }
+}
+
+function logKey(log: Log, event: KeyEvent): void {
+  const key = { provider: event.provider, key_id: event.keyId }
+  if (event.change === 'quarantined') log.warn('key quarantined', { ...key, reason: event.reason })
+  else if (event.change === 'recovered') log.info('key available again', key)
+  else log.debug('key cooling down', { ...key, model: event.model, reason: event.reason })
+}

@@ -1,0 +1,33 @@
+import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
+import { splitTarget } from '../../domain/text/target-name.ts'
+import { BreakerState } from '../../domain/types.ts'
+import { breakerStateNames } from '../names.ts'
+import { other, type TargetSeriesTable } from '../upstreams.ts'
+import { instruments } from './instruments.ts'
+import type { Counter, Metrics } from './metrics.ts'
+
+/** Counts limits reached and breaker transitions. `targets` are the configured ones, as `provider/model`. */
+export function countOperatorEvents(
+  metrics: Metrics,
+  upstreams: TargetSeriesTable,
+  targets: readonly string[],
+): OperatorEventSubscriber {
+  const breakerState = (provider: string, model: string): Counter =>
+    metrics.counter(instruments.breakerState, { provider, model })
+  for (const target of targets) {
+    const { provider, model } = splitTarget(target)
+    breakerState(provider, model)
+  }
+  return {
+    breakerChanged(change) {
+      const { provider, model } = upstreams.find(change.provider, change.model, false)
+      const state = breakerStateNames[change.state]
+      metrics.counter(instruments.breakerTransitions, { provider, model, state }).value++
+      // Several models together have no single state.
+      if (model !== other) breakerState(provider, model).value = change.state - BreakerState.CLOSED
+    },
+    limitReached(scope, limit, enforced) {
+      metrics.counter(instruments.limitsReached, { scope, limit, enforced: String(enforced) }).value++
+    },
+  }
+}

@@ -1,0 +1,41 @@
+import type { CallContext } from '../domain/call.ts'
+import type { LimitKind, LimitScope } from '../domain/limits.ts'
+import type { BreakerChange } from '../domain/ports/breakers.ts'
+import type { ComponentState } from '../domain/ports/components.ts'
+import type { KeyEvent } from '../domain/ports/keys.ts'
+import type { OperatorEventSubscriber, OperatorEvents } from '../domain/ports/operator-events.ts'
+import type { LockState } from '../domain/ports/safety-locks.ts'
+import type { Reason } from '../domain/reasons.ts'
+
+/** Passes each event to all subscribers, in the order in which they subscribed. */
+export class OperatorEventHub implements OperatorEvents {
+  readonly #subscribers: OperatorEventSubscriber[] = []
+
+  subscribe(subscriber: OperatorEventSubscriber): void {
+    this.#subscribers.push(subscriber)
+  }
+
+  keyChanged(event: KeyEvent): void {
+    for (const subscriber of this.#subscribers) subscriber.keyChanged?.(event)
+  }
+
+  breakerChanged(change: BreakerChange): void {
+    for (const subscriber of this.#subscribers) subscriber.breakerChanged?.(change)
+  }
+
+  safetyLockChanged(state: LockState): void {
+    for (const subscriber of this.#subscribers) subscriber.safetyLockChanged?.(state)
+  }
+
+  sharedStoreChanged(state: ComponentState): void {
+    for (const subscriber of this.#subscribers) subscriber.sharedStoreChanged?.(state)
+  }
+
+  limitReached(scope: LimitScope, limit: LimitKind, enforced: boolean): void {
+    for (const subscriber of this.#subscribers) subscriber.limitReached?.(scope, limit, enforced)
+  }
+
+  adminCall(method: string, context: CallContext, reason: Reason | ''): void {
+    for (const subscriber of this.#subscribers) subscriber.adminCall?.(method, context, reason)
+  }
+}
