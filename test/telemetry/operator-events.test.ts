@@ -1,10 +1,11 @@
+import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { expect, test } from 'vitest'
 import { BreakerState } from '../../src/domain/types.ts'
 import { createLog, type Level } from '../../src/telemetry/log/log.ts'
 import { logOperatorEvents } from '../../src/telemetry/log/operator-log.ts'
 import { OperatorEventHub } from '../../src/telemetry/operator-event-hub.ts'
 import { contextFor } from '../service/methods/view-world.ts'
-import { samples, scrape } from './scrape.ts'
+import { samples } from '../support/scrape.ts'
 import { ManualClock, world } from './world.ts'
 
 /** A hub with the log and the metrics as its subscribers, and the members of the lines that it wrote. */
@@ -23,7 +24,10 @@ function observed(level: Level = 'debug') {
       return line
     },
     count: () => lines.length,
-    samples: async (name: string) => samples(await scrape(telemetry.metrics), name),
+    samples: async (name: string) => {
+      const { resourceMetrics } = await telemetry.metrics.collect()
+      return samples(new PrometheusSerializer('', false, undefined, false, true).serialize(resourceMetrics), name)
+    },
   }
 }
 
