@@ -1,6 +1,6 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import type { Clock } from './clock.ts'
-import { type Attempt, AttemptOutcome, type Route, type Usage } from './types.ts'
+import { type Attempt, AttemptOutcome, type Cost, type Route, type Usage } from './types.ts'
 
 const NO_WARNINGS: readonly string[] = []
 
@@ -19,6 +19,8 @@ export class AttemptRecord {
   status: number | undefined
   /** What the vendor has reported so far. */
   usage: Usage | undefined
+  /** What the vendor charges for an attempt that failed after part of its work was done, where it is known. */
+  cost: Cost | undefined
   /** Whether a meaningful event was handed on. */
   committed = false
   outcome: AttemptOutcome = AttemptOutcome.UNSPECIFIED

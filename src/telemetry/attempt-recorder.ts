@@ -95,7 +95,7 @@ export class AttemptRecorder implements AttemptTelemetry {
       upstream.outputTokens.value += usage.output
       series.tokens.output.record(usage.output)
     }
-    const usd = this.#finish?.cost?.usd
+    const usd = (this.#finish?.cost ?? this.#attempt.cost)?.usd
     if (usd !== undefined) upstream.cost.value += nanoDollars(usd)
     if (succeeded) this.#countPace(upstream, usage?.output, latency, firstEvent)
   }

@@ -14,30 +14,58 @@ import { fetchJson } from './fetch-json.ts'
 /** How many requests of one call are under way at once. */
 const PARALLEL_BATCHES = 4
 
-/** One embedding call over HTTP: as few requests as the vendor allows, their vectors in the order of the inputs. */
+/** The inputs of one upstream request and the response to it. Each is billed by the vendor on its own. */
+interface Batch {
+  readonly inputs: readonly string[]
+  readonly reply: EmbedReply
+}
+
+/**
+ * One embedding call over HTTP: as few requests as the vendor allows, their vectors in the order of the inputs. When a
+ * request fails, the call fails with the usage and the cost of those that were answered.
+ */
 export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>> {
   const { embed } = connection.wire
   const { name } = connection.settings
   if (!embed) throw unsupported('model', `${name} offers no embeddings.`)
-  const { context, attempt, request } = ask
-  const replies = await askBatches(connection, embed, ask)
-  const model = replies.find((reply) => reply.model)?.model ?? ''
-  const usage = joinUsage(replies, request)
-  const cost = costOfUsage(usage, ask.model, model, connection.catalogue.facts)
-  attempt.usage = usage
+  const { context, attempt } = ask
+  const answered: Batch[] = []
+  try {
+    await askBatches(connection, embed, ask, answered)
+  } catch (thrown) {
+    settle(connection, ask, answered)
+    throw thrown
+  }
+  const { model, usage, cost } = settle(connection, ask, answered)
   context.record.succeed(attempt)
   return streamOf<EmbedEvent>(context.cancellation, [
-    { event: { case: 'embeddings', value: vectorsOf(replies) } },
+    { event: { case: 'embeddings', value: vectorsOf(answered) } },
     { event: { case: 'finish', value: { usage, cost, route: context.record.route(attempt, '', model) } } },
   ])
 }
 
-/** All batches, a few at a time. The first failure ends the others. */
-async function askBatches(connection: Connection, wire: EmbedWire, ask: Ask<EmbedRequest>): Promise<EmbedReply[]> {
+/** Notes what the answered batches used and cost. Batches without a response leave holes in `answered`. */
+function settle({ catalogue }: Connection, { attempt }: Ask<EmbedRequest>, answered: readonly Batch[]) {
+  const batches = answered.filter(() => true)
+  const model = batches.find(({ reply }) => reply.model)?.reply.model ?? ''
+  if (batches.length === 0) return { model }
+  const usage = joinUsage(batches)
+  const cost = costOfUsage(usage, attempt.model, model, catalogue.facts)
+  attempt.usage = usage
+  attempt.cost = cost
+  return { model, usage, cost }
+}
+
+/** Sends all batches, a few at a time, and puts the answered ones in their place. The first failure ends the others. */
+async function askBatches(
+  connection: Connection,
+  wire: EmbedWire,
+  ask: Ask<EmbedRequest>,
+  answered: Batch[],
+): Promise<void> {
   const { inputs } = ask.request
   const size = connection.catalogue.overrides(ask.model).batchInputs ?? wire.limits.inputs
   const batches = Math.ceil(inputs.length / size)
-  const replies: EmbedReply[] = []
   const cancellation = new Cancellation()
   ask.context.cancellation.add(cancellation)
   const askBatch = batchAsker(connection, wire, ask, cancellation)
@@ -46,12 +74,12 @@ async function askBatches(connection: Connection, wire: EmbedWire, ask: Ask<Embe
     while (next < batches) {
       const index = next++
       cancellation.throwIfCancelled()
-      replies[index] = await askBatch(inputs.slice(index * size, (index + 1) * size))
+      const part = inputs.slice(index * size, (index + 1) * size)
+      answered[index] = { inputs: part, reply: await askBatch(part) }
     }
   }
   try {
     await Promise.all(Array.from({ length: Math.min(PARALLEL_BATCHES, batches) }, work))
-    return replies
   } catch (thrown) {
     const error = GatewayError.from(thrown)
     cancellation.cancel(error)
@@ -97,9 +125,9 @@ function decoded(wire: EmbedWire, body: unknown, meaning: (malformed: GatewayErr
   }
 }
 
-function vectorsOf(replies: readonly EmbedReply[]): Embedding[] {
+function vectorsOf(batches: readonly Batch[]): Embedding[] {
   const embeddings: Embedding[] = []
-  for (const reply of replies) {
+  for (const { reply } of batches) {
     for (const values of reply.vectors) {
       embeddings.push({ $typeName: 'llmgateway.v1.Embedding', index: embeddings.length, values })
     }
@@ -108,11 +136,11 @@ function vectorsOf(replies: readonly EmbedReply[]): Embedding[] {
 }
 
 /** The sum over the batches; estimated as a whole where one of them reports nothing. */
-function joinUsage(replies: readonly EmbedReply[], request: EmbedRequest): Usage {
+function joinUsage(batches: readonly Batch[]): Usage {
   let input = 0
   let total: number | undefined = 0
-  for (const { usage } of replies) {
-    if (usage?.input === undefined || usage.estimated) return estimated(request)
+  for (const { usage } of batches.map(({ reply }) => reply)) {
+    if (usage?.input === undefined || usage.estimated) return estimated(batches)
     input += usage.input
     total = usage.total === undefined || total === undefined ? undefined : total + usage.total
   }
@@ -124,7 +152,8 @@ function joinUsage(replies: readonly EmbedReply[], request: EmbedRequest): Usage
   })
 }
 
-function estimated(request: EmbedRequest): Usage {
-  const input = textTokens(request.inputs.reduce((sum, text) => sum + text.length, 0))
+function estimated(batches: readonly Batch[]): Usage {
+  const characters = batches.flatMap(({ inputs }) => inputs).reduce((sum, text) => sum + text.length, 0)
+  const input = textTokens(characters)
   return { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: true }
 }
