@@ -32,8 +32,6 @@ test('a star is for everything', () => {
   expect(new ModelFilter([]).allowsAlias('a')).toBe(false)
 })
 
-test('many stars take no time', () => {
-  const startedAt = performance.now()
+test('many stars do not make it try every way to place them, which would not end', () => {
   expect(new ModelFilter([`${'*a'.repeat(100)}b`]).allowsAlias('a'.repeat(5_000))).toBe(false)
-  expect(performance.now() - startedAt).toBeLessThan(500)
 })
