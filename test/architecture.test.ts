@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/providers/index.ts',
     'src/providers/define.ts',
     'src/providers/model-rules.ts',
+    'src/providers/prices/price-override.ts',
   ],
   'src/gateway.ts': ['src/domain/', 'src/policies/', 'src/telemetry/'],
   'src/app/': ['src/'],

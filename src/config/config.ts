@@ -4,6 +4,7 @@ import type { RateLimits } from '../domain/limits.ts'
 import type { CacheRules } from '../domain/ports/cache.ts'
 import type { AuthSettings } from '../identity/settings.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
+import type { PriceOverride } from '../providers/prices/price-override.ts'
 import type { RedisAddress } from '../stores/redis/redis-address.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
@@ -22,7 +23,7 @@ export interface Config {
   /** Of calls whose target sets none. */
   readonly defaults: Defaults
   /** By `provider/model`. */
-  readonly prices: Readonly<Record<string, PriceConfig>>
+  readonly prices: Readonly<Record<string, PriceOverride>>
   /** Undefined when there is none. */
   readonly cache?: CacheConfig
   readonly limits: LimitsConfig
@@ -122,16 +123,6 @@ export interface AliasTarget {
   readonly target: string
   readonly weight?: number
   readonly defaults: Defaults
-}
-
-/** In USD for a million tokens. */
-export interface PriceConfig {
-  readonly input: number
-  readonly output: number
-  readonly cachedInput?: number
-  readonly cacheWrite?: number
-  /** In tokens. */
-  readonly contextWindow?: number
 }
 
 export interface LimitsConfig {

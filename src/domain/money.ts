@@ -7,6 +7,8 @@ export type NanoDollars = number
 export interface Bill {
   readonly input: NanoDollars
   readonly output: NanoDollars
+  /** Whether the vendor's price for the service tier is not known and the standard price was taken. */
+  readonly tierUnknown?: boolean
 }
 
 /** Price of one model. */

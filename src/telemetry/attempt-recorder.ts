@@ -16,6 +16,8 @@ import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts
 export interface AttemptParent {
   readonly operation: Operation
   readonly streamed: boolean
+  /** A response has no cost, because its model has no price. */
+  priceMissing(series: TargetSeries): void
   /** How long the attempt kept the call waiting, in ms. */
   attemptEnded(attempt: AttemptRecord, waited: number): void
 }
@@ -97,6 +99,7 @@ export class AttemptRecorder implements AttemptTelemetry {
     }
     const usd = (this.#finish?.cost ?? this.#attempt.cost)?.usd
     if (usd !== undefined) upstream.cost.value += nanoDollars(usd)
+    else if (this.#finish) this.#parent.priceMissing(upstream)
     if (succeeded) this.#countPace(upstream, usage?.output, latency, firstEvent)
   }
 

@@ -26,7 +26,7 @@ import { Stats, type Summary } from './stats.ts'
 import type { Tracing } from './tracing/otel.ts'
 import { endCallSpan, type Finish, type Server, startAttemptSpan, startCallSpan } from './tracing/spans.ts'
 import { formatTraceparent, isSampled, parseTraceparent } from './tracing/traceparent.ts'
-import { type ObservedProvider, TargetSeriesTable } from './upstreams.ts'
+import { type ObservedProvider, type TargetSeries, TargetSeriesTable } from './upstreams.ts'
 
 export interface TelemetryOptions {
   readonly clock: Clock
@@ -153,6 +153,15 @@ class CallRecorder implements CallTelemetry, AttemptParent {
 
   queued(ms: number): void {
     this.#queued += ms
+  }
+
+  priceMissing(series: TargetSeries): void {
+    if (series.priceMissing.value++ > 0) return
+    const { provider, model } = series
+    this.#house.log.warn('The model has no price, so its cost is not counted. Set one under prices.', {
+      provider,
+      model,
+    })
   }
 
   attemptEnded(attempt: AttemptRecord, waited: number): void {

@@ -42,6 +42,7 @@ export class TargetSeries {
   readonly #operations: { [O in Operation]?: OperationSeries } = {}
   #cachedLatency: Histogram | undefined
   readonly #outcomes = new Map<string, Map<string, Counter>>()
+  #priceMissing: Counter | undefined
 
   constructor(metrics: Metrics, provider: string, model: string, genAiName: string) {
     this.provider = provider
@@ -60,6 +61,13 @@ export class TargetSeries {
     const { provider } = this
     this.#cachedLatency ??= this.#metrics.histogram(instruments.gatewayLatency, { provider, cached: 'true' })
     return this.#cachedLatency
+  }
+
+  /** Responses whose cost is not known. */
+  get priceMissing(): Counter {
+    const { provider, model } = this
+    this.#priceMissing ??= this.#metrics.counter(instruments.priceMissing, { provider, model })
+    return this.#priceMissing
   }
 
   of(operation: Operation): OperationSeries {

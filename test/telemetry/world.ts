@@ -51,6 +51,8 @@ export interface Script {
   readonly rest?: number
   readonly usage?: Usage
   readonly usd?: number
+  /** Whether its model has no price. */
+  readonly unpriced?: boolean
 }
 
 export interface Scene {
@@ -124,8 +126,8 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
           return
         }
         record.succeed(attempt)
-        const cost =
-          script.usd === undefined ? undefined : costOf({ input: 0, output: Math.round(script.usd * 1e9) }, false)
+        const output = Math.round((script.usd ?? 0) * 1e9)
+        const cost = script.unpriced ? undefined : costOf({ input: 0, output }, false)
         const finish = {
           finishReason: FinishReason.STOP,
           rawFinishReason: 'stop',

@@ -65,6 +65,56 @@ export declare type Usage = Message<"llmgateway.v1.Usage"> & {
    * @generated from field: bool estimated = 7;
    */
   estimated: boolean;
+
+  /**
+   * Of `cache_write`, kept by the vendor for one hour instead of five minutes. Absent when there is none.
+   *
+   * @generated from field: optional uint32 cache_write_1h = 8;
+   */
+  cacheWrite1h?: number | undefined;
+
+  /**
+   * Of `input`, tokens of audio. Absent when there is none.
+   *
+   * @generated from field: optional uint32 input_audio = 9;
+   */
+  inputAudio?: number | undefined;
+
+  /**
+   * Of `output`, tokens of audio. Absent when there is none.
+   *
+   * @generated from field: optional uint32 output_audio = 10;
+   */
+  outputAudio?: number | undefined;
+
+  /**
+   * Of `input`, tokens of images, where the vendor counts them apart. Absent when there is none.
+   *
+   * @generated from field: optional uint32 input_image = 11;
+   */
+  inputImage?: number | undefined;
+
+  /**
+   * Of `output`, tokens of images, where the vendor counts them apart. Absent when there is none.
+   *
+   * @generated from field: optional uint32 output_image = 12;
+   */
+  outputImage?: number | undefined;
+
+  /**
+   * Web searches that the vendor made for this call and charges for. Absent when there is none.
+   *
+   * @generated from field: optional uint32 web_searches = 13;
+   */
+  webSearches?: number | undefined;
+
+  /**
+   * Service tier in which the vendor served the call, in the vendor's word, such as `flex` or `priority`; absent for the
+   * standard tier and when the vendor does not say.
+   *
+   * @generated from field: optional string service_tier = 14;
+   */
+  serviceTier?: string | undefined;
 };
 
 /**
@@ -80,26 +130,28 @@ export declare const UsageSchema: GenMessage<Usage>;
  */
 export declare type Cost = Message<"llmgateway.v1.Cost"> & {
   /**
+   * The sum of `input_usd` and `output_usd`.
+   *
    * @generated from field: double usd = 1;
    */
   usd: number;
 
   /**
-   * Of `usd`, for the prompt.
+   * For the prompt, and for what the vendor charges per call or per web search.
    *
    * @generated from field: double input_usd = 2;
    */
   inputUsd: number;
 
   /**
-   * Of `usd`, for the answer.
+   * For the generated tokens.
    *
    * @generated from field: double output_usd = 3;
    */
   outputUsd: number;
 
   /**
-   * Whether the usage was estimated.
+   * Whether the usage was estimated, or the price of the service tier is not known: then the standard price is assumed.
    *
    * @generated from field: bool estimated = 4;
    */

@@ -2,7 +2,8 @@ import type { Defaults, Timeouts } from '../../domain/call.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
 import type { ProviderSettings } from '../../providers/define.ts'
 import { otherNames } from '../../providers/index.ts'
-import type { AliasConfig, PriceConfig } from '../config.ts'
+import type { PriceOverride } from '../../providers/prices/price-override.ts'
+import type { AliasConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import { unique } from '../file/readers.ts'
 import type { FileSettings } from '../file/schema.ts'
@@ -144,7 +145,7 @@ export function pricesOf(
   entries: FileSettings['prices'],
   providers: readonly string[],
   findings: Findings,
-): Named<PriceConfig> {
+): Named<PriceOverride> {
   return Object.fromEntries(
     Object.entries(entries ?? {}).map(([target, price]) => {
       const fault = target.includes('/') ? unknownProvider(target, providers) : 'must be provider/model'
@@ -156,6 +157,7 @@ export function pricesOf(
           output: price.output,
           ...(price.cached_input !== undefined && { cachedInput: price.cached_input }),
           ...(price.cache_write !== undefined && { cacheWrite: price.cache_write }),
+          ...(price.cache_write_1h !== undefined && { cacheWrite1h: price.cache_write_1h }),
           ...(price.context_window !== undefined && { contextWindow: price.context_window }),
         },
       ]

@@ -246,6 +246,7 @@ const price = block({
   output: field(decimal(0)),
   cached_input: field(decimal(0)).optional(),
   cache_write: field(decimal(0)).optional(),
+  cache_write_1h: field(decimal(0)).optional(),
   context_window: field(integer(1, 2 ** 31 - 1)).optional(),
 })
 

@@ -163,7 +163,7 @@ export class ChatReply implements ChatSink {
     this.#finishArguments()
     const { context, attempt } = this.#owner.ask
     const usage = this.#finalUsage()
-    const cost = costOfUsage(usage, attempt.model, this.#model, this.#owner.describe)
+    const cost = costOfUsage(usage, attempt.model, this.#model, this.#owner.describe, this)
     attempt.usage = usage
     context.record.succeed(attempt)
     this.#push(

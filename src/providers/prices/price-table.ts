@@ -1,31 +1,23 @@
-import type { MatchLogic, ModelInfo, ModelPrice as PriceSheet } from '@pydantic/genai-prices'
+import type { ModelInfo, ModelPrice as PriceSheet } from '@pydantic/genai-prices'
 import type { Clock } from '../../domain/clock.ts'
 import type { ModelFacts } from '../../domain/ports/provider.ts'
-import { priceOf, type Rates, ratesOf } from './rates.ts'
-
-/** A price that the operator states, in USD for a million tokens. It goes before the list. */
-export interface PriceOverride {
-  readonly input: number
-  readonly output: number
-  readonly cachedInput?: number
-  readonly cacheWrite?: number
-  /** In tokens. */
-  readonly contextWindow?: number
-}
+import { corrections } from './corrections.ts'
+import { findModel } from './model-names.ts'
+import type { PriceList } from './price-list.ts'
+import type { PriceOverride } from './price-override.ts'
+import { priceOf, type Rates, ratesOf, type TierFactor } from './rates.ts'
+import { tierFactor } from './service-tiers.ts'
 
 /** What models cost. */
 export interface PriceTable {
   /**
-   * What is known of a model, looked up anew. `pricesId` is the vendor's id in the list, undefined when it has none. A model that the
-   * list does not hold has no price, never that of another model; where `local`, it is free.
+   * What is known of a model; looked up on every call. `pricesId` is the vendor's id in the list, undefined when it has
+   * none. A model that the list does not hold has no price, never that of another model; where `local`, it is free.
    */
   facts(pricesId: string | undefined, local: boolean, provider: string, model: string): ModelFacts
   /** The ids of a vendor's models that are priced by the token. */
   catalogue(pricesId: string | undefined): readonly string[]
 }
-
-/** The public price list. */
-export type PriceList = Pick<typeof import('@pydantic/genai-prices'), 'calcPrice' | 'findProvider'>
 
 export interface PriceTableOptions {
   /** Decides which of several prices holds: some begin on a date, some hold at certain hours. */
@@ -36,23 +28,20 @@ export interface PriceTableOptions {
   readonly list?: PriceList | undefined
 }
 
-/** Loads the public price list, 20 MB of memory: only to be called when a configured vendor is in it. */
-export async function loadPrices(): Promise<PriceList> {
-  const { calcPrice, findProvider } = await import('@pydantic/genai-prices')
-  return { calcPrice, findProvider }
-}
-
 export function createPriceTable({ clock, overrides = {}, list }: PriceTableOptions): PriceTable {
   const free = statedFacts({ input: 0, output: 0 })
-  const stated = new Map(Object.entries(overrides).map(([target, override]) => [target, statedFacts(override)]))
+  const stated = new Map(Object.entries(overrides))
   const catalogues = new Map<string, readonly string[]>()
   return {
     facts(pricesId, local, provider, model) {
       const override = stated.get(`${provider}/${model}`)
-      if (override) return override
+      if (override) return statedFacts(override, tiersOf(pricesId, model))
       if (local) return free
       if (!list || pricesId === undefined) return unknown
-      return listedFacts(list, clock, pricesId, model)
+      const correction = correctionOf(pricesId, model)
+      if (!correction) return listedFacts(list, clock, pricesId, model)
+      const contextWindow = findModel(list, pricesId, model)?.context_window
+      return { contextWindow, ...statedFacts(correction, tiersOf(pricesId, model)) }
     },
     catalogue(pricesId) {
       if (!list || pricesId === undefined) return []
@@ -68,18 +57,30 @@ export function createPriceTable({ clock, overrides = {}, list }: PriceTableOpti
 
 const unknown: ModelFacts = {}
 
-function statedFacts({ input, output, cachedInput, cacheWrite, contextWindow }: PriceOverride): ModelFacts {
+function tiersOf(pricesId: string | undefined, model: string): TierFactor {
+  return (tier) => (pricesId === undefined ? undefined : tierFactor(pricesId, model, tier))
+}
+
+function correctionOf(pricesId: string, model: string): PriceOverride | undefined {
+  const ofVendor = Object.hasOwn(corrections, pricesId) ? corrections[pricesId] : undefined
+  return ofVendor && Object.hasOwn(ofVendor, model) ? ofVendor[model] : undefined
+}
+
+function statedFacts(override: PriceOverride, tiers?: TierFactor): ModelFacts {
+  const { input, output, cachedInput, cacheWrite, cacheWrite1h, contextWindow } = override
   const sheet: PriceSheet = { input_mtok: input, output_mtok: output }
   if (cachedInput !== undefined) sheet['cache_read_mtok'] = cachedInput
   if (cacheWrite !== undefined) sheet['cache_write_mtok'] = cacheWrite
+  if (cacheWrite1h !== undefined) sheet['cache_write_1h_mtok'] = cacheWrite1h
   const rates = ratesOf(sheet)
-  return { price: priceOf(() => rates), contextWindow }
+  return { price: priceOf(() => rates, tiers), ...(contextWindow !== undefined && { contextWindow }) }
 }
 
 function listedFacts(list: PriceList, clock: Clock, pricesId: string, model: string): ModelFacts {
   const info = findModel(list, pricesId, model)
   if (!info || !isPricedByToken(info)) return unknown
-  return { price: priceOf(currentRates(list, clock, pricesId, model, info)), contextWindow: info.context_window }
+  const rates = currentRates(list, clock, pricesId, model, info)
+  return { price: priceOf(rates, tiersOf(pricesId, model)), contextWindow: info.context_window }
 }
 
 /** The rates at this time. Prices change at whole minutes at the earliest, so they are looked up once in each. */
@@ -105,52 +106,6 @@ function currentRates(list: PriceList, clock: Clock, pricesId: string, model: st
 }
 
 const MINUTE = 60_000
-
-/*
- * Finding a model. The list matches many models by the beginning or a part of their name, so that it finds new
- * versions: `claude-sonnet-4-5-20250929` is `claude-sonnet-4-5`. But so is `claude-sonnet-5-5` for it the
- * `claude-sonnet-5` that it knows, and `gemini-3.6-flash-lite` is `gemini-3.6-flash`. A match counts here only when
- * nothing but a version follows the name that it was found by.
- */
-
-function findModel(list: PriceList, pricesId: string, model: string): ModelInfo | undefined {
-  // The list finds vendors by similar names too.
-  if (list.findProvider({ providerId: pricesId })?.id !== pricesId) return undefined
-  const info = list.calcPrice({}, model, { providerId: pricesId })?.model
-  return info && isNameOf(info, model.toLowerCase()) ? info : undefined
-}
-
-function isNameOf(info: ModelInfo, model: string): boolean {
-  const patterns = literalsOf(info.match)
-  const names = new Set([info.id, ...patterns].map((name) => name.toLowerCase()))
-  if (names.has(model)) return true
-  // A fine-tuned model is named after its base, which is what its price goes by.
-  if (patterns.some((pattern) => /^ft:|\.ft-/.test(pattern) && model.startsWith(pattern.toLowerCase()))) return true
-  const known = new Set(Array.from(names, withoutVersion))
-  return known.has(withoutVersion(model))
-}
-
-/** The texts that names are compared with. */
-function literalsOf(match: MatchLogic): string[] {
-  if ('or' in match) return match.or.flatMap(literalsOf)
-  if ('and' in match) return match.and.flatMap(literalsOf)
-  if ('regex' in match) return []
-  if ('equals' in match) return [match.equals]
-  if ('starts_with' in match) return [match.starts_with]
-  return ['contains' in match ? match.contains : match.ends_with]
-}
-
-/** One mark of a version at the end of a name: `-latest`, `-preview`, `-20250929`, `-2025-09-29`, `-05-06`, `-001`, `-v1:0`. */
-const version =
-  /[-@](?:latest|preview|exp|20\d{6}|20\d\d-\d\d-\d\d|(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|\d{3,4}|v\d(?::\d)?|)$/
-
-function withoutVersion(name: string): string {
-  for (let rest = name; ; ) {
-    const shorter = rest.replace(version, '')
-    if (shorter === rest) return rest
-    rest = shorter
-  }
-}
 
 function isPricedByToken({ prices }: ModelInfo): boolean {
   const sheets = Array.isArray(prices) ? prices.map((conditional) => conditional.prices) : [prices]

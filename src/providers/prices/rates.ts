@@ -3,21 +3,29 @@ import type { Bill, ModelPrice } from '../../domain/money.ts'
 import type { Usage } from '../../domain/types.ts'
 
 /*
- * Computing a bill. Tokens that are read from or written to the vendor's cache are part of the input, those of
- * reasoning part of the output: each is charged at its own rate where there is one, else as what it is part of. A tier
- * holds for all tokens of a call whose input is above its start. What the usage does not tell apart, such as the
- * tokens of a sound, is charged as text.
+ * Computing a bill. Cached tokens, cache writes, audio and images are part of the input; reasoning, audio and images
+ * are part of the output. Each part is charged at its own rate where there is one, else as what it is part of. Where
+ * parts overlap, such as cached tokens of audio, the first in this order counts. A tier by size holds for all tokens of
+ * a call whose input is above its start. A service tier multiplies the rates of all tokens.
  */
 
-/** In nano-dollars for one token, except `call`. */
+/** In nano-dollars per token, except `call` and `search`. */
 export interface Rates {
   readonly input: Rate
   readonly cachedInput: Rate
   readonly cacheWrite: Rate
+  /** For cache entries that the vendor keeps for one hour. */
+  readonly cacheWrite1h: Rate
+  readonly inputAudio: Rate
+  readonly inputImage: Rate
   readonly output: Rate
   readonly reasoning: Rate
-  /** In nano-dollars for one call. */
+  readonly outputAudio: Rate
+  readonly outputImage: Rate
+  /** In nano-dollars per call. */
   readonly call: number
+  /** In nano-dollars per web search. */
+  readonly search: number
 }
 
 interface Rate {
@@ -33,14 +41,20 @@ export function ratesOf(sheet: PriceSheet): Rates {
   const rate = (key: string) => rateOf(sheet[key])
   const input = rate('input_mtok') ?? none
   const output = rate('output_mtok') ?? none
-  const perThousandCalls = sheet['requests_kcount']
+  const cacheWrite = rate('cache_write_mtok') ?? input
   return {
     input,
     cachedInput: rate('cache_read_mtok') ?? input,
-    cacheWrite: rate('cache_write_mtok') ?? input,
+    cacheWrite,
+    cacheWrite1h: rate('cache_write_1h_mtok') ?? cacheWrite,
+    inputAudio: rate('input_audio_mtok') ?? input,
+    inputImage: rate('input_image_mtok') ?? input,
     output,
     reasoning: rate('output_reasoning_mtok') ?? output,
-    call: typeof perThousandCalls === 'number' ? perThousandCalls * 1e6 : 0,
+    outputAudio: rate('output_audio_mtok') ?? output,
+    outputImage: rate('output_image_mtok') ?? output,
+    call: perThousand(sheet['requests_kcount']),
+    search: perThousand(sheet['web_searches_kcount']),
   }
 }
 
@@ -50,6 +64,11 @@ function rateOf(price: number | TieredPrices | undefined): Rate | undefined {
   if (typeof price === 'number') return { base: price * 1000, tiers: [] }
   const tiers = price.tiers.map((tier) => ({ start: tier.start, price: tier.price * 1000 }))
   return { base: price.base * 1000, tiers: tiers.sort((a, b) => a.start - b.start) }
+}
+
+/** USD for a thousand, in nano-dollars for one. */
+function perThousand(price: number | TieredPrices | undefined): number {
+  return typeof price === 'number' ? price * 1e6 : 0
 }
 
 function at({ base, tiers }: Rate, input: number): number {
@@ -62,10 +81,13 @@ function isFree({ base, tiers }: Rate): boolean {
   return base === 0 && tiers.length === 0
 }
 
+/** How many times its standard price a vendor charges in a service tier; undefined where that is not known. */
+export type TierFactor = (tier: string) => number | undefined
+
 /** The price of a model whose rates may change. */
-export function priceOf(rates: () => Rates): ModelPrice {
+export function priceOf(rates: () => Rates, tierFactor: TierFactor = () => undefined): ModelPrice {
   return {
-    bill: (usage) => billOf(rates(), usage),
+    bill: (usage) => billOf(rates(), usage, tierFactor),
     get list() {
       const { input, output, cachedInput, cacheWrite } = rates()
       return {
@@ -79,18 +101,50 @@ export function priceOf(rates: () => Rates): ModelPrice {
 }
 
 /** A count may be missing only where it costs nothing, as the output of embeddings. */
-function billOf(rates: Rates, usage: Usage): Bill | undefined {
-  const { input, output } = usage
+function billOf(rates: Rates, usage: Usage, tierFactor: TierFactor): Bill | undefined {
+  const { input, output, serviceTier } = usage
   if ((input === undefined && !isFree(rates.input)) || (output === undefined && !isFree(rates.output))) return undefined
-  const prompt = input ?? 0
+  const known = serviceTier === undefined ? 1 : tierFactor(serviceTier)
+  const factor = known ?? 1
+  const fees = rates.call + (usage.webSearches ?? 0) * rates.search
+  const bill = {
+    input: Math.round(inputOf(rates, usage) * factor + fees),
+    output: Math.round(outputOf(rates, usage) * factor),
+  }
+  const isUnknown = known === undefined && bill.input + bill.output > 0
+  return isUnknown ? { ...bill, tierUnknown: true } : bill
+}
+
+function inputOf(rates: Rates, usage: Usage): number {
+  const { input: prompt = 0 } = usage
   const cached = Math.min(usage.cachedInput ?? 0, prompt)
   const written = Math.min(usage.cacheWrite ?? 0, prompt - cached)
-  const answer = output ?? 0
-  const reasoning = Math.min(usage.reasoning ?? 0, answer)
-  const forInput =
-    (prompt - cached - written) * at(rates.input, prompt) +
+  const forAnHour = Math.min(usage.cacheWrite1h ?? 0, written)
+  let rest = prompt - cached - written
+  const audio = Math.min(usage.inputAudio ?? 0, rest)
+  rest -= audio
+  const image = Math.min(usage.inputImage ?? 0, rest)
+  return (
+    (rest - image) * at(rates.input, prompt) +
     cached * at(rates.cachedInput, prompt) +
-    written * at(rates.cacheWrite, prompt)
-  const forOutput = (answer - reasoning) * at(rates.output, prompt) + reasoning * at(rates.reasoning, prompt)
-  return { input: Math.round(forInput + rates.call), output: Math.round(forOutput) }
+    (written - forAnHour) * at(rates.cacheWrite, prompt) +
+    forAnHour * at(rates.cacheWrite1h, prompt) +
+    audio * at(rates.inputAudio, prompt) +
+    image * at(rates.inputImage, prompt)
+  )
+}
+
+function outputOf(rates: Rates, usage: Usage): number {
+  const { input: prompt = 0, output = 0 } = usage
+  const reasoning = Math.min(usage.reasoning ?? 0, output)
+  let rest = output - reasoning
+  const audio = Math.min(usage.outputAudio ?? 0, rest)
+  rest -= audio
+  const image = Math.min(usage.outputImage ?? 0, rest)
+  return (
+    (rest - image) * at(rates.output, prompt) +
+    reasoning * at(rates.reasoning, prompt) +
+    audio * at(rates.outputAudio, prompt) +
+    image * at(rates.outputImage, prompt)
+  )
 }

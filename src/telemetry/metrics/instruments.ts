@@ -61,6 +61,13 @@ export const instruments = {
     labels: ['provider', 'model'],
     divisor: 1e9,
   },
+  priceMissing: {
+    name: 'llm_gateway_price_missing_total',
+    kind: 'counter',
+    unit: '{attempt}',
+    description: 'Responses whose cost is not known, because their model has no price. Set one under prices.',
+    labels: ['provider', 'model'],
+  },
   activeConnections: {
     name: 'active_connections',
     kind: 'gauge',

@@ -51,6 +51,17 @@ describe('the Prometheus page', () => {
     )
   })
 
+  test('counts responses of models without a price', async () => {
+    const { run, telemetry } = world()
+    const unpriced = { target: 'one/small', usage: usage(5, 5), unpriced: true }
+    await run({ attempts: [unpriced] })
+    await run({ attempts: [unpriced] })
+    await run({ attempts: [{ target: 'two/small', usage: usage(5, 5) }] })
+    expect(samples(await scrape(telemetry.metrics), 'llm_gateway_price_missing_total')).toEqual([
+      'llm_gateway_price_missing_total{provider="one",model="small"} 2',
+    ])
+  })
+
   test('counts one call that fell back', async () => {
     const { telemetry } = await busyWorld()
     const page = await scrape(telemetry.metrics)

@@ -14,7 +14,7 @@ import { type Script, ScriptedUpstream } from '../../support/scripted-upstream.t
 
 /** One input for each request; the vendor reports as many tokens as the input has characters, or nothing. */
 const embed: EmbedWire = {
-  batch: 1,
+  limits: { inputs: 1 },
   encode: (_request, [input]) => ({ path: '/embed', body: JSON.stringify({ input }) }),
   decode(body) {
     const tokens = typeof body === 'object' && body !== null && 'tokens' in body ? Number(body.tokens) : undefined
@@ -42,7 +42,7 @@ async function embedding(...inputs: string[]) {
   const clock = new FakeClock()
   const upstream = new ScriptedUpstream(clock, ({ body = '{}' }) => script(String(JSON.parse(body).input)))
   const price = priceOf(() => ratesOf({ input_mtok: 2 }))
-  const catalogue = { facts: () => ({ price }), ids: () => [] }
+  const catalogue = { facts: () => ({ price }), overrides: () => ({}), ids: () => [] }
   const connection = new Connection(plainSettings('p'), { ...plainWire, embed }, upstream, clock, catalogue)
   const record = new CallRecord(clock)
   const attempt = record.begin('p', 'm')
@@ -73,7 +73,7 @@ async function embedding(...inputs: string[]) {
     (thrown: unknown) => GatewayError.from(thrown),
   )
   await clock.advance(60)
-  return { error: await asked, usage: record.usage, cost: attempt.cost?.usd, upstream }
+  return { error: await asked, usage: attempt.usage, cost: attempt.cost?.usd, upstream }
 }
 
 test('what the answered requests used and cost is kept when another one fails', async () => {

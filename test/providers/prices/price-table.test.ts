@@ -1,12 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Bill } from '../../../src/domain/money.ts'
 import type { Usage } from '../../../src/domain/types.ts'
-import {
-  createPriceTable,
-  loadPrices,
-  type PriceList,
-  type PriceTable,
-} from '../../../src/providers/prices/price-table.ts'
+import { corrections } from '../../../src/providers/prices/corrections.ts'
+import { loadPrices, type PriceList } from '../../../src/providers/prices/price-list.ts'
+import { createPriceTable, type PriceTable } from '../../../src/providers/prices/price-table.ts'
 
 let list: PriceList
 let table: PriceTable
@@ -56,6 +53,64 @@ describe('a bill', () => {
     expect(bill('openai', 'gpt-4o-mini', used(0, 100, { reasoning: 60 }))).toEqual({ input: 0, output: 60_000 })
   })
 
+  test('charges entries that the cache keeps for an hour at their own rate', () => {
+    // 5 USD a million, written for five minutes 6.25, for an hour 10
+    const usage = used(1000, 0, { cacheWrite: 500, cacheWrite1h: 200 })
+    expect(bill('anthropic', 'claude-opus-4-5', usage)?.input).toBe(500 * 5000 + 300 * 6250 + 200 * 10_000)
+  })
+
+  test.each([
+    // 2.5 and 10 USD a million, audio 32 and 64
+    [
+      'audio',
+      'openai',
+      'gpt-audio',
+      { inputAudio: 600, outputAudio: 100 },
+      400 * 2500 + 600 * 32_000,
+      1_000_000 + 6_400_000,
+    ],
+    // 0.30 and 2.50 USD a million, images generated 30
+    ['images', 'google', 'gemini-2.5-flash-image', { outputImage: 150 }, 300_000, 50 * 2500 + 150 * 30_000],
+    // 8 USD a million for images, 5 for text, images generated 32
+    ['images of both kinds', 'openai', 'gpt-image-1.5', { inputImage: 1000, outputImage: 200 }, 8_000_000, 6_400_000],
+  ])('charges %s at their own rates', (_, vendor, model, parts, input, output) => {
+    expect(bill(vendor, model, used(1000, 200, parts))).toEqual({ input, output })
+  })
+
+  test('charges audio as text where the model has no rate for it', () => {
+    expect(bill('openai', 'gpt-4o-mini', used(100, 0, { inputAudio: 100 }))).toEqual({ input: 15_000, output: 0 })
+  })
+
+  test('charges web searches by their number', () => {
+    // 10 USD a thousand
+    expect(bill('anthropic', 'claude-opus-4-5', used(0, 0, { webSearches: 3 }))).toEqual({
+      input: 30_000_000,
+      output: 0,
+    })
+  })
+
+  test.each([
+    ['openai', 'gpt-5', 'flex', 0.5],
+    ['openai', 'gpt-5-2025-08-07', 'priority', 2],
+    ['openai', 'gpt-4o-mini', 'priority', 0.25 / 0.15],
+    ['anthropic', 'claude-opus-4-5', 'batch', 0.5],
+  ])('multiplies the price of %s/%s in the service tier %s by %d', (vendor, model, serviceTier, factor) => {
+    const standard = bill(vendor, model, used(1000, 100))
+    expect(bill(vendor, model, used(1000, 100, { serviceTier }))).toEqual({
+      input: Math.round((standard?.input ?? 0) * factor),
+      output: Math.round((standard?.output ?? 0) * factor),
+    })
+  })
+
+  test.each([
+    ['openai', 'gpt-4o-audio-preview', 'priority'],
+    ['anthropic', 'claude-opus-4-5', 'priority'],
+    ['openai', 'gpt-5', 'constructor'],
+  ])('takes the standard price of %s/%s in the service tier %s, and says so', (vendor, model, serviceTier) => {
+    const standard = bill(vendor, model, used(1000, 100))
+    expect(bill(vendor, model, used(1000, 100, { serviceTier }))).toEqual({ ...standard, tierUnknown: true })
+  })
+
   test('charges a long call at the higher tier, all of it', () => {
     expect(bill('anthropic', 'claude-sonnet-4-5', used(200_000, 1))).toEqual({ input: 600_000_000, output: 15_000 })
     expect(bill('anthropic', 'claude-sonnet-4-5', used(200_001, 1))).toEqual({ input: 1_200_006_000, output: 22_500 })
@@ -92,6 +147,7 @@ describe('a bill', () => {
     ] as const
     for (const vendor of ['openai', 'anthropic', 'google', 'groq', 'x-ai', 'azure', 'mistral', 'deepseek']) {
       for (const model of table.catalogue(vendor)) {
+        if (corrections[vendor]?.[model]) continue
         for (const [input, output, cachedInput, cacheWrite] of sizes) {
           const usage = {
             input_tokens: input,
@@ -118,10 +174,10 @@ describe('a bill', () => {
   })
 
   test('follows a price that changes with the hour', () => {
-    wall = Date.UTC(2026, 9, 1, 0, 29)
-    const night = bill('deepseek', 'deepseek-chat', used(1_000_000, 0))?.input
-    wall = Date.UTC(2026, 9, 1, 0, 30)
-    const day = bill('deepseek', 'deepseek-chat', used(1_000_000, 0))?.input
+    wall = Date.UTC(2026, 9, 1, 0, 59)
+    const night = bill('deepseek', 'deepseek-v4-flash', used(1_000_000, 0))?.input
+    wall = Date.UTC(2026, 9, 1, 1)
+    const day = bill('deepseek', 'deepseek-v4-flash', used(1_000_000, 0))?.input
     expect(night).toBeGreaterThan(0)
     expect(day).toBeGreaterThan(night ?? 0)
   })
@@ -183,6 +239,42 @@ describe('a model', () => {
   })
 })
 
+describe('a price that the list has wrong', () => {
+  test.each([
+    ['deepseek', 'deepseek-chat', { input: 0.28, output: 0.42, cachedInput: 0.028 }],
+    ['deepseek', 'deepseek-reasoner', { input: 0.28, output: 0.42, cachedInput: 0.028 }],
+    ['mistral', 'mistral-large-latest', { input: 0.5, output: 1.5 }],
+    ['mistral', 'mistral-small-latest', { input: 0.15, output: 0.6 }],
+    ['mistral', 'magistral-medium-latest', { input: 1.5, output: 7.5 }],
+    ['mistral', 'open-mistral-nemo', { input: 0.3, output: 0.3 }],
+    ['groq', 'openai/gpt-oss-safeguard-20b', { input: 0.075, output: 0.3, cachedInput: 0.0375 }],
+  ])('is corrected, at every hour: %s/%s', (vendor, model, expected) => {
+    for (const hour of [0, 2, 12, 20]) {
+      wall = Date.UTC(2026, 9, 1, hour)
+      expect(table.facts(vendor, false, vendor, model).price?.list).toEqual(expected)
+    }
+  })
+
+  test.each(
+    Object.entries(corrections).flatMap(([vendor, models]) =>
+      Object.keys(models).map((model) => [vendor, model] as const),
+    ),
+  )('is still wrong in the list, else its row can go: %s/%s', (vendor, model) => {
+    const info = list.calcPrice({}, model, { providerId: vendor, timestamp: new Date(wall) })?.model_price
+    const corrected = corrections[vendor]?.[model]
+    expect([info?.['input_mtok'], info?.['output_mtok']]).not.toEqual([corrected?.input, corrected?.output])
+  })
+
+  test('keeps the context window of the list', () => {
+    expect(table.facts('groq', false, 'groq', 'openai/gpt-oss-safeguard-20b').contextWindow).toBeGreaterThan(100_000)
+  })
+
+  test('gives way to what the operator states', () => {
+    const stated = createPriceTable({ clock, list, overrides: { 'd/deepseek-chat': { input: 9, output: 9 } } })
+    expect(stated.facts('deepseek', false, 'd', 'deepseek-chat').price?.list).toEqual({ input: 9, output: 9 })
+  })
+})
+
 describe('a stated price', () => {
   const overrides = { 'mine/m': { input: 1, output: 2, cachedInput: 0.1, cacheWrite: 1.25, contextWindow: 4096 } }
 
@@ -193,6 +285,12 @@ describe('a stated price', () => {
       expect(price?.list).toEqual({ input: 1, output: 2, cachedInput: 0.1, cacheWrite: 1.25 })
       expect(price?.bill(used(100, 10, { cachedInput: 50, cacheWrite: 10 }))).toEqual({ input: 57_500, output: 20_000 })
     }
+  })
+
+  test('has its own rate for entries that the cache keeps for an hour', () => {
+    const stated = { 'a/m': { input: 1, output: 2, cacheWrite: 1.25, cacheWrite1h: 2 } }
+    const { price } = createPriceTable({ clock, overrides: stated }).facts(undefined, false, 'a', 'm')
+    expect(price?.bill(used(100, 0, { cacheWrite: 50, cacheWrite1h: 10 }))?.input).toBe(50_000 + 40 * 1250 + 10 * 2000)
   })
 
   test('holds for its provider and model only', () => {

@@ -123,6 +123,21 @@ test('a unary call has no time to its first token', async () => {
   expect(parsed(lines)[0]).not.toHaveProperty('ttft_ms')
 })
 
+test('a model without a price is named once, by a warning', async () => {
+  const { run, lines } = world({ level: 'warn' })
+  const unpriced = { target: 'one/small', usage: usage(5, 5), unpriced: true }
+  for (let call = 0; call < 3; call++) await run({ attempts: [unpriced] })
+  await run({ attempts: [{ target: 'two/small', usage: usage(5, 5) }] })
+  expect(parsed(lines)).toMatchObject([
+    {
+      level: 'warn',
+      message: 'The model has no price, so its cost is not counted. Set one under prices.',
+      provider: 'one',
+      model: 'small',
+    },
+  ])
+})
+
 test('lines below the level are not written', async () => {
   const { run, lines, log } = world({ level: 'warn' })
   await run({ attempts: [{ target: 'one/small' }] })

@@ -14,6 +14,9 @@ export function readUsage(usage: JsonFields): Usage | undefined {
     cachedInput: read,
     cacheWrite: written,
     reasoning: fieldsOf(usage['output_tokens_details'])['thinking_tokens'],
+    cacheWrite1h: fieldsOf(usage['cache_creation'])['ephemeral_1h_input_tokens'],
+    webSearches: fieldsOf(usage['server_tool_use'])['web_search_requests'],
+    serviceTier: usage['service_tier'],
   })
 }
 

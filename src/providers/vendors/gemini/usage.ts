@@ -1,6 +1,6 @@
 import type { Usage } from '../../../domain/types.ts'
 import { usageFrom } from '../../prices/usage.ts'
-import { countOf, type JsonFields } from '../json.ts'
+import { countOf, fieldsOf, type JsonFields, listOf } from '../json.ts'
 
 /**
  * The tokens of an answer; undefined where none are reported. Thoughts are generated but not among the candidates'
@@ -14,7 +14,18 @@ export function readUsage(reported: JsonFields): Usage | undefined {
     cachedInput: reported['cachedContentTokenCount'],
     reasoning: reported['thoughtsTokenCount'],
     total: reported['totalTokenCount'],
+    inputAudio: countIn(reported['promptTokensDetails'], 'AUDIO'),
+    inputImage: countIn(reported['promptTokensDetails'], 'IMAGE'),
+    outputAudio: countIn(reported['candidatesTokensDetails'], 'AUDIO'),
+    outputImage: countIn(reported['candidatesTokensDetails'], 'IMAGE'),
   })
+}
+
+/** Tokens of one modality. https://ai.google.dev/api/generate-content#ModalityTokenCount */
+function countIn(details: unknown, modality: string): unknown {
+  return listOf(details)
+    .map(fieldsOf)
+    .find((detail) => detail['modality'] === modality)?.['tokenCount']
 }
 
 /** Of what is reported; nonsense stays nonsense, to be told as such. */

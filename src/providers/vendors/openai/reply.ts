@@ -88,7 +88,7 @@ export class OpenAiDecoder implements ChatDecoder {
     this.#sink.identify(reply['id'], reply['model'])
     // Groq has told usage in a field of its own, Moonshot in the choice.
     const reported = reply['usage'] ?? fieldsOf(reply['x_groq'])['usage'] ?? choice?.['usage']
-    const usage = isObject(reported) ? readUsage(reported) : undefined
+    const usage = isObject(reported) ? readUsage(reported, reply['service_tier']) : undefined
     if (usage) this.#sink.usage(usage)
     this.#sources(reply)
   }

@@ -6,12 +6,12 @@ import { countOf, fieldsOf } from '../json.ts'
  * The tokens of an answer; undefined where none are reported.
  * https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
  */
-export function readUsage(reported: unknown): Usage | undefined {
+export function readUsage(reported: unknown, serviceTier?: unknown): Usage | undefined {
   const usage = fieldsOf(reported)
   const prompt = fieldsOf(usage['prompt_tokens_details'])
+  const completion = fieldsOf(usage['completion_tokens_details'])
   // Perplexity and Moonshot report details beside the other counts.
-  const reasoning =
-    fieldsOf(usage['completion_tokens_details'])['reasoning_tokens'] ?? (usage['reasoning_tokens'] || undefined)
+  const reasoning = completion['reasoning_tokens'] ?? (usage['reasoning_tokens'] || undefined)
   return usageFrom({
     input: usage['prompt_tokens'],
     output: withReasoning(usage['completion_tokens'], reasoning, usage['prompt_tokens'], usage['total_tokens']),
@@ -24,6 +24,11 @@ export function readUsage(reported: unknown): Usage | undefined {
     cacheWrite: prompt['cache_write_tokens'],
     reasoning,
     total: usage['total_tokens'],
+    inputAudio: prompt['audio_tokens'],
+    inputImage: prompt['image_tokens'],
+    outputAudio: completion['audio_tokens'],
+    outputImage: completion['image_tokens'],
+    serviceTier,
   })
 }
 

@@ -274,6 +274,25 @@ describe('usage', () => {
     expect(response?.usage).toMatchObject({ input: 240, cachedInput: 200, cacheWrite: 30, output: 7, reasoning: 4 })
   })
 
+  it('reads what has its own price: entries kept for an hour, web searches and the service tier', async () => {
+    const usage = {
+      input_tokens: 10,
+      cache_creation_input_tokens: 300,
+      cache_creation: { ephemeral_5m_input_tokens: 100, ephemeral_1h_input_tokens: 200 },
+      output_tokens: 7,
+      server_tool_use: { web_search_requests: 2 },
+      service_tier: 'priority',
+    }
+    const { response } = await whole([], { usage })
+    expect(response?.usage).toMatchObject({
+      input: 310,
+      cacheWrite: 300,
+      cacheWrite1h: 200,
+      webSearches: 2,
+      serviceTier: 'priority',
+    })
+  })
+
   it('takes the last word of a stream for each count', async () => {
     const first = { input_tokens: 43, cache_read_input_tokens: 5, output_tokens: 1 }
     const last = { input_tokens: 61, cache_read_input_tokens: null, output_tokens: 2 }
