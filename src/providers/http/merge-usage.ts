@@ -1,6 +1,7 @@
 import type { Usage } from '../../domain/types.ts'
+import { COUNTS, PRICED_PARTS } from '../prices/usage.ts'
 
-const COUNTS = ['input', 'output', 'cachedInput', 'cacheWrite', 'reasoning', 'total'] as const
+const MERGED = [...COUNTS, ...PRICED_PARTS] as const
 
 /**
  * What several reports of one reply say together. Vendors report the prompt first and the completion last, count up, or
@@ -11,10 +12,11 @@ export function mergeUsage(earlier: Usage | undefined, later: Usage): Usage {
   if (!earlier) return later
   const corrects = earlier.estimated && !later.estimated
   const merged: Usage = { ...later }
-  for (const name of COUNTS) {
+  for (const name of MERGED) {
     const count = countOf(earlier[name], later[name], corrects)
     if (count !== undefined) merged[name] = count
   }
+  if (earlier.serviceTier !== undefined) merged.serviceTier ??= earlier.serviceTier
   const { input = 0, output = 0, total } = merged
   // A total of one half only is less than both.
   if (total !== undefined && total < input + output) merged.total = input + output

@@ -19,9 +19,16 @@ export interface ReportedUsage {
   readonly serviceTier?: unknown
 }
 
-const COUNTS = ['input', 'output', 'cachedInput', 'cacheWrite', 'reasoning', 'total'] as const
+export const COUNTS = ['input', 'output', 'cachedInput', 'cacheWrite', 'reasoning', 'total'] as const
 /** Parts of the counts above that have their own price. Most replies report them as 0, which says nothing. */
-const PRICED_PARTS = ['cacheWrite1h', 'inputAudio', 'outputAudio', 'inputImage', 'outputImage', 'webSearches'] as const
+export const PRICED_PARTS = [
+  'cacheWrite1h',
+  'inputAudio',
+  'outputAudio',
+  'inputImage',
+  'outputImage',
+  'webSearches',
+] as const
 const MAX_COUNT = 2 ** 32
 
 /** Words for the tier that list prices are stated for. */

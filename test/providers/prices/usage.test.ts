@@ -50,6 +50,13 @@ test('the tier and the parts of an OpenAI stream are read where they are reporte
   expect(response?.usage).toMatchObject({ inputAudio: 12, outputAudio: 7, serviceTier: 'priority' })
 })
 
+test('a part that an earlier report of the stream had is kept', async () => {
+  const first = { prompt_tokens: 20, completion_tokens: 0, prompt_tokens_details: { audio_tokens: 12 } }
+  const last = { prompt_tokens: 20, completion_tokens: 4 }
+  const { response } = await stream(delta({ content: 'x' }, { usage: first }), { ...STOP, usage: last })
+  expect(response?.usage).toMatchObject({ input: 20, output: 4, inputAudio: 12 })
+})
+
 test('the tokens of each kind that Gemini reports are read', async () => {
   const usageMetadata = {
     promptTokenCount: 30,
