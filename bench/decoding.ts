@@ -47,7 +47,9 @@ function costOf(work: () => void): number {
 /** Decodes as a call does, from the vendor's bytes to the events of the caller, without sockets and messages. */
 async function builtDecoder(): Promise<Decode> {
   const { ChatReply } = await built<typeof import('../src/providers/http/chat-reply.ts')>('providers/http/chat-reply')
-  const { framingFor } = await built<typeof import('../src/providers/http/frames.ts')>('providers/http/frames')
+  const { bodyReader } = await built<typeof import('../src/providers/http/body/body-reader.ts')>(
+    'providers/http/body/body-reader',
+  )
   const { kindNamed } = await built<typeof import('../src/providers/index.ts')>('providers/index')
   const { CallRecord } = await built<typeof import('../src/domain/call-record.ts')>('domain/call-record')
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
@@ -97,12 +99,12 @@ async function builtDecoder(): Promise<Decode> {
         throw new Error(`the stream of ${kind} tells of a failure: ${message}`)
       },
     })
-    const decoder = chat.decoder(answer)
-    const onFrame = (data: string, event: string) => decoder.frame(data, event)
-    const framing = framingFor(contentType, true, onFrame, chat.streamFraming)
-    for (const chunk of chunks) framing?.write(chunk)
-    framing?.end()
-    decoder.end()
+    const malformed = () => {
+      throw new Error(`the stream of ${kind} cannot be read`)
+    }
+    const reader = bodyReader(chat, { 'content-type': contentType }, true, malformed, answer)
+    for (const chunk of chunks) reader.write(chunk)
+    reader.end()
     if (!isComplete || texts !== TEXT_EVENTS) throw new Error(`the stream of ${kind} gave ${texts} texts`)
   }
 }

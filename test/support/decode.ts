@@ -2,14 +2,14 @@ import { create } from '@bufbuild/protobuf'
 import { CallRecord } from '../../src/domain/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import { systemClock } from '../../src/domain/clock.ts'
-import type { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/error.ts'
 import { EventStream } from '../../src/domain/event-stream.ts'
 import { foldChat } from '../../src/domain/fold.ts'
 import { type ChatEvent, ChatRequestSchema, type ChatResponse, type Usage } from '../../src/domain/types.ts'
-import type { ChatDecoder, Wire } from '../../src/providers/define.ts'
+import type { Wire } from '../../src/providers/define.ts'
 import { reportedError } from '../../src/providers/failures/failed-reply.ts'
+import { bodyReader } from '../../src/providers/http/body/body-reader.ts'
 import { ChatReply } from '../../src/providers/http/chat-reply.ts'
-import { framingFor } from '../../src/providers/http/frames.ts'
 
 /** What becomes of a vendor's reply. */
 export interface Decoded {
@@ -25,22 +25,36 @@ export interface Decoded {
 
 /** Decodes a reply that is one JSON body. */
 export function decodeWhole(wire: Wire, body: unknown): Promise<Decoded> {
-  return decode(wire, (decoder) => decoder.whole(body, JSON.stringify(body) ?? ''))
+  return decode((answer) => wire.chat.decoder(answer).whole(body, JSON.stringify(body) ?? ''))
 }
 
 /** Decodes a reply that is one JSON body, given as its text. */
 export function decodeText(wire: Wire, text: string): Promise<Decoded> {
-  return decode(wire, (decoder) => decoder.whole(JSON.parse(text), text))
+  return decodeBody(wire, [Buffer.from(text)], { contentType: 'application/json', streamed: false })
 }
 
 /** Decodes a streamed reply, in the chunks in which it arrives, to the end of its connection. */
 export function decodeStream(wire: Wire, chunks: readonly Buffer[]): Promise<Decoded> {
-  return decode(wire, (decoder) => {
-    const onFrame = (data: string, event: string) => decoder.frame(data, event)
-    const framing = framingFor('', true, onFrame, wire.chat.streamFraming)
-    for (const chunk of chunks) framing?.write(chunk)
-    framing?.end()
-    decoder.end()
+  return decodeBody(wire, chunks, { contentType: '', streamed: true })
+}
+
+export interface BodyFacts {
+  readonly contentType: string
+  /** Whether a stream was asked for. */
+  readonly streamed: boolean
+}
+
+/** Decodes a reply of any kind, in the chunks in which it arrives. */
+export function decodeBody(wire: Wire, chunks: readonly Buffer[], facts: BodyFacts): Promise<Decoded> {
+  return decode((answer) => {
+    const malformed = () => new GatewayError('UPSTREAM_MALFORMED', 'This is no JSON.', { fallback: true })
+    const reader = bodyReader(wire.chat, { 'content-type': facts.contentType }, facts.streamed, malformed, answer)
+    try {
+      for (const chunk of chunks) reader.write(chunk)
+      reader.end()
+    } catch (thrown) {
+      answer.fail(GatewayError.from(thrown))
+    }
   })
 }
 
@@ -56,7 +70,7 @@ export function ndjson(...lines: readonly unknown[]): Buffer {
   return Buffer.from(lines.map((line) => `${typeof line === 'string' ? line : JSON.stringify(line)}\n`).join(''))
 }
 
-async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise<Decoded> {
+async function decode(feed: (answer: ChatReply) => void): Promise<Decoded> {
   const record = new CallRecord(systemClock)
   const attempt = record.begin('vendor', 'model')
   const events: ChatEvent[] = []
@@ -96,7 +110,7 @@ async function decode(wire: Wire, feed: (decoder: ChatDecoder) => void): Promise
     readError: (error) =>
       reportedError({ provider: 'vendor', kind: 'vendor', model: 'model', local: false, headers: {}, error, now: 0 }),
   })
-  feed(wire.chat.decoder(answer))
+  feed(answer)
   const response = stream && !ending ? await foldChat(stream) : undefined
   return { events, response, error: ending, warnings: attempt.warnings, usage: attempt.usage }
 }

@@ -31,8 +31,10 @@ export interface UpstreamCallOptions {
   readonly firstEventBy: number
 }
 
-/** Reads the body of a good reply. What it throws fails the exchange. */
+/** Reads the body of a good reply. What it throws fails the call. */
 export interface BodyReader {
+  /** Bytes that are kept until they are complete. */
+  readonly held: number
   write(chunk: Buffer): void
   /** The body has ended in good order. */
   end(): void

@@ -31,8 +31,9 @@ export class OllamaDecoder implements ChatDecoder {
     } else this.#sink.fail(malformed('The upstream answered without a message.'))
   }
 
+  /** As events, which some proxies make of the lines, they have OpenAI's last word. */
   frame(data: string): void {
-    if (this.#sink.ended) return
+    if (this.#sink.ended || data === '' || data === '[DONE]') return
     const line = parseJson(data)
     this.#source.read(data, line)
     if (isObject(line)) this.#line(line)
