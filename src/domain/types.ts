@@ -9,6 +9,13 @@ export {
   type HealthCheckResponse,
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from '../../gen/grpc/health/v1/health_pb.js'
+export {
+  ServerReflection as ServerReflectionService,
+  type ServerReflectionRequest,
+  ServerReflectionRequestSchema,
+  type ServerReflectionResponse,
+  ServerReflectionResponseSchema,
+} from '../../gen/grpc/reflection/v1/reflection_pb.js'
 export * from '../../gen/llmgateway/v1/admin_pb.js'
 export * from '../../gen/llmgateway/v1/cache_pb.js'
 export * from '../../gen/llmgateway/v1/chat_pb.js'
@@ -19,3 +26,8 @@ export * from '../../gen/llmgateway/v1/message_pb.js'
 export * from '../../gen/llmgateway/v1/models_pb.js'
 export * from '../../gen/llmgateway/v1/route_pb.js'
 export * from '../../gen/llmgateway/v1/stats_pb.js'
+
+/** The comments of the proto files, which only reflection needs. */
+export async function loadComments(): Promise<Readonly<Record<string, string>>> {
+  return (await import('../../gen/comments.js')).comments
+}

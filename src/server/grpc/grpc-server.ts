@@ -17,7 +17,7 @@ import {
 import { accessHttp2 } from './grpc-js.ts'
 import { streamHandler } from './grpc-stream.ts'
 import { unaryHandler } from './grpc-unary.ts'
-import { addReflection } from './reflection.ts'
+import { addReflection } from './reflection/reflection.ts'
 import { StreamGuard } from './stream-guard.ts'
 
 const MAX_HEADERS = 64
