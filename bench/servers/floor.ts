@@ -72,7 +72,7 @@ async function embed(request: EmbedRequest): Promise<EmbedResponse> {
     index,
     values: typeof embedding === 'string' ? floatsOf(embedding) : embedding,
   }))
-  return { $typeName: 'llmgateway.v1.EmbedResponse', embeddings, usage: usageOf(reply.usage) }
+  return { $typeName: 'llmgateway.v1.EmbedResponse', embeddings, id: '', usage: usageOf(reply.usage) }
 }
 
 async function post(path: string, body: string) {

@@ -87,9 +87,9 @@ function addTextPart(message: Message, signature = ''): void {
   message.parts.push({ $typeName: 'llmgateway.v1.Part', content: { case: 'text', value: text }, signature })
 }
 
-/** Assembles an embedding response, vectors in the order of the inputs. */
-export function foldEmbed(events: EventStream<EmbedEvent>): Promise<EmbedResponse> {
-  const response: EmbedResponse = { $typeName: 'llmgateway.v1.EmbedResponse', embeddings: [] }
+/** Assembles an embedding response, vectors in the order of the inputs. `id` is the id of the call. */
+export function foldEmbed(events: EventStream<EmbedEvent>, id = ''): Promise<EmbedResponse> {
+  const response: EmbedResponse = { $typeName: 'llmgateway.v1.EmbedResponse', embeddings: [], id }
   let finish: EmbedFinish | undefined
   return consume(
     events,

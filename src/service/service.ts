@@ -53,7 +53,8 @@ export function createService(deps: ServiceDeps): Methods {
   return {
     chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
     streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
-    embed: (request, context) => embed(createCall('embed', request, context)).then(foldEmbed),
+    embed: (request, context) =>
+      embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
     listModels: anyone(createListModels(providers, aliases, clock)),
     health: createCheckHealth(deps),
     stats: anyone(async () => stats.snapshot()),

@@ -25,6 +25,8 @@ const HERE = fileURLToPath(new URL('clients/', import.meta.url))
 const CONTRACT = join(ROOT, 'proto')
 /** The one folder that clients generate code from. */
 const PACKAGE = 'llmgateway/v1'
+/** As `go_package` in the proto files names it. */
+const GO_MODULE = 'github.com/llm-gateway/llm-gateway/gen/go'
 const BUF = join(ROOT, 'node_modules/.bin/buf')
 const BUILD_TIME = 240_000
 
@@ -71,7 +73,8 @@ async function buildPython(python: string, folder: string): Promise<Program> {
 }
 
 async function buildGo(tools: string, folder: string): Promise<Program> {
-  const plugins = ['protoc-gen-go', 'protoc-gen-go-grpc'].map((local) => ({ local, out: '.' }))
+  const opt = `module=${GO_MODULE}`
+  const plugins = ['protoc-gen-go', 'protoc-gen-go-grpc'].map((local) => ({ local, out: '.', opt }))
   const template = JSON.stringify({ version: 'v2', plugins })
   const args = ['generate', ROOT, '--path', join(CONTRACT, PACKAGE), '--template', template, '-o', folder]
   const path = `${tools}${delimiter}${process.env['PATH']}`

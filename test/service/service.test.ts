@@ -68,6 +68,7 @@ test('a stream that breaks off ends in an error, a chat is refused whole', async
 test('Embed answers with one vector for each input, in order', async () => {
   const request = create(EmbedRequestSchema, { model: 'sim/embed', inputs: ['a', 'b'], dimensions: 3 })
   const answer = await service.embed(request, contextOf())
+  expect(answer.id).toBe('request-1')
   expect(answer.embeddings.map(({ index, values }) => [index, values.length])).toEqual([
     [0, 3],
     [1, 3],

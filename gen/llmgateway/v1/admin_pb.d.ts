@@ -43,34 +43,34 @@ export declare type ListProvidersResponse = Message<"llmgateway.v1.ListProviders
 export declare const ListProvidersResponseSchema: GenMessage<ListProvidersResponse>;
 
 /**
- * A provider as it is configured. Keys appear as ids only.
+ * A configured provider. Its keys appear as ids only.
  *
  * @generated from message llmgateway.v1.ProviderInfo
  */
 export declare type ProviderInfo = Message<"llmgateway.v1.ProviderInfo"> & {
   /**
-   * The configured name, which targets begin with.
+   * Configured name, the first part of `provider/model`.
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * The vendor or wire format, as in the configuration's `kind`.
+   * Vendor or wire format, as `kind` in the configuration.
    *
    * @generated from field: string kind = 2;
    */
   kind: string;
 
   /**
-   * Where its calls go.
+   * Base URL of its API.
    *
    * @generated from field: string base_url = 3;
    */
   baseUrl: string;
 
   /**
-   * The model of calls that name only the provider; empty when there is none.
+   * Model of calls that name only the provider; empty if there is none.
    *
    * @generated from field: string default_model = 4;
    */
@@ -84,14 +84,14 @@ export declare type ProviderInfo = Message<"llmgateway.v1.ProviderInfo"> & {
   keyIds: string[];
 
   /**
-   * What its wire format can carry. A model may offer less.
+   * What its wire format supports. A single model may support less.
    *
    * @generated from field: repeated llmgateway.v1.Capability capabilities = 6;
    */
   capabilities: Capability[];
 
   /**
-   * The model of embedding calls that name only the provider; empty when it is default_model.
+   * Model of embedding calls that name only the provider; empty if it is default_model.
    *
    * @generated from field: string default_embed_model = 7;
    */
@@ -109,14 +109,14 @@ export declare const ProviderInfoSchema: GenMessage<ProviderInfo>;
  */
 export declare type TestProviderRequest = Message<"llmgateway.v1.TestProviderRequest"> & {
   /**
-   * The configured name. Required.
+   * Configured name. Required.
    *
    * @generated from field: string provider = 1;
    */
   provider: string;
 
   /**
-   * The model to ask; the provider's default model when empty.
+   * Model to call; the default model of the provider if empty.
    *
    * @generated from field: string model = 2;
    */
@@ -146,28 +146,28 @@ export declare type TestProviderResponse = Message<"llmgateway.v1.TestProviderRe
   provider: string;
 
   /**
-   * The model that was asked.
+   * Model that was called.
    *
    * @generated from field: string model = 3;
    */
   model: string;
 
   /**
-   * From the request to the whole answer.
+   * Time from the request to the end of the answer.
    *
    * @generated from field: google.protobuf.Duration latency = 4;
    */
   latency?: Duration | undefined;
 
   /**
-   * Why it failed, as in ErrorInfo.reason; empty when it answered.
+   * Why it failed, as in ErrorInfo.reason; empty if it answered.
    *
    * @generated from field: string reason = 5;
    */
   reason: string;
 
   /**
-   * What went wrong and what to do; empty when it answered.
+   * What went wrong and what to do; empty if it answered.
    *
    * @generated from field: string message = 6;
    */
@@ -213,13 +213,13 @@ export declare const GetCacheStatsResponseSchema: GenMessage<GetCacheStatsRespon
  */
 export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest"> & {
   /**
-   * Which answers. Required.
+   * Which answers to remove. Required.
    *
    * @generated from oneof llmgateway.v1.ClearCacheRequest.answers
    */
   answers: {
     /**
-     * Every one, of every caller.
+     * Every answer of every caller. Must be true if it is set; with `caller` only the answers of that caller.
      *
      * @generated from field: bool all = 1;
      */
@@ -227,8 +227,9 @@ export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest
     case: "all";
   } | {
     /**
-     * Those whose `<namespace>/<alias or model>` matches, where `*` stands for any characters and `?` for one. The
-     * namespace of answers without one is empty: `/gpt-4o`; `*\/gpt-4o` matches in every namespace. Up to 256 characters.
+     * Answers whose `<namespace>/<alias or model>` matches, where `*` stands for any characters and `?` for one.
+     * Answers without a namespace begin with a slash: `/gpt-4o`; `*\/gpt-4o` matches in every namespace. 1 to 256
+     * characters.
      *
      * @generated from field: string pattern = 2;
      */
@@ -236,7 +237,7 @@ export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest
     case: "pattern";
   } | {
     /**
-     * The one with this Route.cache_id. NOT_FOUND when there is none.
+     * The answer with this Route.cache_id. NOT_FOUND if there is none.
      *
      * @generated from field: string cache_id = 3;
      */
@@ -244,7 +245,7 @@ export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest
     case: "cacheId";
   } | {
     /**
-     * The one to this request.
+     * The answer to this request.
      *
      * @generated from field: llmgateway.v1.ChatRequest request = 4;
      */
@@ -253,8 +254,8 @@ export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest
   } | { case: undefined; value?: undefined };
 
   /**
-   * Whose answers a pattern or a request means; the calling admin's own when empty. Answers in a namespace belong to
-   * nobody: every pattern and request reaches them.
+   * Caller whose answers a pattern or a request refers to; the calling admin if empty. Answers in a namespace belong to
+   * no caller: every pattern and request reaches them.
    *
    * @generated from field: string caller = 5;
    */
@@ -272,7 +273,7 @@ export declare const ClearCacheRequestSchema: GenMessage<ClearCacheRequest>;
  */
 export declare type ClearCacheResponse = Message<"llmgateway.v1.ClearCacheResponse"> & {
   /**
-   * How many answers were forgotten.
+   * Number of answers that were removed.
    *
    * @generated from field: uint64 cleared = 1;
    */
@@ -314,7 +315,7 @@ export declare const ResetStatsResponseSchema: GenMessage<ResetStatsResponse>;
  */
 export declare type ListKeysRequest = Message<"llmgateway.v1.ListKeysRequest"> & {
   /**
-   * The configured name; all providers when empty.
+   * Configured name; all providers if empty.
    *
    * @generated from field: string provider = 1;
    */
@@ -344,7 +345,7 @@ export declare type ListKeysResponse = Message<"llmgateway.v1.ListKeysResponse">
 export declare const ListKeysResponseSchema: GenMessage<ListKeysResponse>;
 
 /**
- * One key of a provider, since the start of the process. The key itself is never told.
+ * One key of a provider, with its counters since the start of the process. The key itself is never returned.
  *
  * @generated from message llmgateway.v1.KeyInfo
  */
@@ -355,7 +356,7 @@ export declare type KeyInfo = Message<"llmgateway.v1.KeyInfo"> & {
   provider: string;
 
   /**
-   * As in Route.key_id; empty for a provider that needs no key.
+   * As Route.key_id; empty for a provider that needs no key.
    *
    * @generated from field: string key_id = 2;
    */
@@ -367,56 +368,56 @@ export declare type KeyInfo = Message<"llmgateway.v1.KeyInfo"> & {
   state: KeyState;
 
   /**
-   * Why it is quarantined, as in ErrorInfo.reason; empty when it is not.
+   * Why the key is quarantined, as in ErrorInfo.reason; empty if it is not.
    *
    * @generated from field: string reason = 4;
    */
   reason: string;
 
   /**
-   * When a quarantined key is next tried, by a request that costs nothing.
+   * When a quarantined key is tried next, with a request that costs nothing.
    *
    * @generated from field: google.protobuf.Timestamp next_probe = 5;
    */
   nextProbe?: Timestamp | undefined;
 
   /**
-   * The models that it rests for.
+   * Models for which the key is not used at the moment.
    *
    * @generated from field: repeated llmgateway.v1.CoolingModel cooling = 6;
    */
   cooling: CoolingModel[];
 
   /**
-   * Attempts that have begun with it.
+   * Number of attempts that were started with the key.
    *
    * @generated from field: uint64 requests = 7;
    */
   requests: bigint;
 
   /**
-   * Of those, the ones that the provider failed.
+   * Number of those attempts that failed at the provider.
    *
    * @generated from field: uint64 errors = 8;
    */
   errors: bigint;
 
   /**
-   * Attempts that are under way.
+   * Number of attempts in flight.
    *
    * @generated from field: uint32 active = 9;
    */
   active: number;
 
   /**
-   * When an attempt last began; absent before the first.
+   * When an attempt was last started; absent before the first.
    *
    * @generated from field: google.protobuf.Timestamp last_used = 10;
    */
   lastUsed?: Timestamp | undefined;
 
   /**
-   * The share of recent attempts that succeeded, 0 to 1. What lies back counts less and less: half after 30 s.
+   * Share of recent attempts that succeeded, 0 to 1. The weight of an attempt halves every 30 s.
    *
    * @generated from field: double success_rate = 11;
    */
@@ -430,7 +431,7 @@ export declare type KeyInfo = Message<"llmgateway.v1.KeyInfo"> & {
 export declare const KeyInfoSchema: GenMessage<KeyInfo>;
 
 /**
- * A model that a key is not used for.
+ * A model for which a key is not used.
  *
  * @generated from message llmgateway.v1.CoolingModel
  */
@@ -446,7 +447,7 @@ export declare type CoolingModel = Message<"llmgateway.v1.CoolingModel"> & {
   until?: Timestamp | undefined;
 
   /**
-   * Why, as in ErrorInfo.reason.
+   * As ErrorInfo.reason.
    *
    * @generated from field: string reason = 3;
    */
@@ -474,14 +475,14 @@ export enum KeyState {
   AVAILABLE = 1,
 
   /**
-   * Rate limited: it rests for the models in `cooling`, and is used for all others.
+   * Rate limited: not used for the models in `cooling`, used for all others.
    *
    * @generated from enum value: KEY_STATE_COOLING = 2;
    */
   COOLING = 2,
 
   /**
-   * Refused, or its quota is spent: it is not used until the vendor takes it again.
+   * Refused by the vendor, or its quota is used up: not used until the vendor accepts it again.
    *
    * @generated from enum value: KEY_STATE_QUARANTINED = 3;
    */
@@ -494,13 +495,13 @@ export enum KeyState {
 export declare const KeyStateSchema: GenEnum<KeyState>;
 
 /**
- * For operators: the credential must carry the admin flag, else PERMISSION_DENIED.
+ * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED.
  *
  * @generated from service llmgateway.v1.LlmGatewayAdmin
  */
 export declare const LlmGatewayAdmin: GenService<{
   /**
-   * The configured providers, in priority order.
+   * Lists the configured providers in priority order.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ListProviders
    */
@@ -510,8 +511,8 @@ export declare const LlmGatewayAdmin: GenService<{
     output: typeof ListProvidersResponseSchema;
   },
   /**
-   * One real, tiny call to a provider. It answers OK with the outcome, whatever the outcome is; NOT_FOUND when there
-   * is no such provider.
+   * Makes one real, very small call to a provider. Returns OK with the outcome, whether or not the provider answered;
+   * NOT_FOUND if there is no such provider.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.TestProvider
    */
@@ -521,7 +522,7 @@ export declare const LlmGatewayAdmin: GenService<{
     output: typeof TestProviderResponseSchema;
   },
   /**
-   * The cache's counters. FAILED_PRECONDITION when there is no cache.
+   * Returns the counters of the cache. FAILED_PRECONDITION if there is no cache.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.GetCacheStats
    */
@@ -531,7 +532,7 @@ export declare const LlmGatewayAdmin: GenService<{
     output: typeof GetCacheStatsResponseSchema;
   },
   /**
-   * Forgets answers. FAILED_PRECONDITION when there is no cache.
+   * Removes answers from the cache. FAILED_PRECONDITION if there is no cache.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ClearCache
    */
@@ -541,7 +542,7 @@ export declare const LlmGatewayAdmin: GenService<{
     output: typeof ClearCacheResponseSchema;
   },
   /**
-   * Lets the counters of Stats and GetCacheStats begin anew. Metrics go on: they must never fall.
+   * Resets the counters of Stats and GetCacheStats. Metrics are not reset, because they must never fall.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ResetStats
    */
@@ -551,8 +552,8 @@ export declare const LlmGatewayAdmin: GenService<{
     output: typeof ResetStatsResponseSchema;
   },
   /**
-   * The keys of the providers, in the order of the configuration, with what became of them. NOT_FOUND when there is no
-   * such provider.
+   * Lists the keys of the providers with their state, in the order of the configuration. NOT_FOUND if there is no such
+   * provider.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ListKeys
    */

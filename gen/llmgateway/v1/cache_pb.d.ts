@@ -12,8 +12,8 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 export declare const file_llmgateway_v1_cache: GenFile;
 
 /**
- * How a call uses the gateway's cache, within what the operator allows. It never changes the answer's meaning: two
- * calls that differ only in this ask the same question.
+ * How a call uses the cache of the gateway, within the limits that the operator sets. It does not change what is asked:
+ * two calls that differ only in this field are equal requests.
  *
  * @generated from message llmgateway.v1.CacheControl
  */
@@ -24,22 +24,22 @@ export declare type CacheControl = Message<"llmgateway.v1.CacheControl"> & {
   mode: CacheMode;
 
   /**
-   * How long the answer may be kept, above 0 up to 30 days. Absent: as configured.
+   * How long the answer may be kept: above 0, up to 30 days. Absent: as configured.
    *
    * @generated from field: google.protobuf.Duration ttl = 2;
    */
   ttl?: Duration | undefined;
 
   /**
-   * Shares answers with every caller that names the same one: 1 to 128 of A-Z a-z 0-9 _ . : -. Empty: the caller's
-   * own answers, which nobody else ever sees.
+   * Shares answers between all callers that send the same namespace: 1 to 128 characters of A-Z a-z 0-9 _ . : -. Empty:
+   * the answers of this caller, which no other caller ever receives.
    *
    * @generated from field: string namespace = 3;
    */
   namespace: string;
 
   /**
-   * The oldest answer that is good enough, 0 up to 30 days. Absent: as old as answers are kept.
+   * Greatest age of a cached answer that is accepted: 0 to 30 days. Absent: any age.
    *
    * @generated from field: google.protobuf.Duration max_age = 4;
    */
@@ -53,13 +53,14 @@ export declare type CacheControl = Message<"llmgateway.v1.CacheControl"> & {
 export declare const CacheControlSchema: GenMessage<CacheControl>;
 
 /**
- * Counters since the start or the last ResetStats. Chats count as one lookup, embeddings as one for each input.
+ * Counters since the start of the process or the last ResetStats. A chat counts as one lookup, an embedding call as one
+ * lookup per input.
  *
  * @generated from message llmgateway.v1.CacheStats
  */
 export declare type CacheStats = Message<"llmgateway.v1.CacheStats"> & {
   /**
-   * Answers kept.
+   * Number of answers in the cache.
    *
    * @generated from field: uint64 size = 1;
    */
@@ -81,28 +82,28 @@ export declare type CacheStats = Message<"llmgateway.v1.CacheStats"> & {
   misses: bigint;
 
   /**
-   * hits / (hits + misses); 0 before the first.
+   * hits / (hits + misses); 0 before the first lookup.
    *
    * @generated from field: double hit_rate = 5;
    */
   hitRate: number;
 
   /**
-   * Answers that had to make room for others.
+   * Number of answers that were removed to make room for others.
    *
    * @generated from field: uint64 evictions = 6;
    */
   evictions: bigint;
 
   /**
-   * How long an answer is kept when nothing else is said.
+   * How long an answer is kept unless the call or its alias says otherwise.
    *
    * @generated from field: google.protobuf.Duration ttl = 7;
    */
   ttl?: Duration | undefined;
 
   /**
-   * What the answers take in memory, estimated, in bytes.
+   * Estimated memory of the answers in bytes.
    *
    * @generated from field: uint64 bytes = 8;
    */
@@ -114,14 +115,14 @@ export declare type CacheStats = Message<"llmgateway.v1.CacheStats"> & {
   maxBytes: bigint;
 
   /**
-   * Calls that were answered by another call's question, asked at the same time.
+   * Number of calls that shared the answer of an equal call in flight.
    *
    * @generated from field: uint64 shared = 10;
    */
   shared: bigint;
 
   /**
-   * What hits and shared answers would have cost, of models whose price is known.
+   * Cost of hits and shared answers if they had been asked, in USD, for models with a known price.
    *
    * @generated from field: double saved_usd = 11;
    */
@@ -139,28 +140,28 @@ export declare const CacheStatsSchema: GenMessage<CacheStats>;
  */
 export enum CacheMode {
   /**
-   * Take a known answer, keep a new one.
+   * Uses a cached answer if there is one; a new answer is kept.
    *
    * @generated from enum value: CACHE_MODE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Neither take nor keep one.
+   * Neither uses nor keeps an answer.
    *
    * @generated from enum value: CACHE_MODE_BYPASS = 1;
    */
   BYPASS = 1,
 
   /**
-   * Ask anew and keep the answer.
+   * Asks the vendor in any case and keeps the new answer.
    *
    * @generated from enum value: CACHE_MODE_REFRESH = 2;
    */
   REFRESH = 2,
 
   /**
-   * Take a known answer or fail with NOT_FOUND, reason NOT_CACHED. No provider is asked.
+   * Uses a cached answer, or fails with NOT_FOUND, reason NOT_CACHED. No provider is called.
    *
    * @generated from enum value: CACHE_MODE_ONLY_IF_CACHED = 3;
    */

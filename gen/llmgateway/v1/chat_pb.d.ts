@@ -14,32 +14,33 @@ import type { Cost, Route, Usage } from "./route_pb.js";
 export declare const file_llmgateway_v1_chat: GenFile;
 
 /**
- * A question to a model.
+ * A conversation for a model to continue.
  *
- * Numbers and flags that are absent take the target's configured default, else
- * the environment's (`TEMPERATURE`, `MAX_TOKENS`), else the vendor's. 0 means 0.
+ * An absent number or flag takes the default that is configured for the target, else that of the environment
+ * (`TEMPERATURE`, `MAX_TOKENS`), else that of the vendor. 0 means 0.
  *
  * @generated from message llmgateway.v1.ChatRequest
  */
 export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   /**
-   * Whom to ask, the first that applies: a configured alias; `provider/model`, where the part before the first `/`
-   * names a provider; a bare model id that a provider has as its default model or lists. When both this and
-   * `provider` are empty: the route of `task_type`, else the alias `default`, else the configured priority order.
+   * Model to call, the first that applies: a configured alias; `provider/model`, where the part before the first `/`
+   * is the name of a provider; a bare model id that a provider has as its default model or in its list. If both this
+   * and `provider` are empty: the route of `task_type`, else the alias `default`, else the configured priority order.
+   * At most 256 bytes.
    *
    * @generated from field: string model = 1;
    */
   model: string;
 
   /**
-   * Pins the provider by its configured name. With an empty `model` its default model is asked.
+   * Configured name of the provider to call. With an empty `model` its default model is called. At most 256 bytes.
    *
    * @generated from field: string provider = 2;
    */
   provider: string;
 
   /**
-   * The conversation, oldest first. 1 to 2048.
+   * The conversation, oldest message first. 1 to 2048 messages.
    *
    * @generated from field: repeated llmgateway.v1.Message messages = 3;
    */
@@ -60,28 +61,28 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   topP?: number | undefined;
 
   /**
-   * Sampling from the k likeliest tokens, at least 1.
+   * Number of most likely tokens to sample from, at least 1.
    *
    * @generated from field: optional uint32 top_k = 6;
    */
   topK?: number | undefined;
 
   /**
-   * The most tokens to generate, reasoning included, 1 to 2^31-1.
+   * Greatest number of tokens to generate, reasoning included, 1 to 2^31-1.
    *
    * @generated from field: optional uint32 max_tokens = 7;
    */
   maxTokens?: number | undefined;
 
   /**
-   * Texts that end the answer and are left out of it. At most 16, none empty.
+   * Texts that end the answer and are not part of it. At most 16, none empty.
    *
    * @generated from field: repeated string stop = 8;
    */
   stop: string[];
 
   /**
-   * For answers that repeat as far as the vendor can, -(2^53-1) to 2^53-1.
+   * Makes answers repeatable as far as the vendor supports it, -(2^53-1) to 2^53-1.
    *
    * @generated from field: optional int64 seed = 9;
    */
@@ -102,109 +103,111 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   presencePenalty?: number | undefined;
 
   /**
-   * What the model may call. At most 512, names unique.
+   * Functions that the model may call. At most 512, names unique.
    *
    * @generated from field: repeated llmgateway.v1.Tool tools = 12;
    */
   tools: Tool[];
 
   /**
-   * Whether and which tool it must call. Absent: the vendor decides, which is `auto` where there are tools.
+   * Whether the model must call a tool, and which. Absent: the vendor decides; with tools that is `auto`.
    *
    * @generated from field: llmgateway.v1.ToolChoice tool_choice = 13;
    */
   toolChoice?: ToolChoice | undefined;
 
   /**
-   * Whether it may call several tools at once.
+   * Whether the model may call several tools at once.
    *
    * @generated from field: optional bool parallel_tool_calls = 14;
    */
   parallelToolCalls?: boolean | undefined;
 
   /**
-   * The shape of the answer. Absent: text.
+   * Format of the answer. Absent: text.
    *
    * @generated from field: llmgateway.v1.ResponseFormat response_format = 15;
    */
   responseFormat?: ResponseFormat | undefined;
 
   /**
-   * How much to think before the answer. Absent: the vendor's default.
+   * How much the model reasons before it answers. Absent: the default of the vendor.
    *
    * @generated from field: llmgateway.v1.ReasoningConfig reasoning = 16;
    */
   reasoning?: ReasoningConfig | undefined;
 
   /**
-   * Fields for one vendor's own request body, by provider name or kind. Only the entry of the target that is called
-   * is merged, so that a fallback never receives another vendor's fields; an entry by name wins over one by kind.
-   * `model`, `messages`, `contents`, `stream`, `n` and `tools` are refused.
+   * Fields to add to the request body of one vendor, by provider name or kind. Only the entry for the target that is
+   * called is used, so that a fallback never receives the fields of another vendor. An entry by name takes precedence
+   * over one by kind. `model`, `messages`, `contents`, `stream`, `n` and `tools` are refused.
    *
    * @generated from field: map<string, google.protobuf.Struct> provider_options = 17;
    */
   providerOptions: { [key: string]: JsonObject };
 
   /**
-   * Refuse the call when a target would have to leave out a field (seed, top_k ...). Otherwise such fields are left
-   * out and named in `route.warnings`.
+   * Refuses the call if a target cannot take one of the fields (seed, top_k ...). Otherwise such fields are left out
+   * and named in `route.warnings`.
    *
    * @generated from field: bool strict = 18;
    */
   strict: boolean;
 
   /**
-   * What the work is, for routing when neither model nor provider is given: a name configured under `tasks`.
+   * Kind of work, for routing when neither model nor provider is given: a name that is configured under `tasks`.
    *
    * @generated from field: string task_type = 19;
    */
   taskType: string;
 
   /**
-   * How to use the gateway's cache.
+   * How the call uses the cache of the gateway.
    *
    * @generated from field: llmgateway.v1.CacheControl cache = 20;
    */
   cache?: CacheControl | undefined;
 
   /**
-   * The end user on whose behalf the caller asks. For logs and traces; never changes the answer. At most 256 bytes.
+   * End user on whose behalf the call is made. For logs and traces; does not change the answer. At most 256 bytes.
    *
    * @generated from field: string user_id = 21;
    */
   userId: string;
 
   /**
-   * The conversation that the call belongs to. For logs and traces; never changes the answer. At most 256 bytes.
+   * Conversation that the call belongs to. For logs and traces; does not change the answer. At most 256 bytes.
    *
    * @generated from field: string session_id = 22;
    */
   sessionId: string;
 
   /**
-   * The caller's own marks, for logs and traces. At most 32, keys and values up to 256 bytes each.
+   * Labels of the caller, for logs and traces; they do not change the answer. At most 32, keys and values up to 256
+   * bytes each.
    *
    * @generated from field: map<string, string> labels = 23;
    */
   labels: { [key: string]: string };
 
   /**
-   * Models to fall back to, in this order, after the targets of the alias. At most 16.
+   * Models to fall back to after the targets of the alias, in this order. At most 16.
    *
    * @generated from field: repeated string fallback_models = 24;
    */
   fallbackModels: string[];
 
   /**
-   * Ask the first target only.
+   * Calls the first target only.
    *
    * @generated from field: bool disable_fallback = 25;
    */
   disableFallback: boolean;
 
   /**
-   * Start over on the next target when an answer breaks off after it has begun: the stream tells it by `reset`, and
-   * what came before that is void; Chat answers with the new answer alone. Without it such a call ends with the error.
+   * Allows the gateway to start again at the next target if an answer breaks off after it has begun. The stream
+   * reports that with `reset`, and everything before it is void; Chat returns the new answer only. Without it such a
+   * call fails with the error.
    *
    * @generated from field: bool allow_reset = 26;
    */
@@ -218,20 +221,20 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
 export declare const ChatRequestSchema: GenMessage<ChatRequest>;
 
 /**
- * An answer.
+ * A whole answer.
  *
  * @generated from message llmgateway.v1.ChatResponse
  */
 export declare type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
   /**
-   * The gateway's own id of the call, unique.
+   * Unique id of the call, made by the gateway.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * What the model said. It can be sent back as it is in the next request.
+   * Message of the model. It can be sent back unchanged in the next request.
    *
    * @generated from field: llmgateway.v1.Message message = 2;
    */
@@ -243,7 +246,7 @@ export declare type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
   finishReason: FinishReason;
 
   /**
-   * The vendor's own word, empty when it gave none.
+   * Finish reason in the words of the vendor; empty if it gave none.
    *
    * @generated from field: string raw_finish_reason = 4;
    */
@@ -255,7 +258,7 @@ export declare type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
   usage?: Usage | undefined;
 
   /**
-   * Absent when the model's price is not known.
+   * Absent if the price of the model is not known.
    *
    * @generated from field: llmgateway.v1.Cost cost = 6;
    */
@@ -274,7 +277,7 @@ export declare type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
 export declare const ChatResponseSchema: GenMessage<ChatResponse>;
 
 /**
- * One step of a streamed answer. Folding the events gives the ChatResponse.
+ * One step of a streamed answer. Folding all events gives the ChatResponse.
  *
  * @generated from message llmgateway.v1.ChatEvent
  */
@@ -284,7 +287,7 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
    */
   event: {
     /**
-     * Once, before all others but heartbeats.
+     * Once, before all other events except heartbeats.
      *
      * @generated from field: llmgateway.v1.StartEvent start = 1;
      */
@@ -328,8 +331,8 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
     case: "citation";
   } | {
     /**
-     * The stream is silent but alive: sent whenever nothing else was for a while, 15 s unless the gateway is configured
-     * otherwise, and before the start too. It says nothing of the answer.
+     * Shows that a silent stream is alive: sent when nothing else was sent for a while (15 s unless configured
+     * otherwise), also before the start. It says nothing about the answer.
      *
      * @generated from field: llmgateway.v1.HeartbeatEvent heartbeat = 8;
      */
@@ -337,7 +340,7 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
     case: "heartbeat";
   } | {
     /**
-     * Only where the request has `allow_reset`.
+     * Only if the request has `allow_reset`.
      *
      * @generated from field: llmgateway.v1.ResetEvent reset = 9;
      */
@@ -345,7 +348,7 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
     case: "reset";
   } | {
     /**
-     * Last, once, before status OK.
+     * Once, as the last event, before status OK.
      *
      * @generated from field: llmgateway.v1.FinishEvent finish = 10;
      */
@@ -374,7 +377,7 @@ export declare type StartEvent = Message<"llmgateway.v1.StartEvent"> & {
   id: string;
 
   /**
-   * As far as it is known.
+   * What is known of the route so far.
    *
    * @generated from field: llmgateway.v1.Route route = 2;
    */
@@ -388,7 +391,7 @@ export declare type StartEvent = Message<"llmgateway.v1.StartEvent"> & {
 export declare const StartEventSchema: GenMessage<StartEvent>;
 
 /**
- * The next piece of text.
+ * The next piece of the text.
  *
  * @generated from message llmgateway.v1.TextEvent
  */
@@ -399,7 +402,7 @@ export declare type TextEvent = Message<"llmgateway.v1.TextEvent"> & {
   text: string;
 
   /**
-   * The vendor's proof of the text since the last signature, this piece included.
+   * Signature of the vendor over the text since the last signature, this piece included.
    *
    * @generated from field: string signature = 2;
    */
@@ -413,7 +416,7 @@ export declare type TextEvent = Message<"llmgateway.v1.TextEvent"> & {
 export declare const TextEventSchema: GenMessage<TextEvent>;
 
 /**
- * The next piece of a block of reasoning: pieces of `text` and `signature` with the same index are joined.
+ * The next piece of a block of reasoning. Pieces of `text` and `signature` with the same index are joined.
  *
  * @generated from message llmgateway.v1.ReasoningEvent
  */
@@ -434,7 +437,7 @@ export declare type ReasoningEvent = Message<"llmgateway.v1.ReasoningEvent"> & {
   signature: string;
 
   /**
-   * The whole of a block that the vendor encrypts.
+   * A whole block that the vendor encrypts.
    *
    * @generated from field: string redacted = 4;
    */
@@ -448,7 +451,7 @@ export declare type ReasoningEvent = Message<"llmgateway.v1.ReasoningEvent"> & {
 export declare const ReasoningEventSchema: GenMessage<ReasoningEvent>;
 
 /**
- * The next piece of a tool call: pieces of `arguments` with the same index are joined, `id`, `name` and `signature`
+ * The next piece of a tool call. Pieces of `arguments` with the same index are joined; `id`, `name` and `signature`
  * come once each, `id` and `name` before the first piece of `arguments`.
  *
  * @generated from message llmgateway.v1.ToolCallEvent
@@ -505,7 +508,7 @@ export declare type RefusalEvent = Message<"llmgateway.v1.RefusalEvent"> & {
 export declare const RefusalEventSchema: GenMessage<RefusalEvent>;
 
 /**
- * An image or a sound that the model made.
+ * An image or audio that the model made.
  *
  * @generated from message llmgateway.v1.PartEvent
  */
@@ -523,6 +526,8 @@ export declare type PartEvent = Message<"llmgateway.v1.PartEvent"> & {
 export declare const PartEventSchema: GenMessage<PartEvent>;
 
 /**
+ * A source of the answer.
+ *
  * @generated from message llmgateway.v1.CitationEvent
  */
 export declare type CitationEvent = Message<"llmgateway.v1.CitationEvent"> & {
@@ -539,7 +544,7 @@ export declare type CitationEvent = Message<"llmgateway.v1.CitationEvent"> & {
 export declare const CitationEventSchema: GenMessage<CitationEvent>;
 
 /**
- * Nothing has happened.
+ * The stream is alive, nothing else happened.
  *
  * @generated from message llmgateway.v1.HeartbeatEvent
  */
@@ -553,13 +558,13 @@ export declare type HeartbeatEvent = Message<"llmgateway.v1.HeartbeatEvent"> & {
 export declare const HeartbeatEventSchema: GenMessage<HeartbeatEvent>;
 
 /**
- * The answer broke off, and another target has begun it anew: drop everything since `start`.
+ * The answer broke off and another target has started it again. Discard everything since `start`.
  *
  * @generated from message llmgateway.v1.ResetEvent
  */
 export declare type ResetEvent = Message<"llmgateway.v1.ResetEvent"> & {
   /**
-   * Of the new target, as far as it is known.
+   * Route to the new target, as far as it is known.
    *
    * @generated from field: llmgateway.v1.Route route = 1;
    */
@@ -584,7 +589,7 @@ export declare type FinishEvent = Message<"llmgateway.v1.FinishEvent"> & {
   finishReason: FinishReason;
 
   /**
-   * The vendor's own word, empty when it gave none.
+   * Finish reason in the words of the vendor; empty if it gave none.
    *
    * @generated from field: string raw_finish_reason = 2;
    */
@@ -596,7 +601,7 @@ export declare type FinishEvent = Message<"llmgateway.v1.FinishEvent"> & {
   usage?: Usage | undefined;
 
   /**
-   * Absent when the model's price is not known.
+   * Absent if the price of the model is not known.
    *
    * @generated from field: llmgateway.v1.Cost cost = 4;
    */
@@ -621,29 +626,29 @@ export declare const FinishEventSchema: GenMessage<FinishEvent>;
  */
 export declare type Tool = Message<"llmgateway.v1.Tool"> & {
   /**
-   * 1 to 64 of A-Z a-z 0-9 _ . -
+   * 1 to 64 characters of A-Z a-z 0-9 _ . -
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * What it does and when to call it, for the model.
+   * What the function does and when to call it, for the model.
    *
    * @generated from field: string description = 2;
    */
   description: string;
 
   /**
-   * JSON Schema of its arguments, an object, as JSON text. Text, because models follow the order of the properties,
-   * which a Struct loses. Empty: no arguments.
+   * JSON Schema of the arguments, an object of at most 64 levels, as JSON text. It is text because models follow the
+   * order of the properties, which a Struct does not keep. Empty: no arguments.
    *
    * @generated from field: string parameters = 3;
    */
   parameters: string;
 
   /**
-   * Whether the arguments must follow the schema exactly, where the vendor can promise that.
+   * Whether the arguments must follow the schema exactly, if the vendor can guarantee that.
    *
    * @generated from field: optional bool strict = 4;
    */
@@ -671,7 +676,7 @@ export declare type ToolChoice = Message<"llmgateway.v1.ToolChoice"> & {
     case: "mode";
   } | {
     /**
-     * The name of the one tool that must be called.
+     * Name of the one tool that must be called.
      *
      * @generated from field: string name = 2;
      */
@@ -753,7 +758,7 @@ export declare const JsonObjectFormatSchema: GenMessage<JsonObjectFormat>;
  */
 export declare type JsonSchemaFormat = Message<"llmgateway.v1.JsonSchemaFormat"> & {
   /**
-   * 1 to 64 of A-Z a-z 0-9 _ -. Empty: `response`.
+   * 1 to 64 characters of A-Z a-z 0-9 _ -. Empty: `response`.
    *
    * @generated from field: string name = 1;
    */
@@ -767,14 +772,14 @@ export declare type JsonSchemaFormat = Message<"llmgateway.v1.JsonSchemaFormat">
   description: string;
 
   /**
-   * JSON Schema, an object, as JSON text. Required.
+   * JSON Schema, an object of at most 64 levels, as JSON text. Required.
    *
    * @generated from field: string schema = 3;
    */
   schema: string;
 
   /**
-   * Whether the answer must follow the schema exactly, where the vendor can promise that.
+   * Whether the answer must follow the schema exactly, if the vendor can guarantee that.
    *
    * @generated from field: optional bool strict = 4;
    */
@@ -802,7 +807,7 @@ export declare type ReasoningConfig = Message<"llmgateway.v1.ReasoningConfig"> &
     case: "effort";
   } | {
     /**
-     * The most tokens to think with; 0 means not to think.
+     * Greatest number of tokens for reasoning; 0 means no reasoning.
      *
      * @generated from field: uint32 budget_tokens = 2;
      */
@@ -829,42 +834,42 @@ export enum FinishReason {
   UNSPECIFIED = 0,
 
   /**
-   * It was done, or met a stop text.
+   * The answer is complete, or a stop text was reached.
    *
    * @generated from enum value: FINISH_REASON_STOP = 1;
    */
   STOP = 1,
 
   /**
-   * It reached max_tokens or the end of its context.
+   * max_tokens or the end of the context window was reached.
    *
    * @generated from enum value: FINISH_REASON_LENGTH = 2;
    */
   LENGTH = 2,
 
   /**
-   * It waits for the results of its tool calls.
+   * The model waits for the results of its tool calls.
    *
    * @generated from enum value: FINISH_REASON_TOOL_CALLS = 3;
    */
   TOOL_CALLS = 3,
 
   /**
-   * The vendor's filter stopped it.
+   * A content filter of the vendor stopped the answer.
    *
    * @generated from enum value: FINISH_REASON_CONTENT_FILTER = 4;
    */
   CONTENT_FILTER = 4,
 
   /**
-   * The vendor reports a failure in a complete answer.
+   * The vendor reports a failure in a reply that is otherwise complete.
    *
    * @generated from enum value: FINISH_REASON_ERROR = 5;
    */
   ERROR = 5,
 
   /**
-   * A reason without a name here, or none given; see raw_finish_reason.
+   * Another reason, or none was given; see raw_finish_reason.
    *
    * @generated from enum value: FINISH_REASON_OTHER = 6;
    */

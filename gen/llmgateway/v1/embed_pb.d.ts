@@ -13,14 +13,14 @@ import type { Cost, Route, Usage } from "./route_pb.js";
 export declare const file_llmgateway_v1_embed: GenFile;
 
 /**
- * Texts to be turned into vectors.
+ * Texts to embed as vectors.
  *
  * @generated from message llmgateway.v1.EmbedRequest
  */
 export declare type EmbedRequest = Message<"llmgateway.v1.EmbedRequest"> & {
   /**
-   * As ChatRequest.model. Vectors of different models do not compare, so a call never falls back to another model:
-   * only to other providers of the same one.
+   * As ChatRequest.model. Vectors of different models cannot be compared, so a call never falls back to another model,
+   * only to other providers of the same model.
    *
    * @generated from field: string model = 1;
    */
@@ -34,28 +34,28 @@ export declare type EmbedRequest = Message<"llmgateway.v1.EmbedRequest"> & {
   provider: string;
 
   /**
-   * 1 to 16384, none empty. They are sent in as few requests as the vendor allows.
+   * 1 to 16384 texts, none empty. The gateway splits them into as few vendor requests as possible.
    *
    * @generated from field: repeated string inputs = 3;
    */
   inputs: string[];
 
   /**
-   * The length of the vectors, for models that can shorten them.
+   * Length of the vectors, at least 1, for models that can shorten them. Absent: the full length.
    *
    * @generated from field: optional uint32 dimensions = 4;
    */
   dimensions?: number | undefined;
 
   /**
-   * As ChatRequest.provider_options; `input` is refused too.
+   * As ChatRequest.provider_options; the field `input` is refused as well.
    *
    * @generated from field: map<string, google.protobuf.Struct> provider_options = 5;
    */
   providerOptions: { [key: string]: JsonObject };
 
   /**
-   * How to use the gateway's cache.
+   * How the call uses the cache of the gateway.
    *
    * @generated from field: llmgateway.v1.CacheControl cache = 20;
    */
@@ -94,7 +94,7 @@ export declare const EmbedRequestSchema: GenMessage<EmbedRequest>;
  */
 export declare type EmbedResponse = Message<"llmgateway.v1.EmbedResponse"> & {
   /**
-   * One for each input, in the inputs' order.
+   * One vector per input, in the order of the inputs.
    *
    * @generated from field: repeated llmgateway.v1.Embedding embeddings = 1;
    */
@@ -106,7 +106,7 @@ export declare type EmbedResponse = Message<"llmgateway.v1.EmbedResponse"> & {
   usage?: Usage | undefined;
 
   /**
-   * Absent when the model's price is not known.
+   * Absent if the price of the model is not known.
    *
    * @generated from field: llmgateway.v1.Cost cost = 3;
    */
@@ -116,6 +116,13 @@ export declare type EmbedResponse = Message<"llmgateway.v1.EmbedResponse"> & {
    * @generated from field: llmgateway.v1.Route route = 4;
    */
   route?: Route | undefined;
+
+  /**
+   * Unique id of the call, made by the gateway.
+   *
+   * @generated from field: string id = 5;
+   */
+  id: string;
 };
 
 /**
@@ -129,7 +136,7 @@ export declare const EmbedResponseSchema: GenMessage<EmbedResponse>;
  */
 export declare type Embedding = Message<"llmgateway.v1.Embedding"> & {
   /**
-   * Which input this is the vector of.
+   * Index of the input.
    *
    * @generated from field: uint32 index = 1;
    */

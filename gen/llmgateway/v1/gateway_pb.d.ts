@@ -15,24 +15,22 @@ import type { StatsRequestSchema, StatsResponseSchema, WatchStatsRequestSchema }
 export declare const file_llmgateway_v1_gateway: GenFile;
 
 /**
- * One door to every LLM vendor.
+ * One service in front of every LLM vendor.
  *
- * Credentials: `authorization: Bearer <API key or JWT>`. Health needs none.
+ * Credentials: send `authorization: Bearer <API key or JWT>`. Health needs no credential.
  *
- * Deadlines: the caller's deadline bounds the whole call, queueing, retries and
- * fallbacks included (10 minutes when none is given). Cancelling a call, a unary
- * one too, closes the vendor's socket at once.
+ * Deadlines: the deadline of the caller bounds the whole call, including queueing, retries and fallbacks. Without one,
+ * a call takes at most 10 minutes. Cancelling a call, streamed or not, closes the connection to the vendor at once.
  *
- * Errors: every error carries google.rpc details: ErrorInfo (domain
- * `llmgateway.v1`, a stable reason), RetryInfo when waiting can help, BadRequest
- * with the field's path when the request was wrong, QuotaFailure when a limit was
- * reached, and ErrorDetail with the attempts that were made.
+ * Errors: every error carries google.rpc details: ErrorInfo (domain `llmgateway.v1` and a stable reason), RetryInfo if
+ * waiting can help, BadRequest with the path of each wrong field, QuotaFailure if a limit was reached, and ErrorDetail
+ * with the attempts that were made.
  *
  * @generated from service llmgateway.v1.LlmGateway
  */
 export declare const LlmGateway: GenService<{
   /**
-   * One answer.
+   * Sends a conversation to a model and returns the whole answer.
    *
    * @generated from rpc llmgateway.v1.LlmGateway.Chat
    */
@@ -42,8 +40,9 @@ export declare const LlmGateway: GenService<{
     output: typeof ChatResponseSchema;
   },
   /**
-   * The same call as events, as the vendor produces them. A stream ends in one of two ways: a `finish` event and
-   * status OK, or a non-OK status. A stream whose vendor broke off never looks complete.
+   * Sends a conversation to a model and returns the answer as events, as the vendor produces it. A stream ends in one
+   * of two ways: with a `finish` event and status OK, or with a non-OK status. A stream that the vendor broke off never
+   * looks complete.
    *
    * @generated from rpc llmgateway.v1.LlmGateway.StreamChat
    */
@@ -53,7 +52,7 @@ export declare const LlmGateway: GenService<{
     output: typeof ChatEventSchema;
   },
   /**
-   * One vector for each input.
+   * Returns one vector for each input.
    *
    * @generated from rpc llmgateway.v1.LlmGateway.Embed
    */
@@ -63,7 +62,7 @@ export declare const LlmGateway: GenService<{
     output: typeof EmbedResponseSchema;
   },
   /**
-   * The aliases and the models that can be asked for, with prices, context windows and capabilities.
+   * Lists the aliases and models that the caller can use, with prices, context windows and capabilities.
    *
    * @generated from rpc llmgateway.v1.LlmGateway.ListModels
    */
@@ -73,8 +72,8 @@ export declare const LlmGateway: GenService<{
     output: typeof ListModelsResponseSchema;
   },
   /**
-   * Whether the gateway and each provider work. May probe a provider that no call has used for 60 s, with a request
-   * that costs nothing.
+   * Reports whether the gateway and each provider work. It may probe a provider that no call has used for 60 s; such a
+   * probe costs nothing.
    *
    * @generated from rpc llmgateway.v1.LlmGateway.Health
    */
@@ -84,7 +83,7 @@ export declare const LlmGateway: GenService<{
     output: typeof HealthResponseSchema;
   },
   /**
-   * Counters since the start of the process.
+   * Returns the counters since the start of the process or the last ResetStats.
    *
    * @generated from rpc llmgateway.v1.LlmGateway.Stats
    */
@@ -94,7 +93,7 @@ export declare const LlmGateway: GenService<{
     output: typeof StatsResponseSchema;
   },
   /**
-   * The same counters at once and then at each interval, until the caller cancels.
+   * Returns the same counters at once, and again after each interval until the caller cancels.
    *
    * @generated from rpc llmgateway.v1.LlmGateway.WatchStats
    */

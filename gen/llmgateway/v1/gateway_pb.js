@@ -13,21 +13,19 @@ import { file_llmgateway_v1_stats } from "./stats_pb.js";
  * Describes the file llmgateway/v1/gateway.proto.
  */
 export const file_llmgateway_v1_gateway = /*@__PURE__*/
-  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEyhQQKCkxsbUdhdGV3YXkSPwoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZRJECgpTdHJlYW1DaGF0EhoubGxtZ2F0ZXdheS52MS5DaGF0UmVxdWVzdBoYLmxsbWdhdGV3YXkudjEuQ2hhdEV2ZW50MAESQgoFRW1iZWQSGy5sbG1nYXRld2F5LnYxLkVtYmVkUmVxdWVzdBocLmxsbWdhdGV3YXkudjEuRW1iZWRSZXNwb25zZRJRCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEkUKBkhlYWx0aBIcLmxsbWdhdGV3YXkudjEuSGVhbHRoUmVxdWVzdBodLmxsbWdhdGV3YXkudjEuSGVhbHRoUmVzcG9uc2USQgoFU3RhdHMSGy5sbG1nYXRld2F5LnYxLlN0YXRzUmVxdWVzdBocLmxsbWdhdGV3YXkudjEuU3RhdHNSZXNwb25zZRJOCgpXYXRjaFN0YXRzEiAubGxtZ2F0ZXdheS52MS5XYXRjaFN0YXRzUmVxdWVzdBocLmxsbWdhdGV3YXkudjEuU3RhdHNSZXNwb25zZTABQkEKEWNvbS5sbG1nYXRld2F5LnYxUAFaGmxsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxqgINTGxtR2F0ZXdheS5WMWIGcHJvdG8z", [file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_health, file_llmgateway_v1_models, file_llmgateway_v1_stats]);
+  fileDesc("ChtsbG1nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SDWxsbWdhdGV3YXkudjEyhQQKCkxsbUdhdGV3YXkSPwoEQ2hhdBIaLmxsbWdhdGV3YXkudjEuQ2hhdFJlcXVlc3QaGy5sbG1nYXRld2F5LnYxLkNoYXRSZXNwb25zZRJECgpTdHJlYW1DaGF0EhoubGxtZ2F0ZXdheS52MS5DaGF0UmVxdWVzdBoYLmxsbWdhdGV3YXkudjEuQ2hhdEV2ZW50MAESQgoFRW1iZWQSGy5sbG1nYXRld2F5LnYxLkVtYmVkUmVxdWVzdBocLmxsbWdhdGV3YXkudjEuRW1iZWRSZXNwb25zZRJRCgpMaXN0TW9kZWxzEiAubGxtZ2F0ZXdheS52MS5MaXN0TW9kZWxzUmVxdWVzdBohLmxsbWdhdGV3YXkudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEkUKBkhlYWx0aBIcLmxsbWdhdGV3YXkudjEuSGVhbHRoUmVxdWVzdBodLmxsbWdhdGV3YXkudjEuSGVhbHRoUmVzcG9uc2USQgoFU3RhdHMSGy5sbG1nYXRld2F5LnYxLlN0YXRzUmVxdWVzdBocLmxsbWdhdGV3YXkudjEuU3RhdHNSZXNwb25zZRJOCgpXYXRjaFN0YXRzEiAubGxtZ2F0ZXdheS52MS5XYXRjaFN0YXRzUmVxdWVzdBocLmxsbWdhdGV3YXkudjEuU3RhdHNSZXNwb25zZTABQmsKEWNvbS5sbG1nYXRld2F5LnYxUAFaRGdpdGh1Yi5jb20vbGxtLWdhdGV3YXkvbGxtLWdhdGV3YXkvZ2VuL2dvL2xsbWdhdGV3YXkvdjE7bGxtZ2F0ZXdheXYxqgINTGxtR2F0ZXdheS5WMWIGcHJvdG8z", [file_llmgateway_v1_chat, file_llmgateway_v1_embed, file_llmgateway_v1_health, file_llmgateway_v1_models, file_llmgateway_v1_stats]);
 
 /**
- * One door to every LLM vendor.
+ * One service in front of every LLM vendor.
  *
- * Credentials: `authorization: Bearer <API key or JWT>`. Health needs none.
+ * Credentials: send `authorization: Bearer <API key or JWT>`. Health needs no credential.
  *
- * Deadlines: the caller's deadline bounds the whole call, queueing, retries and
- * fallbacks included (10 minutes when none is given). Cancelling a call, a unary
- * one too, closes the vendor's socket at once.
+ * Deadlines: the deadline of the caller bounds the whole call, including queueing, retries and fallbacks. Without one,
+ * a call takes at most 10 minutes. Cancelling a call, streamed or not, closes the connection to the vendor at once.
  *
- * Errors: every error carries google.rpc details: ErrorInfo (domain
- * `llmgateway.v1`, a stable reason), RetryInfo when waiting can help, BadRequest
- * with the field's path when the request was wrong, QuotaFailure when a limit was
- * reached, and ErrorDetail with the attempts that were made.
+ * Errors: every error carries google.rpc details: ErrorInfo (domain `llmgateway.v1` and a stable reason), RetryInfo if
+ * waiting can help, BadRequest with the path of each wrong field, QuotaFailure if a limit was reached, and ErrorDetail
+ * with the attempts that were made.
  *
  * @generated from service llmgateway.v1.LlmGateway
  */

@@ -16,7 +16,7 @@ export declare const file_llmgateway_v1_health: GenFile;
  */
 export declare type HealthRequest = Message<"llmgateway.v1.HealthRequest"> & {
   /**
-   * What is looked at. The status tells of that alone.
+   * Which parts to report. The overall status refers to these parts only.
    *
    * @generated from field: llmgateway.v1.HealthView view = 1;
    */
@@ -44,8 +44,8 @@ export declare type HealthResponse = Message<"llmgateway.v1.HealthResponse"> & {
   providers: ProviderHealth[];
 
   /**
-   * The parts that calls can do without, such as Redis: without them they are slower, dearer or less exactly limited. One
-   * that is not healthy makes the gateway degraded at worst.
+   * Parts that calls can do without, such as Redis. Without them calls are slower, more expensive or limited less
+   * exactly. A part that is not healthy makes the gateway DEGRADED, never UNHEALTHY.
    *
    * @generated from field: repeated llmgateway.v1.ComponentHealth components = 3;
    */
@@ -68,42 +68,42 @@ export declare type ProviderHealth = Message<"llmgateway.v1.ProviderHealth"> & {
   name: string;
 
   /**
-   * The vendor or wire format, as in the configuration's `kind`.
+   * Vendor or wire format, as `kind` in the configuration.
    *
    * @generated from field: string kind = 2;
    */
   kind: string;
 
   /**
-   * Whether its last call, or a probe that costs nothing, within the last 60 s succeeded.
+   * Whether its last call within 60 s, or a probe that costs nothing, succeeded.
    *
    * @generated from field: bool healthy = 3;
    */
   healthy: boolean;
 
   /**
-   * Why it is not healthy and what to do; empty when it is.
+   * Why it is not healthy and what to do; empty if it is healthy.
    *
    * @generated from field: string message = 4;
    */
   message: string;
 
   /**
-   * Of that call or probe, to its first token or answer.
+   * Time of that call or probe until its first token or answer.
    *
    * @generated from field: google.protobuf.Duration latency = 5;
    */
   latency?: Duration | undefined;
 
   /**
-   * The worst of the breakers of its models.
+   * State of the worst breaker of its models.
    *
    * @generated from field: llmgateway.v1.BreakerState breaker = 6;
    */
   breaker: BreakerState;
 
   /**
-   * Where its calls go while it is rate limited with no key left, as `provider/model`; empty while it takes them itself.
+   * Target that takes its calls while it is rate limited with no key left, as `provider/model`; empty otherwise.
    *
    * @generated from field: string locked_to = 10;
    */
@@ -133,7 +133,7 @@ export declare type ComponentHealth = Message<"llmgateway.v1.ComponentHealth"> &
   healthy: boolean;
 
   /**
-   * What is wrong and what to do; empty when it is healthy.
+   * What is wrong and what to do; empty if it is healthy.
    *
    * @generated from field: string message = 3;
    */
@@ -151,7 +151,7 @@ export declare const ComponentHealthSchema: GenMessage<ComponentHealth>;
  */
 export enum HealthView {
   /**
-   * Everything.
+   * All parts.
    *
    * @generated from enum value: HEALTH_VIEW_UNSPECIFIED = 0;
    */
@@ -163,7 +163,7 @@ export enum HealthView {
   PROVIDERS = 1,
 
   /**
-   * The cache and what it keeps its answers in.
+   * The cache and its storage.
    *
    * @generated from enum value: HEALTH_VIEW_CACHE = 2;
    */
@@ -192,14 +192,14 @@ export enum HealthStatus {
   HEALTHY = 1,
 
   /**
-   * Some are.
+   * At least one provider is healthy, but not every provider and component.
    *
    * @generated from enum value: HEALTH_STATUS_DEGRADED = 2;
    */
   DEGRADED = 2,
 
   /**
-   * No provider is, none is configured, or the gateway is shutting down.
+   * No provider is healthy, none is configured, or the gateway is shutting down.
    *
    * @generated from enum value: HEALTH_STATUS_UNHEALTHY = 3;
    */
@@ -223,21 +223,21 @@ export enum BreakerState {
   UNSPECIFIED = 0,
 
   /**
-   * Calls go through.
+   * Calls are let through.
    *
    * @generated from enum value: BREAKER_STATE_CLOSED = 1;
    */
   CLOSED = 1,
 
   /**
-   * One call, the probe, is under way to find out whether the target is well again; all others are refused.
+   * One call, the probe, is in flight to find out whether the target has recovered. All other calls are refused.
    *
    * @generated from enum value: BREAKER_STATE_HALF_OPEN = 2;
    */
   HALF_OPEN = 2,
 
   /**
-   * Calls are refused without asking the target.
+   * Calls are refused without calling the target.
    *
    * @generated from enum value: BREAKER_STATE_OPEN = 3;
    */

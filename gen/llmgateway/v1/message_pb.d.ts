@@ -25,23 +25,23 @@ export declare type Message = Message$1<"llmgateway.v1.Message"> & {
   role: Role;
 
   /**
-   * The text. On input a shorthand for one text part, refused beside `parts` unless it is just their text joined, as
-   * in an answer that is sent back. On output all text, joined.
+   * The text. In a request it is short for one text part; beside `parts` it is refused unless it is their text joined,
+   * as in an answer that is sent back. In an answer it is all text joined.
    *
    * @generated from field: string content = 2;
    */
   content: string;
 
   /**
-   * Content that is more than one text, in its order. An answer has parts only where it holds more than plain text, and
-   * then its text is among them.
+   * Content other than a single text, in order. An answer has parts only if it contains more than plain text; its text
+   * is then among them.
    *
    * @generated from field: repeated llmgateway.v1.Part parts = 3;
    */
   parts: Part[];
 
   /**
-   * What the model thought, kept whole so that the turn can be sent back. Assistant only.
+   * Reasoning of the model, kept whole so that the message can be sent back. Assistant only.
    *
    * @generated from field: repeated llmgateway.v1.Reasoning reasoning = 4;
    */
@@ -55,14 +55,14 @@ export declare type Message = Message$1<"llmgateway.v1.Message"> & {
   toolCalls: ToolCall[];
 
   /**
-   * Which call this is the result of. Tool only, and required there.
+   * Id of the tool call that this is the result of. Required for role TOOL, refused for others.
    *
    * @generated from field: string tool_call_id = 6;
    */
   toolCallId: string;
 
   /**
-   * Of the participant, or of the tool that was called.
+   * Name of the participant, or of the tool that was called.
    *
    * @generated from field: string name = 7;
    */
@@ -76,7 +76,7 @@ export declare type Message = Message$1<"llmgateway.v1.Message"> & {
   refusal: string;
 
   /**
-   * What the text refers to. Output only; ignored on input.
+   * Sources that the text refers to. Only in answers; ignored in requests.
    *
    * @generated from field: repeated llmgateway.v1.Citation citations = 9;
    */
@@ -125,15 +125,15 @@ export declare type Part = Message$1<"llmgateway.v1.Part"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * The vendor's proof of this piece of an answer; goes back unchanged.
+   * Signature of the vendor over this piece of an answer; send it back unchanged.
    *
    * @generated from field: string signature = 5;
    */
   signature: string;
 
   /**
-   * Marks the end of a prefix of the conversation that the vendor is to cache, and for how long: 5 minutes or an hour,
-   * the longer one where it is above 5 minutes. Vendors that cache by themselves, or not at all, pass it over.
+   * Marks the end of a prefix of the conversation for the vendor to cache, and how long: 5 minutes, or 1 hour if the
+   * value is above 5 minutes. Vendors that cache by themselves, or not at all, ignore it.
    *
    * @generated from field: google.protobuf.Duration cache_ttl = 6;
    */
@@ -147,7 +147,7 @@ export declare type Part = Message$1<"llmgateway.v1.Part"> & {
 export declare const PartSchema: GenMessage<Part>;
 
 /**
- * Bytes, or where they are. URLs are handed on to the vendor, never fetched here.
+ * Bytes, or the URL of them. URLs are passed to the vendor; the gateway never fetches them.
  *
  * @generated from message llmgateway.v1.Media
  */
@@ -157,13 +157,15 @@ export declare type Media = Message$1<"llmgateway.v1.Media"> & {
    */
   source: {
     /**
+     * The bytes themselves, not empty.
+     *
      * @generated from field: bytes data = 1;
      */
     value: Uint8Array;
     case: "data";
   } | {
     /**
-     * http, https or a vendor's own scheme (`gs://`). At most 8 KiB.
+     * http, https or a scheme of the vendor (`gs://`). At most 8 KiB.
      *
      * @generated from field: string url = 2;
      */
@@ -172,21 +174,21 @@ export declare type Media = Message$1<"llmgateway.v1.Media"> & {
   } | { case: undefined; value?: undefined };
 
   /**
-   * As in `image/png`; required with `data`.
+   * Media type, as in `image/png`; required with `data`. At most 255 bytes.
    *
    * @generated from field: string mime_type = 3;
    */
   mimeType: string;
 
   /**
-   * The file's name, for files.
+   * File name, for files.
    *
    * @generated from field: string name = 4;
    */
   name: string;
 
   /**
-   * What the model said in it, for sounds that it made.
+   * Transcript, for audio that the model made.
    *
    * @generated from field: string transcript = 5;
    */
@@ -200,7 +202,7 @@ export declare type Media = Message$1<"llmgateway.v1.Media"> & {
 export declare const MediaSchema: GenMessage<Media>;
 
 /**
- * A block of a model's reasoning.
+ * A block of reasoning.
  *
  * @generated from message llmgateway.v1.Reasoning
  */
@@ -211,14 +213,14 @@ export declare type Reasoning = Message$1<"llmgateway.v1.Reasoning"> & {
   text: string;
 
   /**
-   * The vendor's proof of the text; goes back unchanged.
+   * Signature of the vendor over the text; send it back unchanged.
    *
    * @generated from field: string signature = 2;
    */
   signature: string;
 
   /**
-   * The block as the vendor encrypted it, in place of the text; goes back unchanged.
+   * The block as the vendor encrypted it, in place of the text; send it back unchanged.
    *
    * @generated from field: string redacted = 3;
    */
@@ -236,7 +238,7 @@ export declare const ReasoningSchema: GenMessage<Reasoning>;
  */
 export declare type ToolCall = Message$1<"llmgateway.v1.ToolCall"> & {
   /**
-   * The vendor's id, or `call_<n>` where its wire has none.
+   * Id given by the vendor, or `call_<n>` if the vendor gives none.
    *
    * @generated from field: string id = 1;
    */
@@ -248,14 +250,14 @@ export declare type ToolCall = Message$1<"llmgateway.v1.ToolCall"> & {
   name: string;
 
   /**
-   * JSON text, exactly as the model wrote it. It may be empty, or not be valid JSON when the answer was cut.
+   * JSON text, exactly as the model wrote it. It can be empty, or invalid JSON if the answer was cut off.
    *
    * @generated from field: string arguments = 3;
    */
   arguments: string;
 
   /**
-   * The vendor's proof of the call; goes back unchanged.
+   * Signature of the vendor over the call; send it back unchanged.
    *
    * @generated from field: string signature = 4;
    */
@@ -269,7 +271,7 @@ export declare type ToolCall = Message$1<"llmgateway.v1.ToolCall"> & {
 export declare const ToolCallSchema: GenMessage<ToolCall>;
 
 /**
- * Where a statement comes from.
+ * Source of a statement.
  *
  * @generated from message llmgateway.v1.Citation
  */
@@ -285,21 +287,21 @@ export declare type Citation = Message$1<"llmgateway.v1.Citation"> & {
   title: string;
 
   /**
-   * The cited text, when the vendor quotes it.
+   * The cited text, if the vendor quotes it.
    *
    * @generated from field: string text = 3;
    */
   text: string;
 
   /**
-   * The part of `content` that it supports, in characters from its start as the vendor counts them.
+   * Start of the part of `content` that it supports, in characters as the vendor counts them.
    *
    * @generated from field: optional uint32 start = 4;
    */
   start?: number | undefined;
 
   /**
-   * The end of that part, exclusive.
+   * End of that part, exclusive.
    *
    * @generated from field: optional uint32 end = 5;
    */
@@ -313,6 +315,8 @@ export declare type Citation = Message$1<"llmgateway.v1.Citation"> & {
 export declare const CitationSchema: GenMessage<Citation>;
 
 /**
+ * Author of a message.
+ *
  * @generated from enum llmgateway.v1.Role
  */
 export enum Role {
@@ -327,7 +331,8 @@ export enum Role {
   SYSTEM = 1,
 
   /**
-   * Instructions below the system's and above the user's. Vendors without this role get it as system text.
+   * Instructions that rank below those of the system and above those of the user. Vendors without this role receive
+   * them as system text.
    *
    * @generated from enum value: ROLE_DEVELOPER = 2;
    */

@@ -15,7 +15,7 @@ export declare const file_llmgateway_v1_models: GenFile;
  */
 export declare type ListModelsRequest = Message<"llmgateway.v1.ListModelsRequest"> & {
   /**
-   * Only this provider's models; NOT_FOUND when there is no such provider.
+   * Lists only the models of this provider. NOT_FOUND if there is no such provider.
    *
    * @generated from field: string provider = 1;
    */
@@ -33,7 +33,7 @@ export declare const ListModelsRequestSchema: GenMessage<ListModelsRequest>;
  */
 export declare type ListModelsResponse = Message<"llmgateway.v1.ListModelsResponse"> & {
   /**
-   * The configured aliases; none when a provider is given.
+   * Configured aliases; none if the request names a provider.
    *
    * @generated from field: repeated llmgateway.v1.Alias aliases = 1;
    */
@@ -45,7 +45,7 @@ export declare type ListModelsResponse = Message<"llmgateway.v1.ListModelsRespon
   models: Model[];
 
   /**
-   * The providers whose list could not be read. What is known of their models without it is in `models`.
+   * Providers whose list of models could not be read. Their models that are known anyway are in `models`.
    *
    * @generated from field: repeated llmgateway.v1.UnavailableList unavailable = 3;
    */
@@ -70,7 +70,8 @@ export declare type Alias = Message<"llmgateway.v1.Alias"> & {
   name: string;
 
   /**
-   * `provider/model`, in the order of the configuration. ConfigSummary.strategies says in which they are asked.
+   * Targets as `provider/model`, in the order of the configuration. ConfigSummary.strategies has the strategy that
+   * chooses among them.
    *
    * @generated from field: repeated string targets = 2;
    */
@@ -90,7 +91,7 @@ export declare const AliasSchema: GenMessage<Alias>;
  */
 export declare type Model = Message<"llmgateway.v1.Model"> & {
   /**
-   * What ChatRequest.model takes: `provider/model`.
+   * Value for ChatRequest.model: `provider/model`.
    *
    * @generated from field: string id = 1;
    */
@@ -102,35 +103,35 @@ export declare type Model = Message<"llmgateway.v1.Model"> & {
   provider: string;
 
   /**
-   * The vendor's own id.
+   * Id that the vendor uses.
    *
    * @generated from field: string model = 3;
    */
   model: string;
 
   /**
-   * The most tokens of a conversation, prompt and answer together.
+   * Greatest number of tokens of a conversation, prompt and answer together.
    *
    * @generated from field: optional uint32 context_window = 4;
    */
   contextWindow?: number | undefined;
 
   /**
-   * Absent when it is not known.
+   * Absent if it is not known.
    *
    * @generated from field: llmgateway.v1.Price price = 5;
    */
   price?: Price | undefined;
 
   /**
-   * What the provider's wire format can carry, without what the model is known to lack. The model may offer less.
+   * What the wire format of the provider supports, without what the model is known to lack. The model may support less.
    *
    * @generated from field: repeated llmgateway.v1.Capability capabilities = 6;
    */
   capabilities: Capability[];
 
   /**
-   * Whether it is the provider's default model.
+   * Whether it is the default model of the provider.
    *
    * @generated from field: bool default_model = 7;
    */
@@ -144,7 +145,7 @@ export declare type Model = Message<"llmgateway.v1.Model"> & {
 export declare const ModelSchema: GenMessage<Model>;
 
 /**
- * List prices in USD for a million tokens, at the lowest tier.
+ * List prices in USD per million tokens, at the lowest tier.
  *
  * @generated from message llmgateway.v1.Price
  */
@@ -160,14 +161,14 @@ export declare type Price = Message<"llmgateway.v1.Price"> & {
   outputUsd: number;
 
   /**
-   * For prompt tokens read from the vendor's cache.
+   * Price of prompt tokens that are read from the cache of the vendor.
    *
    * @generated from field: optional double cached_input_usd = 3;
    */
   cachedInputUsd?: number | undefined;
 
   /**
-   * For prompt tokens written to the vendor's cache.
+   * Price of prompt tokens that are written to the cache of the vendor.
    *
    * @generated from field: optional double cache_write_usd = 4;
    */
@@ -181,6 +182,8 @@ export declare type Price = Message<"llmgateway.v1.Price"> & {
 export declare const PriceSchema: GenMessage<Price>;
 
 /**
+ * A list of models that could not be read.
+ *
  * @generated from message llmgateway.v1.UnavailableList
  */
 export declare type UnavailableList = Message<"llmgateway.v1.UnavailableList"> & {
@@ -197,6 +200,8 @@ export declare type UnavailableList = Message<"llmgateway.v1.UnavailableList"> &
   reason: string;
 
   /**
+   * What went wrong and what to do.
+   *
    * @generated from field: string message = 3;
    */
   message: string;

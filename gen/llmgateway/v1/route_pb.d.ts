@@ -12,41 +12,41 @@ import type { Duration } from "@bufbuild/protobuf/wkt";
 export declare const file_llmgateway_v1_route: GenFile;
 
 /**
- * The tokens of a call. What the vendor did not report is absent, never 0.
+ * Tokens of a call. What the vendor did not report is absent, never 0.
  *
  * @generated from message llmgateway.v1.Usage
  */
 export declare type Usage = Message<"llmgateway.v1.Usage"> & {
   /**
-   * All prompt tokens, those read from and written to the vendor's cache included.
+   * All prompt tokens, including those read from and written to the cache of the vendor.
    *
    * @generated from field: optional uint32 input = 1;
    */
   input?: number | undefined;
 
   /**
-   * All generated tokens, reasoning included.
+   * All generated tokens, including reasoning.
    *
    * @generated from field: optional uint32 output = 2;
    */
   output?: number | undefined;
 
   /**
-   * Of `input`, read from the vendor's cache.
+   * Part of `input` that was read from the cache of the vendor.
    *
    * @generated from field: optional uint32 cached_input = 3;
    */
   cachedInput?: number | undefined;
 
   /**
-   * Of `input`, written to the vendor's cache.
+   * Part of `input` that was written to the cache of the vendor.
    *
    * @generated from field: optional uint32 cache_write = 4;
    */
   cacheWrite?: number | undefined;
 
   /**
-   * Of `output`, spent on reasoning.
+   * Part of `output` that was spent on reasoning.
    *
    * @generated from field: optional uint32 reasoning = 5;
    */
@@ -60,57 +60,58 @@ export declare type Usage = Message<"llmgateway.v1.Usage"> & {
   total?: number | undefined;
 
   /**
-   * Counted by the gateway, because the vendor did not report it: about one token for four bytes of text.
+   * Whether the gateway counted the tokens because the vendor did not report them: about one token per four bytes of
+   * text.
    *
    * @generated from field: bool estimated = 7;
    */
   estimated: boolean;
 
   /**
-   * Of `cache_write`, kept by the vendor for one hour instead of five minutes. Absent when there is none.
+   * Part of `cache_write` that the vendor keeps for one hour instead of five minutes. Absent if there is none.
    *
    * @generated from field: optional uint32 cache_write_1h = 8;
    */
   cacheWrite1h?: number | undefined;
 
   /**
-   * Of `input`, tokens of audio. Absent when there is none.
+   * Part of `input` that is audio. Absent if there is none.
    *
    * @generated from field: optional uint32 input_audio = 9;
    */
   inputAudio?: number | undefined;
 
   /**
-   * Of `output`, tokens of audio. Absent when there is none.
+   * Part of `output` that is audio. Absent if there is none.
    *
    * @generated from field: optional uint32 output_audio = 10;
    */
   outputAudio?: number | undefined;
 
   /**
-   * Of `input`, tokens of images, where the vendor counts them apart. Absent when there is none.
+   * Part of `input` that is images, if the vendor counts them separately. Absent if there is none.
    *
    * @generated from field: optional uint32 input_image = 11;
    */
   inputImage?: number | undefined;
 
   /**
-   * Of `output`, tokens of images, where the vendor counts them apart. Absent when there is none.
+   * Part of `output` that is images, if the vendor counts them separately. Absent if there is none.
    *
    * @generated from field: optional uint32 output_image = 12;
    */
   outputImage?: number | undefined;
 
   /**
-   * Web searches that the vendor made for this call and charges for. Absent when there is none.
+   * Number of web searches that the vendor made for this call and charges for. Absent if there is none.
    *
    * @generated from field: optional uint32 web_searches = 13;
    */
   webSearches?: number | undefined;
 
   /**
-   * Service tier in which the vendor served the call, in the vendor's word, such as `flex` or `priority`; absent for the
-   * standard tier and when the vendor does not say.
+   * Service tier in which the vendor served the call, as the vendor names it, such as `flex` or `priority`; absent for
+   * the standard tier and if the vendor does not say.
    *
    * @generated from field: optional string service_tier = 14;
    */
@@ -124,7 +125,7 @@ export declare type Usage = Message<"llmgateway.v1.Usage"> & {
 export declare const UsageSchema: GenMessage<Usage>;
 
 /**
- * What a call costs at list prices, exact to the nano-dollar.
+ * Cost of a call at list prices, exact to the nano-dollar.
  *
  * @generated from message llmgateway.v1.Cost
  */
@@ -137,28 +138,28 @@ export declare type Cost = Message<"llmgateway.v1.Cost"> & {
   usd: number;
 
   /**
-   * For the prompt, and for what the vendor charges per call or per web search.
+   * Part of `usd` for the prompt, and for what the vendor charges per call or per web search.
    *
    * @generated from field: double input_usd = 2;
    */
   inputUsd: number;
 
   /**
-   * For the generated tokens.
+   * Part of `usd` for the generated tokens.
    *
    * @generated from field: double output_usd = 3;
    */
   outputUsd: number;
 
   /**
-   * Whether the usage was estimated, or the price of the service tier is not known: then the standard price is assumed.
+   * Whether the usage was estimated, or the price of the service tier is not known: in the latter case the standard price is assumed.
    *
    * @generated from field: bool estimated = 4;
    */
   estimated: boolean;
 
   /**
-   * What the answer would have cost had it not been known; absent when it was not.
+   * What the answer would have cost if it had not come from the cache; absent if it did not.
    *
    * @generated from field: optional double saved_usd = 5;
    */
@@ -172,91 +173,91 @@ export declare type Cost = Message<"llmgateway.v1.Cost"> & {
 export declare const CostSchema: GenMessage<Cost>;
 
 /**
- * The way that a call took.
+ * How a call was answered.
  *
  * @generated from message llmgateway.v1.Route
  */
 export declare type Route = Message<"llmgateway.v1.Route"> & {
   /**
-   * The configured name of the provider that answered.
+   * Configured name of the provider that answered.
    *
    * @generated from field: string provider = 1;
    */
   provider: string;
 
   /**
-   * The model that was asked.
+   * Model that was called.
    *
    * @generated from field: string model = 2;
    */
   model: string;
 
   /**
-   * The model that the vendor says it used; empty when it does not say.
+   * Model that the vendor reports; empty if it reports none.
    *
    * @generated from field: string response_model = 3;
    */
   responseModel: string;
 
   /**
-   * The vendor's id of the answer; empty when it gave none.
+   * Id of the answer given by the vendor; empty if it gave none.
    *
    * @generated from field: string upstream_id = 4;
    */
   upstreamId: string;
 
   /**
-   * Whether the answer was known, or came of another call's question that was asked at the same time. Then no provider
-   * was asked for this call, and provider, model, usage and warnings are those of the first.
+   * Whether the answer came from the cache, or from an equal call that was in flight. Then no provider was called for
+   * this call, and provider, model, usage and warnings are those of the first call.
    *
    * @generated from field: bool cached = 5;
    */
   cached: boolean;
 
   /**
-   * Under which the answer is kept; empty when it is not. For ClearCache.
+   * Key of the answer in the cache, for ClearCache; empty if the answer is not cached.
    *
    * @generated from field: string cache_id = 6;
    */
   cacheId: string;
 
   /**
-   * Whether another target than the first in the order of this call answered.
+   * Whether another target than the first one in the order of this call answered.
    *
    * @generated from field: bool fallback_used = 7;
    */
   fallbackUsed: boolean;
 
   /**
-   * All attempts in order, targets that were passed over included.
+   * All attempts in order, including targets that were skipped.
    *
    * @generated from field: repeated llmgateway.v1.Attempt attempts = 8;
    */
   attempts: Attempt[];
 
   /**
-   * What was left out or changed for the target, in words.
+   * What was left out or changed for the target, as text.
    *
    * @generated from field: repeated string warnings = 9;
    */
   warnings: string[];
 
   /**
-   * From the arrival of the call at the gateway.
+   * Time since the call arrived at the gateway.
    *
    * @generated from field: google.protobuf.Duration latency = 10;
    */
   latency?: Duration | undefined;
 
   /**
-   * Of the attempt that answered, from its request to the end of the reply.
+   * Time of the attempt that answered, from its request to the end of the reply.
    *
    * @generated from field: google.protobuf.Duration upstream_latency = 11;
    */
   upstreamLatency?: Duration | undefined;
 
   /**
-   * Which of the provider's keys was used: the first 8 hex digits of its SHA-256. Empty when it needs none.
+   * Key of the provider that was used: the first 8 hex digits of its SHA-256. Empty if the provider needs none.
    *
    * @generated from field: string key_id = 12;
    */
@@ -270,7 +271,7 @@ export declare type Route = Message<"llmgateway.v1.Route"> & {
 export declare const RouteSchema: GenMessage<Route>;
 
 /**
- * One try at one target.
+ * One attempt at one target.
  *
  * @generated from message llmgateway.v1.Attempt
  */
@@ -298,14 +299,14 @@ export declare type Attempt = Message<"llmgateway.v1.Attempt"> & {
   outcome: AttemptOutcome;
 
   /**
-   * Why it failed or was passed over, as in ErrorInfo.reason; empty for OK.
+   * Why it failed or was skipped, as in ErrorInfo.reason; empty for OK.
    *
    * @generated from field: string reason = 5;
    */
   reason: string;
 
   /**
-   * The HTTP status that the vendor answered with; absent when it did not answer.
+   * HTTP status of the vendor; absent if it did not answer.
    *
    * @generated from field: optional uint32 status = 6;
    */
@@ -324,7 +325,7 @@ export declare type Attempt = Message<"llmgateway.v1.Attempt"> & {
 export declare const AttemptSchema: GenMessage<Attempt>;
 
 /**
- * A detail of every error of LlmGateway, beside those of google.rpc.
+ * Detail of every error of LlmGateway, beside those of google.rpc.
  *
  * @generated from message llmgateway.v1.ErrorDetail
  */
@@ -342,7 +343,7 @@ export declare type ErrorDetail = Message<"llmgateway.v1.ErrorDetail"> & {
   committed: boolean;
 
   /**
-   * What was used before the error, when it is known.
+   * Usage before the error, if it is known.
    *
    * @generated from field: llmgateway.v1.Usage usage = 3;
    */
@@ -375,14 +376,14 @@ export enum AttemptOutcome {
   FAILED = 2,
 
   /**
-   * The target was not called: it cannot carry the request, or is out of service.
+   * The target was not called: it cannot take the request, or is out of service.
    *
    * @generated from enum value: ATTEMPT_OUTCOME_SKIPPED = 3;
    */
   SKIPPED = 3,
 
   /**
-   * The caller left, or its deadline came.
+   * The client disconnected, or the deadline passed.
    *
    * @generated from enum value: ATTEMPT_OUTCOME_CANCELLED = 4;
    */

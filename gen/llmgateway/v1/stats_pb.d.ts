@@ -30,7 +30,7 @@ export declare const StatsRequestSchema: GenMessage<StatsRequest>;
  */
 export declare type WatchStatsRequest = Message<"llmgateway.v1.WatchStatsRequest"> & {
   /**
-   * The time between two messages, 100 ms to 1 h; 1 s when absent.
+   * Time between two messages, 100 ms to 1 h. Absent: 1 s.
    *
    * @generated from field: google.protobuf.Duration interval = 1;
    */
@@ -44,13 +44,13 @@ export declare type WatchStatsRequest = Message<"llmgateway.v1.WatchStatsRequest
 export declare const WatchStatsRequestSchema: GenMessage<WatchStatsRequest>;
 
 /**
- * Counters since `since`, which is the start or the last ResetStats. Errors leave out cancelled calls and the callers' own faults.
+ * Counters since `since`. Errors do not include cancelled calls and faults of callers.
  *
  * @generated from message llmgateway.v1.StatsResponse
  */
 export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
   /**
-   * Chat, StreamChat and Embed calls that ended.
+   * Number of Chat, StreamChat and Embed calls that ended.
    *
    * @generated from field: uint64 total_requests = 1;
    */
@@ -62,35 +62,35 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
   totalErrors: bigint;
 
   /**
-   * Calls that another target than the first planned one answered.
+   * Number of calls that were answered by another target than the first one planned.
    *
    * @generated from field: uint64 total_fallbacks = 3;
    */
   totalFallbacks: bigint;
 
   /**
-   * total_errors / total_requests; 0 before the first.
+   * total_errors / total_requests; 0 before the first call.
    *
    * @generated from field: double error_rate = 4;
    */
   errorRate: number;
 
   /**
-   * By the provider's name.
+   * By the configured name of the provider.
    *
    * @generated from field: map<string, llmgateway.v1.UpstreamStats> providers = 5;
    */
   providers: { [key: string]: UpstreamStats };
 
   /**
-   * By `provider/model`. Models past the first 1,000 are counted together as `other`.
+   * By `provider/model`. Models beyond the first 1,000 are counted together as `other`.
    *
    * @generated from field: map<string, llmgateway.v1.UpstreamStats> models = 6;
    */
   models: { [key: string]: UpstreamStats };
 
   /**
-   * Absent when there is no cache.
+   * Absent if there is no cache.
    *
    * @generated from field: llmgateway.v1.CacheStats cache = 7;
    */
@@ -102,19 +102,21 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
   config?: ConfigSummary | undefined;
 
   /**
+   * Start of the process, or time of the last ResetStats.
+   *
    * @generated from field: google.protobuf.Timestamp since = 9;
    */
   since?: Timestamp | undefined;
 
   /**
-   * The parts that calls can do without, such as Redis, as in HealthResponse.
+   * Parts that calls can do without, such as Redis, as in HealthResponse.
    *
    * @generated from field: repeated llmgateway.v1.ComponentHealth components = 10;
    */
   components: ComponentHealth[];
 
   /**
-   * The safety locks that are configured, by the provider's name.
+   * Configured safety locks, by the name of the provider.
    *
    * @generated from field: map<string, llmgateway.v1.SafetyLockStats> safety_locks = 20;
    */
@@ -128,13 +130,13 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
 export declare const StatsResponseSchema: GenMessage<StatsResponse>;
 
 /**
- * The attempts at one provider or model.
+ * Attempts at one provider or model.
  *
  * @generated from message llmgateway.v1.UpstreamStats
  */
 export declare type UpstreamStats = Message<"llmgateway.v1.UpstreamStats"> & {
   /**
-   * Attempts, not calls.
+   * Number of attempts. A call may make several.
    *
    * @generated from field: uint64 requests = 1;
    */
@@ -146,26 +148,28 @@ export declare type UpstreamStats = Message<"llmgateway.v1.UpstreamStats"> & {
   errors: bigint;
 
   /**
+   * errors / requests; 0 before the first attempt.
+   *
    * @generated from field: double error_rate = 3;
    */
   errorRate: number;
 
   /**
-   * Mean time to the end of the reply, of the attempts that succeeded.
+   * Mean time until the end of the reply, over attempts that succeeded.
    *
    * @generated from field: google.protobuf.Duration latency = 4;
    */
   latency?: Duration | undefined;
 
   /**
-   * Generated tokens in each second of upstream time, of the attempts that succeeded.
+   * Generated tokens per second of upstream time, over attempts that succeeded.
    *
    * @generated from field: double tokens_per_second = 5;
    */
   tokensPerSecond: number;
 
   /**
-   * Of all attempts, 0 to 1.
+   * Share of all attempts, 0 to 1.
    *
    * @generated from field: double share = 6;
    */
@@ -186,14 +190,14 @@ export declare type UpstreamStats = Message<"llmgateway.v1.UpstreamStats"> & {
   outputTokens: bigint;
 
   /**
-   * What they cost at list prices, of models whose price is known.
+   * Cost at list prices in USD, for models with a known price.
    *
    * @generated from field: double cost_usd = 9;
    */
   costUsd: number;
 
   /**
-   * Of a model; of a provider the worst of its models.
+   * Breaker of the model; for a provider the worst breaker of its models.
    *
    * @generated from field: llmgateway.v1.BreakerState breaker = 10;
    */
@@ -211,14 +215,14 @@ export declare const UpstreamStatsSchema: GenMessage<UpstreamStats>;
  */
 export declare type ConfigSummary = Message<"llmgateway.v1.ConfigSummary"> & {
   /**
-   * The provider of the first planned target of a call that names none; empty when none is configured.
+   * Provider of the first planned target of a call that names neither model nor provider; empty if none is configured.
    *
    * @generated from field: string primary_provider = 1;
    */
   primaryProvider: string;
 
   /**
-   * The providers after it, in order.
+   * Providers after the primary one, in order.
    *
    * @generated from field: repeated string fallback_providers = 2;
    */
@@ -230,7 +234,7 @@ export declare type ConfigSummary = Message<"llmgateway.v1.ConfigSummary"> & {
   cacheEnabled: boolean;
 
   /**
-   * How the targets of each alias are chosen: priority, weighted, least_latency or least_cost.
+   * How the target of each alias is chosen: priority, weighted, least_latency or least_cost.
    *
    * @generated from field: map<string, string> strategies = 10;
    */
@@ -250,21 +254,21 @@ export declare const ConfigSummarySchema: GenMessage<ConfigSummary>;
  */
 export declare type SafetyLockStats = Message<"llmgateway.v1.SafetyLockStats"> & {
   /**
-   * `provider/model`
+   * Target as `provider/model`.
    *
    * @generated from field: string target = 1;
    */
   target: string;
 
   /**
-   * Whether calls go there now.
+   * Whether the calls go there now.
    *
    * @generated from field: bool locked = 2;
    */
   locked: boolean;
 
   /**
-   * Calls that went there.
+   * Number of calls that went there.
    *
    * @generated from field: uint64 diverted = 3;
    */
