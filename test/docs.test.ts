@@ -86,3 +86,11 @@ it('the table in docs/resilience.md is the table of reasons', () => {
     /<!-- reasons -->\n\n[^\n]+\n[^\n]+\n([\s\S]*?)\n\n<!-- end -->/.exec(read('docs/resilience.md')) ?? []
   expect(table.split('\n')).toEqual(known)
 })
+
+it('one page and Compose say, alike, what a Redis may evict', () => {
+  const policy = /maxmemory-policy,? ([a-z-]+)/g
+  const policies = ['docs/deployment.md', 'deploy/compose.yaml'].flatMap((path) => [...read(path).matchAll(policy)])
+  expect(policies.map(([, name]) => name)).toEqual(['volatile-ttl', 'volatile-ttl'])
+  const others = PAGES.filter((page) => page !== 'docs/deployment.md')
+  expect(others.filter((page) => /noeviction|(?:allkeys|volatile)-\w+/.test(read(page)))).toEqual([])
+})
