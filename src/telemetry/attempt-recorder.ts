@@ -1,6 +1,7 @@
 import type { Span } from '@opentelemetry/api'
-import type { Operation } from '../domain/call.ts'
+import type { Call } from '../domain/call.ts'
 import type { AttemptRecord } from '../domain/call-record.ts'
+import type { Finish } from '../domain/call-summary.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
@@ -8,25 +9,25 @@ import { nanoDollars } from '../domain/money.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import { isReason, originOf } from '../domain/reasons.ts'
 import { AttemptOutcome } from '../domain/types.ts'
-import { outcomeNames } from './names.ts'
-import { endAttemptSpan, type Finish } from './tracing/spans.ts'
-import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts'
+import type { TargetSeries } from './metrics/target-series.ts'
+import type { TargetSeriesTable } from './metrics/target-series-table.ts'
+import { other, outcomeNames } from './names.ts'
+import { endAttemptSpan } from './tracing/spans.ts'
 
 /** The call that an attempt belongs to. */
 export interface AttemptParent {
-  readonly operation: Operation
-  readonly streamed: boolean
+  readonly call: Call
   /** A response has no cost, because its model has no price. */
   priceMissing(series: TargetSeries): void
-  /** How long the attempt kept the call waiting, in ms. */
+  /** `waited`: how long the call waited for the attempt, in ms. */
   attemptEnded(attempt: AttemptRecord, waited: number): void
 }
 
-/** Counts one attempt, to its ending. */
+/** Records one attempt until it ends. */
 export class AttemptRecorder implements AttemptTelemetry {
   readonly traceparent: string | undefined
   readonly #clock: Clock
-  readonly #upstreams: TargetSeriesTable
+  readonly #table: TargetSeriesTable
   readonly #parent: AttemptParent
   readonly #attempt: AttemptRecord
   readonly #span: Span | undefined
@@ -35,14 +36,14 @@ export class AttemptRecorder implements AttemptTelemetry {
 
   constructor(
     clock: Clock,
-    upstreams: TargetSeriesTable,
+    table: TargetSeriesTable,
     parent: AttemptParent,
     attempt: AttemptRecord,
     span: Span | undefined,
     traceparent: string | undefined,
   ) {
     this.#clock = clock
-    this.#upstreams = upstreams
+    this.#table = table
     this.#parent = parent
     this.#attempt = attempt
     this.#span = span
@@ -51,7 +52,7 @@ export class AttemptRecorder implements AttemptTelemetry {
 
   event({ event }: AnyEvent): void {
     if (event.case === 'finish') this.#finish = event.value
-    else if (this.#isStreamed && this.#firstEventAt === undefined && event.case !== 'start') {
+    else if (this.#parent.call.streamed && this.#firstEventAt === undefined && event.case !== 'start') {
       this.#firstEventAt = this.#clock.now()
     }
   }
@@ -63,58 +64,48 @@ export class AttemptRecorder implements AttemptTelemetry {
     const ended = attempt.outcome !== AttemptOutcome.UNSPECIFIED
     const latency = ended ? attempt.latency : this.#clock.now() - attempt.startedAt
     const firstEvent = this.#firstEventAt === undefined ? undefined : this.#firstEventAt - attempt.startedAt
-    const upstream = this.#upstreams.find(attempt.provider, attempt.model, outcome === AttemptOutcome.OK)
-    upstream.outcome(outcomeNames[outcome], reason).value++
+    const target = this.#table.find(attempt.provider, attempt.model, outcome === AttemptOutcome.OK)
+    target.outcome(outcomeNames[outcome], reason).value++
     if (outcome !== AttemptOutcome.SKIPPED) {
-      this.#count(upstream, outcome, reason, latency, firstEvent)
+      this.#count(target, outcome, reason, latency, firstEvent)
       this.#remember(outcome, reason, firstEvent ?? latency, error)
     }
     if (this.#span) endAttemptSpan(this.#span, attempt, this.#finish, reason)
     this.#parent.attemptEnded(attempt, firstEvent ?? latency)
   }
 
-  /** Whether the caller sees when the answer begins. */
-  get #isStreamed(): boolean {
-    return this.#parent.streamed
-  }
-
-  #count(upstream: TargetSeries, outcome: AttemptOutcome, reason: string, latency: number, firstEvent?: number): void {
-    const series = upstream.of(this.#parent.operation)
+  #count(target: TargetSeries, outcome: AttemptOutcome, reason: string, latency: number, firstEvent?: number): void {
+    const series = target.of(this.#parent.call.operation)
     const usage = this.#finish?.usage ?? this.#attempt.usage
     const succeeded = outcome === AttemptOutcome.OK
-    upstream.attempts++
+    target.attempts++
     series.requestDuration(reason).record(latency / 1000)
-    if (outcome === AttemptOutcome.FAILED && !isCallersFault(reason)) upstream.errors++
+    if (outcome === AttemptOutcome.FAILED && !isCallersFault(reason)) target.errors++
     if (succeeded) {
-      upstream.succeeded++
-      upstream.succeededTime += latency
+      target.succeeded++
+      target.succeededTime += latency
     }
     if (usage?.input !== undefined) {
-      upstream.inputTokens.value += usage.input
+      target.inputTokens.value += usage.input
       series.tokens.input.record(usage.input)
     }
     if (usage?.output !== undefined) {
-      upstream.outputTokens.value += usage.output
+      target.outputTokens.value += usage.output
       series.tokens.output.record(usage.output)
     }
     const usd = (this.#finish?.cost ?? this.#attempt.cost)?.usd
-    if (usd !== undefined) upstream.cost.value += nanoDollars(usd)
-    else if (this.#finish) this.#parent.priceMissing(upstream)
-    if (succeeded) this.#countPace(upstream, usage?.output, latency, firstEvent)
+    if (usd !== undefined) target.cost.value += nanoDollars(usd)
+    else if (this.#finish) this.#parent.priceMissing(target)
+    if (succeeded) this.#countPace(target, usage?.output, latency, firstEvent)
   }
 
-  #countPace(
-    upstream: TargetSeries,
-    output: number | undefined,
-    latency: number,
-    firstEvent: number | undefined,
-  ): void {
+  #countPace(target: TargetSeries, output: number | undefined, latency: number, firstEvent: number | undefined): void {
     if (output !== undefined) {
-      upstream.generatedTokens += output
-      upstream.generatedTime += latency
+      target.generatedTokens += output
+      target.generatedTime += latency
     }
     if (firstEvent === undefined) return
-    const { pace } = upstream.of(this.#parent.operation)
+    const { pace } = target.of(this.#parent.call.operation)
     pace.firstToken.record(firstEvent / 1000)
     if (output !== undefined && output > 1) pace.outputToken.record((latency - firstEvent) / 1000 / (output - 1))
   }
@@ -124,7 +115,7 @@ export class AttemptRecorder implements AttemptTelemetry {
     const ok = outcome === AttemptOutcome.OK
     if (!ok && (outcome !== AttemptOutcome.FAILED || isCallersFault(reason) || isModelMissing(reason))) return
     const message = ok ? '' : (error?.message ?? '')
-    this.#upstreams.remember(this.#attempt.provider, { ok, at: this.#clock.now(), latency, reason, message })
+    this.#table.remember(this.#attempt.provider, { ok, at: this.#clock.now(), latency, reason, message })
   }
 }
 

@@ -1,8 +1,11 @@
-import { AttemptOutcome, BreakerState } from '../domain/types.ts'
+import { AttemptOutcome, BreakerState, FinishReason } from '../domain/types.ts'
 
 /*
- * How log lines and metrics spell the enums of the contract.
+ * Spelling of enums and unknown names in log lines and labels.
  */
+
+/** Label in place of a name that may not become one. */
+export const other = 'other'
 
 export const outcomeNames = {
   [AttemptOutcome.UNSPECIFIED]: 'unknown',
@@ -18,3 +21,7 @@ export const breakerStateNames = {
   [BreakerState.HALF_OPEN]: 'half_open',
   [BreakerState.OPEN]: 'open',
 } as const satisfies Record<BreakerState, string>
+
+export function finishReasonName(reason: FinishReason): string {
+  return FinishReason[reason].toLowerCase()
+}

@@ -1,31 +1,26 @@
-import { duration } from '../domain/call-record.ts'
+import type { CallSummary } from '../domain/call-summary.ts'
 import type { Clock } from '../domain/clock.ts'
-import { dollars } from '../domain/money.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
+import type { CallObserver } from '../domain/ports/call-observer.ts'
 import type { LockState, SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { LastAttempt, StatsSource } from '../domain/ports/stats.ts'
-import {
+import { originOf } from '../domain/reasons.ts'
+import type {
   BreakerState,
-  type CacheStats,
-  type ConfigSummary,
-  type SafetyLockStats,
-  type StatsResponse,
-  type UpstreamStats,
+  CacheStats,
+  ConfigSummary,
+  SafetyLockStats,
+  StatsResponse,
+  UpstreamStats,
 } from '../domain/types.ts'
-import type { Counter } from './metrics/metrics.ts'
-import { other, type TargetSeries, type TargetSeriesTable } from './upstreams.ts'
+import type { TargetSeriesTable } from './metrics/target-series-table.ts'
+import { other } from './names.ts'
+import { ratio, TargetSum } from './target-sum.ts'
 
 export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'> &
   Partial<Pick<ConfigSummary, 'strategies'>>
 
-/** The counters of all calls together. */
-export interface Totals {
-  requests: number
-  readonly errors: Counter
-  readonly fallbacks: Counter
-}
-
-/** The counters of the cache. */
+/** Counts of the cache. */
 interface Cache {
   snapshot(): CacheStats
   reset(): void
@@ -37,48 +32,52 @@ export interface StatsParts {
   readonly locks?: SafetyLockSource | undefined
 }
 
-/** What had been counted when somebody let the statistics begin anew. */
-interface Base {
-  readonly requests: number
-  readonly errors: number
-  readonly fallbacks: number
-  readonly all: Sum
-  readonly providers: ReadonlyMap<string, Sum>
-  readonly models: ReadonlyMap<string, Sum>
+/** Counts of targets at the last reset. */
+interface TargetSums {
+  readonly all: TargetSum
+  readonly providers: ReadonlyMap<string, TargetSum>
+  readonly models: ReadonlyMap<string, TargetSum>
 }
 
-/** Shows what has been counted as the contract tells it. */
-export class Stats implements StatsSource {
-  readonly #upstreams: TargetSeriesTable
-  readonly #totals: Totals
+/** Statistics since the process started or since the last reset. */
+export class Stats implements StatsSource, CallObserver {
+  readonly #table: TargetSeriesTable
   readonly #config: Summary
   readonly #cache: Cache | undefined
   readonly #clock: Clock
   readonly #locks: SafetyLockSource | undefined
   readonly #breakers: Breakers
-  /** Wall time in ms. */
+  /** Start of the counts, as wall time in ms. */
   #since: number
-  #base: Base | undefined
+  #requests = 0
+  #errors = 0
+  #fallbacks = 0
+  #base: TargetSums | undefined
 
-  constructor(clock: Clock, upstreams: TargetSeriesTable, totals: Totals, config: Summary, parts: StatsParts) {
+  constructor(clock: Clock, table: TargetSeriesTable, config: Summary, parts: StatsParts) {
     this.#clock = clock
     this.#cache = parts.cache
     this.#locks = parts.locks
     this.#breakers = parts.breakers
-    this.#upstreams = upstreams
-    this.#totals = totals
+    this.#table = table
     this.#config = config
     this.#since = clock.wall()
   }
 
+  callEnded({ error, fallbackUsed }: CallSummary): void {
+    this.#requests++
+    if (error && originOf(error.reason) !== 'caller') this.#errors++
+    if (!error && fallbackUsed) this.#fallbacks++
+  }
+
   snapshot(): StatsResponse {
-    const { requests, errors, fallbacks, all, providers, models } = this.#sinceBase(this.#counted())
+    const { all, providers, models } = this.#sinceBase(this.#counted())
     return {
       $typeName: 'llmgateway.v1.StatsResponse',
-      totalRequests: BigInt(requests),
-      totalErrors: BigInt(errors),
-      totalFallbacks: BigInt(fallbacks),
-      errorRate: ratio(errors, requests),
+      totalRequests: BigInt(this.#requests),
+      totalErrors: BigInt(this.#errors),
+      totalFallbacks: BigInt(this.#fallbacks),
+      errorRate: ratio(this.#errors, this.#requests),
       providers: toMessages(providers, all.attempts),
       models: toMessages(models, all.attempts),
       ...(this.#cache && { cache: this.#cache.snapshot() }),
@@ -101,35 +100,33 @@ export class Stats implements StatsSource {
 
   reset(): void {
     this.#base = this.#counted()
+    this.#requests = 0
+    this.#errors = 0
+    this.#fallbacks = 0
     this.#since = this.#clock.wall()
     this.#cache?.reset()
   }
 
-  /** Everything since the start of the process. */
-  #counted(): Base {
-    const providers = new Map<string, Sum>()
-    const models = new Map<string, Sum>()
-    const all = new Sum()
-    for (const name of this.#upstreams.providers) providers.set(name, new Sum(this.#breakers.stateOf(name)))
-    for (const upstream of this.#upstreams.all()) {
-      all.add(upstream)
-      const { provider, model } = upstream
-      sumOf(providers, provider).add(upstream)
-      sumOf(models, model === other ? other : `${provider}/${model}`, this.#breakers.stateOf(provider, model)).add(
-        upstream,
-      )
+  /** Counts since the process started. */
+  #counted(): TargetSums {
+    const providers = new Map<string, TargetSum>()
+    const models = new Map<string, TargetSum>()
+    const all = new TargetSum()
+    for (const name of this.#table.providers) providers.set(name, new TargetSum(this.#breakers.stateOf(name)))
+    for (const series of this.#table.all()) {
+      const { provider, model } = series
+      const name = model === other ? other : `${provider}/${model}`
+      all.add(series)
+      sumOf(providers, provider).add(series)
+      sumOf(models, name, this.#breakers.stateOf(provider, model)).add(series)
     }
-    const { requests, errors, fallbacks } = this.#totals
-    return { requests, errors: errors.value, fallbacks: fallbacks.value, all, providers, models }
+    return { all, providers, models }
   }
 
-  #sinceBase(counted: Base): Base {
+  #sinceBase(counted: TargetSums): TargetSums {
     const base = this.#base
     if (!base) return counted
     return {
-      requests: counted.requests - base.requests,
-      errors: counted.errors - base.errors,
-      fallbacks: counted.fallbacks - base.fallbacks,
       all: counted.all.minus(base.all),
       providers: allMinus(counted.providers, base.providers),
       models: allMinus(counted.models, base.models),
@@ -137,71 +134,14 @@ export class Stats implements StatsSource {
   }
 
   lastAttempt(provider: string): LastAttempt | undefined {
-    return this.#upstreams.lastAttempt(provider)
+    return this.#table.lastAttempt(provider)
   }
 }
 
-class Sum {
-  readonly #breaker: BreakerState
-  attempts = 0
-  #errors = 0
-  #succeeded = 0
-  #succeededTime = 0
-  #generatedTokens = 0
-  #generatedTime = 0
-  #inputTokens = 0
-  #outputTokens = 0
-  #cost = 0
-
-  constructor(breaker = BreakerState.CLOSED) {
-    this.#breaker = breaker
-  }
-
-  add(upstream: TargetSeries): void {
-    this.attempts += upstream.attempts
-    this.#errors += upstream.errors
-    this.#succeeded += upstream.succeeded
-    this.#succeededTime += upstream.succeededTime
-    this.#generatedTokens += upstream.generatedTokens
-    this.#generatedTime += upstream.generatedTime
-    this.#inputTokens += upstream.inputTokens.value
-    this.#outputTokens += upstream.outputTokens.value
-    this.#cost += upstream.cost.value
-  }
-
-  minus(base: Sum | undefined): Sum {
-    if (!base) return this
-    const rest = new Sum()
-    rest.attempts = this.attempts - base.attempts
-    rest.#errors = this.#errors - base.#errors
-    rest.#succeeded = this.#succeeded - base.#succeeded
-    rest.#succeededTime = this.#succeededTime - base.#succeededTime
-    rest.#generatedTokens = this.#generatedTokens - base.#generatedTokens
-    rest.#generatedTime = this.#generatedTime - base.#generatedTime
-    rest.#inputTokens = this.#inputTokens - base.#inputTokens
-    rest.#outputTokens = this.#outputTokens - base.#outputTokens
-    rest.#cost = this.#cost - base.#cost
-    return rest
-  }
-
-  toMessage(allAttempts: number): UpstreamStats {
-    return {
-      $typeName: 'llmgateway.v1.UpstreamStats',
-      requests: BigInt(this.attempts),
-      errors: BigInt(this.#errors),
-      errorRate: ratio(this.#errors, this.attempts),
-      latency: duration(ratio(this.#succeededTime, this.#succeeded)),
-      tokensPerSecond: ratio(this.#generatedTokens, this.#generatedTime / 1000),
-      share: ratio(this.attempts, allAttempts),
-      inputTokens: BigInt(this.#inputTokens),
-      outputTokens: BigInt(this.#outputTokens),
-      costUsd: dollars(this.#cost),
-      breaker: this.#breaker,
-    }
-  }
-}
-
-function allMinus(sums: ReadonlyMap<string, Sum>, base: ReadonlyMap<string, Sum>): ReadonlyMap<string, Sum> {
+function allMinus(
+  sums: ReadonlyMap<string, TargetSum>,
+  base: ReadonlyMap<string, TargetSum>,
+): ReadonlyMap<string, TargetSum> {
   return new Map(Array.from(sums, ([name, sum]) => [name, sum.minus(base.get(name))]))
 }
 
@@ -214,19 +154,15 @@ function locksToMessages(states: readonly LockState[]): Record<string, SafetyLoc
   )
 }
 
-function sumOf(sums: Map<string, Sum>, name: string, breaker?: BreakerState): Sum {
+function sumOf(sums: Map<string, TargetSum>, name: string, breaker?: BreakerState): TargetSum {
   let sum = sums.get(name)
   if (!sum) {
-    sum = new Sum(breaker)
+    sum = new TargetSum(breaker)
     sums.set(name, sum)
   }
   return sum
 }
 
-function toMessages(sums: ReadonlyMap<string, Sum>, allAttempts: number): Record<string, UpstreamStats> {
+function toMessages(sums: ReadonlyMap<string, TargetSum>, allAttempts: number): Record<string, UpstreamStats> {
   return Object.fromEntries(Array.from(sums, ([name, sum]) => [name, sum.toMessage(allAttempts)]))
-}
-
-function ratio(part: number, whole: number): number {
-  return whole > 0 ? part / whole : 0
 }

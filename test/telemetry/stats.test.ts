@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../src/domain/error.ts'
+import { BreakerState } from '../../src/domain/types.ts'
 import { usage, world } from './world.ts'
 
 const timeout = new GatewayError('UPSTREAM_TIMEOUT', 'The provider was too slow.')
@@ -111,4 +112,11 @@ test.each([
   const { run, telemetry } = world()
   await run(scene)
   expect(telemetry.stats.lastAttempt('one')).toBeUndefined()
+})
+
+test('a breaker that is open stays so when the counts restart', async () => {
+  const { run, stats, telemetry } = world({ breakers: { stateOf: () => BreakerState.OPEN } })
+  await run({ attempts: [answer] })
+  telemetry.stats.reset()
+  expect(stats().providers['one']).toMatchObject({ requests: 0n, breaker: BreakerState.OPEN })
 })

@@ -1,4 +1,4 @@
-import { other } from '../upstreams.ts'
+import { other } from '../names.ts'
 import { instruments } from './instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics.ts'
 

@@ -1,15 +1,15 @@
 import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
 import { BreakerState } from '../../domain/types.ts'
-import { breakerStateNames } from '../names.ts'
-import { other, type TargetSeriesTable } from '../upstreams.ts'
+import { breakerStateNames, other } from '../names.ts'
 import { instruments } from './instruments.ts'
 import type { Counter, Metrics } from './metrics.ts'
+import type { TargetSeriesTable } from './target-series-table.ts'
 
 /** Counts limits reached and breaker transitions. `targets` are the configured ones, as `provider/model`. */
 export function countOperatorEvents(
   metrics: Metrics,
-  upstreams: TargetSeriesTable,
+  table: TargetSeriesTable,
   targets: readonly string[],
 ): OperatorEventSubscriber {
   const breakerState = (provider: string, model: string): Counter =>
@@ -20,7 +20,7 @@ export function countOperatorEvents(
   }
   return {
     breakerChanged(change) {
-      const { provider, model } = upstreams.find(change.provider, change.model, false)
+      const { provider, model } = table.find(change.provider, change.model, false)
       const state = breakerStateNames[change.state]
       metrics.counter(instruments.breakerTransitions, { provider, model, state }).value++
       // Several models together have no single state.

@@ -10,41 +10,38 @@ import {
 } from '@opentelemetry/api'
 import type { Call } from '../../domain/call.ts'
 import type { AttemptRecord } from '../../domain/call-record.ts'
+import type { Finish } from '../../domain/call-summary.ts'
 import type { GatewayError } from '../../domain/error.ts'
-import type { EmbedFinish } from '../../domain/events.ts'
 import { operations } from '../../domain/operations.ts'
 import { codes, originOf } from '../../domain/reasons.ts'
-import { type ChatEvent, FinishReason } from '../../domain/types.ts'
 import { attributes as names } from '../metrics/instruments.ts'
+import { finishReasonName } from '../names.ts'
 
-/** What a `finish` tells, of a chat or an embedding. */
-export type Finish = Extract<ChatEvent['event'], { case: 'finish' }>['value'] | EmbedFinish
+const SERVICE = 'llmgateway.v1.LlmGateway'
 
-const service = 'llmgateway.v1.LlmGateway'
-
-/** The span of a call. No content of it is ever in a span. */
+/** Starts the span of a call. Spans never carry content. */
 export function startCallSpan(tracer: Tracer, call: Call, parent: SpanContext | undefined): Span {
   const method = operations[call.operation].rpc
   const { request, context } = call
   const attributes: Attributes = {
     [names.rpcSystem]: 'grpc',
-    [names.rpcService]: service,
+    [names.rpcService]: SERVICE,
     [names.rpcMethod]: method,
     [names.operation]: operations[call.operation].genAiName,
     [names.requestId]: context.requestId,
   }
   if (request.userId) attributes[names.userId] = request.userId
   if (request.sessionId) attributes[names.conversationId] = request.sessionId
-  for (const label of Object.keys(request.labels).slice(0, mostLabels)) {
+  for (const label of Object.keys(request.labels).slice(0, MAX_LABELS)) {
     const value = request.labels[label]
-    if (value !== undefined) attributes[names.label + label.slice(0, longestLabel)] = value
+    if (value !== undefined) attributes[names.label + label.slice(0, MAX_LABEL_LENGTH)] = value
   }
   const options = { kind: SpanKind.SERVER, attributes }
   const around = parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT
-  return tracer.startSpan(`${service}/${method}`, options, around)
+  return tracer.startSpan(`${SERVICE}/${method}`, options, around)
 }
 
-/** `last` is the last attempt, and `server` where it went. */
+/** `last` is the last attempt, `server` the address it went to. */
 export function endCallSpan(
   span: Span,
   last: AttemptRecord | undefined,
@@ -64,7 +61,7 @@ export function endCallSpan(
   span.end()
 }
 
-/** The span of one attempt at `server`, inside that of its call. */
+/** Starts the span of an attempt at `server`, as a child of the call's span. */
 export function startAttemptSpan(
   tracer: Tracer,
   call: Call,
@@ -97,19 +94,15 @@ export function endAttemptSpan(span: Span, attempt: AttemptRecord, finish: Finis
   span.end()
 }
 
-/** Where a provider is reached. */
+/** Address of a provider. */
 export interface Server {
   readonly genAiName: string
   readonly address: string
   readonly port: number
 }
 
-export function finishReasonName(reason: FinishReason): string {
-  return FinishReason[reason].toLowerCase()
-}
-
-const mostLabels = 32
-const longestLabel = 64
+const MAX_LABELS = 32
+const MAX_LABEL_LENGTH = 64
 
 function finishAttributes(finish: Finish): Attributes {
   const { route, usage } = finish

@@ -1,9 +1,9 @@
-import { duration } from '../domain/call-record.ts'
-import { dollars, nanoDollars } from '../domain/money.ts'
-import type { CacheObserver, CacheSize, CacheStore } from '../domain/ports/cache.ts'
-import type { CacheStats } from '../domain/types.ts'
-import { instruments } from './metrics/instruments.ts'
-import type { Counter, Metrics } from './metrics/metrics.ts'
+import { duration } from '../../domain/call-record.ts'
+import { dollars, nanoDollars } from '../../domain/money.ts'
+import type { CacheObserver, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
+import type { CacheStats } from '../../domain/types.ts'
+import { instruments } from './instruments.ts'
+import type { Counter, Metrics } from './metrics.ts'
 
 /** What is counted of a cache, for metrics and for the statistics. */
 export class CacheCounts implements CacheObserver {

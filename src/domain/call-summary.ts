@@ -1,0 +1,89 @@
+import type { Call, Operation } from './call.ts'
+import type { AttemptRecord } from './call-record.ts'
+import type { GatewayError } from './error.ts'
+import type { EmbedFinish } from './events.ts'
+import type { FinishEvent, FinishReason, Usage } from './types.ts'
+
+/** The last event of a complete response. */
+export type Finish = FinishEvent | EmbedFinish
+
+/** A call at its ending. Made once per call and read by everything that records calls. Times in ms. */
+export interface CallSummary {
+  readonly requestId: string
+  /** Trace that the call belongs to; undefined when it belongs to none. */
+  readonly traceId: string | undefined
+  readonly operation: Operation
+  /** Empty when the caller was not identified. */
+  readonly caller: string
+  readonly peer: string
+  readonly userId: string
+  readonly sessionId: string
+  readonly labels: Readonly<Record<string, string>>
+  /** Provider that answered or was asked last; empty when none was. */
+  readonly provider: string
+  /** Model that answered or was asked last; the requested one when none was. */
+  readonly model: string
+  /** Whether the response came from the cache. */
+  readonly cached: boolean
+  /** Whether a target other than the first one planned was tried. */
+  readonly fallbackUsed: boolean
+  /** Undefined when the call succeeded. */
+  readonly error: GatewayError | undefined
+  /** Undefined for embeddings, and when the response is not complete. */
+  readonly finishReason: FinishReason | undefined
+  /** What the vendor reported, of an incomplete response too. */
+  readonly usage: Usage | undefined
+  readonly costUsd: number | undefined
+  /** In the order in which they began. */
+  readonly attempts: readonly AttemptRecord[]
+  /** From arrival to ending. */
+  readonly latency: number
+  /** From arrival to the first meaningful event of a streamed call. */
+  readonly timeToFirstToken: number | undefined
+  /** Time not spent waiting for providers or for a turn; of a streamed call, until its first meaningful event. */
+  readonly overhead: number
+}
+
+/** What is known of a call that is ending. Times on the monotonic clock, in ms. */
+export interface EndingCall {
+  readonly call: Call
+  readonly traceId: string | undefined
+  readonly finish: Finish | undefined
+  /** When the caller received the first meaningful event of a streamed call. */
+  readonly firstEventAt: number | undefined
+  /** Duration of all waits for providers and for a turn. */
+  readonly waited: number
+}
+
+export function summarize(ending: EndingCall, now: number, error: GatewayError | undefined): CallSummary {
+  const { call, finish, firstEventAt } = ending
+  const { request, context, operation } = call
+  const { record, requestId, peer } = context
+  const { attempts, arrivedAt } = record
+  const cached = finish?.route?.cached ? finish.route : undefined
+  const asked = cached ?? attempts.at(-1)
+  const latency = now - arrivedAt
+  const timeToFirstToken = firstEventAt === undefined ? undefined : firstEventAt - arrivedAt
+  return {
+    requestId,
+    traceId: ending.traceId,
+    operation,
+    caller: record.caller,
+    peer,
+    userId: request.userId,
+    sessionId: request.sessionId,
+    labels: request.labels,
+    provider: asked ? asked.provider : '',
+    model: asked ? asked.model : request.model,
+    cached: cached !== undefined,
+    fallbackUsed: record.fallbackUsed,
+    error,
+    finishReason: finish && 'finishReason' in finish ? finish.finishReason : undefined,
+    usage: finish?.usage ?? record.usage(),
+    costUsd: finish?.cost?.usd,
+    attempts,
+    latency,
+    timeToFirstToken,
+    overhead: Math.max(0, (timeToFirstToken ?? latency) - ending.waited),
+  }
+}
