@@ -47,11 +47,12 @@ async function start(flags: Flags): Promise<number> {
     for (const { path, reason } of problems) console.error(`${path}: ${reason}`)
     return 1
   }
-  const log = createLog({ clock: systemClock, level: config.telemetry.logLevel })
+  const clock = systemClock
+  const log = createLog({ clock, level: config.telemetry.logLevel })
   for (const text of unenforced) log.warn(text)
   for (const text of notices) log.info(text)
   try {
-    const stop = await serve(config, log)
+    const stop = await serve(config, { clock, log })
     endWith(stop, log)
     return 0
   } catch (error) {

@@ -15,6 +15,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/config/': [
     'src/domain/',
     'src/identity/settings.ts',
+    'src/server/settings.ts',
     'src/stores/redis/redis-address.ts',
     'src/providers/index.ts',
     'src/providers/define.ts',

@@ -1,39 +1,97 @@
+import { randomUUID } from 'node:crypto'
 import type { CacheConfig, Config } from '../config/config.ts'
-import { systemClock } from '../domain/clock.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
 import type { Limiter } from '../domain/ports/limiter.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import { providerNamed } from '../domain/provider-named.ts'
 import { splitTarget } from '../domain/text/target-name.ts'
+import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Gates } from '../policies/admission/admit.ts'
 import { ConcurrencyGate } from '../policies/admission/concurrency-gate.ts'
+import { Circuits } from '../policies/breaker/circuits.ts'
+import { Planner } from '../policies/planning/planner.ts'
 import { SafetyLocks } from '../policies/routing/safety-locks.ts'
 import { createProvider } from '../providers/create.ts'
 import type { ConcurrencyLimit } from '../providers/define.ts'
 import { loadPrices } from '../providers/prices/price-list.ts'
 import { createPriceTable } from '../providers/prices/price-table.ts'
+import { LoopDelay } from '../server/loop-delay.ts'
 import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../stores/cache/memory-cache.ts'
 import { RedisCache } from '../stores/cache/redis-cache.ts'
 import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
-import type { Broadcast } from '../stores/redis/broadcast.ts'
-import type { RedisStore } from '../stores/redis/redis-store.ts'
-import type { Metrics } from '../telemetry/metrics/metrics.ts'
-import { observeRedisLimiter } from '../telemetry/metrics/redis-metrics.ts'
+import { Broadcast } from '../stores/redis/broadcast.ts'
+import { applyKeyEvents, broadcastKeyEvents } from '../stores/redis/key-broadcast.ts'
+import { connectRedis, type RedisStore } from '../stores/redis/redis-store.ts'
+import type { Log } from '../telemetry/log/log.ts'
+import { logOperatorEvents } from '../telemetry/log/operator-log.ts'
+import { OperatorEventHub } from '../telemetry/operator-event-hub.ts'
 
-/*
- * The parts that a configuration asks for.
- */
+/** What every part is made with. */
+export interface Environment {
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** The parts that a configuration asks for. */
+export interface Parts {
+  /** Reports to the log and to other gateways; the telemetry subscribes when it is started. */
+  readonly events: OperatorEventHub
+  readonly redis: RedisStore | undefined
+  readonly broadcast: Broadcast | undefined
+  readonly providers: readonly Provider[]
+  readonly planner: Planner
+  readonly authenticator: Authenticator
+  readonly limiter: Limiter
+  /** Undefined when there is no cache. */
+  readonly cacheStore: CacheStore | undefined
+  readonly gates: Gates
+  readonly circuits: Circuits
+  readonly locks: SafetyLocks
+  readonly loopDelay: LoopDelay
+}
+
+/** Makes the parts. Connects to Redis; nothing else is contacted. */
+export async function build(config: Config, environment: Environment): Promise<Parts> {
+  const { clock, log } = environment
+  const events = new OperatorEventHub()
+  events.subscribe(logOperatorEvents(log))
+  const redis = config.redis && (await connectRedis({ ...config.redis, clock, events }))
+  const broadcast = redis && new Broadcast({ store: redis, clock, origin: randomUUID() })
+  if (broadcast) events.subscribe(broadcastKeyEvents(broadcast))
+  const providers = await createProviders(config, clock, events)
+  if (broadcast) applyKeyEvents(broadcast, providers)
+  return {
+    events,
+    redis,
+    broadcast,
+    providers,
+    planner: new Planner({
+      providers,
+      aliases: config.models,
+      tasks: config.tasks,
+      priority: config.priority,
+      defaults: config.defaults,
+    }),
+    authenticator: createAuthenticator(config.auth, { clock, limits: config.limits.caller }),
+    limiter: createLimiter(config, clock, redis),
+    cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
+    gates: createGates(config, clock),
+    circuits: new Circuits(clock, {}, events),
+    locks: createLocks(config, clock, { providers, events }),
+    loopDelay: new LoopDelay(clock),
+  }
+}
 
 /** The configuration has seen to it that there is a Redis where one is needed. */
-export function createCache(
+function createCache(
   { strategy, maxEntries, maxBytes }: CacheConfig,
-  redis: RedisStore | undefined,
-  broadcast: Broadcast | undefined,
+  { redis, broadcast, clock }: { redis: RedisStore | undefined; broadcast: Broadcast | undefined; clock: Clock },
 ): CacheStore {
-  const clock = systemClock
   if (strategy === 'memory' || !redis || !broadcast) return new MemoryCache({ clock, maxEntries, maxBytes })
   const far = new RedisCache({ store: redis, clock })
   if (strategy === 'redis') return far
@@ -41,13 +99,13 @@ export function createCache(
   return new HybridCache({ near, far, broadcast, clock })
 }
 
-export async function createProviders(config: Config, events: OperatorEvents): Promise<Provider[]> {
+async function createProviders(config: Config, clock: Clock, events: OperatorEvents): Promise<Provider[]> {
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
-  const prices = createPriceTable({ clock: systemClock, overrides: config.prices, list })
+  const prices = createPriceTable({ clock, overrides: config.prices, list })
   return config.providers.map((settings) =>
     createProvider(settings, {
-      clock: systemClock,
+      clock,
       proxy: config.proxy,
       prices,
       events,
@@ -56,35 +114,31 @@ export async function createProviders(config: Config, events: OperatorEvents): P
 }
 
 /** Counts in memory, or in Redis with a share of it in memory for the time that Redis is in trouble. */
-export function createLimiter({ limits }: Config, redis: RedisStore | undefined, metrics: Metrics): Limiter {
-  if (limits.store === 'memory' || !redis) {
-    return new MemoryLimiter({ clock: systemClock })
-  }
-  const local = new MemoryLimiter({ clock: systemClock, share: 1 / limits.replicas })
-  const limiter = new RedisLimiter({
-    store: redis,
-    clock: systemClock,
-    local: limits.onRedisTrouble === 'local' ? local : undefined,
-  })
-  observeRedisLimiter(metrics, limiter)
-  return limiter
+function createLimiter({ limits }: Config, clock: Clock, redis: RedisStore | undefined): Limiter {
+  if (limits.store === 'memory' || !redis) return new MemoryLimiter({ clock })
+  const local = new MemoryLimiter({ clock, share: 1 / limits.replicas })
+  return new RedisLimiter({ store: redis, clock, local: limits.onRedisTrouble === 'local' ? local : undefined })
 }
 
-export function createLocks(config: Config, providers: readonly Provider[], events: OperatorEvents): SafetyLocks {
+function createLocks(
+  config: Config,
+  clock: Clock,
+  { providers, events }: { readonly providers: readonly Provider[]; readonly events: OperatorEvents },
+): SafetyLocks {
   const spares = Object.entries(config.safetyLocks).flatMap(([provider, target]) => {
     const { provider: name, model } = splitTarget(target)
     const spare = providerNamed(providers, name)
     return spare ? [{ provider, target: { provider: spare, model, defaults: config.defaults } }] : []
   })
   return new SafetyLocks({
-    clock: systemClock,
+    clock,
     spares,
     events,
   })
 }
 
-export function createGates({ server, providers }: Config): Gates {
-  const gate = ({ most, queue }: ConcurrencyLimit) => new ConcurrencyGate({ clock: systemClock, limit: most, queue })
+function createGates({ server, providers }: Config, clock: Clock): Gates {
+  const gate = ({ most, queue }: ConcurrencyLimit) => new ConcurrencyGate({ clock, limit: most, queue })
   const bounded = providers.flatMap(({ name, concurrency }) =>
     concurrency ? [[name, gate(concurrency)] as const] : [],
   )

@@ -5,6 +5,7 @@ import type { CacheRules } from '../domain/ports/cache.ts'
 import type { AuthSettings } from '../identity/settings.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
 import type { PriceOverride } from '../providers/prices/price-override.ts'
+import type { ServerSettings } from '../server/settings.ts'
 import type { RedisAddress } from '../stores/redis/redis-address.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
@@ -42,46 +43,11 @@ export interface ServerConfig {
   readonly grpc: Address
   readonly http: Address
   readonly metrics: Address
-  /** How long calls in flight may take to end once the gateway is told to stop. */
-  readonly drain: number
-  readonly maxReceiveBytes: number
-  readonly maxSendBytes: number
-  /** On one connection. */
-  readonly maxStreams: number
-  /** Of upstream calls at once; undefined where nothing bounds them. */
+  readonly settings: ServerSettings
+  /** Limit for upstream calls at once; undefined means unbounded. */
   readonly concurrency?: ConcurrencyLimit
-  /** The deadline of a call that brings none, and the most that one may bring. */
-  readonly maxDeadline: number
-  /** How long a stream may be silent before it says that it lives. */
-  readonly heartbeat: number
-  /** How often a client is asked whether it lives, and how long it may take to say so. */
-  readonly keepalive: number
-  readonly maxConnectionAge: number
-  /** Whether a load balancer says whose connections it passes on. */
-  readonly proxyProtocol: boolean
-  readonly limits: ServerLimits
   readonly tls?: TlsConfig
   readonly cors: { readonly origins: readonly string[] }
-}
-
-/** What each door takes before it refuses. */
-export interface ServerLimits {
-  /** At once. */
-  readonly maxConnections: number
-  readonly maxConnectionsPerAddress: number
-  /** How long a request may take to arrive. */
-  readonly readTimeout: number
-  /** How long a reader may take nothing of its stream. */
-  readonly stallTimeout: number
-  readonly maxHeaderBytes: number
-  /** Of all requests that are not whole yet. */
-  readonly maxPendingBytes: number
-  /** That are unpacked at once. */
-  readonly maxCompressedCalls: number
-  /** Calls that one connection may reset as soon as it began them, in 10 s. */
-  readonly maxResets: number
-  /** How late the event loop may be before calls are refused. */
-  readonly maxLoopDelay: number
 }
 
 /** Absolute paths of PEM files. */

@@ -17,6 +17,8 @@ export interface CallContext {
   readonly requestId: string
   /** The value of `authorization`. */
   readonly credential: string | undefined
+  /** The caller, where a server has checked its credential with the headers of the request. */
+  readonly caller?: Caller | undefined
   /** When the call must have ended, on the monotonic clock, in ms. */
   readonly deadline: number
   /** Fires when the client disconnects or cancels, or when the deadline passes. */

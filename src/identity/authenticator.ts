@@ -1,11 +1,11 @@
 import { createSecretKey, hash, timingSafeEqual } from 'node:crypto'
 import { type JWTPayload, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
-import type { CallContext, Caller } from '../domain/call.ts'
+import type { Caller } from '../domain/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import { overriding, type RateLimits } from '../domain/limits.ts'
-import type { Authenticator } from '../domain/ports/authenticator.ts'
+import type { Authenticator, CredentialSource } from '../domain/ports/authenticator.ts'
 import { ModelFilter } from '../domain/text/model-filter.ts'
 import { rightsOf } from './rights.ts'
 import type { AuthSettings, JwtSettings, KeySettings, RequiredAuth } from './settings.ts'
@@ -37,8 +37,9 @@ function createRequired(auth: RequiredAuth, options: AuthenticatorOptions): Auth
   const keys = new Keys(auth.keys, options.limits)
   const tokens = auth.jwt && createTokens(auth.jwt, options)
   return {
-    identify(context) {
-      const credential = credentialOf(context)
+    identify(source) {
+      if (source.caller) return source.caller
+      const credential = credentialOf(source)
       if (credential === undefined) throw refusal()
       const digest = digestOf(credential)
       const caller = keys.find(digest) ?? tokens?.remembered(digest)
@@ -91,7 +92,7 @@ class Keys {
 /** In bytes. */
 const BEGINNING = 4
 
-function credentialOf(context: CallContext): string | undefined {
+function credentialOf(context: CredentialSource): string | undefined {
   const credential = context.credential ? bearerToken(context.credential) : context.header('x-api-key')
   return credential && credential.length <= MAX_CREDENTIAL_LENGTH ? credential : undefined
 }

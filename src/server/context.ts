@@ -1,4 +1,4 @@
-import type { CallContext } from '../domain/call.ts'
+import type { CallContext, Caller } from '../domain/call.ts'
 import { CallRecord } from '../domain/call-record.ts'
 import { Cancellation } from '../domain/cancellation.ts'
 import type { Clock } from '../domain/clock.ts'
@@ -11,6 +11,8 @@ export interface Arrival {
   readonly requestId: string
   /** The value of `authorization`. */
   readonly credential: string | undefined
+  /** As CallContext.caller. */
+  readonly caller?: Caller | undefined
   /** The address of the caller. */
   readonly peer: string
   /** What the caller left for the call, in ms; undefined when it set no deadline. */
@@ -34,6 +36,7 @@ const MARGIN_PART = 0.05
 export class RequestContext implements CallContext {
   readonly requestId: string
   readonly credential: string | undefined
+  readonly caller: Caller | undefined
   readonly deadline: number
   readonly cancellation = new Cancellation()
   readonly peer: string
@@ -48,6 +51,7 @@ export class RequestContext implements CallContext {
     this.#report = report
     this.requestId = arrival.requestId
     this.credential = arrival.credential
+    this.caller = arrival.caller
     this.peer = arrival.peer
     this.record = new CallRecord(clock)
     this.#arrival = arrival

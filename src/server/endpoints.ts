@@ -12,6 +12,8 @@ export interface UnaryEndpoint {
   readonly path: string
   /** Whether it goes on until the caller leaves: no longest duration holds, and a drain does not wait for it. */
   readonly endless: boolean
+  /** Whether it needs no credential. */
+  readonly isOpen: boolean
   readonly call: UnaryMethod<Message, Message>
 }
 
@@ -20,6 +22,7 @@ export interface StreamEndpoint {
   readonly method: DescMethod
   readonly path: string
   readonly endless: boolean
+  readonly isOpen: boolean
   /** What it says while it is silent; undefined where silence is what a client expects. */
   readonly heartbeat: Heartbeat | undefined
   readonly call: StreamMethod<Message, Message>
@@ -40,21 +43,24 @@ const chatHeartbeat: Heartbeat = {
 /** Everything that both doors serve. */
 export function endpoints(methods: Methods, health: MethodsOf<typeof HealthCheckService>): Endpoint[] {
   return [
-    ...mount(LlmGateway, methods, ['watchStats']),
+    ...mount(LlmGateway, methods, { endless: ['watchStats'], open: ['health'] }),
     ...mount(LlmGatewayAdmin, methods),
-    ...mount(HealthCheckService, health, ['watch']),
+    ...mount(HealthCheckService, health, { endless: ['watch'], open: ['check', 'watch'] }),
   ]
 }
 
 function mount<S extends DescService>(
   service: S,
   methods: MethodsOf<S>,
-  endless: readonly (keyof S['method'])[] = [],
+  special: { readonly endless?: readonly (keyof S['method'])[]; readonly open?: readonly (keyof S['method'])[] } = {},
 ): Endpoint[] {
-  const names: readonly PropertyKey[] = endless
+  const endless: readonly PropertyKey[] = special.endless ?? []
+  const open: readonly PropertyKey[] = special.open ?? []
   return service.methods.map((method) => {
     const path = `/${service.typeName}/${method.name}`
-    return { method, path, endless: names.includes(method.localName), ...implementationOf(method, methods) }
+    const { localName } = method
+    const traits = { endless: endless.includes(localName), isOpen: open.includes(localName) }
+    return { method, path, ...traits, ...implementationOf(method, methods) }
   })
 }
 

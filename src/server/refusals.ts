@@ -6,6 +6,7 @@ import { type ErrorReply, errorReply, toHeaders } from './errors.ts'
 
 /** What a door refuses before any work is done for it. Names a label of a metric. */
 export const refusals = [
+  'credential',
   'overloaded',
   'draining',
   'header_bytes',
@@ -30,6 +31,10 @@ const BREATHER = 1000
 
 /** Those that can be answered. */
 export const refusalErrors = {
+  credential: new GatewayError(
+    'UNAUTHENTICATED',
+    'A valid API key or token is needed: send it as "authorization: Bearer <credential>".',
+  ),
   overloaded: new GatewayError('OVERLOADED', 'This gateway is overloaded: try again a little later.', {
     retryAfter: BREATHER,
   }),
@@ -59,6 +64,7 @@ export function refusalHeaders(clock: Clock): Readonly<Record<AnswerableRefusal,
     ...toHeaders(refusalReply(refusal, clock)),
   })
   return {
+    credential: of('credential'),
     overloaded: of('overloaded'),
     draining: of('draining'),
     header_bytes: of('header_bytes'),

@@ -11,7 +11,7 @@ import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { StatsSource } from '../domain/ports/stats.ts'
-import type { ChatEvent, ChatRequest, EmbedRequest } from '../domain/types.ts'
+import type { ChatEvent, ChatRequest, EmbedRequest, HealthRequest, HealthResponse } from '../domain/types.ts'
 import type { Methods } from './method-types.ts'
 import { createTestProvider, listProviders } from './methods/admin.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
@@ -56,7 +56,7 @@ export function createService(deps: ServiceDeps): Methods {
     embed: (request, context) =>
       embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
     listModels: anyone(createListModels(providers, aliases, clock)),
-    health: createCheckHealth(deps),
+    health: statusForStrangers(authenticator, createCheckHealth(deps)),
     stats: anyone(async () => stats.snapshot()),
     watchStats: anyone(createWatchStats(stats, clock)),
     listProviders: admin('ListProviders', async () => listProviders(providers)),
@@ -80,6 +80,22 @@ function authenticated(authenticator: Authenticator, isAllowed: (caller: Caller)
       if (!isAllowed(caller)) throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential of an admin.')
       return method(request, context, caller)
     }
+}
+
+/** Without a credential only the overall status is reported. */
+function statusForStrangers(
+  authenticator: Authenticator,
+  checkHealth: Method<HealthRequest, HealthResponse>,
+): Method<HealthRequest, HealthResponse> {
+  return async (request, context) => {
+    const response = await checkHealth(request, context)
+    try {
+      await authenticator.identify(context)
+      return response
+    } catch {
+      return { ...response, providers: [], components: [] }
+    }
+  }
 }
 
 function isAdmin({ admin }: Caller): boolean {

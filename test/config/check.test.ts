@@ -87,10 +87,12 @@ describe('a working directory', () => {
   const read = (flags = {}, variables = {}) => readConfig({ flags, env: variables, workingDirectory: directory })
 
   it('gives .env, and the file that a flag, a variable or .env names', () => {
-    expect(read({ config: 'etc/a.yaml' }, { LLM_GATEWAY_CONFIG: 'etc/b.yaml' }).config?.server.drain).toBe(1000)
-    expect(read({}, { LLM_GATEWAY_CONFIG: join(directory, 'etc/a.yaml') }).config?.server.drain).toBe(1000)
+    expect(read({ config: 'etc/a.yaml' }, { LLM_GATEWAY_CONFIG: 'etc/b.yaml' }).config?.server.settings.drain).toBe(
+      1000,
+    )
+    expect(read({}, { LLM_GATEWAY_CONFIG: join(directory, 'etc/a.yaml') }).config?.server.settings.drain).toBe(1000)
     expect(read().config).toMatchObject({
-      server: { drain: 2000 },
+      server: { settings: { drain: 2000 } },
       providers: [
         { name: 'groq', keys: ['from-dotenv'] },
         { name: 'ollama', assumed: true },

@@ -1,5 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files in these tests hold references
+
 import { describe, expect, it } from 'vitest'
+import { defaultServerSettings } from '../../src/server/settings.ts'
 import { configOf, load, problemsOf } from './kinds.ts'
 
 const withKey = { ACME_API_KEY: 'acme-key' }
@@ -13,26 +15,7 @@ describe('a file', () => {
       grpc: { host: '127.0.0.1', port: 50_051 },
       http: { host: '127.0.0.1', port: 8080 },
       metrics: { host: '127.0.0.1', port: 9464 },
-      drain: 25_000,
-      maxReceiveBytes: 16_777_216,
-      maxSendBytes: 16_777_216,
-      maxStreams: 1000,
-      maxDeadline: 600_000,
-      heartbeat: 15_000,
-      keepalive: 10_000,
-      maxConnectionAge: 1_800_000,
-      proxyProtocol: false,
-      limits: {
-        maxConnections: 10_000,
-        maxConnectionsPerAddress: 1000,
-        readTimeout: 10_000,
-        stallTimeout: 60_000,
-        maxHeaderBytes: 16_384,
-        maxPendingBytes: 134_217_728,
-        maxCompressedCalls: 4,
-        maxResets: 200,
-        maxLoopDelay: 200,
-      },
+      settings: defaultServerSettings,
       cors: { origins: [] },
     })
     expect({ auth, models, tasks, priority, defaults, prices, telemetry, proxy }).toEqual({
@@ -99,16 +82,16 @@ describe('a file', () => {
         grpc: { host: '0.0.0.0', port: 7001 },
         http: { host: '0.0.0.0', port: 7002 },
         metrics: { host: '::1', port: 7003 },
-        drain: 5000,
-        maxReceiveBytes: 1_048_576,
-        maxSendBytes: 2_000_000,
-        maxStreams: 10,
-        maxDeadline: 3_600_000,
-        heartbeat: 5000,
-        keepalive: 20_000,
-        maxConnectionAge: 3_600_000,
-        proxyProtocol: true,
-        limits: {
+        settings: {
+          drain: 5000,
+          maxReceiveBytes: 1_048_576,
+          maxSendBytes: 2_000_000,
+          maxStreams: 10,
+          maxDuration: 3_600_000,
+          heartbeat: 5000,
+          keepalive: 20_000,
+          maxConnectionAge: 3_600_000,
+          proxyProtocol: true,
           maxConnections: 1,
           maxConnectionsPerAddress: 2,
           readTimeout: 3000,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { requestIds } from '../../src/server/request-ids.ts'
+import { requestIds } from '../../src/server/calls/request-ids.ts'
 
 test('each is a UUID of version 4, and no two are the same', () => {
   const next = requestIds()

@@ -13,6 +13,7 @@ import { systemClock } from '../../src/domain/clock.ts'
 import { GatewayError } from '../../src/domain/error.ts'
 import { EventStream, type Source } from '../../src/domain/event-stream.ts'
 import { emptyMessage, finishEvent, textEvent } from '../../src/domain/events.ts'
+import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
 import {
   BadRequestSchema,
   type ChatEvent,
@@ -23,10 +24,15 @@ import {
   RetryInfoSchema,
   RpcStatusSchema,
 } from '../../src/domain/types.ts'
+import { CallerCheck } from '../../src/server/bounds/caller-check.ts'
 import { endpoints } from '../../src/server/endpoints.ts'
 import type { ServerOptions } from '../../src/server/server-options.ts'
+import { defaultServerSettings } from '../../src/server/settings.ts'
 import { HealthService } from '../../src/service/health-service.ts'
 import type { Methods } from '../../src/service/method-types.ts'
+
+/** Every request is of an admin, as without authentication. */
+const everybody: Authenticator = { identify: () => ({ name: 'anonymous', admin: true, anonymous: true }) }
 
 const missing = () => Promise.reject(new GatewayError('UNSUPPORTED', 'not part of this test'))
 
@@ -61,6 +67,10 @@ export function serverOptions(some: Partial<Methods>, rest: Partial<ServerOption
     clock: systemClock,
     ids: () => `call-${++calls}`,
     report: (error) => reports.push(error),
+    isOverloaded: () => false,
+    onRefused: () => {},
+    callerCheck: new CallerCheck({ authenticator: everybody, clock: systemClock }),
+    ...defaultServerSettings,
     ...rest,
   }
   return { options, health, reports }

@@ -1,16 +1,17 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { AuthSettings } from '../../identity/settings.ts'
-import type { Address, ServerConfig, ServerLimits, TlsConfig } from '../config.ts'
+import { defaultServerSettings } from '../../server/settings.ts'
+import type { Address, ServerConfig, TlsConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import { type Flags, readFlag } from '../env/flags.ts'
 import { systemCode } from '../env/references.ts'
 import type { Found } from '../env/variables.ts'
 import type { ListenAddress } from '../file/readers.ts'
 import type { FileSettings } from '../file/schema.ts'
+import { serverKeys, serverLimitKeys, settingsOf } from '../file/server-keys.ts'
 import type { Findings } from '../findings.ts'
 import { concurrencyOf } from './concurrency.ts'
 
-const MEBIBYTE = 2 ** 20
 const defaultPorts = { grpc: 50_051, http: 8080, metrics: 9464 }
 type ServerName = keyof typeof defaultPorts
 
@@ -35,48 +36,22 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
   if (overlap(grpc, metrics)) findings.problem('server.metrics', 'is the address of server.grpc')
   if (overlap(http, metrics)) findings.problem('server.metrics', 'is the address of server.http')
   const tls = file?.tls && tlsOf(file.tls, sources)
-  const maxReceiveBytes = file?.max_receive_bytes ?? 16 * MEBIBYTE
-  const limits = limitsOf(file?.limits)
-  if (limits.maxPendingBytes < maxReceiveBytes) {
+  const settings = {
+    ...defaultServerSettings,
+    ...settingsOf(serverKeys, file),
+    ...settingsOf(serverLimitKeys, file?.limits),
+  }
+  if (settings.maxPendingBytes < settings.maxReceiveBytes) {
     findings.problem('server.limits.pending_bytes', 'must not be less than server.max_receive_bytes')
   }
   return {
     grpc,
     http,
     metrics,
-    drain: file?.drain ?? 25_000,
-    maxReceiveBytes,
-    maxSendBytes: file?.max_send_bytes ?? 16 * MEBIBYTE,
-    maxStreams: file?.max_streams ?? 1000,
+    settings,
     ...concurrencyOf(file ?? {}, ['server'], findings),
-    maxDeadline: file?.max_deadline ?? 600_000,
-    ...connectionsOf(file),
-    limits,
     ...(tls && { tls }),
     cors: { origins: file?.cors?.origins ?? [] },
-  }
-}
-
-function connectionsOf(file: FileSettings['server']) {
-  return {
-    heartbeat: file?.heartbeat ?? 15_000,
-    keepalive: file?.keepalive ?? 10_000,
-    maxConnectionAge: file?.max_connection_age ?? 30 * 60_000,
-    proxyProtocol: file?.proxy_protocol ?? false,
-  }
-}
-
-function limitsOf(written: NonNullable<FileSettings['server']>['limits']): ServerLimits {
-  return {
-    maxConnections: written?.connections ?? 10_000,
-    maxConnectionsPerAddress: written?.connections_per_address ?? 1000,
-    readTimeout: written?.read_timeout ?? 10_000,
-    stallTimeout: written?.stall_timeout ?? 60_000,
-    maxHeaderBytes: written?.header_bytes ?? 16_384,
-    maxPendingBytes: written?.pending_bytes ?? 128 * MEBIBYTE,
-    maxCompressedCalls: written?.compressed_calls ?? 4,
-    maxResets: written?.resets ?? 200,
-    maxLoopDelay: written?.loop_delay ?? 200,
   }
 }
 

@@ -3,7 +3,7 @@ import { strategies } from '../../domain/facts.ts'
 import type { ProviderKind } from '../../providers/define.ts'
 import { samplings } from '../../providers/model-rules.ts'
 import { logLevels } from '../config.ts'
-import { withHint } from '../findings.ts'
+import { block, expected, field } from './block.ts'
 import {
   decimal,
   duration,
@@ -11,7 +11,6 @@ import {
   integer,
   listenAddress,
   memorySize,
-  messageSize,
   modelId,
   oneOf,
   origin,
@@ -20,47 +19,12 @@ import {
   type Reader,
   text,
 } from './readers.ts'
+import { fieldsOf, serverKeys, serverLimitKeys } from './server-keys.ts'
 
 /**
  * The file's shape, as it is written: snake_case, every key optional that has a default or can come from the
  * environment. Strict: a key that means nothing is an error, so that a misspelt one cannot be ignored in silence.
  */
-
-/** Blocks that other versions know. */
-const unavailable = ['alerts', 'budgets', 'ledger']
-
-/** A block of known keys. */
-function block<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  return z.strictObject(shape, {
-    // One line for each unknown key, in the order in which the issue lists them.
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => unknownKey(key, Object.keys(shape))).join('\n')
-        : undefined,
-  })
-}
-
-function unknownKey(key: string, known: readonly string[]): string {
-  return unavailable.includes(key)
-    ? `"${key}" is not available in this version`
-    : withHint('is not a known key', key, known)
-}
-
-/** A value that is read like a variable's text, so that both are checked alike. */
-function field<T>(reader: Reader<T>) {
-  return z
-    .union([z.string(), z.number(), z.boolean()], { error: (issue) => expected(reader.expects, issue.input) })
-    .transform((value, context) => {
-      const read = reader.read(String(value).trim())
-      if (read !== undefined) return read
-      context.addIssue({ code: 'custom', message: `must be ${reader.expects}` })
-      return z.NEVER
-    })
-}
-
-function expected(expects: string, input: unknown): string {
-  return input === undefined ? 'is missing' : `must be ${expects}`
-}
 
 const maxTokens = integer(1, 2 ** 31 - 1)
 const temperature = decimal(0, 2)
@@ -106,28 +70,10 @@ const server = block({
   grpc: field(listenAddress).optional(),
   http: field(listenAddress).optional(),
   metrics: field(listenAddress).optional(),
-  drain: field(duration(0)).optional(),
-  max_receive_bytes: field(messageSize).optional(),
-  max_send_bytes: field(messageSize).optional(),
-  max_streams: field(integer(1, 1_000_000)).optional(),
   max_concurrent: field(integer(1, 1_000_000)).optional(),
   max_queue: field(integer(0, 1_000_000)).optional(),
-  max_deadline: field(duration()).optional(),
-  heartbeat: field(duration()).optional(),
-  keepalive: field(duration()).optional(),
-  max_connection_age: field(duration()).optional(),
-  proxy_protocol: field(flag).optional(),
-  limits: block({
-    connections: field(integer(1, 1_000_000)).optional(),
-    connections_per_address: field(integer(1, 1_000_000)).optional(),
-    read_timeout: field(duration()).optional(),
-    stall_timeout: field(duration()).optional(),
-    header_bytes: field(messageSize).optional(),
-    pending_bytes: field(messageSize).optional(),
-    compressed_calls: field(integer(1, 1000)).optional(),
-    resets: field(integer(1, 1_000_000)).optional(),
-    loop_delay: field(duration()).optional(),
-  }).optional(),
+  ...fieldsOf(serverKeys),
+  limits: block(fieldsOf(serverLimitKeys)).optional(),
   tls: block({ cert: field(text), key: field(text), client_ca: field(text).optional() }).optional(),
   cors: block({ origins: z.array(field(origin)).optional() }).optional(),
 })

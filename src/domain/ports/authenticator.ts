@@ -1,7 +1,10 @@
 import type { CallContext, Caller } from '../call.ts'
 
+/** Where a credential is read from: the context of a call, or the headers of a request. */
+export type CredentialSource = Pick<CallContext, 'credential' | 'header' | 'caller'>
+
 /** Identifies callers by their credentials. */
 export interface Authenticator {
   /** Throws UNAUTHENTICATED, with the same message for every cause. */
-  identify(context: CallContext): Caller | Promise<Caller>
+  identify(source: CredentialSource): Caller | Promise<Caller>
 }

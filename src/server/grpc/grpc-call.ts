@@ -9,20 +9,14 @@ import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusO
 import { CHANGING_TRAILERS, type Trailers } from '../../domain/call-record.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/error.ts'
+import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
+import type { Arrived, NextTurn } from '../calls/next-turn.ts'
 import { RequestContext } from '../context.ts'
 import type { Endpoint } from '../endpoints.ts'
 import { errorReply, toGrpcStatus } from '../errors.ts'
-import type { Arrived, NextTurn } from '../next-turn.ts'
-import {
-  type LiveCall,
-  type LiveCalls,
-  type Mount,
-  type ServerSettings,
-  TIME_TO_END,
-  TIME_TO_LEAVE,
-} from '../server-options.ts'
+import type { ServerOptions } from '../server-options.ts'
 import { http2StreamOf } from './grpc-js.ts'
-import { type Closable, messageIsRead, notifyWhenClosed } from './stream-guard.ts'
+import { type Closable, callerOf, messageIsRead, notifyWhenClosed } from './stream-guard.ts'
 
 const PEER = Symbol('peer')
 
@@ -38,7 +32,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
   slot = -1
   readonly endless: boolean
   readonly context: RequestContext
-  protected readonly settings: ServerSettings
+  protected readonly settings: ServerOptions
   protected readonly stream: ServerHttp2Stream
   readonly #live: LiveCalls
   /** Whether its ending was handed to grpc-js. */
@@ -159,7 +153,7 @@ function contextOf(
   surface: Surface,
   stream: ServerHttp2Stream,
   endless: boolean,
-  settings: ServerSettings,
+  settings: ServerOptions,
 ): RequestContext {
   const { clock, ids, report, maxDuration } = settings
   const { metadata } = surface
@@ -169,6 +163,7 @@ function contextOf(
     {
       requestId: ids(),
       credential: textOf(metadata, 'authorization'),
+      caller: callerOf(stream),
       peer: peerOf(surface, stream),
       // grpc-js counts it from Date.now().
       timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),

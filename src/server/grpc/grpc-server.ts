@@ -1,19 +1,12 @@
 import type { ServerOptions as Http2Options } from 'node:http2'
 import { createServer, type Server as Listener } from 'node:net'
 import * as grpc from '@grpc/grpc-js'
+import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
+import { NextTurn } from '../calls/next-turn.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenOn } from '../connections/listen.ts'
 import type { Endpoint } from '../endpoints.ts'
-import { NextTurn } from '../next-turn.ts'
-import {
-  LiveCalls,
-  type ServerOptions,
-  type ServerSettings,
-  type ServerTls,
-  TIME_TO_END,
-  TIME_TO_LEAVE,
-  withDefaults,
-} from '../server-options.ts'
+import type { ServerOptions, ServerTls } from '../server-options.ts'
 import { accessHttp2 } from './grpc-js.ts'
 import { streamHandler } from './grpc-stream.ts'
 import { unaryHandler } from './grpc-unary.ts'
@@ -26,7 +19,7 @@ const MAX_FAULTS = 32
 
 /** The door for services: gRPC over HTTP/2. */
 export class GrpcServer {
-  readonly #settings: ServerSettings
+  readonly #settings: ServerOptions
   readonly #server: grpc.Server
   readonly #gate: ConnectionGate
   readonly #guard: StreamGuard
@@ -35,10 +28,9 @@ export class GrpcServer {
   readonly #turn = new NextTurn()
 
   /** Throws when grpc-js is not as the gateway knows it. */
-  constructor(options: ServerOptions) {
+  constructor(settings: ServerOptions) {
     // It prints metadata that it rejects, bearer tokens included.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE)
-    const settings = withDefaults(options)
     this.#settings = settings
     this.#server = new grpc.Server(serverOptions(settings))
     const http2 = accessHttp2(this.#server, credentials(settings.tls), http2Options(settings))
@@ -48,12 +40,12 @@ export class GrpcServer {
     http2.onSession(this.#guard.watchSession)
     this.#listener = createServer({ noDelay: true }, (socket) => this.#gate.admit(socket, http2.inject))
     const methods = new Map<string, Endpoint[]>()
-    for (const endpoint of options.endpoints) {
+    for (const endpoint of settings.endpoints) {
       const service = endpoint.method.parent.typeName
       methods.set(service, [...(methods.get(service) ?? []), endpoint])
     }
     for (const [, endpoints] of methods) this.#mount(endpoints)
-    addReflection(this.#server, options.endpoints)
+    addReflection(this.#server, settings.endpoints)
   }
 
   /** How many calls are open. */
@@ -128,7 +120,7 @@ function definitionOf({ path, kind }: Endpoint): grpc.MethodDefinition<Buffer, B
  * Its pings wait behind the data that a slow reader has yet to take. Clients that stay connected for ever never see new
  * replicas.
  */
-function serverOptions(settings: ServerSettings): grpc.ServerOptions {
+function serverOptions(settings: ServerOptions): grpc.ServerOptions {
   const { maxDuration, maxReceiveBytes, maxStreams, keepalive, maxConnectionAge } = settings
   return {
     'grpc.max_concurrent_streams': maxStreams,
@@ -142,7 +134,7 @@ function serverOptions(settings: ServerSettings): grpc.ServerOptions {
   }
 }
 
-function http2Options({ maxHeaderBytes, readTimeout }: ServerSettings): Http2Options & { handshakeTimeout: number } {
+function http2Options({ maxHeaderBytes, readTimeout }: ServerOptions): Http2Options & { handshakeTimeout: number } {
   return {
     settings: { maxHeaderListSize: maxHeaderBytes },
     maxHeaderListPairs: MAX_HEADERS,

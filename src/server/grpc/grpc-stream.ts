@@ -3,10 +3,10 @@ import type { Message } from '@bufbuild/protobuf'
 import { type handleServerStreamingCall, Metadata, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../../domain/error.ts'
 import type { EventStream, Reader } from '../../domain/event-stream.ts'
+import { checkSize, stalled } from '../calls/reply-limits.ts'
 import { type Codec, streamCodec } from '../codec/codec.ts'
 import { FRAME_PREFIX } from '../codec/encode.ts'
 import type { StreamEndpoint } from '../endpoints.ts'
-import { checkSize, stalled } from '../server-options.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
 /** What may wait for a reader, in bytes. Nothing more is produced while there is so much. */

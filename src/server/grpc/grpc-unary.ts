@@ -1,9 +1,9 @@
 import type { Message } from '@bufbuild/protobuf'
 import type { handleUnaryCall, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js'
 import { GatewayError } from '../../domain/error.ts'
+import { checkSize } from '../calls/reply-limits.ts'
 import { type Codec, unaryCodec } from '../codec/codec.ts'
 import type { UnaryEndpoint } from '../endpoints.ts'
-import { checkSize } from '../server-options.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
 class UnaryCall extends GrpcCall {

@@ -1,10 +1,12 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Caller } from '../../domain/call.ts'
+import type { Clock } from '../../domain/clock.ts'
+import { Slots, type Slotted } from '../calls/slots.ts'
+import { limitGrpcTimeout } from '../calls/timeouts.ts'
 import { UnpackingRoom } from '../codec/unpacking.ts'
 import { Upload } from '../http/upload.ts'
 import { type AnswerableRefusal, type Refusal, refusalHeaders } from '../refusals.ts'
-import type { ServerSettings } from '../server-options.ts'
-import { Slots, type Slotted } from '../slots.ts'
-import { limitGrpcTimeout } from '../timeouts.ts'
+import type { ServerOptions } from '../server-options.ts'
 import type { StreamListener } from './grpc-js.ts'
 
 const UPLOAD = Symbol('upload')
@@ -19,6 +21,8 @@ const SMALL_UPLOAD = 65_536
 /** A call that is reset younger than this, unanswered, is one of a flood; so long its resets are counted. In ms. */
 const YOUNG = 1000
 const RESET_WINDOW = 10_000
+/** Interval between looks at whether a response has left, in ms. */
+const QUEUE_CHECK = 10
 /** How often it is looked for late requests within the time that each may take: one may take so much longer. */
 const LOOKS = 10
 /** What HPACK counts for a header beside its name and value. https://www.rfc-editor.org/rfc/rfc7541#section-4.1 */
@@ -36,13 +40,19 @@ class GuardedUpload extends Upload implements Slotted {
   readonly guard: StreamGuard
   readonly stream: GuardedStream
   call: Closable | undefined
+  readonly caller: Caller | undefined
   /** Whether it takes one of the places for compressed calls. */
   packed: boolean
   /** A stream that is over does not know it any more. */
   readonly session: GuardedSession | undefined
 
-  constructor(guard: StreamGuard, stream: GuardedStream, now: number, packed: boolean) {
+  constructor(
+    guard: StreamGuard,
+    stream: GuardedStream,
+    { now, packed, caller }: { readonly now: number; readonly packed: boolean; readonly caller: Caller | undefined },
+  ) {
     super(now)
+    this.caller = caller
     this.guard = guard
     this.stream = stream
     this.packed = packed
@@ -54,21 +64,24 @@ class GuardedUpload extends Upload implements Slotted {
 export class StreamGuard {
   /** Whether new calls are refused because the gateway shuts down. */
   draining = false
-  readonly #settings: ServerSettings
+  readonly #settings: ServerOptions
   readonly #answers: ReturnType<typeof refusalHeaders>
   /** Bytes of requests that are not whole yet, in all. */
   #pendingBytes = 0
   readonly #unpacking: UnpackingRoom
   /** Requests that are not whole yet. */
+  /** Paths of the methods that need no credential. */
+  readonly #openPaths: ReadonlySet<string>
   readonly #uploads = new Slots<GuardedUpload>()
   /** Of the next look for late ones; undefined while nobody looks. */
   #stopLooking: (() => void) | undefined
   #sessions = 0
   #onLastSession: (() => void) | undefined
 
-  constructor(settings: ServerSettings) {
+  constructor(settings: ServerOptions) {
     this.#settings = settings
     this.#answers = refusalHeaders(settings.clock)
+    this.#openPaths = new Set(settings.endpoints.filter(({ isOpen }) => isOpen).map(({ path }) => path))
     this.#unpacking = new UnpackingRoom(settings.maxCompressedCalls)
   }
 
@@ -81,13 +94,25 @@ export class StreamGuard {
         this.#refuse(stream, refusal)
         return
       }
-      const enter = (packed: boolean) => {
-        this.#open(stream, packed)
+      const path = headers[':path'] ?? ''
+      if (path.startsWith(REFLECTION)) {
+        pass(stream, headers, flags, raw)
+        return
+      }
+      const enter = (packed: boolean, caller: Caller | undefined) => {
+        this.#open(stream, packed, caller)
         pass(stream, headers, flags, raw)
       }
-      if (isReflection(headers)) pass(stream, headers, flags, raw)
-      else if (isCompressed(headers)) this.#await(stream, () => enter(true))
-      else enter(false)
+      const address = stream.session?.socket.remoteAddress
+      const client = { headers, address, isOpen: this.#openPaths.has(path) }
+      this.#settings.callerCheck.check(client, {
+        pass: (caller) => {
+          if (stream.destroyed) return
+          if (isCompressed(headers)) this.#await(stream, () => enter(true, caller))
+          else enter(false, caller)
+        },
+        refuse: () => this.#refuse(stream, 'credential', address),
+      })
     }
 
   /** A client that says nothing, or never takes note of our settings, which bound what it may send. */
@@ -132,8 +157,8 @@ export class StreamGuard {
     return ms < 1 ? 'no_time' : undefined
   }
 
-  #open(stream: GuardedStream, packed: boolean): void {
-    const upload = new GuardedUpload(this, stream, this.#settings.clock.now(), packed)
+  #open(stream: GuardedStream, packed: boolean, caller: Caller | undefined): void {
+    const upload = new GuardedUpload(this, stream, { now: this.#settings.clock.now(), packed, caller })
     this.#uploads.add(upload)
     if (!this.#stopLooking) this.#lookLater()
     stream[UPLOAD] = upload
@@ -191,15 +216,17 @@ export class StreamGuard {
   }
 
   /** Answers, and takes no more of the request: a client that never ends it would keep its place. */
-  #refuse(stream: GuardedStream, refusal: AnswerableRefusal): void {
-    this.#settings.onRefused(refusal)
+  #refuse(stream: GuardedStream, refusal: AnswerableRefusal, address?: string): void {
+    this.#settings.onRefused(refusal, address)
     stream.on('error', nothing)
     if (stream.headersSent || stream.closed || stream.destroyed) {
       stream.close(constants.NGHTTP2_CANCEL)
       return
     }
     stream.respond(this.#answers[refusal], { endStream: true })
-    stream.close(constants.NGHTTP2_NO_ERROR)
+    // grpc-js would answer as well if the stream that it has were still open.
+    if (stream[UPLOAD]) stream.close(constants.NGHTTP2_NO_ERROR)
+    else setImmediate(closeWhenSent, stream, this.#settings.clock)
   }
 
   #reset(stream: GuardedStream, refusal: Refusal): void {
@@ -230,10 +257,25 @@ export function notifyWhenClosed(stream: GuardedStream, call: Closable): void {
   if (stream[UPLOAD]) stream[UPLOAD].call = call
 }
 
+/** The caller whose credential was checked when the headers of a stream arrived. */
+export function callerOf(stream: GuardedStream): Caller | undefined {
+  return stream[UPLOAD]?.caller
+}
+
 /** The message of a stream is unpacked and has been read. */
 export function messageIsRead(stream: GuardedStream): void {
   const upload = stream[UPLOAD]
   if (upload?.packed) upload.guard.unpacked(upload)
+}
+
+/**
+ * Closes a stream once its response is on its way. nghttp2 drops a response that is still queued when its stream is
+ * closed, as happens while the socket is busy.
+ */
+function closeWhenSent(stream: GuardedStream, clock: Clock): void {
+  if (stream.destroyed || stream.closed) return
+  if ((stream.session?.state.outboundQueueSize ?? 0) > 0) clock.after(QUEUE_CHECK, () => closeWhenSent(stream, clock))
+  else stream.close(constants.NGHTTP2_NO_ERROR)
 }
 
 /*

@@ -1,26 +1,22 @@
 import { type Message, toBinary } from '@bufbuild/protobuf'
 import { type ConnectError, createContextKey, type HandlerContext } from '@connectrpc/connect'
+import type { Caller } from '../../domain/call.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/error.ts'
+import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
+import { checkSize, stalled } from '../calls/reply-limits.ts'
 import { type Encode, encoderFor } from '../codec/encode.ts'
 import { RequestContext } from '../context.ts'
 import type { Endpoint, Heartbeat, StreamEndpoint, UnaryEndpoint } from '../endpoints.ts'
 import { errorReply, toConnectError } from '../errors.ts'
-import {
-  checkSize,
-  type LiveCall,
-  type LiveCalls,
-  type Mount,
-  type ServerSettings,
-  stalled,
-  TIME_TO_END,
-  TIME_TO_LEAVE,
-} from '../server-options.ts'
+import type { ServerOptions } from '../server-options.ts'
 import { AsyncEvents, type Follower } from './async-events.ts'
 
 /** One HTTP request and its response, as a call sees it. */
 export interface ConnectExchange {
   readonly requestId: string
+  /** As CallContext.caller. */
+  readonly caller: Caller | undefined
   readonly peer: string
   /** Calls `listener` once the response is sent or broken off, at once if it is. */
   onClose(listener: () => void): void
@@ -41,7 +37,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   /** Sends a message beside the stream. */
   say: ((message: Message) => void) | undefined
   readonly #exchange: ConnectExchange
-  readonly #settings: ServerSettings
+  readonly #settings: ServerOptions
   readonly #encode: Encode
   readonly #live: LiveCalls
   readonly #responseTrailer: Headers
@@ -177,7 +173,7 @@ function contextOf(
   exchange: ConnectExchange,
   { endless, method }: Endpoint,
   request: Message,
-  settings: ServerSettings,
+  settings: ServerOptions,
 ): RequestContext {
   const { clock, report, maxDuration } = settings
   const header = (name: string) => handler.requestHeader.get(name) ?? undefined
@@ -186,6 +182,7 @@ function contextOf(
     {
       requestId: exchange.requestId,
       credential: header('authorization'),
+      caller: exchange.caller,
       peer: exchange.peer,
       timeout: handler.timeoutMs(),
       maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,

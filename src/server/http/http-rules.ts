@@ -7,6 +7,12 @@ export type HttpResponse = ServerResponse | Http2ServerResponse
 
 const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 
+/** Whether a request has a body, or may have one. */
+export function hasBody({ headers, httpVersionMajor }: HttpRequest): boolean {
+  if (httpVersionMajor > 1) return headers['content-length'] !== '0'
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
 /**
  * Whether a request says a host that a URL can be made of. Connect makes one without asking, and what it throws would
  * end the process.
@@ -14,16 +20,6 @@ const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 export function hasValidHost(request: HttpRequest): boolean {
   const host = 'authority' in request ? request.authority || request.headers.host : request.headers.host
   return host !== undefined && HOST.test(host) && URL.canParse(`http://${host}`)
-}
-
-/** For a service that answers programs, never as a page. */
-export function setSecurityHeaders(response: HttpResponse, encrypted: boolean): void {
-  response.setHeader('x-content-type-options', 'nosniff')
-  response.setHeader('cache-control', 'no-store')
-  response.setHeader('x-frame-options', 'DENY')
-  response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
-  response.setHeader('referrer-policy', 'no-referrer')
-  if (encrypted) response.setHeader('strict-transport-security', 'max-age=31536000')
 }
 
 const ALLOWED_METHODS = cors.allowedMethods.join(', ')

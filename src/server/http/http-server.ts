@@ -1,63 +1,144 @@
-import { createServer, type Server } from 'node:http'
-import { constants, createSecureServer, type Http2SecureServer } from 'node:http2'
-import type { Socket } from 'node:net'
-import type { ConnectionGate } from '../connections/connection-gate.ts'
-import { passAddressOn } from '../connections/proxy-protocol.ts'
-import type { ServerSettings } from '../server-options.ts'
-import type { HttpRequest, HttpResponse } from './http-rules.ts'
+import type { ServerHttp2Session } from 'node:http2'
+import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
+import { ConnectionGate } from '../connections/connection-gate.ts'
+import { listenOn } from '../connections/listen.ts'
+import type { ServerOptions } from '../server-options.ts'
+import { connectRoutes } from './connect-routes.ts'
+import { healthRoutes } from './health-routes.ts'
+import {
+  type HttpRequest,
+  type HttpResponse,
+  hasBody,
+  hasValidHost,
+  isPreflight,
+  setCorsHeaders,
+} from './http-rules.ts'
+import { createNodeServer, leaveBodyUnread, type NodeHttpServer, putGateBefore } from './node-server.ts'
+import { answerText, type Exchange, programHeaders, type Route } from './route.ts'
 
-export type NodeHttpServer = Server | Http2SecureServer
-export type HttpListener = (request: HttpRequest, response: HttpResponse) => void
+export interface HttpServerOptions extends ServerOptions {
+  /** Whether calls are taken; for `/readyz`. */
+  readonly ready: () => boolean
+  /** Origins whose scripts may call; `*` means any. Default: none. */
+  readonly corsOrigins?: readonly string[]
+  /** Receives every request when it is over. `path` is one of ours or `other`; `seconds` is how long it took. */
+  readonly onRequest?: (method: string, path: string, status: number, seconds: number) => void
+}
 
-/** In ms. */
-const KEEP_ALIVE_TIMEOUT = 65_000
-const CHECKING_INTERVAL = 1000
-const MAX_HEADERS = 100
+/** As nginx logs it: the client disconnected before it was answered. */
+const CLIENT_CLOSED_REQUEST = 499
 
-/** HTTP/1.1 in cleartext; under TLS HTTP/2, and HTTP/1.1 for those who speak no better. */
-export function createHttpServer(settings: ServerSettings, listener: HttpListener): NodeHttpServer {
-  const { tls, readTimeout, maxHeaderBytes, maxStreams } = settings
-  // Against clients that send slowly or without end.
-  const timeouts = { headersTimeout: readTimeout, requestTimeout: readTimeout, keepAliveTimeout: KEEP_ALIVE_TIMEOUT }
-  const interval = Math.min(CHECKING_INTERVAL, readTimeout)
-  const options = { connectionsCheckingInterval: interval, maxHeaderSize: maxHeaderBytes }
-  if (!tls) {
-    const server = createServer({ ...options, ...timeouts }, listener)
-    server.maxHeadersCount = MAX_HEADERS
-    return server
+/** The server for curl, browsers and gRPC-Web. Which paths it has is in `#routes`. */
+export class HttpServer {
+  readonly #options: HttpServerOptions
+  readonly #gate: ConnectionGate
+  readonly #server: NodeHttpServer
+  readonly #routes: ReadonlyMap<string, Route>
+  readonly #live = new LiveCalls()
+  readonly #sessions = new Set<ServerHttp2Session>()
+  #draining = false
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options
+    const routes = [...healthRoutes(options.ready, options.clock), ...connectRoutes(options, this.#live)]
+    this.#routes = new Map(routes.map((route) => [route.path, route]))
+    this.#server = createNodeServer(options, (request, response) => this.#serve(request, response, false))
+    // Without a listener Node asks for the body before anything is known of the caller.
+    this.#server.on('checkContinue', (request: HttpRequest, response: HttpResponse) =>
+      this.#serve(request, response, true),
+    )
+    this.#gate = new ConnectionGate(options)
+    putGateBefore(this.#server, this.#gate)
+    this.#server.on('session', (session: ServerHttp2Session) => {
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
+    })
   }
-  const { cert, key, clientCa } = tls
-  const server = createSecureServer(
-    {
-      ...options,
-      cert,
-      key,
-      ...(clientCa && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
-      allowHTTP1: true,
-      maxHeaderListPairs: MAX_HEADERS,
-      handshakeTimeout: readTimeout,
-      settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes },
-    },
-    listener,
-  )
-  server.prependListener('secureConnection', passAddressOn)
-  // Not in the types: a server that allows HTTP/1.1 reads them as an HTTP/1.1 server does.
-  return Object.assign(server, timeouts)
-}
 
-/** Lets no connection reach the server that the gate does not let in. */
-export function putGateBefore(server: NodeHttpServer, gate: ConnectionGate): void {
-  const listeners = server.listeners('connection')
-  server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) =>
-    gate.admit(socket, () => {
-      for (const listener of listeners) listener.call(server, socket)
-    }),
-  )
-}
+  /** Number of calls that are open. */
+  get openCalls(): number {
+    return this.#live.size
+  }
 
-/** Breaks a response off, so that its reader cannot take it for a whole one. */
-export function breakOff(response: HttpResponse): void {
-  if ('stream' in response) response.stream?.close(constants.NGHTTP2_CANCEL)
-  else response.destroy()
+  /** Number of connections that are open. */
+  get openConnections(): number {
+    return this.#gate.open
+  }
+
+  /** Returns the port. Rejects when the address cannot be bound. */
+  listen(): Promise<number> {
+    return listenOn(this.#server, this.#options.address)
+  }
+
+  /** Stops listening and finishes what is open. What is left after `grace` ms ends with UNAVAILABLE. */
+  drain(grace: number): Promise<void> {
+    const { clock } = this.#options
+    this.#draining = true
+    return new Promise((resolve) => {
+      let stopTimer = clock.after(grace, () => {
+        this.#live.drainAll()
+        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
+      })
+      this.#server.close(() => {
+        stopTimer()
+        resolve()
+      })
+      for (const session of this.#sessions) session.close()
+      this.#live.drainEndless()
+    })
+  }
+
+  #serve(request: HttpRequest, response: HttpResponse, waitsToSend: boolean): void {
+    const { ids, corsOrigins = [], tls, clock } = this.#options
+    const path = request.url?.split('?', 1)[0] ?? ''
+    const route = this.#routes.get(path)
+    const requestId = ids()
+    response.setHeader('x-request-id', requestId)
+    for (const [name, value] of Object.entries(route?.headers ?? programHeaders)) response.setHeader(name, value)
+    if (tls) response.setHeader('strict-transport-security', 'max-age=31536000')
+    setCorsHeaders(request, response, corsOrigins)
+    this.#follow(request, response, route?.path ?? 'other')
+    const answerPlainly = (status: number, text: string) => {
+      if (hasBody(request)) leaveBodyUnread(request, response, clock)
+      answerText(response, status, text)
+    }
+    if (!hasValidHost(request)) answerPlainly(400, 'The Host header is missing or malformed.')
+    else if (isPreflight(request)) answerPlainly(204, '')
+    else if (route) this.#enter(route, { request, response, requestId, caller: undefined }, waitsToSend)
+    else answerPlainly(404, 'Not found.')
+  }
+
+  /** Checks the credential. Nothing of a body is read before. */
+  #enter(route: Route, exchange: Exchange, waitsToSend: boolean): void {
+    const { callerCheck, onRefused, clock } = this.#options
+    const { request, response } = exchange
+    const address = request.socket.remoteAddress
+    callerCheck.check(
+      { headers: request.headers, address, isOpen: route.isOpen },
+      {
+        pass(caller) {
+          if (waitsToSend) response.writeContinue()
+          route.serve({ ...exchange, caller })
+        },
+        refuse() {
+          onRefused('credential', address)
+          leaveBodyUnread(request, response, clock)
+          route.refuse(exchange, 'credential')
+        },
+      },
+    )
+  }
+
+  /** Reports the request when it is over. While draining, its connection must not stay for another one. */
+  #follow(request: HttpRequest, response: HttpResponse, path: string): void {
+    const { clock, onRequest } = this.#options
+    const startedAt = clock.now()
+    const isHttp1 = request.httpVersionMajor === 1
+    if (this.#draining && isHttp1) response.setHeader('connection', 'close')
+    response.once('close', () => {
+      const status = response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST
+      onRequest?.(request.method ?? '', path, status, (clock.now() - startedAt) / 1000)
+      if (this.#draining && isHttp1) request.socket.end()
+    })
+  }
 }

@@ -89,14 +89,15 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   ])('%s is refused in the same words, before anything else is looked at', async (_, credential) => {
     upstream.hits.length = 0
     const metadata = await credential()
-    const refusals = [
-      await chat(servers[name], { model: 'unknown', temperature: 9 }, { metadata }),
-      await streamChat(servers[name], {}, { metadata }),
-      await embed(servers[name], {}, { metadata }),
-      await servers[name].unary(LlmGateway.method.listModels, {}, { metadata }),
-      await servers[name].unary(LlmGateway.method.stats, {}, { metadata }),
-      await servers[name].unary(LlmGatewayAdmin.method.listProviders, {}, { metadata }),
-    ]
+    // At once: refused credentials of one address are answered later and later.
+    const refusals = await Promise.all([
+      chat(servers[name], { model: 'unknown', temperature: 9 }, { metadata }),
+      streamChat(servers[name], {}, { metadata }),
+      embed(servers[name], {}, { metadata }),
+      servers[name].unary(LlmGateway.method.listModels, {}, { metadata }),
+      servers[name].unary(LlmGateway.method.stats, {}, { metadata }),
+      servers[name].unary(LlmGatewayAdmin.method.listProviders, {}, { metadata }),
+    ])
     for (const { error } of refusals) {
       expect(error).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'UNAUTHENTICATED', message: REFUSAL, fields: [] })
       expect(error?.metadata).toEqual({ origin: 'caller' })

@@ -5,7 +5,7 @@ import type { CallContext } from '../../../src/domain/call.ts'
 import type { EventStream } from '../../../src/domain/event-stream.ts'
 import { type ChatEvent, LlmGateway } from '../../../src/domain/types.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
-import { HttpServer } from '../../../src/server/http/connect-server.ts'
+import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { eventually, finish, serverOptions, TestClient, TestStream } from '../../server/server-world.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { CallContext } from '../../../../src/domain/call.ts'
 import { GatewayError } from '../../../../src/domain/error.ts'
 import { ErrorDetailSchema, ErrorInfoSchema, LlmGateway } from '../../../../src/domain/types.ts'
-import { HttpServer, type HttpServerOptions } from '../../../../src/server/http/connect-server.ts'
+import { HttpServer, type HttpServerOptions } from '../../../../src/server/http/http-server.ts'
 import type { Methods } from '../../../../src/service/method-types.ts'
 import {
   cancelled,

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { afterEach, expect, it } from 'vitest'
 import { ChatRequestSchema } from '../../../../src/domain/types.ts'
-import { HttpServer } from '../../../../src/server/http/connect-server.ts'
+import { HttpServer } from '../../../../src/server/http/http-server.ts'
 import { chatResponse, serverOptions, TestStream } from '../../../server/server-world.ts'
 import { message } from '../../../support/raw-http2.ts'
 

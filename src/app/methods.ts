@@ -1,0 +1,77 @@
+import { rulesFor } from '../config/blocks/cache.ts'
+import type { Config } from '../config/config.ts'
+import { createGateway } from '../gateway.ts'
+import { chatAddress } from '../policies/cache/cache-chats.ts'
+import type { CacheParts } from '../policies/cache/cache-use.ts'
+import { RetryBudget } from '../policies/retrying/retry-budget.ts'
+import type { Methods } from '../service/method-types.ts'
+import { createService } from '../service/service.ts'
+import { validateChat, validateEmbed } from '../service/validate/validate.ts'
+import type { GatewayTelemetry } from '../telemetry/telemetry.ts'
+import type { Environment, Parts } from './build.ts'
+import type { Lifecycle } from './drain.ts'
+
+export interface MethodsOptions extends Environment {
+  readonly telemetry: GatewayTelemetry
+  readonly lifecycle: Lifecycle
+}
+
+/** The methods of the service: the chain of policies, and what answers questions about the gateway itself. */
+export function createMethods(config: Config, parts: Parts, options: MethodsOptions): Methods {
+  const { events, redis, providers, planner, authenticator, circuits, locks } = parts
+  const { clock, telemetry, lifecycle } = options
+  const cache = cacheParts(config, parts, options)
+  const { chat, embed } = createGateway({
+    telemetry,
+    authenticator,
+    planner,
+    cache,
+    clock,
+    random: Math.random,
+    limits: {
+      ...config.limits,
+      limiter: parts.limiter,
+      events,
+      aliases: new Map(Object.entries(config.limits.aliases)),
+      providers: new Map(Object.entries(config.limits.providers)),
+    },
+    gates: parts.gates,
+    circuits,
+    locks,
+    retryBudget: new RetryBudget(),
+    isEnding: () => lifecycle.ending,
+    validate: { chat: validateChat, embed: validateEmbed },
+  })
+  return createService({
+    chat,
+    embed,
+    authenticator,
+    providers,
+    aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
+    stats: telemetry.stats,
+    cache: cache && {
+      store: cache.store,
+      stats: () => cache.observer.snapshot(),
+      addressOf: (request, requestBytes, caller) => chatAddress(planner, request, requestBytes, caller),
+    },
+    events,
+    locks,
+    breakers: circuits,
+    clock,
+    components: () => [
+      ...(cache ? [{ name: 'cache', healthy: true, message: '' }] : []),
+      ...(redis ? [redis.state()] : []),
+    ],
+    isDraining: () => lifecycle.draining,
+  })
+}
+
+/** What the cache policies need; undefined when there is no cache. */
+function cacheParts(
+  { cache }: Config,
+  { cacheStore: store }: Parts,
+  { clock, telemetry }: MethodsOptions,
+): (CacheParts & { readonly observer: NonNullable<GatewayTelemetry['cache']> }) | undefined {
+  const { cache: observer } = telemetry
+  return cache && store && observer && { store, observer, clock, rules: rulesFor(cache) }
+}

@@ -1,0 +1,114 @@
+import type { DescMethodServerStreaming, DescMethodUnary } from '@bufbuild/protobuf'
+import { createConnectRouter, createContextValues } from '@connectrpc/connect'
+import type { UniversalHandler } from '@connectrpc/connect/protocol'
+import {
+  compressionGzip,
+  // biome-ignore lint/suspicious/noDeprecatedImports: only its other signature is deprecated
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node'
+import type { LiveCalls } from '../calls/live-calls.ts'
+import { limitConnectTimeout, limitGrpcTimeout } from '../calls/timeouts.ts'
+import { requestChecks } from '../codec/request-check.ts'
+import { UnpackingRoom } from '../codec/unpacking.ts'
+import type { ServerOptions } from '../server-options.ts'
+import { answerStream, answerUnary, type ConnectExchange, exchangeKey } from './connect-call.ts'
+import { refuseConnect } from './connect-refusal.ts'
+import { type BodyOptions, withCheckedBody } from './http-body.ts'
+import { breakOff } from './node-server.ts'
+import { type Exchange, programHeaders, type Route } from './route.ts'
+
+/** A route for each method, in Connect's protocol and in gRPC-Web. */
+export function connectRoutes(options: ServerOptions, live: LiveCalls): readonly Route[] {
+  const unpacking = new UnpackingRoom(options.maxCompressedCalls)
+  const checkOf = requestChecks()
+  const open = new Set(options.endpoints.filter(({ isOpen }) => isOpen).map(({ path }) => path))
+  return connectHandlers(options, live).map((handler) => ({
+    path: handler.requestPath,
+    headers: programHeaders,
+    isOpen: open.has(handler.requestPath),
+    serve: (exchange) => serve({ handler, check: checkOf(handler.method.input), options, unpacking }, exchange),
+    refuse: ({ request, response }, refusal) => refuseConnect(request, response, refusal, options.clock),
+  }))
+}
+
+function connectHandlers(options: ServerOptions, live: LiveCalls): readonly UniversalHandler[] {
+  const router = createConnectRouter({
+    grpc: false, // has a server of its own
+    readMaxBytes: options.maxReceiveBytes,
+    // Each call checks the size of its own response; JSON is longer than what is counted there.
+    writeMaxBytes: 8 * options.maxSendBytes,
+    acceptCompression: [compressionGzip],
+    // A misspelt field must not be ignored silently.
+    jsonOptions: { ignoreUnknownFields: false },
+  })
+  for (const endpoint of options.endpoints) {
+    // The kind of an endpoint is the kind of its method.
+    if (endpoint.kind === 'unary') {
+      const mount = { endpoint, settings: options, live }
+      const method = endpoint.method as DescMethodUnary
+      router.rpc(method, (request, handler) => answerUnary(mount, request, handler))
+    } else {
+      const mount = { endpoint, settings: options, live }
+      const method = endpoint.method as DescMethodServerStreaming
+      router.rpc(method, (request, handler) => answerStream(mount, request, handler))
+    }
+  }
+  return router.handlers
+}
+
+interface ConnectMount {
+  readonly handler: UniversalHandler
+  readonly check: BodyOptions['check']
+  readonly options: ServerOptions
+  readonly unpacking: UnpackingRoom
+}
+
+function serve(mount: ConnectMount, exchange: Exchange): void {
+  const { request, response } = exchange
+  const { clock, readTimeout, isOverloaded, maxReceiveBytes, onRefused } = mount.options
+  if (isOverloaded()) {
+    onRefused('overloaded')
+    refuseConnect(request, response, 'overloaded', clock)
+    return
+  }
+  // Node's own timeout covers HTTP/1.1 only.
+  if (request.httpVersionMajor > 1) {
+    const stopTimer = clock.after(readTimeout, () => {
+      onRefused('read_timeout')
+      breakOff(response)
+    })
+    request.once('end', stopTimer)
+    response.once('close', stopTimer)
+  }
+  const isGone = () => response.closed
+  const { handler, check, unpacking } = mount
+  const body = { check, maxReceiveBytes, unpacking, isGone, onRefused, clock }
+  void call(handler, exchange, body)
+}
+
+/** Never rejects. */
+async function call(
+  handler: UniversalHandler,
+  { request, response, requestId, caller }: Exchange,
+  body: BodyOptions,
+): Promise<void> {
+  const exchange: ConnectExchange = {
+    requestId,
+    caller,
+    peer: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
+    onClose: (listener) => (response.closed ? listener() : response.once('close', listener)),
+    destroy: () => breakOff(response),
+  }
+  try {
+    limitGrpcTimeout(request.headers)
+    limitConnectTimeout(request.headers)
+    const values = createContextValues().set(exchangeKey, exchange)
+    const universal = universalRequestFromNodeRequest(request, response, undefined, values)
+    const reply = await handler(withCheckedBody(request, universal, body))
+    await universalResponseToNodeResponse(reply, response)
+  } catch {
+    // The connection broke, or Connect met what it cannot answer.
+    breakOff(response)
+  }
+}
