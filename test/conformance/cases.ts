@@ -7,6 +7,8 @@ export interface Case {
   readonly name: string
   /** The folder: usually the vendor's name. */
   readonly folder: string
+  /** The vendor, where the recording names it. */
+  readonly provider: string
   /** Which of the vendor's APIs it was recorded from. */
   readonly api: string
   /** The recorded request's body, where there is one. */
@@ -47,6 +49,10 @@ export interface Expected {
     readonly sums: readonly number[]
   }
   readonly models?: readonly string[]
+  /** The sources that a text names, as the vendor wrote them. */
+  readonly annotations?: readonly { readonly url?: string; readonly filename?: string }[]
+  /** What the model drew. */
+  readonly images?: readonly { readonly sha256: string }[]
 }
 
 export interface ExpectedCall {
@@ -82,7 +88,13 @@ function foldersIn(path: string): string[] {
 function readCase(corpus: string, folder: string, name: string): Case {
   const path = join(corpus, folder, name)
   // The corpus describes its layout; a file of another one fails the run, which is what it should do.
-  const { api, response, expected } = JSON.parse(readFileSync(join(path, 'meta.json'), 'utf8')) as {
+  const {
+    provider = folder,
+    api,
+    response,
+    expected,
+  } = JSON.parse(readFileSync(join(path, 'meta.json'), 'utf8')) as {
+    provider?: string
     api: string
     response: { file: string; status: number; headers?: Record<string, string> }
     expected: Expected
@@ -94,6 +106,7 @@ function readCase(corpus: string, folder: string, name: string): Case {
   return {
     name: `${folder}/${name}`,
     folder,
+    provider,
     api,
     request: existsSync(request) ? JSON.parse(readFileSync(request, 'utf8')) : {},
     reply: { status, headers: rest, contentType, body: readFileSync(join(path, file)), streamed: extension in streams },

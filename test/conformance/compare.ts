@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { FinishReason, type ToolCall, type Usage } from '../../src/domain/types.ts'
+import { FinishReason, type Message, type ToolCall, type Usage } from '../../src/domain/types.ts'
 import type { Outcome } from './ask.ts'
 import { type Case, type Expected, type ExpectedCall, modelIds } from './cases.ts'
 import { reasonsFor } from './reasons.ts'
@@ -84,6 +85,7 @@ function compareAnswer({ api, expected }: Case, { chat }: Outcome, differences: 
   const redacted = reasoning.filter((block) => block.redacted !== '').length
   differences.check('redacted blocks', expected.redacted_reasoning_blocks ?? 0, redacted)
   compareCalls(expected.tool_calls ?? [], calls, api, differences)
+  if (api === 'responses') compareExtras(expected, message, differences)
 }
 
 function compareCalls(
@@ -104,11 +106,37 @@ function compareCalls(
   }
 }
 
+function compareExtras(
+  { annotations = [], images = [] }: Expected,
+  message: Message | undefined,
+  differences: Differences,
+) {
+  const sources = annotations.map(({ url = '', filename = '' }) => url || filename)
+  differences.check(
+    'citations',
+    sources,
+    (message?.citations ?? []).map(({ url, title }) => url || title),
+  )
+  const drawn = (message?.parts ?? []).flatMap(({ content }) =>
+    content.case === 'image' && content.value.source.case === 'data' ? [content.value.source.value] : [],
+  )
+  differences.check(
+    'images',
+    images.map(({ sha256 }) => sha256),
+    drawn.map((bytes) => createHash('sha256').update(bytes).digest('hex')),
+  )
+}
+
 /** Texts must be the same to the letter; where a wire has objects there is no such letter. */
 function sameArguments(expected: ExpectedCall, got: string, api: string): boolean {
   // A call that was recorded without arguments has an empty object of them.
   if (got === (expected.arguments || '{}')) return true
-  return api !== 'openai-chat' && got !== '' && isDeepStrictEqual(JSON.parse(got), expected.arguments_json)
+  return (
+    api !== 'openai-chat' &&
+    api !== 'responses' &&
+    got !== '' &&
+    isDeepStrictEqual(JSON.parse(got), expected.arguments_json)
+  )
 }
 
 function compareFinish(

@@ -48,9 +48,14 @@ async function run([folder, filter = '']: readonly string[]): Promise<number> {
   return differences.size > 0 ? 1 : 0
 }
 
-/** A folder of many vendors is played to the kind that stands for any of them. */
-function kindOf({ folder }: Case): string {
+/** A folder of many vendors is played to the kind that stands for any of them; a folder of an API, to the vendor's. */
+function kindOf({ folder, provider, api }: Case): string {
+  if (api === 'responses') return provider
   return folder === 'compat' ? 'local' : folder
+}
+
+function optionsOf({ api }: Case): Readonly<Record<string, string>> {
+  return api === 'responses' ? { api } : {}
 }
 
 function reasonToSkip(recorded: Case): string | undefined {
@@ -76,7 +81,12 @@ async function playAll(plays: readonly Play[]): Promise<Map<Case, string[]>> {
   const replies = new Map(plays.map(({ provider, reply }) => [provider, reply]))
   vendor.answer(({ path }) => replies.get(path.split('/')[1] ?? '') ?? { status: 404, pieces: ['no such recording'] })
   const gateway = await startConformanceGateway(
-    plays.map(({ provider, kind }) => ({ name: provider, kind, baseUrl: `${vendor.url}/${provider}` })),
+    plays.map(({ provider, kind, recorded }) => ({
+      name: provider,
+      kind,
+      baseUrl: `${vendor.url}/${provider}`,
+      options: optionsOf(recorded),
+    })),
   )
   const client = new ConformanceClient(gateway.grpc)
   const found = new Map<Case, string[]>()

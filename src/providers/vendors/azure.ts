@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Options, Paths } from './openai/dialect.ts'
-import { openAiDialect, openAiKind } from './openai/kind.ts'
+import { apiOption, openAiDialect, openAiKind, openAiResponses, summaryOption } from './openai/kind.ts'
 import { openai } from './presets.ts'
 
 const DEFAULT_API_VERSION = '2024-10-21'
@@ -48,10 +48,14 @@ export const azure = openAiKind({
   options: {
     api_version: z.string().min(1).default(DEFAULT_API_VERSION),
     deployments: z.record(z.string(), z.string().min(1)).optional(),
+    ...apiOption,
+    ...summaryOption,
   },
   dialect: {
     ...openAiDialect,
     paths,
+    // The path of the v1 API, which needs no version.
+    responses: { ...openAiResponses, path: '/openai/v1/responses', modelField: deploymentOf },
     // Older versions refuse to be asked, and report no usage in streams.
     streamUsage: (options) => versionOf(options) >= '2024-09',
   },

@@ -8,7 +8,7 @@ type Table = readonly ModelRow<OpenAiRules>[]
 
 const { NONE, LOW, MEDIUM, HIGH } = ReasoningEffort
 
-const withoutEffort: OpenAiRules = { efforts: {} }
+const notThinking: OpenAiRules = { efforts: {}, lacks: [Capability.REASONING] }
 
 /** Unless they are told otherwise, some of Groq's models think aloud in their text. */
 const GROQ_REASONING = 'https://console.groq.com/docs/reasoning'
@@ -33,10 +33,10 @@ const XAI_REASONING = 'https://docs.x.ai/docs/guides/reasoning'
 const xaiThinking: OpenAiRules = { refused: ['frequency_penalty', 'presence_penalty'], maxStops: 0 }
 
 export const xaiModels: Table = [
-  { models: /non-reasoning/, rules: withoutEffort, source: XAI_REASONING, date: '2026-11' },
+  { models: /non-reasoning/, rules: notThinking, source: XAI_REASONING, date: '2026-11' },
   { models: /grok-(3-mini|4\.[3-9](?!\d)|[5-9])/, rules: xaiThinking, source: XAI_REASONING, date: '2026-11' },
   { models: /grok-(4|code|build)/, rules: { ...xaiThinking, efforts: {} }, source: XAI_REASONING, date: '2026-11' },
-  { models: /./, rules: withoutEffort, source: XAI_REASONING, date: '2026-11' },
+  { models: /./, rules: notThinking, source: XAI_REASONING, date: '2026-11' },
 ]
 
 /** Mistral's models think, or they do not. */

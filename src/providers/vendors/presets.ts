@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { Capability, ReasoningEffort } from '../../domain/types.ts'
 import type { ProviderKind } from '../define.ts'
 import { cerebrasModels, groqModels, mistralModels, xaiModels } from './family-models.ts'
-import { familyDialect, openAiDialect, openAiKind, taking } from './openai/kind.ts'
+import { deepSeekResponses, openRouterResponses, xaiResponses } from './family-responses.ts'
+import { apiOption, familyDialect, openAiDialect, openAiKind, summaryOption, taking } from './openai/kind.ts'
 import { LOW_TO_HIGH, NONE_TO_HIGH } from './openai/models.ts'
 
 /** Vendors that speak OpenAI's API, a row each: what each takes, renames, leaves out or cannot carry. */
@@ -27,7 +28,7 @@ export const openai = openAiKind({
   defaultEmbedModel: 'text-embedding-3-small',
   prices: 'openai',
   capabilities: [...USUAL, EMBED, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
-  options: { organization: z.string().min(1).optional() },
+  options: { organization: z.string().min(1).optional(), ...apiOption, ...summaryOption },
   dialect: {
     ...openAiDialect,
     headers: ({ organization }) => (typeof organization === 'string' ? { 'openai-organization': organization } : {}),
@@ -54,7 +55,14 @@ const xai = openAiKind({
   genAiName: 'x_ai',
   prices: 'x-ai',
   capabilities: [...USUAL, IMAGE_INPUT],
-  dialect: { ...familyDialect, tokenField: 'max_completion_tokens', efforts: NONE_TO_HIGH, models: xaiModels },
+  options: apiOption,
+  dialect: {
+    ...familyDialect,
+    tokenField: 'max_completion_tokens',
+    efforts: NONE_TO_HIGH,
+    models: xaiModels,
+    responses: xaiResponses,
+  },
 })
 
 /** Refuses every field that it does not know. https://docs.mistral.ai/api/#tag/chat */
@@ -91,12 +99,14 @@ const deepseek = openAiKind({
   defaultModel: 'deepseek-chat',
   prices: 'deepseek',
   capabilities: [CHAT, TOOLS, JSON_OBJECT, REASONING],
+  options: apiOption,
   dialect: {
     ...familyDialect,
     tuning: taking(...sampling),
     content: [],
     replay: 'reasoning_content',
     formats: ['json_object'],
+    responses: deepSeekResponses,
   },
 })
 
@@ -108,9 +118,11 @@ const openrouter = openAiKind({
   defaultModel: 'openrouter/auto',
   prices: 'openrouter',
   capabilities: [...USUAL, EMBED, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
+  options: apiOption,
   dialect: {
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed', 'parallel_tool_calls'),
+    responses: openRouterResponses,
     content: ['image', 'audio', 'file', 'file_url'],
     imagesBack: true,
     replay: 'reasoning_details',

@@ -1,21 +1,23 @@
 /**
- * Signatures of thoughts. They are opaque, and yet each maker's have a form of their own: protocol buffers whose first
- * bytes are always alike. A vendor answers those of another one with an error, so where a conversation changes vendors
- * they must stay behind.
+ * Signatures of reasoning. They are opaque, but those of each maker begin alike: protocol buffers whose first bytes are
+ * always the same, and OpenAI's tokens, which begin with a version and the time of the next 80 years. A vendor answers
+ * another one's signature with an error, so they are left out where a conversation changes vendors.
  */
 
-/** Bytes: nothing else can be sent as one. */
+/** Nothing but base64 can be a signature. */
 const BASE64 = /^[\w+/-]+={0,2}$/
-/** Enough of a text to hold the bytes that are looked at. */
+/** Enough of a text to hold the bytes that are read. */
 const BEGINNING = 24
 
-export type SignatureMaker = 'anthropic' | 'google' | 'unknown'
+export type SignatureMaker = 'anthropic' | 'google' | 'openai' | 'unknown'
 
-/** Who made a signature; undefined for a text that cannot be one. An unknown maker may be any. */
+/** The maker of a signature; undefined for a text that cannot be one. An unknown maker may be any. */
 export function makerOf(signature: string): SignatureMaker | undefined {
   if (!BASE64.test(signature)) return undefined
   const bytes = Buffer.from(signature.slice(0, BEGINNING), 'base64')
   if (bytes[0] === 0x01) return 'google'
+  // https://github.com/fernet/spec/blob/master/Spec.md
+  if (bytes[0] === 0x80 && bytes.readUInt32BE(1) === 0) return 'openai'
   if (bytes[0] === 0x0a) return bytes[afterLength(bytes, 1)] === 0x01 ? 'google' : 'unknown'
   const inner = afterLength(bytes, 1)
   if (bytes[0] !== 0x12 || bytes[inner] !== 0x0a) return 'unknown'
@@ -23,14 +25,14 @@ export function makerOf(signature: string): SignatureMaker | undefined {
   return first === 0x08 ? 'anthropic' : first === 0x01 ? 'google' : 'unknown'
 }
 
-/** Where the bytes begin whose length stands at a place. */
+/** Where the bytes begin whose length is at a place. */
 function afterLength(bytes: Buffer, at: number): number {
   let end = at
   while ((bytes[end] ?? 0) >= 0x80) end++
   return end + 1
 }
 
-/** Tells of the signatures that do not go along; `at` is the field that the signed pieces stand in. */
+/** Reports the signatures that are left out; `at` is the field that holds the signed pieces. */
 export function leaveOutSignatures(
   signed: readonly { readonly signature: string }[],
   at: string,

@@ -103,7 +103,7 @@ function isWithoutThought(messages: readonly Message[]): boolean {
 /** Whether a signature, or an encrypted block, can be one of this vendor's. */
 export function isOwn(secret: string): boolean {
   const maker = makerOf(secret)
-  return maker !== undefined && maker !== 'google'
+  return maker !== undefined && maker !== 'google' && maker !== 'openai'
 }
 
 type GivenAmount = Exclude<ReasoningConfig['amount'], { case: undefined }>

@@ -1,5 +1,6 @@
 import type { ReasoningEffort } from '../../../domain/types.ts'
 import type { ModelRow, ModelRules } from '../../model-rules.ts'
+import type { SignatureMaker } from '../signature.ts'
 
 /** Fields that tune a response. Where a vendor has none, they are left out and the caller gets a warning. */
 export type TuningField =
@@ -70,9 +71,33 @@ export interface OpenAiDialect {
     /** Its field for the length of the vectors, where the caller can choose it. */
     readonly dimensions?: string
   }
+  /** How it speaks the Responses API; undefined where it does not. */
+  readonly responses?: ResponsesDialect
   readonly paths: Paths
   /** Further request headers that the options require. */
   headers(options: Options): Readonly<Record<string, string>>
+}
+
+/**
+ * How one vendor departs from OpenAI's Responses API.
+ * https://platform.openai.com/docs/api-reference/responses/create
+ */
+export interface ResponsesDialect {
+  readonly path: string
+  /** Whether it is chosen where a model or a request needs it, not only where the configuration says so. */
+  readonly auto: boolean
+  /** The `model` of the body, where that is not the model's own name. */
+  modelField?(model: string, options: Options): string
+  /** The vendor's name of each field that it takes. */
+  readonly tuning: Readonly<Partial<Record<TuningField, string>>>
+  /** Smallest `max_output_tokens` that it takes. */
+  readonly minTokens?: number
+  /** Whether the first system message goes into `instructions`. */
+  readonly instructions: boolean
+  /** Whether it returns its reasoning encrypted where that is requested. */
+  readonly encrypted: boolean
+  /** Whether it takes back encrypted reasoning of this maker. */
+  takesReasoningOf(maker: SignatureMaker): boolean
 }
 
 /** What one model of the family takes. */

@@ -1,9 +1,9 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Capability } from '../../../domain/types.ts'
 import type { KeyHeader } from '../../credentials/credential.ts'
 import type { ProviderKind } from '../../define.ts'
 import type { SettableRule } from '../../model-rules.ts'
-import type { OpenAiDialect, TuningField } from './dialect.ts'
+import type { OpenAiDialect, ResponsesDialect, TuningField } from './dialect.ts'
 import { LOW_TO_HIGH, NONE_TO_HIGH, openAiModels, rulesOf } from './models.ts'
 import { openAiWire } from './wire.ts'
 
@@ -13,6 +13,21 @@ export function taking(...fields: readonly TuningField[]): OpenAiDialect['tuning
 }
 
 const sampling = ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty', 'stop'] as const
+
+/** OpenAI's own. https://platform.openai.com/docs/api-reference/responses/create */
+export const openAiResponses: ResponsesDialect = {
+  path: '/responses',
+  auto: true,
+  tuning: taking('temperature', 'top_p', 'parallel_tool_calls'),
+  minTokens: 16,
+  instructions: true,
+  encrypted: true,
+  takesReasoningOf: (maker) => maker === 'openai',
+}
+
+/** The options of kinds that have the Responses API. */
+export const apiOption = { api: z.enum(['auto', 'chat', 'responses']).default('auto') }
+export const summaryOption = { reasoning_summary: z.enum(['auto', 'concise', 'detailed']).optional() }
 
 /** OpenAI's own. https://platform.openai.com/docs/api-reference/chat/create */
 export const openAiDialect: OpenAiDialect = {
@@ -34,12 +49,13 @@ export const openAiDialect: OpenAiDialect = {
   efforts: NONE_TO_HIGH,
   streamUsage: () => true,
   models: openAiModels,
+  responses: openAiResponses,
   embed: { batchInputs: 2048, batchTokens: 300_000, base64: true, dimensions: 'dimensions' },
   paths: { chat: () => '/chat/completions', embed: () => '/embeddings', models: () => '/models' },
   headers: () => ({}),
 }
 
-const { embed: _ownEmbeddings, toolCallId: _ownIds, ...shared } = openAiDialect
+const { embed: _ownEmbeddings, toolCallId: _ownIds, responses: _ownResponses, ...shared } = openAiDialect
 
 /** What the rest of the family has in common: no embeddings, and nothing that only OpenAI knows. */
 export const familyDialect: OpenAiDialect = {
@@ -83,7 +99,7 @@ export function openAiKind({ dialect, ...row }: OpenAiRow): ProviderKind {
     ...row,
     models: {
       rulesOf: (model, options) => rulesOf(dialect, model, options, {}),
-      settable: [...settable, ...(dialect.embed ? embedRules : [])],
+      settable: [...settable, ...(dialect.embed ? embedRules : []), ...(dialect.responses ? ['api' as const] : [])],
     },
     wire: openAiWire(dialect),
   }

@@ -13,6 +13,16 @@ export function imagePart(image: unknown): Part | undefined {
   return { $typeName: 'llmgateway.v1.Part', signature: '', content: { case: 'image', value: media } }
 }
 
+/** An image that the model made, in base64. https://platform.openai.com/docs/guides/tools-image-generation */
+export function imageOf(base64: unknown, format: unknown): Part | undefined {
+  if (textOf(base64) === '') return undefined
+  const media = mediaOf(
+    { case: 'data', value: Buffer.from(textOf(base64), 'base64') },
+    `image/${textOf(format) || 'png'}`,
+  )
+  return { $typeName: 'llmgateway.v1.Part', signature: '', content: { case: 'image', value: media } }
+}
+
 /** A sound that the model made, joined from its pieces. https://platform.openai.com/docs/guides/audio */
 export class Sound {
   #pieces: Buffer[] = []

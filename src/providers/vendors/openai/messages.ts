@@ -1,8 +1,9 @@
-import { hash } from 'node:crypto'
 import { unsupported } from '../../../domain/error.ts'
 import { type Media, type Message, type Part, type Reasoning, Role, type ToolCall } from '../../../domain/types.ts'
 import { isObject, parseJson } from '../json.ts'
 import { leaveOutSignatures, makerOf } from '../signature.ts'
+import { fittingCallId } from './call-ids.ts'
+import { base64, fileName, isText, plainText, textOf, urlOf } from './content.ts'
 import type { ContentKind, OpenAiDialect, OpenAiRules } from './dialect.ts'
 
 type Fields = Record<string, unknown>
@@ -34,7 +35,11 @@ function encodeMessage(message: Message, at: string, dialect: OpenAiDialect, rul
     case Role.ASSISTANT:
       return encodeAssistant(message, at, dialect, rules)
     case Role.TOOL:
-      return { role: 'tool', tool_call_id: toolCallId(message.toolCallId, dialect), content: plainText(message, at) }
+      return {
+        role: 'tool',
+        tool_call_id: fittingCallId(message.toolCallId, dialect.toolCallId),
+        content: plainText(message, at),
+      }
     default:
       return { role: 'user', content: encodeContent(message, at, dialect) }
   }
@@ -56,26 +61,8 @@ function encodeContent(message: Message, at: string, dialect: OpenAiDialect): st
   return message.parts.map((part, index) => encodePart(part, `${at}.parts[${index}]`, dialect))
 }
 
-function plainText(message: Message, at: string): string {
-  const other = message.parts.findIndex((part) => !isText(part))
-  if (other >= 0) throw unsupported(`${at}.parts[${other}]`, 'the target takes only text here')
-  return textOf(message)
-}
-
-function isText(part: Part): boolean {
-  return part.content.case === 'text'
-}
-
 function isImage(part: Part): boolean {
   return part.content.case === 'image'
-}
-
-/** `content` beside parts is their text joined, or the text of an answer that is sent back. */
-function textOf({ content, parts }: Message): string {
-  if (content !== '') return content
-  let text = ''
-  for (const part of parts) if (part.content.case === 'text') text += part.content.value
-  return text
 }
 
 function encodePart({ content }: Part, at: string, dialect: OpenAiDialect): Fields {
@@ -118,21 +105,8 @@ function sound(media: Media, at: string): Fields {
 
 const soundFormats: Readonly<Record<string, string>> = { mpeg: 'mp3', wave: 'wav', 'vnd.wave': 'wav', mp4: 'm4a' }
 
-function fileName({ name, mimeType }: Media): string {
-  if (name !== '') return name
-  return mimeType === 'application/pdf' ? 'file.pdf' : 'file'
-}
-
-function urlOf({ source, mimeType }: Media): string {
-  return source.case === 'data' ? `data:${mimeType};base64,${base64(source.value)}` : (source.value ?? '')
-}
-
 function base64OrUrl({ source }: Media): string {
   return source.case === 'data' ? base64(source.value) : (source.value ?? '')
-}
-
-function base64(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64')
 }
 
 function encodeAssistant(message: Message, at: string, dialect: OpenAiDialect, rules: OpenAiRules): Fields {
@@ -148,10 +122,14 @@ function encodeAssistant(message: Message, at: string, dialect: OpenAiDialect, r
 }
 
 /**
- * Null beside calls, images or a refusal where there is nothing else to say, as the API itself answers then; elsewhere it
- * refuses null. Of a sound that the model made, what it said.
+ * The text of an earlier response, with what the model said in sounds. Null beside calls, images or a refusal where there
+ * is no text, as the API itself responds then; elsewhere it refuses null.
  */
-function assistantText(message: Message, at: string, dialect: OpenAiDialect): string | null {
+export function assistantText(
+  message: Message,
+  at: string,
+  dialect: Pick<OpenAiDialect, 'refusals' | 'imagesBack'>,
+): string | null {
   let text = textOf(message)
   if (message.refusal !== '' && !dialect.refusals) text += message.refusal
   for (const [index, { content }] of message.parts.entries()) {
@@ -167,7 +145,7 @@ function assistantText(message: Message, at: string, dialect: OpenAiDialect): st
 
 function encodeCall(call: ToolCall, dialect: OpenAiDialect, rules: OpenAiRules): Fields {
   const fields: Fields = {
-    id: toolCallId(call.id, dialect),
+    id: fittingCallId(call.id, dialect.toolCallId),
     type: 'function',
     // Arguments may be empty where the tool has none; the family wants JSON.
     function: { name: fittingName(call.name, rules), arguments: call.arguments === '' ? '{}' : call.arguments },
@@ -178,16 +156,13 @@ function encodeCall(call: ToolCall, dialect: OpenAiDialect, rules: OpenAiRules):
 
 /** Whether it goes back as a signature of Google's. */
 function isReplayed(signature: string, { thoughtSignatures }: OpenAiDialect): boolean {
-  return thoughtSignatures && signature !== '' && makerOf(signature) !== 'anthropic'
+  const maker = makerOf(signature)
+  return thoughtSignatures && signature !== '' && maker !== 'anthropic' && maker !== 'openai'
 }
 
 /** https://ai.google.dev/gemini-api/docs/thought-signatures */
 function thoughtSignature(signature: string): Fields {
   return { google: { thought_signature: signature } }
-}
-
-function toolCallId(id: string, { toolCallId }: OpenAiDialect): string {
-  return toolCallId === undefined || toolCallId.test(id) ? id : hash('sha256', id, 'hex').slice(0, 9)
 }
 
 function replayReasoning(fields: Fields, blocks: readonly Reasoning[], dialect: OpenAiDialect): void {
@@ -216,7 +191,7 @@ function replayReasoning(fields: Fields, blocks: readonly Reasoning[], dialect: 
   }
 }
 
-/** Tells what another vendor wrote for itself. */
+/** Reports what is left out because only another vendor can read it. */
 function leaveOutForeign(
   { parts, reasoning, toolCalls }: Message,
   at: string,

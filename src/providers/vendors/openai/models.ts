@@ -63,6 +63,7 @@ const embedding: OpenAiRules = {
 
 /** OpenAI's models. Ids may have a prefix, as in `openai/gpt-5.5` or `ft:gpt-4o`. */
 export const openAiModels: readonly ModelRow<OpenAiRules>[] = [
+  { models: /(^|[:/])(chat)?gpt-[34](?!.*-search-preview)/, rules: plain, source: REFERENCE, date: '2026-11' },
   {
     models: /(^|[:/])text-embedding-/,
     rules: embedding,

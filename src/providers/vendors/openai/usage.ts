@@ -39,7 +39,7 @@ export function readEmbedUsage(reported: unknown): Usage | undefined {
 }
 
 /** xAI leaves reasoning out of `completion_tokens`; its total gives it away. https://docs.x.ai/docs/guides/reasoning */
-function withReasoning(completion: unknown, reasoning: unknown, input: unknown, total: unknown): unknown {
+export function withReasoning(completion: unknown, reasoning: unknown, input: unknown, total: unknown): unknown {
   const [spoken, thought, asked, sum] = [completion, reasoning, input, total].map(countOf)
   if (spoken === undefined || thought === undefined || asked === undefined) return completion
   return sum === asked + spoken + thought ? spoken + thought : completion

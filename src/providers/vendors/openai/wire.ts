@@ -1,22 +1,29 @@
 import { GatewayError } from '../../../domain/error.ts'
-import type { Wire } from '../../define.ts'
+import type { ChatWire, Wire } from '../../define.ts'
 import { fieldsOf, listOf, textOf } from '../json.ts'
 import type { OpenAiDialect } from './dialect.ts'
 import { embedWire } from './embed.ts'
 import { readError } from './error.ts'
 import { OpenAiDecoder } from './reply.ts'
 import { encodeChat } from './request.ts'
+import { apiFor } from './responses/choose.ts'
+import { responsesWire } from './responses/wire.ts'
 
 /**
- * OpenAI's Chat Completions API, and the family of servers that speak it in their own dialects.
- * https://platform.openai.com/docs/api-reference/chat
+ * OpenAI's Chat Completions API and the family of servers that speak it in their own dialects. Some of them speak the
+ * Responses API too. https://platform.openai.com/docs/api-reference/chat
  */
 export function openAiWire(dialect: OpenAiDialect): Wire {
+  const chat: ChatWire = {
+    encode: (request, context) => encodeChat(request, context, dialect),
+    decoder: (sink) => new OpenAiDecoder(sink),
+  }
+  const responses = dialect.responses && responsesWire(dialect, dialect.responses)
   return {
-    chat: {
-      encode: (request, context) => encodeChat(request, context, dialect),
-      decoder: (sink) => new OpenAiDecoder(sink),
-    },
+    chat,
+    ...(responses && {
+      chooseChat: (request, context) => (apiFor(request, context, dialect) === 'responses' ? responses : chat),
+    }),
     ...(dialect.embed && { embed: embedWire(dialect, dialect.embed) }),
     models: {
       request: (options) => ({ path: dialect.paths.models(options) }),
