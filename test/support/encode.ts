@@ -53,3 +53,12 @@ export function contextOf(
 function chatRequest(init: RequestInit): ChatRequest {
   return create(ChatRequestSchema, { messages: [{ role: Role.USER, content: 'hi' }], ...init })
 }
+
+/** The kind's wire with the Responses API as its chat API. */
+export function responsesWireOf(kind: string): Wire {
+  const wire = wireOf(kind)
+  const context = { ...contextOf({ options: { api: 'responses' } }), stream: false, defaults: {} }
+  const chat = wire.chooseChat?.(chatRequest({}), context)
+  if (!chat || chat === wire.chat) throw new Error(`${kind} does not speak the Responses API`)
+  return { ...wire, chat }
+}

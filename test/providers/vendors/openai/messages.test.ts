@@ -100,7 +100,7 @@ describe('content', () => {
     expect(messages('openrouter', [{ role: Role.USER, parts: [...parts] }])).toMatchObject([
       { content: [{ file: { file_data: 'https://x.test/a.pdf' } }] },
     ])
-    expect(() => messages('openai', [{ role: Role.USER, parts: [...parts] }])).toThrow('files by URL')
+    expect(() => messages('groq', [{ role: Role.USER, parts: [...parts] }])).toThrow('files by URL')
   })
 
   it('refuses anything but text in a system message', () => {

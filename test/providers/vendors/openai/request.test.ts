@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ReasoningEffort, ToolChoiceMode } from '../../../../src/domain/types.ts'
+import { fieldsOf } from '../../../../src/providers/vendors/json.ts'
 import { encodeChat } from '../../../support/encode.ts'
 
 const tuned = {
@@ -129,7 +130,8 @@ describe('thinking', () => {
       const efforts = { none: ReasoningEffort.NONE, minimal: ReasoningEffort.MINIMAL, high: ReasoningEffort.HIGH }
       const asked = Object.entries(efforts).map(([name, value]) => {
         const { json, leftOut } = encodeChat('openai', { reasoning: { amount: { case: 'effort', value } } }, { model })
-        return { name, word: json['reasoning_effort'], reported: leftOut.includes('reasoning') }
+        const { effort } = fieldsOf(json['reasoning'])
+        return { name, word: json['reasoning_effort'] ?? effort, reported: leftOut.includes('reasoning') }
       })
       expect(Object.fromEntries(asked.map(({ name, word }) => [name, word]))).toEqual(words)
       expect(asked.filter((one) => one.reported).map(({ name }) => name)).toEqual(reported)
