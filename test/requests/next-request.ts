@@ -1,12 +1,19 @@
 import { GatewayError } from '../../src/domain/error.ts'
 import { type Message, Role } from '../../src/domain/types.ts'
 import { decodeWhole } from '../support/decode.ts'
-import { type Encoded, encodeChat, type RequestInit, wireOf } from '../support/encode.ts'
+import {
+  type Encoded,
+  type EncodeOptions,
+  encodeChat,
+  type RequestInit,
+  responsesWireOf,
+  wireOf,
+} from '../support/encode.ts'
 import type { VendorTurn } from './turns.ts'
 
 /** The answer of a vendor, as its caller gets it. */
-export async function answerOf({ kind, reply }: VendorTurn): Promise<Message> {
-  const { response, error } = await decodeWhole(wireOf(kind), reply)
+export async function answerOf({ kind, reply, options }: VendorTurn): Promise<Message> {
+  const { response, error } = await decodeWhole(options ? responsesWireOf(kind) : wireOf(kind), reply)
   if (!response?.message) throw error ?? new Error('there is no answer')
   return response.message
 }
@@ -21,9 +28,13 @@ export function nextRequest(answer: Message): RequestInit {
 }
 
 /** Undefined where the target says that it cannot carry it. */
-export function encoded(kind: string, request: RequestInit, model: string): Encoded | undefined {
+export function encoded(
+  kind: string,
+  request: RequestInit,
+  options: Pick<EncodeOptions, 'model' | 'options'>,
+): Encoded | undefined {
   try {
-    return encodeChat(kind, request, { model })
+    return encodeChat(kind, request, options)
   } catch (error) {
     if (error instanceof GatewayError && error.reason === 'UNSUPPORTED') return undefined
     throw error

@@ -9,9 +9,12 @@ export function cellOf(kind: string, model: string, field: Field, values: boolea
   const [got, base] = [field.with, field.without].map((request) => encoded(kind, model, request))
   if (!got || !base) return 'no'
   const reported = got.leftOut.length > base.leftOut.length
+  if (got.path.split('?')[0] !== base.path.split('?')[0]) return 'Responses API'
   const changes = changesIn('', base.json, got.json)
   if (changes.length === 0) return reported ? 'warns' : (field.otherwise ?? '–')
-  const isSaid = changes.every(({ path }) => /^(messages|contents|system|systemInstruction)$/.test(path))
+  const isSaid = changes.every(({ path }) =>
+    /^(messages|contents|input|instructions|system|systemInstruction)$/.test(path),
+  )
   const shown = changes.map(({ path, value }) => `\`${values ? `${path}: ${JSON.stringify(value)}` : path}\``)
   return `${isSaid ? 'yes' : shown.join(', ')}${reported ? ' (warns)' : ''}`
 }

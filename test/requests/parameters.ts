@@ -1,10 +1,10 @@
-import { kinds } from '../../src/providers/index.ts'
+import { kindNamed, kinds } from '../../src/providers/index.ts'
 import { cellOf } from './parameter-cell.ts'
 import { type Section, sections } from './parameter-sections.ts'
 
 /** What becomes of each field of a request at each vendor, found out by asking its encoder. As Markdown. */
 export function parametersPage(): string {
-  return [INTRODUCTION, ...sections.map(sectionOf)].join('\n\n').concat('\n')
+  return [INTRODUCTION, ...sections.map(sectionOf), limits()].join('\n\n').concat('\n')
 }
 
 const INTRODUCTION = `# What each vendor takes
@@ -20,6 +20,7 @@ Made by \`npx vitest run test/requests/parameters.test.ts --update\` from the co
 | no | the target is skipped; without another one the call fails with INVALID_ARGUMENT, which names the part |
 | – | nothing is sent, because the vendor does it anyway or has no use for it |
 | as … | it is sent so |
+| Responses API | the request is sent by that API; without it by the chat API |
 
 What the gateway does not know can be sent in \`provider_options\`. Models that are not
 listed go with their family, by their names.
@@ -30,7 +31,7 @@ of bounds in words, in the descriptions of the schema.`
 
 /** Models that stand for their vendor's families. Other vendors treat all models alike. */
 const families: Readonly<Record<string, readonly string[]>> = {
-  openai: ['gpt-4o-mini', 'gpt-5-mini', 'gpt-5.1', 'gpt-5-pro', 'o4-mini'],
+  openai: ['gpt-4o-mini', 'gpt-5-mini', 'gpt-5.1', 'gpt-5.4', 'gpt-5.5', 'gpt-5-pro', 'o4-mini'],
   azure: ['gpt-4o', 'gpt-5-mini'],
   anthropic: ['claude-haiku-4-5', 'claude-sonnet-4-6', 'claude-opus-4-7', 'claude-opus-5-5'],
   gemini: ['gemini-2.5-flash', 'gemini-2.5-pro', 'gemini-3-pro-preview', 'gemini-3.8-flash'],
@@ -43,9 +44,44 @@ function sectionOf(section: Section): string {
   const names = Object.keys(section.fields)
   const rows = targets().map(({ kind, model }) => {
     const cells = Object.values(section.fields).map((field) => cellOf(kind, model, field, section.values ?? false))
-    return line([model === ANY ? `\`${kind}\`` : `\`${kind}/${model}\``, ...cells])
+    return line([nameOf(kind, model), ...cells])
   })
   return [`## ${section.title}`, '', line(['', ...names]), line(['', ...names].map(() => '---')), ...rows].join('\n')
+}
+
+/** What the vendors' tables of models say beyond the fields of a request. */
+function limits(): string {
+  const columns = [
+    'API',
+    'sampling',
+    'stop texts',
+    'tools',
+    'thinks with tools',
+    'inputs of an embedding',
+    'its tokens',
+  ]
+  const rows = targets().map(({ kind, model }) => line([nameOf(kind, model), ...limitsOf(kind, model).map(cell)]))
+  const head = [line(['', ...columns]), line(['', ...columns].map(() => '---'))]
+  const text =
+    'From the tables of models, where each row has its source and date. `providers.<name>.models` in the configuration ' +
+    'overrides them. A dash: the vendor states no limit, or all of its models are alike.'
+  return ['## Limits', '', text, '', ...head, ...rows].join('\n')
+}
+
+function limitsOf(kind: string, model: string): readonly (string | number | boolean | undefined)[] {
+  const { models, wire } = kindNamed(kind) ?? {}
+  const { api, sampling, maxStops, maxTools, effortWithTools } = models?.rulesOf(model, {}) ?? {}
+  const { inputs, tokens } = wire?.embed?.limits ?? {}
+  return [api, sampling, maxStops, maxTools, effortWithTools, inputs, tokens]
+}
+
+function cell(value: string | number | boolean | undefined): string {
+  if (typeof value === 'number') return value.toLocaleString('en')
+  return value === undefined ? '–' : typeof value === 'boolean' ? (value ? 'yes' : 'no') : `\`${value}\``
+}
+
+function nameOf(kind: string, model: string): string {
+  return model === ANY ? `\`${kind}\`` : `\`${kind}/${model}\``
 }
 
 /** A model's name that says nothing. */

@@ -50,10 +50,10 @@ export class Recorder {
       const wire = wires.find(({ name }) => name === request.path.split('/')[1])
       return wire ? replyTo(wire, request) : { status: 404, pieces: [] }
     })
-    const providers = wires.map(({ name, kind, basePath }) => {
+    const providers = wires.map(({ name, kind, basePath, options }) => {
       // Filled in by the gateway, not here.
       const keys = kind === 'ollama' ? {} : { keys: ['$' + '{RECORDER_KEY}'] }
-      return [name, { kind, base_url: `${vendor.url}/${name}${basePath}`, ...keys }] as const
+      return [name, { kind, base_url: `${vendor.url}/${name}${basePath}`, ...keys, ...options }] as const
     })
     // JSON is YAML.
     const yaml = JSON.stringify({ auth: 'none', providers: Object.fromEntries(providers) })

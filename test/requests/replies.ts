@@ -21,6 +21,12 @@ const wholes: Readonly<Record<RequestWire['answers'], unknown>> = {
     object: 'chat.completion',
     choices: [{ index: 0, message: { role: 'assistant', content: 'Hi.' }, finish_reason: 'stop' }],
   },
+  responses: {
+    id: 'r1',
+    object: 'response',
+    status: 'completed',
+    output: [{ type: 'message', id: 'm1', role: 'assistant', content: [{ type: 'output_text', text: 'Hi.' }] }],
+  },
   anthropic: {
     id: 'r1',
     type: 'message',
@@ -39,6 +45,10 @@ const streams: Readonly<Record<RequestWire['answers'], VendorReply>> = {
   openai: sse(
     'data: {"id":"r1","choices":[{"index":0,"delta":{"content":"Hi."},"finish_reason":"stop"}]}',
     'data: [DONE]',
+  ),
+  responses: sse(
+    'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","output_index":0,"content_index":0,"delta":"Hi."}',
+    `event: response.completed\ndata: ${JSON.stringify({ type: 'response.completed', response: wholes.responses })}`,
   ),
   anthropic: sse(
     'event: message_start\ndata: {"type":"message_start","message":{"id":"r1","type":"message","role":"assistant","content":[],"usage":{"input_tokens":1,"output_tokens":1}}}',

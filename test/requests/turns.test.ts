@@ -18,17 +18,17 @@ describe.each(vendorTurns)('$what of $kind', (turn) => {
   it('is taken back by the gateway and by the vendor, whole and without a warning', async () => {
     const request = nextRequest(await answerOf(turn))
     expect(() => validateChat(create(ChatRequestSchema, request))).not.toThrow()
-    const { json, leftOut } = encodeChat(turn.kind, request, { model: turn.model })
-    const sent = (json['contents'] ?? json['messages']) as readonly unknown[] // as every vendor has it
+    const { json, leftOut } = encodeChat(turn.kind, request, { model: turn.model, options: turn.options ?? {} })
+    const sent = (json['contents'] ?? json['input'] ?? json['messages']) as readonly unknown[] // as every vendor has it
     expect(sent[1]).toMatchObject(turn.goesBack as object)
     expect(leftOut).toEqual([])
   })
 
   it.each(wires.filter(({ kind }) => kind !== turn.kind))(
     'is taken by $name, and the caller is told of every thought and every proof that is lost',
-    async ({ kind, model }) => {
+    async ({ kind, model, options = {} }) => {
       const answer = await answerOf(turn)
-      const result = encoded(kind, nextRequest(answer), model)
+      const result = encoded(kind, nextRequest(answer), { model, options })
       if (!result) {
         expect(turn.media).toBe(true)
         return

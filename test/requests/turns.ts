@@ -4,7 +4,9 @@ export interface VendorTurn {
   readonly kind: string
   readonly model: string
   readonly reply: unknown
-  /** Of the next request's messages, `contents` at Gemini, the second. */
+  /** Of the provider; set where the vendor is asked by its other API. */
+  readonly options?: { readonly api: 'responses' }
+  /** The second of the next request's messages: `contents` at Gemini, `input` in the Responses API. */
   readonly goesBack: unknown
   /** Whether it holds an image or a sound, which not every vendor takes in an earlier answer. */
   readonly media?: boolean
@@ -81,6 +83,37 @@ export const vendorTurns: readonly VendorTurn[] = [
     reply: openAi({ content: null, audio: { data: 'UklGRg==', transcript: 'Hello.' } }),
     goesBack: { role: 'assistant', content: 'Hello.' },
     media: true,
+  },
+  {
+    what: 'an encrypted thought',
+    kind: 'openai',
+    model: 'gpt-5.5',
+    options: { api: 'responses' },
+    reply: {
+      id: 'resp_1',
+      status: 'completed',
+      output: [
+        { type: 'reasoning', summary: [{ type: 'summary_text', text: 'Ask.' }], encrypted_content: 'gAAAAABqPBJWAIvE' },
+        { type: 'message', content: [{ type: 'output_text', text: 'I look.', annotations: [] }] },
+      ],
+    },
+    goesBack: {
+      type: 'reasoning',
+      summary: [{ type: 'summary_text', text: 'Ask.' }],
+      encrypted_content: 'gAAAAABqPBJWAIvE',
+    },
+  },
+  {
+    what: 'a call by the Responses API',
+    kind: 'xai',
+    model: 'grok-4.3',
+    options: { api: 'responses' },
+    reply: {
+      id: 'resp_1',
+      status: 'completed',
+      output: [{ type: 'function_call', call_id: 'call_A', name: 'get_weather', arguments: '{"city":"Oslo"}' }],
+    },
+    goesBack: { type: 'function_call', call_id: 'call_A', name: 'get_weather', arguments: '{"city":"Oslo"}' },
   },
   {
     what: 'a thought and a call',

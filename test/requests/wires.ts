@@ -7,18 +7,24 @@ export interface RequestWire {
   readonly basePath: string
   /** The vendor's type of a request's body: its module in `types/`, and its name there. */
   readonly type: { readonly module: string; readonly name: string }
+  /** Further keys of the provider's block in the configuration. */
+  readonly options?: Readonly<Record<string, string>>
   /** How the vendor answers. */
-  readonly answers: 'openai' | 'anthropic' | 'gemini' | 'ollama'
+  readonly answers: 'openai' | 'responses' | 'anthropic' | 'gemini' | 'ollama'
 }
 
-const openai = { module: 'openai', name: 'OpenAiBody' }
+const byChat = { type: { module: 'openai', name: 'OpenAiBody' }, answers: 'openai', options: { api: 'chat' } } as const
+const responses = { module: 'openai-responses', name: 'ResponsesBody' }
+const byResponses = { type: responses, answers: 'responses', options: { api: 'responses' } } as const
 const anthropic = { module: 'anthropic', name: 'AnthropicBody' }
 const gemini = { module: 'gemini', name: 'GeminiBody' }
 
 export const wires: readonly RequestWire[] = [
-  { name: 'openai', kind: 'openai', model: 'gpt-4o-mini', basePath: '/v1', type: openai, answers: 'openai' },
-  { name: 'openai-reasoning', kind: 'openai', model: 'gpt-5-mini', basePath: '/v1', type: openai, answers: 'openai' },
-  { name: 'azure', kind: 'azure', model: 'gpt-4o', basePath: '', type: openai, answers: 'openai' },
+  { name: 'openai', kind: 'openai', model: 'gpt-4o-mini', basePath: '/v1', ...byChat },
+  { name: 'openai-reasoning', kind: 'openai', model: 'gpt-5-mini', basePath: '/v1', ...byChat },
+  { name: 'azure', kind: 'azure', model: 'gpt-4o', basePath: '', ...byChat },
+  { name: 'openai-responses', kind: 'openai', model: 'gpt-5.5', basePath: '/v1', ...byResponses },
+  { name: 'azure-responses', kind: 'azure', model: 'gpt-4o', basePath: '', ...byResponses },
   {
     name: 'groq',
     kind: 'groq',

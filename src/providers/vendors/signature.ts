@@ -17,7 +17,7 @@ export function makerOf(signature: string): SignatureMaker | undefined {
   const bytes = Buffer.from(signature.slice(0, BEGINNING), 'base64')
   if (bytes[0] === 0x01) return 'google'
   // https://github.com/fernet/spec/blob/master/Spec.md
-  if (bytes[0] === 0x80 && bytes.readUInt32BE(1) === 0) return 'openai'
+  if (bytes[0] === 0x80 && bytes.length > 4 && bytes.readUInt32BE(1) === 0) return 'openai'
   if (bytes[0] === 0x0a) return bytes[afterLength(bytes, 1)] === 0x01 ? 'google' : 'unknown'
   const inner = afterLength(bytes, 1)
   if (bytes[0] !== 0x12 || bytes[inner] !== 0x0a) return 'unknown'

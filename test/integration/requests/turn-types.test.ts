@@ -9,7 +9,7 @@ it('every answer of every vendor has the type of every vendor in the next reques
   for (const turn of vendorTurns) {
     const request = nextRequest(await answerOf(turn))
     for (const wire of wires) {
-      const result = encoded(wire.kind, request, wire.model)
+      const result = encoded(wire.kind, request, wire)
       if (result) bodies.push({ wire, request: `${turn.what} of ${turn.kind}`.replaceAll(' ', '-'), body: result.json })
     }
   }

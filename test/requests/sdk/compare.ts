@@ -7,6 +7,7 @@ import { sayGemini } from './gemini.ts'
 import { normalised } from './normalise.ts'
 import { sayOllama } from './ollama.ts'
 import { sayAzure, sayFamily, sayOpenAi } from './openai.ts'
+import { sayOpenAiResponses } from './openai-responses.ts'
 import type { Say } from './say.ts'
 
 type Said = Omit<Sent, 'warnings'>
@@ -14,6 +15,7 @@ type Said = Omit<Sent, 'warnings'>
 const clients: Readonly<Record<string, Say>> = {
   openai: sayOpenAi,
   'openai-reasoning': sayOpenAi,
+  'openai-responses': sayOpenAiResponses,
   azure: sayAzure,
   groq: sayFamily,
   openrouter: sayFamily,
@@ -43,6 +45,7 @@ export async function differencesFromClient(
 /** What the vendor reads. Of Anthropic's client see `anthropic.ts`. */
 const headers: Readonly<Record<RequestWire['answers'], readonly string[]>> = {
   openai: ['content-type', 'authorization', 'api-key'],
+  responses: ['content-type', 'authorization', 'api-key'],
   anthropic: ['content-type'],
   gemini: ['content-type', 'x-goog-api-key'],
   ollama: ['content-type'],

@@ -29,6 +29,10 @@ const rules: Readonly<Record<RequestWire['answers'], (fields: Fields) => Fields>
       ...(isEmptySchema(parameters) && { parameters: undefined }),
     }
   },
+  /** A function without parameters takes none; the client says so with null. */
+  responses(fields) {
+    return { ...fields, ...(isEmptySchema(fields['parameters']) && { parameters: undefined }) }
+  },
   /** A text is a block of text; prefixes are cached for five minutes unless something else is said. */
   anthropic(fields) {
     const { content, system, ttl } = fields

@@ -99,7 +99,7 @@ export const answers = {
     ...hi,
     providerOptions: {
       openai: { service_tier: 'flex' },
-      azure: { logprobs: true },
+      azure: { user: 'u1' },
       groq: { service_tier: 'flex' },
       openrouter: { provider: { order: ['anthropic'] } },
       anthropic: { metadata: { user_id: 'ann' } },

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../../domain/error.ts'
 import { type Citation, FinishReason } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
+import { charactersIn } from '../characters.ts'
 import { endingOf } from '../finish-words.ts'
 import { countOf, fieldsOf, isObject, type JsonFields, listOf, mergeCounts, parseJson, textOf } from '../json.ts'
 import { ReplySource } from '../json-source.ts'
@@ -240,7 +241,7 @@ export class AnthropicDecoder implements ChatDecoder {
   }
 
   #say(text: string): void {
-    this.#characters += lengthOf(text)
+    this.#characters += charactersIn(text)
     this.#sink.text(text)
   }
 
@@ -271,13 +272,6 @@ export class AnthropicDecoder implements ChatDecoder {
 function isFailure(reply: unknown): boolean {
   const { type, error } = fieldsOf(reply)
   return type === 'error' || (error !== undefined && error !== null)
-}
-
-/** In characters as people count them, of which some take two places in a string. */
-function lengthOf(text: string): number {
-  let length = text.length
-  for (let at = 0; at < text.length; at++) if ((text.charCodeAt(at) & 0xfc00) === 0xdc00) length--
-  return length
 }
 
 function malformed(message: string): GatewayError {

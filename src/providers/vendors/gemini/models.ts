@@ -39,6 +39,7 @@ const fromMinimal: Thinking = { by: 'level', levels: ['MINIMAL', 'LOW', 'MEDIUM'
 /** An unknown model: nothing that could be an error is sent, nothing that might work is refused. */
 const usual: ModelTraits = {
   sampling: 'all',
+  maxStops: 5,
   penalties: false,
   signedCalls: false,
   mediaInResults: false,

@@ -20,8 +20,6 @@ type Fields = Record<string, unknown>
 /** JSON texts by the fields that they stand in. Parsing them would lose the order of properties, which models follow. */
 type Texts = Readonly<Record<string, string>>
 
-/** The most stop texts. */
-const MAX_STOPS = 5
 /** Seeds have 32 bits. */
 const LARGEST_SEED = 2n ** 31n
 const SCHEMA = 'response_format.json_schema.schema'
@@ -127,7 +125,7 @@ function isThinking(thinking: Fields | undefined): boolean {
 
 function limitsOf(
   { stop, seed, tools, parallelToolCalls }: ChatRequest,
-  { maxStops = MAX_STOPS }: ModelTraits,
+  { maxStops = stop.length }: ModelTraits,
   leaveOut: WireContext['leaveOut'],
 ): Fields {
   if (stop.length > maxStops) leaveOut(`stop[${maxStops}]`, `the vendor takes the first ${maxStops} only`)

@@ -27,12 +27,12 @@ export function encodeChat(request: ChatRequest, context: Context, dialect: Open
   const leaveOut = (field: string, why: string): void => context.leaveOut(field, why)
   const rules = rulesOf(dialect, model, options, context.overrides)
   checkTools(request, dialect, rules)
-  const thinking = thinkingOf(request, rules, dialect, leaveOut)
   const fields: Fields = { model, messages: encodeMessages(request.messages, dialect, rules, leaveOut) }
   if (stream) {
     fields['stream'] = true
     if (dialect.streamUsage(options)) fields['stream_options'] = { include_usage: true }
   }
+  const thinking = thinkingOf(request, rules, dialect, leaveOut)
   const tokenField = rules.tokenField ?? dialect.tokenField
   Object.assign(fields, tuningFields(request, context, { taken: dialect.tuning, tokenField, rules, thinking }))
   addThinking(fields, thinking, dialect)

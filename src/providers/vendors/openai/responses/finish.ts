@@ -1,17 +1,11 @@
 import { FinishReason } from '../../../../domain/types.ts'
+import { endingOf } from '../../finish-words.ts'
 import { fieldsOf, type JsonFields, textOf } from '../../json.ts'
 
 /** Why a response ended; `raw` is the vendor's word. */
 export interface Finish {
   readonly reason: FinishReason
   readonly raw: string
-}
-
-const incompleteReasons: Readonly<Record<string, FinishReason>> = {
-  max_output_tokens: FinishReason.LENGTH,
-  max_tokens: FinishReason.LENGTH,
-  max_prompt_tokens: FinishReason.LENGTH,
-  content_filter: FinishReason.CONTENT_FILTER,
 }
 
 /**
@@ -22,8 +16,7 @@ export function finishOf(response: JsonFields): Finish | undefined {
   const status = textOf(response['status'])
   if (status === 'incomplete') {
     const raw = textOf(fieldsOf(response['incomplete_details'])['reason']) || status
-    const known = Object.hasOwn(incompleteReasons, raw) ? incompleteReasons[raw] : undefined
-    return { reason: known ?? FinishReason.OTHER, raw }
+    return { reason: endingOf(raw)?.reason ?? FinishReason.OTHER, raw }
   }
   if (status === 'completed' || status === '') return { reason: FinishReason.STOP, raw: status }
   return undefined
