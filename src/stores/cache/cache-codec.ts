@@ -3,28 +3,29 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { CachedEntry, CachedResult, CachedVector } from '../../domain/ports/cache.ts'
 import { type ChatEvent, ChatEventSchema, type EmbedResponse, EmbedResponseSchema } from '../../domain/types.ts'
 
-/** An answer as it is kept elsewhere, and until when: wall time in ms. */
-export interface Stored {
-  readonly kept: CachedEntry
+/** A cached result as stored outside of this process. */
+export interface StoredEntry {
+  readonly entry: CachedEntry
+  /** Expiry as wall time in ms. */
   readonly until: number
 }
 
-/** `LGC` and the version of this form: what was written in another form is not read. */
-const FORM = Buffer.from([0x4c, 0x47, 0x43, 1])
-const DIGEST = 16
-const HEAD = FORM.length + DIGEST
-/** The kind of the answer, when it was stored and until when. */
-const FACTS = 1 + 8 + 8
+/** `LGC` and the version of this format. Other formats are not read. */
+const MAGIC = Buffer.from([0x4c, 0x47, 0x43, 1])
+const DIGEST_LENGTH = 16
+const HEAD_LENGTH = MAGIC.length + DIGEST_LENGTH
+/** Length of kind, time of storing and expiry. */
+const FACTS_LENGTH = 1 + 8 + 8
 const CHAT = 0
 const VECTOR = 1
 
 /**
- * An answer as bytes: the form, a digest over its id and all that follows, the facts, then the events of a chat, each
- * behind its length, or a vector. So what was damaged, or belongs to another question, is told from what is whole.
+ * Encodes a cached result: the format, a digest over the id and everything behind it, the facts, then a vector or the
+ * events of a chat, each after its length. The digest reveals damage and entries of another request.
  */
-export function encodeStored(id: string, { kept, until }: Stored): Buffer {
-  const { answer, storedAt } = kept
-  const facts = Buffer.alloc(FACTS)
+export function encodeStored(id: string, { entry, until }: StoredEntry): Buffer {
+  const { answer, storedAt } = entry
+  const facts = Buffer.alloc(FACTS_LENGTH)
   facts[0] = answer.kind === 'chat' ? CHAT : VECTOR
   facts.writeDoubleBE(storedAt, 1)
   facts.writeDoubleBE(until, 9)
@@ -32,23 +33,23 @@ export function encodeStored(id: string, { kept, until }: Stored): Buffer {
     facts,
     ...(answer.kind === 'chat' ? chatBytes(answer.events) : [vectorBytes(answer.vector)]),
   ])
-  return Buffer.concat([FORM, digestOf(id, payload), payload])
+  return Buffer.concat([MAGIC, digestOf(id, payload), payload])
 }
 
-/** Undefined for anything but the answer with this id, whole and in this form. */
-export function decodeStored(id: string, bytes: Buffer): Stored | undefined {
-  if (bytes.length < HEAD + FACTS || !bytes.subarray(0, FORM.length).equals(FORM)) return undefined
-  const payload = bytes.subarray(HEAD)
-  if (!bytes.subarray(FORM.length, HEAD).equals(digestOf(id, payload))) return undefined
-  const body = payload.subarray(FACTS)
+/** Undefined for anything but the undamaged entry with this id, in this format. */
+export function decodeStored(id: string, bytes: Buffer): StoredEntry | undefined {
+  if (bytes.length < HEAD_LENGTH + FACTS_LENGTH || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
+  const payload = bytes.subarray(HEAD_LENGTH)
+  if (!bytes.subarray(MAGIC.length, HEAD_LENGTH).equals(digestOf(id, payload))) return undefined
+  const body = payload.subarray(FACTS_LENGTH)
   const answer: CachedResult =
     payload[0] === CHAT ? { kind: 'chat', events: eventsOf(body) } : { kind: 'vector', vector: vectorOf(body) }
-  const kept: CachedEntry = { answer, storedAt: payload.readDoubleBE(1), bytes: bytes.length }
-  return { kept, until: payload.readDoubleBE(9) }
+  const entry: CachedEntry = { answer, storedAt: payload.readDoubleBE(1), bytes: bytes.length }
+  return { entry, until: payload.readDoubleBE(9) }
 }
 
 function digestOf(id: string, payload: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(id), payload]), 'buffer').subarray(0, DIGEST)
+  return hash('sha256', Buffer.concat([Buffer.from(id), payload]), 'buffer').subarray(0, DIGEST_LENGTH)
 }
 
 function chatBytes(events: readonly ChatEvent[]): Uint8Array[] {

@@ -1,22 +1,23 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
 import type { Broadcast } from '../redis/broadcast.ts'
+import type { StoredEntry } from './cache-codec.ts'
 import type { MemoryCache } from './memory-cache.ts'
 import type { RedisCache } from './redis-cache.ts'
 
-/** How long an answer that Redis has is taken from memory, in ms. */
+/** How long memory serves a result that Redis stores, in ms. */
 export const NEAR_TTL = 60_000
 const TOPIC = 'cache-cleared'
 
 export interface HybridCacheOptions {
-  /** Keeps nothing for longer than NEAR_TTL. */
+  /** Its longest time to live must be NEAR_TTL. */
   readonly near: MemoryCache
   readonly far: RedisCache
   readonly broadcast: Broadcast
   readonly clock: Clock
 }
 
-/** Redis behind a memory: what is asked for often is not fetched each time. What one gateway clears all forget. */
+/** Memory in front of Redis, so that frequent requests do not fetch each time. Clearing reaches the memory of all gateways. */
 export class HybridCache implements CacheStore {
   readonly #options: HybridCacheOptions
 
@@ -32,39 +33,36 @@ export class HybridCache implements CacheStore {
     return near.get(address) ?? far.find(address)?.then((stored) => stored && this.#remember(address, stored))
   }
 
-  set(address: CacheAddress, kept: CachedEntry, ttl: number): void {
-    this.#options.near.set(address, kept, ttl)
-    this.#options.far.set(address, kept, ttl)
+  set(address: CacheAddress, entry: CachedEntry, ttl: number): void {
+    this.#options.near.set(address, entry, ttl)
+    this.#options.far.set(address, entry, ttl)
   }
 
   async clear(selection: CacheSelection): Promise<number> {
     const { near, far, broadcast } = this.#options
     const cleared = await far.clear(selection)
-    // After Redis: what was on its way from there is in the memory by now.
+    // After Redis, because results on their way from there are in memory by now.
     await near.clear(selection)
     broadcast.notify(TOPIC, selection)
     return cleared
   }
 
-  /** Of the memory. */
+  /** Size of the memory. */
   size(): CacheSize {
     return this.#options.near.size()
   }
 
-  #remember(
-    address: CacheAddress,
-    { kept, until }: { readonly kept: CachedEntry; readonly until: number },
-  ): CachedEntry {
+  #remember(address: CacheAddress, { entry, until }: StoredEntry): CachedEntry {
     const left = until - this.#options.clock.wall()
-    if (left > 0) this.#options.near.set(address, kept, left)
-    return kept
+    if (left > 0) this.#options.near.set(address, entry, left)
+    return entry
   }
 }
 
-function isSelection(broadcast: unknown): broadcast is CacheSelection {
-  if (typeof broadcast !== 'object' || broadcast === null || !('by' in broadcast)) return false
-  if (broadcast.by === 'all') return true
-  if (broadcast.by === 'id') return 'id' in broadcast && typeof broadcast.id === 'string'
-  const isPattern = 'pattern' in broadcast && typeof broadcast.pattern === 'string'
-  return broadcast.by === 'pattern' && isPattern && 'owner' in broadcast && typeof broadcast.owner === 'string'
+function isSelection(message: unknown): message is CacheSelection {
+  if (typeof message !== 'object' || message === null || !('by' in message)) return false
+  if (message.by === 'all') return true
+  if (message.by === 'id') return 'id' in message && typeof message.id === 'string'
+  const isPattern = 'pattern' in message && typeof message.pattern === 'string'
+  return message.by === 'pattern' && isPattern && 'owner' in message && typeof message.owner === 'string'
 }

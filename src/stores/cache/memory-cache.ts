@@ -6,55 +6,55 @@ import { matchesGlob } from '../../domain/text/glob.ts'
 export interface MemoryCacheOptions {
   readonly clock: Clock
   readonly maxEntries: number
-  /** Estimated. An answer that is larger than all of it is not kept. */
+  /** Estimated. A larger result is not stored. */
   readonly maxBytes: number
-  /** The longest time that anything is kept, in ms. */
+  /** Upper bound of every time to live, in ms. */
   readonly maxTtl?: number
 }
 
-interface Entry {
+interface Slot {
   readonly address: CacheAddress
-  readonly kept: CachedEntry
+  readonly entry: CachedEntry
 }
 
-/** Of an entry beside its answer, in bytes. */
+/** Memory of a slot beside its result, in bytes. */
 const ENTRY_BYTES = 300
 
-/** Keeps answers in this process: what was not used for longest makes room. */
+/** Stores results in this process. The least recently used ones are evicted. */
 export class MemoryCache implements CacheStore {
   readonly #options: MemoryCacheOptions
-  readonly #entries: LRUCache<string, Entry>
+  readonly #slots: LRUCache<string, Slot>
   #evictions = 0
 
   constructor(options: MemoryCacheOptions) {
     const { clock, maxEntries, maxBytes } = options
     this.#options = options
-    this.#entries = new LRUCache<string, Entry>({
+    this.#slots = new LRUCache<string, Slot>({
       max: maxEntries,
       maxSize: maxBytes,
       maxEntrySize: maxBytes,
-      sizeCalculation: ({ address, kept }) => ENTRY_BYTES + address.label.length + kept.bytes,
+      sizeCalculation: ({ address, entry }) => ENTRY_BYTES + address.label.length + entry.bytes,
       perf: clock,
       ttlResolution: 0,
-      dispose: (_entry, _id, reason) => {
+      dispose: (_slot, _id, reason) => {
         if (reason === 'evict') this.#evictions++
       },
     })
   }
 
   get({ id }: CacheAddress): CachedEntry | undefined {
-    return this.#entries.get(id)?.kept
+    return this.#slots.get(id)?.entry
   }
 
-  set(address: CacheAddress, kept: CachedEntry, ttl: number): void {
+  set(address: CacheAddress, entry: CachedEntry, ttl: number): void {
     const { maxTtl = Number.POSITIVE_INFINITY } = this.#options
-    this.#entries.set(address.id, { address, kept }, { ttl: Math.min(ttl, maxTtl) })
+    this.#slots.set(address.id, { address, entry }, { ttl: Math.min(ttl, maxTtl) })
   }
 
   async clear(selection: CacheSelection): Promise<number> {
     const before = this.#size()
-    if (selection.by === 'all') this.#entries.clear()
-    else if (selection.by === 'id') this.#entries.delete(selection.id)
+    if (selection.by === 'all') this.#slots.clear()
+    else if (selection.by === 'id') this.#slots.delete(selection.id)
     else this.#clearMatching(selection)
     return before - this.#size()
   }
@@ -62,19 +62,19 @@ export class MemoryCache implements CacheStore {
   size(): CacheSize {
     const { maxEntries, maxBytes } = this.#options
     const evictions = this.#evictions
-    return { entries: this.#size(), maxEntries, bytes: this.#entries.calculatedSize, maxBytes, evictions }
+    return { entries: this.#size(), maxEntries, bytes: this.#slots.calculatedSize, maxBytes, evictions }
   }
 
   #clearMatching({ pattern, owner }: CacheSelection & { readonly by: 'pattern' }): void {
-    for (const { address } of [...this.#entries.values()]) {
+    for (const { address } of [...this.#slots.values()]) {
       const isMeant = address.owner === owner || address.owner === ''
-      if (isMeant && matchesGlob(pattern, address.label)) this.#entries.delete(address.id)
+      if (isMeant && matchesGlob(pattern, address.label)) this.#slots.delete(address.id)
     }
   }
 
-  /** What has expired leaves when somebody looks for it. */
+  /** Expired slots are removed when their number is asked for. */
   #size(): number {
-    this.#entries.purgeStale()
-    return this.#entries.size
+    this.#slots.purgeStale()
+    return this.#slots.size
   }
 }

@@ -3,17 +3,17 @@ import { GatewayError } from '../../domain/error.ts'
 import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
 import type { SharedStore } from '../../domain/ports/shared-store.ts'
 import { matchesGlob } from '../../domain/text/glob.ts'
-import { decodeStored, encodeStored, type Stored } from './cache-codec.ts'
+import { decodeStored, encodeStored, type StoredEntry } from './cache-codec.ts'
 
 const PREFIX = 'llm-gateway:cache:'
-/** Of an id, a SHA-256 in base64url. */
+/** Length of an id, a SHA-256 in base64url. */
 const ID_LENGTH = 43
-/** How many keys Redis looks at in one step: it serves nobody else meanwhile. */
-const STEP = 500
+/** Keys per SCAN step, during which Redis serves no other client. */
+const SCAN_COUNT = 500
 
 /**
- * Keeps answers in Redis, for all gateways that use it. A key is `<owner>:<label>:<id>`, so that answers can be cleared
- * by whose they are and what they are about.
+ * Stores results in Redis, for all gateways that use it. A key is `<owner>:<label>:<id>`, so that results can be cleared
+ * by owner and label.
  */
 export class RedisCache implements CacheStore {
   readonly #store: SharedStore
@@ -26,17 +26,17 @@ export class RedisCache implements CacheStore {
 
   get(address: CacheAddress): undefined | Promise<CachedEntry | undefined> {
     const found = this.find(address)
-    return found?.then((stored) => stored?.kept)
+    return found?.then((stored) => stored?.entry)
   }
 
-  /** What is not whole, or another question's, is removed. Undefined at once while Redis is in trouble. */
-  find(address: CacheAddress): undefined | Promise<Stored | undefined> {
+  /** Removes damaged entries and those of another request. Undefined at once while Redis is unavailable. */
+  find(address: CacheAddress): undefined | Promise<StoredEntry | undefined> {
     return this.#store.available ? this.#read(address) : undefined
   }
 
-  set(address: CacheAddress, kept: CachedEntry, ttl: number): void {
+  set(address: CacheAddress, entry: CachedEntry, ttl: number): void {
     const until = this.#clock.wall() + ttl
-    const value = encodeStored(address.id, { kept, until })
+    const value = encodeStored(address.id, { entry, until })
     void this.#store.send('SET', [keyOf(address), value, 'PX', Math.ceil(ttl)])
   }
 
@@ -46,18 +46,18 @@ export class RedisCache implements CacheStore {
     for (const pattern of patternsOf(selection)) {
       for await (const keys of this.#scan(pattern)) {
         const meant = keys.filter((key) => isMeant(key, selection))
-        if (meant.length > 0) cleared += Number(await this.#ask('UNLINK', meant))
+        if (meant.length > 0) cleared += Number(await this.#request('UNLINK', meant))
       }
     }
     return cleared
   }
 
-  /** How much there is only Redis knows, and what it lets go of is for it to say. */
+  /** Zero, because only Redis knows its size and evictions. */
   size(): CacheSize {
     return { entries: 0, maxEntries: 0, bytes: 0, maxBytes: 0, evictions: 0 }
   }
 
-  async #read(address: CacheAddress): Promise<Stored | undefined> {
+  async #read(address: CacheAddress): Promise<StoredEntry | undefined> {
     const key = keyOf(address)
     const value = await this.#store.send('GET', [key])
     if (!Buffer.isBuffer(value)) return undefined
@@ -69,22 +69,22 @@ export class RedisCache implements CacheStore {
   async *#scan(pattern: string): AsyncGenerator<string[]> {
     let cursor = '0'
     do {
-      const reply = await this.#ask('SCAN', [cursor, 'MATCH', pattern, 'COUNT', STEP])
+      const reply = await this.#request('SCAN', [cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT])
       const [next, keys] = reply as [Buffer, Buffer[]] // as Redis replies to SCAN
       cursor = next.toString()
       if (keys.length > 0) yield keys.map(String)
     } while (cursor !== '0')
   }
 
-  async #ask(command: string, args: readonly (string | number)[]): Promise<unknown> {
+  async #request(command: string, args: readonly (string | number)[]): Promise<unknown> {
     const reply = await this.#store.send(command, args)
     if (reply !== undefined) return reply
-    const message = 'Redis is in trouble: not all answers could be forgotten. Try again.'
+    const message = 'Redis is unavailable, so not all cached responses were cleared. Try again.'
     throw new GatewayError('CACHE_UNAVAILABLE', message, { retryAfter: 1_000 })
   }
 }
 
-/** No owner's name holds a colon as it is written here, and no id does. */
+/** Neither an encoded owner nor an id contains a colon. */
 function keyOf({ owner, label, id }: CacheAddress): string {
   return `${PREFIX}${encodeURIComponent(owner)}:${label}:${id}`
 }
@@ -97,7 +97,7 @@ function patternsOf(selection: CacheSelection): string[] {
   return [selection.owner, ''].map((owner) => `${PREFIX}${escaped(encodeURIComponent(owner))}:${label}:${anyId}`)
 }
 
-/** What `encodeURIComponent` leaves and Redis would read as a pattern. */
+/** Escapes what `encodeURIComponent` leaves and Redis reads as a pattern. */
 function escaped(text: string): string {
   return text.replaceAll('*', '\\*')
 }

@@ -1,17 +1,17 @@
 import { defineScript } from '../redis/redis-store.ts'
 
 /*
- * KEYS: the call's own record, then for each quota its counts and the leases of the calls that are under way.
- * All time is that of Redis, so that gateways whose clocks differ agree.
+ * KEYS: the call's record, then for each quota its counts and the leases of the calls under way. All times come from
+ * Redis, because the clocks of gateways differ.
  */
 
 /**
- * Counts a call once, whatever becomes of the reply: what was replied is kept under the call's id.
+ * Counts a call once, even if the reply is lost: the reply is stored under the call's id.
  *
  * ARGV: the call's id, the lease in ms, the tokens that it may use, whether limits are enforced (1 or 0); then for each
- * quota its window in ms and the limits of requests, tokens and calls at once, 0 where there is none.
- * Reply: the time; the quota that is reached, from 1, or 0; which limit of it, or -; whether the call was counted; then
- * for each quota start:requests:tokens:active:reserved.
+ * quota its window in ms and the limits of requests, tokens and concurrent calls, 0 for none.
+ * Reply: the time; the number of the quota that is reached, from 1, or 0; its limit that is reached, or -; whether the
+ * call was counted; then for each quota start:requests:tokens:active:reserved.
  */
 export const reserveScript = defineScript(`
 local kept = redis.call('GET', KEYS[1])
@@ -61,7 +61,7 @@ redis.call('SET', KEYS[1], text, 'PX', longest)
 return text
 `)
 
-/** Takes back what a call has not used, and its places; once. ARGV: the call's id, the tokens that it used or -1. */
+/** Returns a call's unused tokens and its places, once. ARGV: the call's id, the tokens that it used or -1. */
 export const settleScript = defineScript(`
 local id, used = ARGV[1], tonumber(ARGV[2])
 for i = 1, (#KEYS - 1) / 2 do redis.call('ZREM', KEYS[2 * i + 1], id) end
@@ -72,7 +72,7 @@ if used < 0 or not string.find(kept, '^%d+ %d+ [%a-]+ 1 ') then return 0 end
 local i = 0
 for start, reserved in string.gmatch(kept, '(%d+):%d+:%d+:%d+:(%d+)') do
   i = i + 1
-  -- What a window that is over has counted concerns nobody.
+  -- The counts of a past window no longer matter.
   if reserved ~= '0' and redis.call('HGET', KEYS[2 * i], 'start') == start then
     redis.call('HINCRBY', KEYS[2 * i], 'tokens', used - tonumber(reserved))
   end
@@ -80,7 +80,7 @@ end
 return 1
 `)
 
-/** KEYS: leases. ARGV: the lease in ms, then for each key the id of a call that is still under way. */
+/** Renews leases. KEYS: leases. ARGV: the lease in ms, then for each key the id of a call under way. */
 export const renewScript = defineScript(`
 local time = redis.call('TIME')
 local till = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[1]

@@ -15,9 +15,9 @@ import type { Limiter, Reservation } from '../../domain/ports/limiter.ts'
 
 export interface MemoryLimiterOptions {
   readonly clock: Clock
-  /** The part of each limit that is this gateway's. Default: all of it. */
+  /** This gateway's share of each limit, above 0 and up to 1. Default: 1. */
   readonly share?: number
-  /** Of each scope; of more, the one that was used the longest ago begins anew. */
+  /** Subjects per scope. Beyond it, the least recently used one starts again at zero. Default: 10,000. */
   readonly maxSubjects?: number
 }
 
@@ -29,7 +29,7 @@ class Bucket implements Count {
   tokens = 0
   active = 0
 
-  /** Begins a window if the last one is over. */
+  /** Starts a new window if the last one is over. */
   turn(now: number, window: number): void {
     if (now < this.start + window) return
     this.start = now
@@ -38,7 +38,7 @@ class Bucket implements Count {
   }
 }
 
-/** Counts what this gateway lets through. */
+/** Counts the calls of this gateway. */
 export class MemoryLimiter implements Limiter {
   readonly #clock: Clock
   readonly #share: number
@@ -51,9 +51,9 @@ export class MemoryLimiter implements Limiter {
     this.#maxSubjects = maxSubjects
   }
 
-  reserve(_id: string, wanted: readonly Quota[], tokens: number, enforced: boolean): Reservation {
+  reserve(_id: string, requested: readonly Quota[], tokens: number, enforced: boolean): Reservation {
     const now = this.#clock.now()
-    const quotas = this.#share === 1 ? wanted : wanted.map((quota) => this.#shared(quota))
+    const quotas = this.#share === 1 ? requested : requested.map((quota) => this.#shared(quota))
     const buckets: Bucket[] = []
     let refusal: LimitStatus | undefined
     for (const quota of quotas) {
@@ -67,7 +67,7 @@ export class MemoryLimiter implements Limiter {
     return new Counted(quotas, buckets, tokens, refusal, now)
   }
 
-  /** Calls that are under way, each as often as it is counted; for tests. */
+  /** Number of places taken by calls under way, over all quotas; for tests. */
   get active(): number {
     let active = 0
     for (const buckets of this.#scopes.values()) for (const bucket of buckets.values()) active += bucket.active
@@ -93,7 +93,7 @@ export class MemoryLimiter implements Limiter {
   }
 }
 
-/** Was not counted. */
+/** A call that was not counted. */
 class Refused implements Reservation {
   readonly refusal: LimitStatus
   readonly limitStatus: LimitStatus
@@ -142,7 +142,7 @@ class Counted implements Reservation {
     for (let at = 0; at < this.#buckets.length; at++) {
       const { bucket, limits } = this.#at(at)
       bucket.active--
-      // What a window that is over has counted concerns nobody.
+      // The counts of a past window no longer matter.
       if (used === undefined || limits.tokens === undefined || bucket.start !== this.#starts[at]) continue
       bucket.tokens += used - reserved(limits, this.#tokens)
     }

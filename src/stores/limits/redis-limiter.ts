@@ -9,26 +9,26 @@ import { renewScript, reserveScript, settleScript } from './limit-scripts.ts'
 export interface RedisLimiterOptions {
   readonly store: SharedStore
   readonly clock: Clock
-  /** Counts while Redis is in trouble; without it calls are refused then. */
+  /** Counts while Redis is unavailable; without it calls are refused then. */
   readonly local: Limiter | undefined
-  /** How long the places of a gateway that was killed stay taken, in ms. Default: 15 s. */
+  /** How long a killed gateway's places stay taken, in ms. Default: 15 s. */
   readonly lease?: number
 }
 
 const LEASE = 15_000
-const RENEWALS = 3
+const RENEWALS_PER_LEASE = 3
 const PREFIX = 'llm-gateway:limit:'
 /** Longer names are hashed. */
 const MAX_NAME_LENGTH = 128
-/** Of one script, which holds up everybody else. */
-const RENEWED_AT_ONCE = 500
+/** Leases per script, during which Redis serves no other client. */
+const MAX_RENEWED = 500
 
-/** Counts what all gateways on one Redis let through together. */
+/** Counts the calls of all gateways on one Redis together. */
 export class RedisLimiter implements Limiter {
   readonly #options: RedisLimiterOptions
   readonly #lease: number
-  /** Calls that hold places. An array, because a Set that lives long keeps what was once in it alive. */
-  readonly #held: Shared[] = []
+  /** Calls that hold places. An array, because a long-lived Set keeps its former members alive. */
+  readonly #held: SharedReservation[] = []
   #stopTimer: (() => void) | undefined
   #without = 0
 
@@ -39,24 +39,24 @@ export class RedisLimiter implements Limiter {
 
   async reserve(id: string, quotas: readonly Quota[], tokens: number, enforced: boolean): Promise<Reservation> {
     const { store, local } = this.#options
-    const call = new Shared(store, id, quotas)
+    const call = new SharedReservation(store, id, quotas)
     const reply = store.available ? await call.reserve(this.#lease, tokens, enforced) : undefined
     if (reply === undefined) {
       this.#without++
-      const here = await local?.reserve(id, quotas, tokens, enforced)
-      if (here && !(here.refusal && enforced)) return new Both(here, call)
+      const reservation = await local?.reserve(id, quotas, tokens, enforced)
+      if (reservation && !(reservation.refusal && enforced)) return new LocalReservation(reservation, call)
       call.settle(0)
-      if (here) return here
+      if (reservation) return reservation
       if (enforced) throw unavailable()
       return call
     }
-    const reported = reply.refused && enforced ? reply.refused : reply.nearest
-    call.notify(reply.refused, reported)
+    call.refusal = reply.refused
+    call.limitStatus = reply.refused && enforced ? reply.refused : reply.nearest
     if (reply.counted && call.holdsPlaces) this.#hold(call)
     return call
   }
 
-  /** How many calls were not counted in Redis. */
+  /** Number of calls that were not counted in Redis. */
   get without(): number {
     return this.#without
   }
@@ -65,15 +65,15 @@ export class RedisLimiter implements Limiter {
     this.#stopTimer?.()
   }
 
-  #hold(call: Shared): void {
+  #hold(call: SharedReservation): void {
     call.slot = this.#held.length
     this.#held.push(call)
     call.onSettled = () => this.#release(call)
     if (!this.#stopTimer) this.#renewLater()
   }
 
-  /** The last call moves into the place that becomes free. */
-  #release(call: Shared): void {
+  /** Moves the last call into the free slot. */
+  #release(call: SharedReservation): void {
     const last = this.#held.pop()
     if (!last || last === call) return
     last.slot = call.slot
@@ -82,7 +82,7 @@ export class RedisLimiter implements Limiter {
 
   #renewLater(): void {
     const { clock } = this.#options
-    this.#stopTimer = clock.after(this.#lease / RENEWALS, () => {
+    this.#stopTimer = clock.after(this.#lease / RENEWALS_PER_LEASE, () => {
       this.#stopTimer = undefined
       if (this.#held.length === 0) return
       this.#renew()
@@ -90,12 +90,12 @@ export class RedisLimiter implements Limiter {
     })
   }
 
-  /** Also puts back what Redis has lost. */
+  /** Also restores leases that Redis has lost. */
   #renew(): void {
     const { store } = this.#options
     const leases = this.#held.flatMap(({ id, places }) => places.map((key) => ({ id, key })))
-    for (let at = 0; at < leases.length; at += RENEWED_AT_ONCE) {
-      const some = leases.slice(at, at + RENEWED_AT_ONCE)
+    for (let at = 0; at < leases.length; at += MAX_RENEWED) {
+      const some = leases.slice(at, at + MAX_RENEWED)
       const keys = some.map(({ key }) => key)
       void store.run(renewScript, keys, [this.#lease, ...some.map(({ id }) => id)])
     }
@@ -103,7 +103,7 @@ export class RedisLimiter implements Limiter {
 }
 
 function unavailable(): GatewayError {
-  const message = 'The limits cannot be counted now, and calls are refused as long as that is so: try again soon.'
+  const message = 'Limits cannot be counted because Redis is unavailable, so calls are refused. Try again in a moment.'
   return new GatewayError('LIMITS_UNAVAILABLE', message, { retryAfter: 1_000 })
 }
 
@@ -113,8 +113,8 @@ interface Reply {
   readonly counted: boolean
 }
 
-/** A call that is counted in Redis. */
-class Shared implements Reservation {
+/** A call counted in Redis. */
+class SharedReservation implements Reservation {
   slot = -1
   refusal: LimitStatus | undefined
   limitStatus: LimitStatus | undefined
@@ -132,18 +132,13 @@ class Shared implements Reservation {
     this.#keys = [`${PREFIX}call:${id}`, ...quotas.flatMap(keysOf)]
   }
 
-  /** The leases of the places that it takes. */
+  /** Keys of the leases of its places. */
   get places(): string[] {
     return this.#quotas.flatMap((quota) => (quota.limits.concurrent === undefined ? [] : keysOf(quota).slice(1)))
   }
 
   get holdsPlaces(): boolean {
     return this.#quotas.some(({ limits }) => limits.concurrent !== undefined)
-  }
-
-  notify(refusal: LimitStatus | undefined, limitStatus: LimitStatus | undefined): void {
-    this.refusal = refusal
-    this.limitStatus = limitStatus
   }
 
   async reserve(lease: number, tokens: number, enforced: boolean): Promise<Reply | undefined> {
@@ -167,14 +162,14 @@ class Shared implements Reservation {
     if (this.#settled) return
     this.#settled = true
     this.onSettled?.()
-    // Requests stay counted, so there is nothing to take back for those alone.
+    // Requests stay counted, so they alone need no script.
     const isNeeded = this.#quotas.some(({ limits }) => limits.tokens !== undefined || limits.concurrent !== undefined)
     if (isNeeded) void this.#store.run(settleScript, this.#keys, [this.id, used ?? -1])
   }
 }
 
-/** A call that is counted here, and perhaps in Redis, too: its reply may have been lost. */
-class Both implements Reservation {
+/** A call counted in this process, and perhaps in Redis too, if its reply was lost. */
+class LocalReservation implements Reservation {
   readonly refusal: LimitStatus | undefined
   readonly limitStatus: LimitStatus | undefined
   readonly #local: Reservation
@@ -194,13 +189,13 @@ class Both implements Reservation {
 }
 
 function keysOf({ scope, subject }: Quota): [counts: string, leases: string] {
-  // Whoever reads Redis need not know the users of callers.
+  // Users of callers are not readable in Redis.
   const isPlain = scope !== 'user' && subject.length <= MAX_NAME_LENGTH
   const name = `${PREFIX}${scope}:${isPlain ? subject : hash('sha256', subject, 'base64url')}`
   return [name, `${name}:active`]
 }
 
-/** As `reserveScript` describes it; undefined when it is anything else. */
+/** Parses the reply of `reserveScript`; undefined for anything else. */
 function readReply(text: string, quotas: readonly Quota[]): Reply | undefined {
   const [time, reached, kind, counted, ...rest] = text.split(' ')
   const now = Number(time)

@@ -4,46 +4,46 @@ import type { SharedStore } from '../../domain/ports/shared-store.ts'
 export interface BroadcastOptions {
   readonly store: SharedStore
   readonly clock: Clock
-  /** This process, among all that share the store. */
+  /** Identifies this process among all that share the store. */
   readonly origin: string
 }
 
 const STREAM = 'llm-gateway:news'
-/** Older news are forgotten. */
-const KEPT = 1_000
-/** Between two looks, in ms. */
-const PAUSE = 300
-const AT_ONCE = 100
+/** Entries kept in the stream, about. */
+const MAX_LENGTH = 1_000
+/** Time between two reads, in ms. */
+const READ_INTERVAL = 300
+const MAX_READ = 100
 
-type Hear = (broadcast: unknown) => void
+type Listener = (message: unknown) => void
 
 /**
- * What one gateway tells all others that share a Redis: best effort, within a second, in order. A stream that everybody
- * reads and not a subscription, so that nothing is missed while the connection is made anew.
+ * Messages from one gateway to all others that share a Redis: best effort, within a second, in order. They are sent over
+ * a stream and not a subscription, so that nothing is lost while a connection is down.
  */
 export class Broadcast {
   readonly #options: BroadcastOptions
-  readonly #listeners = new Map<string, Hear>()
-  /** The last that was read; undefined before the first look. */
+  readonly #listeners = new Map<string, Listener>()
+  /** Id of the last entry read; undefined before the first read. */
   #last: string | undefined
   #stopTimer: (() => void) | undefined
   #closed = false
 
   constructor(options: BroadcastOptions) {
     this.#options = options
-    this.#lookLater()
+    this.#readLater()
   }
 
-  /** `news` must be JSON. What this process tells it does not hear. */
-  notify(topic: string, broadcast: unknown): void {
+  /** `message` must be JSON. The sender does not receive it. */
+  notify(topic: string, message: unknown): void {
     const { store, origin } = this.#options
-    const entry = JSON.stringify({ origin, topic, broadcast })
-    void store.send('XADD', [STREAM, 'MAXLEN', '~', KEPT, '*', 'news', entry])
+    const entry = JSON.stringify({ origin, topic, message })
+    void store.send('XADD', [STREAM, 'MAXLEN', '~', MAX_LENGTH, '*', 'news', entry])
   }
 
-  /** `hear` must not trust what it is told, nor throw. */
-  listen(topic: string, hear: Hear): void {
-    this.#listeners.set(topic, hear)
+  /** `listener` must check what it receives, and must not throw. */
+  listen(topic: string, listener: Listener): void {
+    this.#listeners.set(topic, listener)
   }
 
   close(): void {
@@ -51,14 +51,14 @@ export class Broadcast {
     this.#stopTimer?.()
   }
 
-  #lookLater(): void {
+  #readLater(): void {
     if (this.#closed) return
-    this.#stopTimer = this.#options.clock.after(PAUSE, () => {
-      void this.#look().finally(() => this.#lookLater())
+    this.#stopTimer = this.#options.clock.after(READ_INTERVAL, () => {
+      void this.#read().finally(() => this.#readLater())
     })
   }
 
-  async #look(): Promise<void> {
+  async #read(): Promise<void> {
     const { store } = this.#options
     if (!store.available) return
     if (this.#last === undefined) {
@@ -66,23 +66,23 @@ export class Broadcast {
       if (Array.isArray(newest)) this.#last = entryOf(newest[0])?.id ?? '0-0'
       return
     }
-    const entries = await store.send('XRANGE', [STREAM, `(${this.#last}`, '+', 'COUNT', AT_ONCE])
+    const entries = await store.send('XRANGE', [STREAM, `(${this.#last}`, '+', 'COUNT', MAX_READ])
     if (!Array.isArray(entries)) return
     for (const raw of entries) {
       const entry = entryOf(raw)
       if (!entry) continue
       this.#last = entry.id
-      this.#hear(entry.text)
+      this.#receive(entry.text)
     }
   }
 
-  #hear(text: string): void {
-    const { origin, topic, broadcast } = parsed(text)
-    if (origin !== this.#options.origin && typeof topic === 'string') this.#listeners.get(topic)?.(broadcast)
+  #receive(text: string): void {
+    const { origin, topic, message } = parsed(text)
+    if (origin !== this.#options.origin && typeof topic === 'string') this.#listeners.get(topic)?.(message)
   }
 }
 
-/** An entry of a stream as Redis replies: its id, then names and values in turn. */
+/** Reads an entry of a stream: its id, then names and values in turn. */
 function entryOf(raw: unknown): { readonly id: string; readonly text: string } | undefined {
   if (!Array.isArray(raw) || !Array.isArray(raw[1])) return undefined
   return { id: String(raw[0]), text: String(raw[1][1]) }

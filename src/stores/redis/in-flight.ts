@@ -1,45 +1,45 @@
 import type { Clock } from '../../domain/clock.ts'
 
-/** What a command is told: its reply, an error that Redis replied with, or undefined when there is none in time. */
+/** Receives a command's reply, an error reply as an Error, or undefined when there is none in time. */
 export type Settle = (reply: unknown) => void
 
 interface Waiter {
   readonly settle: Settle
-  /** The tick in which it was sent. */
+  /** Tick in which the command was sent. */
   readonly since: number
   done: boolean
 }
 
-/** Into how many ticks the longest wait is divided. */
+/** Ticks per timeout. */
 const TICKS = 4
 
 /**
- * The commands whose replies are awaited, oldest first: Redis answers in the order in which it was asked. One timer
- * watches them all, and only while there are any. It counts ticks and not time, because a gateway whose event loop was
- * held up for a moment has not been let down by Redis.
+ * Commands that wait for their replies, oldest first: Redis replies in the order of the commands. One timer watches all
+ * of them, and runs only while there are any. It counts ticks instead of time, because a delay of the gateway's own event
+ * loop is no fault of Redis.
  */
 export class InFlight {
   readonly #clock: Clock
   readonly #timeout: number
-  readonly #onSilence: () => void
+  readonly #onTimeout: () => void
   #waiting: Waiter[] = []
-  /** Those before it are done. */
+  /** Index of the oldest waiter that may still be open. */
   #head = 0
   #tick = 0
   #stopTimer: (() => void) | undefined
 
-  /** `onSilence` is told when a command has waited for `timeout` ms. */
-  constructor(clock: Clock, timeout: number, onSilence: () => void) {
+  /** `onTimeout` is called when a command has waited for `timeout` ms. */
+  constructor(clock: Clock, timeout: number, onTimeout: () => void) {
     this.#clock = clock
     this.#timeout = timeout
-    this.#onSilence = onSilence
+    this.#onTimeout = onTimeout
   }
 
   get size(): number {
     return this.#waiting.length - this.#head
   }
 
-  /** Returns what the reply is to be given to. What comes after the first is ignored. */
+  /** Returns the function to call with the reply. Only the first call has an effect. */
   add(settle: Settle): Settle {
     const waiter: Waiter = { settle, since: this.#tick, done: false }
     this.#waiting.push(waiter)
@@ -47,7 +47,7 @@ export class InFlight {
     return (reply) => this.#settle(waiter, reply)
   }
 
-  /** Nobody waits any longer: each is told that there is no reply. */
+  /** Settles all waiting commands with undefined. */
   abandon(): void {
     const waiting = this.#waiting
     this.#waiting = []
@@ -77,7 +77,7 @@ export class InFlight {
       this.#tick++
       const oldest = this.#waiting[this.#head]
       if (!oldest) return
-      if (this.#tick - oldest.since >= TICKS) this.#onSilence()
+      if (this.#tick - oldest.since >= TICKS) this.#onTimeout()
       else this.#watch()
     })
   }

@@ -1,12 +1,12 @@
-/** Where Redis is, as its URL says. */
+/** Address of Redis, read from its URL. */
 export interface RedisAddress {
-  /** One server, or the Sentinels that know it. */
+  /** One server, or its Sentinels. */
   readonly hosts: readonly RedisHost[]
-  /** The name of the group that the Sentinels watch; undefined for one server. */
+  /** Name of the group that the Sentinels watch; undefined for a single server. */
   readonly master?: string
   readonly username?: string
   readonly password?: string
-  /** Of the Sentinels themselves. */
+  /** Password of the Sentinels themselves. */
   readonly sentinelPassword?: string
   readonly db: number
   readonly tls: boolean
@@ -23,7 +23,7 @@ const HOST = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9_.-]+))(?::(\d{1,5}))?$/i
 /**
  * Reads `redis://[user:password@]host[:port][/db]`, with `rediss` for TLS, or
  * `redis+sentinel://[user:password@]host[:port],host[:port]/master[/db][?sentinel_password=...]`. Names and passwords are
- * percent-encoded. Undefined when it is none of these.
+ * percent-encoded. Undefined when the URL has neither form.
  */
 export function readRedisUrl(url: string): RedisAddress | undefined {
   const match = SCHEME.exec(url)

@@ -3,19 +3,19 @@ import type { RedisAddress } from './redis-address.ts'
 
 type RedisOptions = Omit<AllOptions, 'replyMapping'>
 
-/** The most time for a connection, in ms. */
+/** Time to establish a connection, in ms. */
 const CONNECT_TIMEOUT = 1_000
-/** How long a connection that is given up may take to end in good order, in ms. */
+/** Time for a connection to close in good order, in ms. */
 const DISCONNECT_TIMEOUT = 100
-/** Between attempts to connect, in ms. */
+/** Time between attempts to connect, in ms. */
 const FIRST_RETRY = 100
 const MAX_RETRY = 1_000
 
 /**
- * A client that never queues, never sends a command twice and never waits for ever. With its defaults a command hangs
- * while Redis is away, and one whose reply was lost is sent again and counts twice. `timeout` in ms.
+ * A client that never queues, never sends a command twice and never waits forever. With the package's defaults a command
+ * hangs while Redis is unavailable, and one whose reply was lost is sent again and counts twice. `timeout` in ms.
  *
- * The package is loaded here and nowhere else: nobody pays for it who has no Redis.
+ * The package is loaded here only, so that gateways without Redis do not pay for it.
  */
 export async function createRedisClient(address: RedisAddress, timeout: number): Promise<Redis> {
   const { Redis: Client } = await import('ioredis')
@@ -25,7 +25,7 @@ export async function createRedisClient(address: RedisAddress, timeout: number):
 function optionsOf(address: RedisAddress, timeout: number): RedisOptions {
   const { username, password, db, tls, master } = address
   return {
-    ...placeOf(address),
+    ...hostsOf(address),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
     ...(tls && (master === undefined ? { tls: {} } : { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true })),
@@ -36,7 +36,7 @@ function optionsOf(address: RedisAddress, timeout: number): RedisOptions {
     autoResendUnfulfilledCommands: false,
     connectTimeout: CONNECT_TIMEOUT,
     disconnectTimeout: DISCONNECT_TIMEOUT,
-    // Callers do not wait that long; it bounds what the client itself asks when it connects.
+    // Callers do not wait this long; it bounds the commands that the client itself sends when it connects.
     commandTimeout: Math.max(CONNECT_TIMEOUT, 2 * timeout),
     retryStrategy: (times) => Math.min(times * FIRST_RETRY, MAX_RETRY),
     connectionName: 'llm-gateway',
@@ -45,7 +45,7 @@ function optionsOf(address: RedisAddress, timeout: number): RedisOptions {
   }
 }
 
-function placeOf({ hosts, master, sentinelPassword }: RedisAddress): RedisOptions {
+function hostsOf({ hosts, master, sentinelPassword }: RedisAddress): RedisOptions {
   if (master === undefined) return { ...hosts[0] }
   return {
     sentinels: hosts.map(({ host, port }) => ({ host, port })),

@@ -10,75 +10,75 @@ import { createRedisClient } from './redis-client.ts'
 
 export interface RedisOptions {
   readonly address: RedisAddress
-  /** How long a command may be without a reply before Redis is not asked any more, in ms. */
+  /** How long a command may wait for its reply before Redis counts as unavailable, in ms. */
   readonly timeout: number
   readonly clock: Clock
   /** Receives each change once, the first state included. */
   readonly events?: Pick<OperatorEvents, 'sharedStoreChanged'>
 }
 
-/** How long the first look may take with all that a connection needs, in ms. */
-const FIRST_LOOK = 1_000
-/** Between two looks at Redis, in ms. */
-const LOOK_WHEN_WELL = 1_000
-const LOOK_WHEN_IN_TROUBLE = 250
+/** Time for the first probe, the connection included, in ms. */
+const FIRST_PROBE_TIMEOUT = 1_000
+/** Time between two probes, in ms. */
+const PROBE_INTERVAL = 1_000
+const PROBE_INTERVAL_UNAVAILABLE = 250
 const PROBE_KEY = 'llm-gateway:probe'
-/** Errors that say how Redis is, not what was wrong with a command. */
-const TROUBLE = /^(READONLY|OOM|LOADING|MISCONF|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/
+/** Errors about the state of Redis, not about a command. */
+const UNAVAILABLE = /^(READONLY|OOM|LOADING|MISCONF|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/
 
-/** Waits a moment for the first look at Redis. Never rejects: a gateway starts without Redis, too. */
+/** Waits a moment for the first probe. Never rejects: a gateway starts without Redis, too. */
 export async function connectRedis(options: RedisOptions): Promise<RedisStore> {
   const store = new RedisStore(await createRedisClient(options.address, options.timeout), options)
   await store.open()
   return store
 }
 
-/** A script of ours. */
 export function defineScript(lua: string): Script {
   return { lua, sha: createHash('sha1').update(lua).digest('hex') }
 }
 
 /**
- * The one connection to Redis. From the first sign of trouble on nobody waits for it: commands are answered at once
- * with undefined, and only a look in the background, which writes something, finds out when it is well again.
+ * The only connection to Redis. After the first failure no call waits for it: commands return undefined at once, and a
+ * probe in the background, which writes something, finds out when Redis is available again.
  */
 export class RedisStore implements SharedStore {
   readonly #client: Client
   readonly #options: RedisOptions
   readonly #inFlight: InFlight
-  #well: boolean | undefined
+  /** Undefined before the first probe. */
+  #available: boolean | undefined
   #message = ''
-  /** The last fault of the connection, in the words of the system. */
+  /** Code of the last connection error. */
   #fault = ''
   #failures = 0
-  /** Whether the connection was given up and is not closed yet. */
-  #leaving = false
+  /** Whether the connection is being closed because it is no longer used. */
+  #disconnecting = false
   #closed = false
   #stopTimer: (() => void) | undefined
 
   constructor(client: Client, options: RedisOptions) {
     this.#client = client
     this.#options = options
-    this.#inFlight = new InFlight(options.clock, options.timeout, () => this.#silent())
+    this.#inFlight = new InFlight(options.clock, options.timeout, () => this.#timedOut())
     client.on('error', (error: Error) => {
       this.#fault = faultOf(error)
     })
     client.on('close', () => {
-      this.#leaving = false
-      this.#trouble(this.#fault || 'the connection was closed')
+      this.#disconnecting = false
+      this.#fail(this.#fault || 'the connection was closed')
     })
-    client.on('ready', () => void this.#look())
+    client.on('ready', () => void this.#probe())
   }
 
   get available(): boolean {
-    return this.#well === true
+    return this.#available === true
   }
 
   get failures(): number {
     return this.#failures
   }
 
-  /** How many commands wait for their replies. */
+  /** Number of commands that wait for their replies. */
   get waiting(): number {
     return this.#inFlight.size
   }
@@ -90,119 +90,118 @@ export class RedisStore implements SharedStore {
   async open(): Promise<void> {
     const { clock, timeout } = this.#options
     const connected = this.#client.connect().then(
-      () => this.#look(),
+      () => this.#probe(),
       () => {},
     )
     await new Promise<void>((resolve) => {
-      const stop = clock.after(Math.max(FIRST_LOOK, timeout), resolve)
+      const stop = clock.after(Math.max(FIRST_PROBE_TIMEOUT, timeout), resolve)
       void connected.then(() => {
         stop()
         resolve()
       })
     })
-    if (this.#well === undefined) this.#trouble(this.#fault || 'it does not answer')
-    this.#lookLater()
+    if (this.#available === undefined) this.#fail(this.#fault || 'no reply')
+    this.#probeLater()
   }
 
   async send(command: string, args: readonly Argument[]): Promise<unknown> {
     if (!this.available) return undefined
-    const reply = await this.#ask(command, args)
+    const reply = await this.#request(command, args)
     return reply instanceof Error ? undefined : reply
   }
 
   async run({ lua, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     if (!this.available) return undefined
     const rest = [keys.length, ...keys, ...args]
-    const reply = await this.#ask('EVALSHA', [sha, ...rest])
+    const reply = await this.#request('EVALSHA', [sha, ...rest])
     if (!(reply instanceof Error)) return reply
     return reply.message.startsWith('NOSCRIPT') ? this.send('EVAL', [lua, ...rest]) : undefined
   }
 
-  /** Hands over what was sent, and asks no more. */
   close(): void {
     this.#closed = true
     this.#stopTimer?.()
-    this.#well = false
+    this.#available = false
     this.#inFlight.abandon()
     this.#client.disconnect()
   }
 
-  /** Settles with the reply, an Error that Redis replied with, or undefined when there is no reply in time. */
-  #ask(command: string, args: readonly Argument[]): Promise<unknown> {
+  /** Settles with the reply, an error reply as an Error, or undefined when there is no reply in time. */
+  #request(command: string, args: readonly Argument[]): Promise<unknown> {
     return new Promise((resolve) => {
-      let isOver = false
+      let isSettled = false
       const settle = this.#inFlight.add((reply) => {
-        isOver = true
+        isSettled = true
         if (reply === undefined) this.#failures++
         resolve(reply)
       })
       this.#client.callBuffer(command, ...args).then(settle, (error: Error) => {
-        // How a command fails that was given up says nothing of how Redis is by now.
-        if (!isOver) settle(this.#failed(error))
+        // The late failure of a command that timed out says nothing about Redis now.
+        if (!isSettled) settle(this.#failed(error))
       })
     })
   }
 
-  /** An error that Redis replied with is a reply; one of the connection is none. */
+  /** Returns an error reply; undefined for an error of the connection, which is no reply. */
   #failed(error: Error): Error | undefined {
     if (error.name !== 'ReplyError') {
-      this.#trouble(this.#fault || faultOf(error))
+      this.#fail(this.#fault || faultOf(error))
       return undefined
     }
-    // After a failover the old master refuses to write: a new connection asks anew who the master is.
+    // After a failover the old master refuses writes: a new connection looks up the master again.
     if (error.message.startsWith('READONLY')) this.#reconnect()
-    // In trouble all that wait are given up and counted, this command among them.
-    if (TROUBLE.test(error.message)) this.#trouble(faultOf(error))
+    // Failing settles and counts all waiting commands, this one included.
+    if (UNAVAILABLE.test(error.message)) this.#fail(faultOf(error))
     else if (!error.message.startsWith('NOSCRIPT')) this.#failures++
     return error
   }
 
-  /** Writes, so that a Redis that only reads, or is full, is not taken for well. */
-  async #look(): Promise<void> {
-    const reply = await this.#ask('SET', [PROBE_KEY, '1', 'PX', 10_000])
-    // What a connection that was given up still answers tells nothing of the next one.
-    if (this.#closed || this.#leaving || reply === undefined || reply instanceof Error) return
+  /** Writes, so that a Redis that is read-only or full does not count as available. */
+  async #probe(): Promise<void> {
+    const reply = await this.#request('SET', [PROBE_KEY, '1', 'PX', 10_000])
+    // A late reply over a closed connection says nothing about the next one.
+    if (this.#closed || this.#disconnecting || reply === undefined || reply instanceof Error) return
     this.#change(true, '')
   }
 
-  #lookLater(): void {
+  #probeLater(): void {
     const { clock } = this.#options
     this.#stopTimer?.()
     if (this.#closed) return
-    this.#stopTimer = clock.after(this.available ? LOOK_WHEN_WELL : LOOK_WHEN_IN_TROUBLE, () => {
-      void this.#look().then(() => this.#lookLater())
+    this.#stopTimer = clock.after(this.available ? PROBE_INTERVAL : PROBE_INTERVAL_UNAVAILABLE, () => {
+      void this.#probe().then(() => this.#probeLater())
     })
   }
 
-  /** What that connection still brings would come too late: another one is made. */
-  #silent(): void {
-    this.#trouble(`no answer within ${this.#options.timeout} ms`)
+  /** Replies over this connection would come too late, so another one is opened. */
+  #timedOut(): void {
+    this.#fail(`no reply within ${this.#options.timeout} ms`)
     this.#reconnect()
   }
 
   #reconnect(): void {
-    if (this.#leaving || this.#client.status !== 'ready') return
-    this.#leaving = true
+    if (this.#disconnecting || this.#client.status !== 'ready') return
+    this.#disconnecting = true
     this.#client.disconnect(true)
   }
 
-  #trouble(reason: string): void {
+  #fail(reason: string): void {
     if (this.#closed) return
-    this.#change(false, `Redis is in trouble (${reason}).`)
+    this.#change(false, `Redis is unavailable (${reason}).`)
     this.#inFlight.abandon()
   }
 
-  #change(well: boolean, message: string): void {
+  #change(available: boolean, message: string): void {
     this.#message = message
-    if (this.#well === well) return
-    this.#well = well
-    if (well) this.#fault = ''
-    else this.#lookLater()
+    if (this.#available === available) return
+    this.#available = available
+    if (available) this.#fault = ''
+    else this.#probeLater()
     this.#options.events?.sharedStoreChanged(this.state())
   }
 }
 
-/** The system's code or the first word of Redis' error: whoever asks for the health need not know addresses. */
+/** The system's code or the first word of the error reply: health responses must not contain addresses. */
 function faultOf(error: Error & { readonly code?: unknown }): string {
   if (error.name === 'ReplyError') return error.message.split(' ', 1)[0] ?? ''
   return typeof error.code === 'string' ? error.code : 'no connection'

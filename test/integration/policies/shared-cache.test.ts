@@ -114,7 +114,7 @@ describe.each(['redis', 'hybrid'] as const)('with the strategy %s', (strategy) =
     if (!one || !gateway) throw new Error('one was started')
     await chat(one, UP)
     await redis.kill()
-    await gateway.logged(({ message }) => String(message).startsWith('Redis is in trouble'))
+    await gateway.logged(({ message }) => String(message).startsWith('Redis is unavailable'))
     for (let call = 0; call < 5; call++) {
       const { value, error } = await chat(one, { ...UP, messages: [{ role: 3, content: `question ${call}` }] })
       expect(error ?? value?.message?.content).toBe('Hello, world')

@@ -137,9 +137,9 @@ describe('whatever Redis does, chats go on', () => {
       await end()
       await vi.waitFor(() => expectHealth(HealthStatus.HEALTHY, true), { timeout: 15_000 })
       expect((await ask(0)).error).toBeUndefined()
-      const lines = () => gateways[0]?.output().match(/Redis is in trouble|Redis is available/g)
+      const lines = () => gateways[0]?.output().match(/Redis is unavailable|Redis is available/g)
       await vi.waitFor(
-        () => expect(lines()).toEqual(['Redis is available', 'Redis is in trouble', 'Redis is available']),
+        () => expect(lines()).toEqual(['Redis is available', 'Redis is unavailable', 'Redis is available']),
         {
           timeout: 5_000,
         },

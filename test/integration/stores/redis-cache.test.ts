@@ -75,12 +75,12 @@ describe('on a real Redis', () => {
     ['garbage', () => Buffer.from('not ours')],
     ['nothing', () => Buffer.alloc(0)],
     ['an older form', (whole) => Buffer.concat([whole.subarray(0, 3), Buffer.from([0]), whole.subarray(4)])],
-    ['another question’s answer', () => encodeStored(idOf('z'), { kept: chatOf('foreign'), until: 99 })],
+    ['another question’s answer', () => encodeStored(idOf('z'), { entry: chatOf('foreign'), until: 99 })],
   ])('what is damaged is a miss, and is removed: %s', async (_, damage) => {
     const cache = new RedisCache({ store: await connect(), clock })
     const client = await server.client()
     const key = `llm-gateway:cache:ada:/up/m:${idOf('a')}`
-    await client.set(key, damage(encodeStored(idOf('a'), { kept: chatOf('x'), until: 99 })))
+    await client.set(key, damage(encodeStored(idOf('a'), { entry: chatOf('x'), until: 99 })))
     expect(await cache.get(at('a'))).toBeUndefined()
     await expect.poll(() => client.exists(key)).toBe(0)
   })

@@ -67,7 +67,7 @@ describe('overall', () => {
 })
 
 test('a component that is not healthy degrades the gateway, and says why', async () => {
-  const redis = { name: 'redis', healthy: false, message: 'Redis is in trouble (OOM).' }
+  const redis = { name: 'redis', healthy: false, message: 'Redis is unavailable (OOM).' }
   const { status, components } = await healthOf({ providers: [providerNamed('up')], components: [redis] })()
   expect(status).toBe(HealthStatus.DEGRADED)
   expect(components).toMatchObject([redis])

@@ -40,13 +40,13 @@ describe('an answer as bytes', () => {
       } as CachedEntry,
     ],
   ])('is read again as it was: %s', (_, kept) => {
-    const stored = decodeStored(idOf('a'), encodeStored(idOf('a'), { kept, until: 99 }))
-    expect(stored?.kept.answer).toEqual(kept.answer)
-    expect(stored).toMatchObject({ kept: { storedAt: 17 }, until: 99 })
+    const stored = decodeStored(idOf('a'), encodeStored(idOf('a'), { entry: kept, until: 99 }))
+    expect(stored?.entry.answer).toEqual(kept.answer)
+    expect(stored).toMatchObject({ entry: { storedAt: 17 }, until: 99 })
   })
 
   test('is not read once a single bit is another, nor under another id', () => {
-    const bytes = encodeStored(idOf('a'), { kept: chatOf('x'), until: 99 })
+    const bytes = encodeStored(idOf('a'), { entry: chatOf('x'), until: 99 })
     expect(decodeStored(idOf('b'), bytes)).toBeUndefined()
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const damaged = Buffer.from(bytes)
