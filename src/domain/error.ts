@@ -101,3 +101,9 @@ export function invalid(field: string, description: string): GatewayError {
 export function unsupported(field: string, description: string): GatewayError {
   return new GatewayError('UNSUPPORTED', `${field}: ${description}`, { fields: [{ field, description }] })
 }
+
+/** Error of a missing or wrong credential. The same for every cause, so that it reveals nothing to a caller that guesses. */
+export function unauthenticated(): GatewayError {
+  const message = 'A valid API key or token is required. Send it as "authorization: Bearer <credential>".'
+  return new GatewayError('UNAUTHENTICATED', message)
+}

@@ -8,14 +8,14 @@ export interface Rights {
 
 const MAX_PATTERNS = 100
 const MAX_PATTERN_LENGTH = 256
-const MOST = 2 ** 31 - 1
-/** In seconds. */
+const MAX_LIMIT = 2 ** 31 - 1
+/** Longest window, in seconds. */
 const MAX_WINDOW = 86_400
 
 /**
- * What the claims `models` and `limits` of a token say: names of models, and an object of `requests`, `tokens`,
- * `concurrent` and `window` in seconds. Undefined where they cannot be read: to pass over a limit would give rights that
- * nobody meant to give.
+ * Reads the claims `models` and `limits` of a token: names of models, and an object of `requests`, `tokens`, `concurrent`
+ * and `window` in seconds. Undefined when they cannot be read, because ignoring a limit would grant more than the issuer
+ * meant to grant.
  */
 export function rightsOf(models: unknown, limits: unknown): Rights | undefined {
   const filter = models === undefined ? undefined : filterOf(models)
@@ -37,7 +37,7 @@ function limitsOf(limits: unknown): Partial<RateLimits> | undefined {
   const own: { -readonly [Key in keyof RateLimits]?: RateLimits[Key] } = {}
   for (const [key, value] of Object.entries(limits)) {
     if (key !== 'requests' && key !== 'tokens' && key !== 'concurrent' && key !== 'window') return undefined
-    if (!Number.isInteger(value) || value < 1 || value > (key === 'window' ? MAX_WINDOW : MOST)) return undefined
+    if (!Number.isInteger(value) || value < 1 || value > (key === 'window' ? MAX_WINDOW : MAX_LIMIT)) return undefined
     own[key] = key === 'window' ? value * 1000 : value
   }
   return own

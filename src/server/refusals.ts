@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http2'
 import { CallRecord } from '../domain/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
-import { GatewayError } from '../domain/error.ts'
+import { GatewayError, unauthenticated } from '../domain/error.ts'
 import { type ErrorReply, errorReply, toHeaders } from './errors.ts'
 
 /** What a door refuses before any work is done for it. Names a label of a metric. */
@@ -31,10 +31,7 @@ const BREATHER = 1000
 
 /** Those that can be answered. */
 export const refusalErrors = {
-  credential: new GatewayError(
-    'UNAUTHENTICATED',
-    'A valid API key or token is needed: send it as "authorization: Bearer <credential>".',
-  ),
+  credential: unauthenticated(),
   overloaded: new GatewayError('OVERLOADED', 'This gateway is overloaded: try again a little later.', {
     retryAfter: BREATHER,
   }),

@@ -48,7 +48,7 @@ const withJwt = (jwt: Partial<JwtSettings>) => world({ kind: 'required', keys: [
 
 const refusal = {
   reason: 'UNAUTHENTICATED',
-  message: 'A valid API key or token is needed: send it as "authorization: Bearer <credential>".',
+  message: 'A valid API key or token is required. Send it as "authorization: Bearer <credential>".',
   fallback: false,
   retry: false,
   facts: {},

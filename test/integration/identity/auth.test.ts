@@ -14,7 +14,7 @@ const WEB_KEY = 'web-key-0123456789abcdef'
 const OPS_KEY = 'ops-key-0123456789abcdef'
 const SECRET = 'a secret of at least thirty-two bytes'
 const ISSUER = 'https://issuer.example'
-const REFUSAL = 'A valid API key or token is needed: send it as "authorization: Bearer <credential>".'
+const REFUSAL = 'A valid API key or token is required. Send it as "authorization: Bearer <credential>".'
 
 let gateway: RunningGateway
 let upstream: UpstreamServer
