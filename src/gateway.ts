@@ -30,6 +30,7 @@ import { plan } from './policies/planning/plan.ts'
 import type { Planner } from './policies/planning/planner.ts'
 import { type RetryTools, retry } from './policies/retrying/retry.ts'
 import type { RetryBudget } from './policies/retrying/retry-budget.ts'
+import { type AttemptBound, attemptBound } from './policies/routing/attempt-bound.ts'
 import { route } from './policies/routing/route.ts'
 import { safetyLock } from './policies/routing/safety-lock.ts'
 import type { SafetyLocks } from './policies/routing/safety-locks.ts'
@@ -54,6 +55,8 @@ export interface GatewayParts {
   readonly retryBudget: RetryBudget
   /** True when the gateway is about to end and begins no further attempts. */
   readonly isEnding: () => boolean
+  /** Upstream attempts of one call; undefined for the default. */
+  readonly maxAttempts?: number | undefined
   /** Put behind every policy; tests use it to watch each step. */
   readonly between?: Policy<unknown>
   /** Checks of the request; they throw INVALID_REQUEST. */
@@ -67,10 +70,12 @@ export interface Gateway {
 
 export function createGateway(parts: GatewayParts): Gateway {
   const { cache, clock, random, isEnding } = parts
+  const bound = attemptBound(parts.maxAttempts)
   const shared = {
     ...parts,
+    bound,
     latencies: new Latencies(clock),
-    retries: { clock, random, budget: parts.retryBudget, isEnding },
+    retries: { clock, random, budget: parts.retryBudget, isEnding, bound },
   }
   return {
     chat: chain(shared, {
@@ -88,6 +93,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 
 /** Parts that the chains of all operations share. */
 interface SharedParts extends GatewayParts {
+  readonly bound: AttemptBound
   readonly latencies: Latencies
   readonly retries: RetryTools
 }
@@ -116,6 +122,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     between,
     latencies,
     retries,
+    bound,
   }: SharedParts,
   { check, cache, ask }: OperationParts<R, E>,
 ): Handler<Call<R>, E> {
@@ -128,14 +135,14 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(limit(limits, limits))
     .use(cache)
     .use(balance({ random, latencies }))
-    .use(route(clock, isEnding))
+    .use(route(clock, isEnding, bound))
     .use(safetyLock(locks))
     .use(retry(retries))
     .use(measure(latencies, clock))
-    .use(limitProvider(limits, limits.providers))
     .use(admitToProvider(gates, clock))
     .use(admitToProcess(gates, clock))
     .use(breaker(circuits, clock))
-    .use(useKeys(clock))
+    .use(useKeys(clock, bound))
+    .use(limitProvider(limits, limits.providers))
     .to(callProvider(ask))
 }

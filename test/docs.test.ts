@@ -79,8 +79,8 @@ it('the table in docs/resilience.md is the table of reasons', () => {
   const known = Object.entries(reasons)
     .filter(([reason, [, origin, , , fallback]]) => origin === 'provider' || fallback || reason.startsWith('UPSTREAM_'))
     .map(
-      ([reason, [, , outage, retry, fallback, unknown]]) =>
-        `| \`${reason}\` | ${cell(retry)} | ${cell(fallback)} | ${cell(unknown)} | ${cell(outage)} |`,
+      ([reason, [, , blame, retry, fallback, unknown]]) =>
+        `| \`${reason}\` | ${cell(retry)} | ${cell(fallback)} | ${cell(unknown)} | ${blame} |`,
     )
   const [, table = ''] =
     /<!-- reasons -->\n\n[^\n]+\n[^\n]+\n([\s\S]*?)\n\n<!-- end -->/.exec(read('docs/resilience.md')) ?? []

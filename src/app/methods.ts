@@ -40,6 +40,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     locks,
     retryBudget: new RetryBudget(),
     isEnding: () => lifecycle.ending,
+    maxAttempts: config.server.maxAttempts,
     validate: { chat: validateChat, embed: validateEmbed },
   })
   return createService({

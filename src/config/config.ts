@@ -1,4 +1,4 @@
-import type { Defaults, OnUnknown, Timeouts } from '../domain/call.ts'
+import type { Defaults, OnInvalid, OnUnknown, Timeouts } from '../domain/call.ts'
 import type { Strategy } from '../domain/facts.ts'
 import type { RateLimits } from '../domain/limits.ts'
 import type { CacheRules } from '../domain/ports/cache.ts'
@@ -46,6 +46,8 @@ export interface ServerConfig {
   readonly settings: ServerSettings
   /** Limit for upstream calls at once; undefined means unbounded. */
   readonly concurrency?: ConcurrencyLimit
+  /** Upstream attempts of one call; undefined for the default. */
+  readonly maxAttempts: number | undefined
   readonly tls?: TlsConfig
   readonly cors: { readonly origins: readonly string[] }
 }
@@ -82,6 +84,7 @@ export interface AliasConfig {
   readonly timeout?: Partial<Timeouts>
   /** Default: `next`. */
   readonly onUnknown?: OnUnknown
+  readonly onInvalid?: OnInvalid
 }
 
 export interface AliasTarget {

@@ -9,6 +9,9 @@ import type { ChatRequest, EmbedRequest } from './types.ts'
  */
 export type Operation = 'chat' | 'stream_chat' | 'embed'
 
+/** What is asked of a model, whether the answer is streamed or not: a model may do one and not the other. */
+export type Task = 'chat' | 'embed'
+
 export type AnyRequest = ChatRequest | EmbedRequest
 
 /** What a server knows of a call. Nothing behind it knows which server the call came through. */
@@ -90,3 +93,6 @@ export interface Timeouts {
 
 /** What happens when a target may or may not have processed the request: the next one is asked, or the call fails. */
 export type OnUnknown = 'next' | 'fail'
+
+/** What is done where a vendor refuses a request as invalid: the call fails, or one further target is asked. */
+export type OnInvalid = 'fail' | 'next'

@@ -1,4 +1,5 @@
-import { type Code, codeOf, isOutageReason, mayFallBack, mayRetry, type Reason } from './reasons.ts'
+import type { Blame } from './blame.ts'
+import { blameOf, type Code, codeOf, mayFallBack, mayRetry, type Reason } from './reasons.ts'
 
 /** A problem with one field of a request. */
 export interface FieldViolation {
@@ -24,23 +25,15 @@ export interface UpstreamFailure {
   readonly requestId?: string
 }
 
-/**
- * What a failure means for the key that was used: one that cools rests for the model that was asked, for `retryAfter`
- * where it is known; a quarantined one rests for all models, until the vendor takes it again.
- */
-export type KeyTrouble = 'cools' | 'quarantined'
-
 export interface ErrorFacts {
   /** Whether the next target may be tried. Default: the reason's column. */
   readonly fallback?: boolean
   /** Whether the same target may be tried again. Default: the reason's column. */
   readonly retry?: boolean
-  /** Whether the failure counts against the target in its breaker. Default: the reason's column. */
-  readonly outage?: boolean
+  /** What the failure is evidence of. Default: the reason's column. */
+  readonly blame?: Blame
   /** Wait that the upstream or the limit asks for, in ms. */
   readonly retryAfter?: number
-  /** Set where another key of the same provider may do better. Decided where the error is born. */
-  readonly key?: KeyTrouble
   readonly fields?: readonly FieldViolation[]
   readonly quota?: QuotaViolation
   readonly provider?: string
@@ -73,9 +66,9 @@ export class GatewayError extends Error {
     return codeOf(this.reason)
   }
 
-  /** Whether the failure counts against the target in its breaker. */
-  get isOutage(): boolean {
-    return this.facts.outage ?? isOutageReason(this.reason)
+  /** What the failure is evidence of. */
+  get blame(): Blame {
+    return this.facts.blame ?? blameOf(this.reason)
   }
 
   /** The same error with its target named, unless it names one already. */

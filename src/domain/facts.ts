@@ -1,4 +1,14 @@
-import type { AnyRequest, Call, CallContext, Caller, Defaults, OnUnknown, Operation, Timeouts } from './call.ts'
+import type {
+  AnyRequest,
+  Call,
+  CallContext,
+  Caller,
+  Defaults,
+  OnInvalid,
+  OnUnknown,
+  Operation,
+  Timeouts,
+} from './call.ts'
 import { operations } from './operations.ts'
 import type { KeyLease } from './ports/keys.ts'
 import type { Provider } from './ports/provider.ts'
@@ -19,6 +29,8 @@ export interface Target {
   readonly attemptTimeout?: number | undefined
   /** Whether another target is asked when this one may have processed the request. Default: `next`. */
   readonly onUnknown?: OnUnknown | undefined
+  /** Whether one further target is asked when the vendor refuses the request as invalid. Default: `fail`. */
+  readonly onInvalid?: OnInvalid | undefined
   /** Overrides the provider's own. */
   readonly timeout?: Partial<Timeouts> | undefined
   /** Relative share of the calls among the targets of its alias. Default: 1. */
@@ -53,6 +65,8 @@ export interface Routed {
   readonly target: Target
   /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
   readonly firstEventBy: number
+  /** Whether that is a share of the caller's own deadline: to miss it says nothing about the target. */
+  readonly isShare?: boolean | undefined
   /** Whether the target is another than the first one planned. */
   readonly fallback: boolean
   /** What the caller should know about the choice of this target. */
@@ -82,6 +96,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
     targets: undefined,
     target: undefined,
     firstEventBy: undefined,
+    isShare: undefined,
     fallback: undefined,
     warnings: undefined,
     key: undefined,

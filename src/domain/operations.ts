@@ -1,4 +1,4 @@
-import type { AnyRequest, Operation, Wishes } from './call.ts'
+import type { AnyRequest, Operation, Task, Wishes } from './call.ts'
 import { embedPromptTokens, mediaTokens, promptTokens } from './estimate.ts'
 import type { Provider } from './ports/provider.ts'
 import type { ChatRequest, EmbedRequest } from './types.ts'
@@ -12,6 +12,8 @@ export interface OperationTraits {
   readonly rpc: string
   /** `gen_ai.operation.name`. https://opentelemetry.io/docs/specs/semconv/gen-ai/ */
   readonly genAiName: string
+  /** What is asked of the model. Keys, missing models and breakers are kept apart by it. */
+  readonly task: Task
   /** Whether the caller receives events as they are produced. */
   readonly streamed: boolean
   /** Whether results of different models do not compare, so that every target must offer the same model. */
@@ -28,6 +30,7 @@ export interface OperationTraits {
 const chat: OperationTraits = {
   rpc: 'Chat',
   genAiName: 'chat',
+  task: 'chat',
   streamed: false,
   oneModel: false,
   defaultModel: (provider) => provider.defaultModel,
@@ -60,6 +63,7 @@ export const operations: Readonly<Record<Operation, OperationTraits>> = {
   embed: {
     rpc: 'Embed',
     genAiName: 'embeddings',
+    task: 'embed',
     streamed: false,
     oneModel: true,
     defaultModel: (provider) => provider.defaultEmbedModel ?? provider.defaultModel,

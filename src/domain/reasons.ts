@@ -1,3 +1,4 @@
+import type { Blame } from './blame.ts'
 import { AttemptOutcome } from './types.ts'
 
 /**
@@ -27,8 +28,8 @@ export type Origin = 'caller' | 'policy' | 'provider' | 'gateway'
 type Row = readonly [
   code: Code,
   origin: Origin,
-  /** Whether the failure counts against the target in its breaker. */
-  outage: boolean,
+  /** What the failure is evidence of, unless the reply says more. */
+  blame: Blame,
   /** Whether the same target may be asked once more. */
   retry: boolean,
   /** Whether the next target may be asked. */
@@ -45,65 +46,65 @@ const no = false
 
 // biome-ignore format: the columns stay aligned.
 export const reasons = {
-  //                          code                   origin      outage retry fallback unknown attempt
-  CANCELLED:                 ['CANCELLED',           'caller',   no,    no,   no,      no,     CANCELLED],
-  DEADLINE_EXCEEDED:         ['DEADLINE_EXCEEDED',   'caller',   no,    no,   no,      no,     CANCELLED],
-  INVALID_REQUEST:           ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
-  UNSUPPORTED:               ['INVALID_ARGUMENT',    'caller',   no,    no,   yes,     no,     SKIPPED],
-  MODEL_NOT_FOUND:           ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
-  PROVIDER_NOT_FOUND:        ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
-  NOT_CACHED:                ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
-  NO_CACHE:                  ['FAILED_PRECONDITION', 'caller',   no,    no,   no,      no,     FAILED],
-  CACHE_ENTRY_NOT_FOUND:     ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
-  SERVICE_NOT_FOUND:         ['NOT_FOUND',           'caller',   no,    no,   no,      no,     FAILED],
-  UNAUTHENTICATED:           ['UNAUTHENTICATED',     'caller',   no,    no,   no,      no,     FAILED],
-  ADMIN_REQUIRED:            ['PERMISSION_DENIED',   'caller',   no,    no,   no,      no,     FAILED],
-  RESPONSE_TOO_LARGE:        ['RESOURCE_EXHAUSTED',  'caller',   no,    no,   no,      no,     FAILED],
-  MODEL_NOT_ALLOWED:         ['PERMISSION_DENIED',   'caller',   no,    no,   no,      no,     FAILED],
-  RATE_LIMITED:              ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
-  HEADERS_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   no,    no,   no,      no,     FAILED],
-  REQUEST_READ_TIMEOUT:      ['DEADLINE_EXCEEDED',   'caller',   no,    no,   no,      no,     FAILED],
-  TOO_MANY_MESSAGES:         ['UNIMPLEMENTED',       'caller',   no,    no,   no,      no,     FAILED],
+  //                          code                   origin      blame            retry fallback unknown attempt
+  CANCELLED:                 ['CANCELLED',           'caller',   'request',       no,   no,      no,     CANCELLED],
+  DEADLINE_EXCEEDED:         ['DEADLINE_EXCEEDED',   'caller',   'request',       no,   no,      no,     CANCELLED],
+  INVALID_REQUEST:           ['INVALID_ARGUMENT',    'caller',   'request',       no,   no,      no,     FAILED],
+  UNSUPPORTED:               ['INVALID_ARGUMENT',    'caller',   'request',       no,   yes,     no,     SKIPPED],
+  MODEL_NOT_FOUND:           ['NOT_FOUND',           'caller',   'request',       no,   no,      no,     FAILED],
+  PROVIDER_NOT_FOUND:        ['NOT_FOUND',           'caller',   'request',       no,   no,      no,     FAILED],
+  NOT_CACHED:                ['NOT_FOUND',           'caller',   'request',       no,   no,      no,     FAILED],
+  NO_CACHE:                  ['FAILED_PRECONDITION', 'caller',   'request',       no,   no,      no,     FAILED],
+  CACHE_ENTRY_NOT_FOUND:     ['NOT_FOUND',           'caller',   'request',       no,   no,      no,     FAILED],
+  SERVICE_NOT_FOUND:         ['NOT_FOUND',           'caller',   'request',       no,   no,      no,     FAILED],
+  UNAUTHENTICATED:           ['UNAUTHENTICATED',     'caller',   'request',       no,   no,      no,     FAILED],
+  ADMIN_REQUIRED:            ['PERMISSION_DENIED',   'caller',   'request',       no,   no,      no,     FAILED],
+  RESPONSE_TOO_LARGE:        ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],
+  MODEL_NOT_ALLOWED:         ['PERMISSION_DENIED',   'caller',   'request',       no,   no,      no,     FAILED],
+  RATE_LIMITED:              ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
+  HEADERS_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],
+  REQUEST_READ_TIMEOUT:      ['DEADLINE_EXCEEDED',   'caller',   'request',       no,   no,      no,     FAILED],
+  TOO_MANY_MESSAGES:         ['UNIMPLEMENTED',       'caller',   'request',       no,   no,      no,     FAILED],
 
-  NO_PROVIDERS:              ['FAILED_PRECONDITION', 'gateway',  no,    no,   no,      no,     FAILED],
-  DRAINING:                  ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
-  OVERLOADED:                ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
-  CACHE_UNAVAILABLE:         ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
-  LIMITS_UNAVAILABLE:        ['UNAVAILABLE',         'gateway',  no,    no,   no,      no,     FAILED],
-  TOO_MANY_COMPRESSED:       ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
-  TOO_MANY_WATCHERS:         ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
-  CONCURRENCY_LIMITED:       ['RESOURCE_EXHAUSTED',  'policy',   no,    no,   no,      no,     FAILED],
-  GATEWAY_MAX_DURATION:      ['DEADLINE_EXCEEDED',   'policy',   no,    no,   no,      no,     FAILED],
-  INTERNAL:                  ['INTERNAL',            'gateway',  no,    no,   no,      no,     FAILED],
+  NO_PROVIDERS:              ['FAILED_PRECONDITION', 'gateway',  'request',       no,   no,      no,     FAILED],
+  DRAINING:                  ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],
+  OVERLOADED:                ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],
+  CACHE_UNAVAILABLE:         ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],
+  LIMITS_UNAVAILABLE:        ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],
+  TOO_MANY_COMPRESSED:       ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
+  TOO_MANY_WATCHERS:         ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
+  CONCURRENCY_LIMITED:       ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
+  GATEWAY_MAX_DURATION:      ['DEADLINE_EXCEEDED',   'policy',   'request',       no,   no,      no,     FAILED],
+  INTERNAL:                  ['INTERNAL',            'gateway',  'request',       no,   no,      no,     FAILED],
 
-  UPSTREAM_UNREACHABLE:      ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
-  UPSTREAM_CIRCUIT_OPEN:     ['UNAVAILABLE',         'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_TLS:              ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_RESET:            ['UNAVAILABLE',         'provider', yes,   no,   yes,     yes,    FAILED],
-  UPSTREAM_TIMEOUT:          ['UNAVAILABLE',         'provider', yes,   no,   yes,     yes,    FAILED],
-  UPSTREAM_IDLE_TIMEOUT:     ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
-  UPSTREAM_STREAM_TRUNCATED: ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
-  UPSTREAM_STREAM_ERROR:     ['UNAVAILABLE',         'provider', yes,   no,   yes,     no,     FAILED],
-  UPSTREAM_MALFORMED:        ['UNAVAILABLE',         'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_LIMIT:            ['UNAVAILABLE',         'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_REDIRECT:         ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_TRANSIENT:        ['UNAVAILABLE',         'provider', yes,   yes,  yes,     no,     FAILED],
-  UPSTREAM_ERROR:            ['UNAVAILABLE',         'provider', yes,   yes,  yes,     no,     FAILED],
-  UPSTREAM_GATEWAY:          ['UNAVAILABLE',         'provider', yes,   no,   yes,     yes,    FAILED],
-  UPSTREAM_OVERLOADED:       ['UNAVAILABLE',         'provider', yes,   yes,  yes,     no,     FAILED],
-  UPSTREAM_RATE_LIMITED:     ['RESOURCE_EXHAUSTED',  'provider', no,    yes,  yes,     no,     FAILED],
-  UPSTREAM_QUOTA_EXHAUSTED:  ['RESOURCE_EXHAUSTED',  'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_CREDENTIALS:      ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_FORBIDDEN:        ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_BILLING:          ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_DEPENDENCY:       ['FAILED_PRECONDITION', 'provider', no,    no,   no,      no,     FAILED],
-  UPSTREAM_MODEL_MISSING:    ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
-  LOCAL_MODEL_MISSING:       ['FAILED_PRECONDITION', 'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_PROTOCOL:         ['INTERNAL',            'provider', no,    no,   yes,     no,     FAILED],
-  UPSTREAM_INVALID_REQUEST:  ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
-  CONTEXT_LENGTH_EXCEEDED:   ['INVALID_ARGUMENT',    'caller',   no,    no,   yes,     no,     FAILED],
-  CONTENT_FILTERED:          ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
-  REQUEST_TOO_LARGE:         ['INVALID_ARGUMENT',    'caller',   no,    no,   no,      no,     FAILED],
+  UPSTREAM_UNREACHABLE:      ['UNAVAILABLE',         'provider', 'target',        no,   yes,     no,     FAILED],
+  UPSTREAM_CIRCUIT_OPEN:     ['UNAVAILABLE',         'provider', 'request',       no,   yes,     no,     FAILED],
+  UPSTREAM_TLS:              ['FAILED_PRECONDITION', 'provider', 'target',        no,   yes,     no,     FAILED],
+  UPSTREAM_RESET:            ['UNAVAILABLE',         'provider', 'maybe target',  no,   yes,     yes,    FAILED],
+  UPSTREAM_TIMEOUT:          ['UNAVAILABLE',         'provider', 'maybe target',  no,   yes,     yes,    FAILED],
+  UPSTREAM_IDLE_TIMEOUT:     ['UNAVAILABLE',         'provider', 'maybe target',  no,   yes,     no,     FAILED],
+  UPSTREAM_STREAM_TRUNCATED: ['UNAVAILABLE',         'provider', 'maybe target',  no,   yes,     no,     FAILED],
+  UPSTREAM_STREAM_ERROR:     ['UNAVAILABLE',         'provider', 'maybe target',  no,   yes,     no,     FAILED],
+  UPSTREAM_MALFORMED:        ['UNAVAILABLE',         'provider', 'maybe target',  no,   yes,     no,     FAILED],
+  UPSTREAM_LIMIT:            ['UNAVAILABLE',         'provider', 'request',       no,   yes,     no,     FAILED],
+  UPSTREAM_REDIRECT:         ['FAILED_PRECONDITION', 'provider', 'request',       no,   yes,     no,     FAILED],
+  UPSTREAM_TRANSIENT:        ['UNAVAILABLE',         'provider', 'maybe target',  yes,  yes,     no,     FAILED],
+  UPSTREAM_ERROR:            ['UNAVAILABLE',         'provider', 'maybe target',  yes,  yes,     no,     FAILED],
+  UPSTREAM_GATEWAY:          ['UNAVAILABLE',         'provider', 'maybe target',  no,   yes,     yes,    FAILED],
+  UPSTREAM_OVERLOADED:       ['UNAVAILABLE',         'provider', 'maybe target',  yes,  yes,     no,     FAILED],
+  UPSTREAM_RATE_LIMITED:     ['RESOURCE_EXHAUSTED',  'provider', 'key for model', yes,  yes,     no,     FAILED],
+  UPSTREAM_QUOTA_EXHAUSTED:  ['RESOURCE_EXHAUSTED',  'provider', 'key',           no,   yes,     no,     FAILED],
+  UPSTREAM_CREDENTIALS:      ['FAILED_PRECONDITION', 'provider', 'key',           no,   yes,     no,     FAILED],
+  UPSTREAM_FORBIDDEN:        ['FAILED_PRECONDITION', 'provider', 'maybe key',     no,   yes,     no,     FAILED],
+  UPSTREAM_BILLING:          ['FAILED_PRECONDITION', 'provider', 'key',           no,   yes,     no,     FAILED],
+  UPSTREAM_DEPENDENCY:       ['FAILED_PRECONDITION', 'provider', 'request',       no,   no,      no,     FAILED],
+  UPSTREAM_MODEL_MISSING:    ['FAILED_PRECONDITION', 'provider', 'maybe key',     no,   yes,     no,     FAILED],
+  LOCAL_MODEL_MISSING:       ['FAILED_PRECONDITION', 'provider', 'request',       no,   yes,     no,     FAILED],
+  UPSTREAM_PROTOCOL:         ['INTERNAL',            'provider', 'request',       no,   yes,     no,     FAILED],
+  UPSTREAM_INVALID_REQUEST:  ['INVALID_ARGUMENT',    'caller',   'request',       no,   no,      no,     FAILED],
+  CONTEXT_LENGTH_EXCEEDED:   ['INVALID_ARGUMENT',    'caller',   'request',       no,   yes,     no,     FAILED],
+  CONTENT_FILTERED:          ['INVALID_ARGUMENT',    'caller',   'request',       no,   no,      no,     FAILED],
+  REQUEST_TOO_LARGE:         ['INVALID_ARGUMENT',    'caller',   'request',       no,   no,      no,     FAILED],
 } as const satisfies Record<string, Row>
 
 export type Reason = keyof typeof reasons
@@ -116,8 +117,8 @@ export function originOf(reason: Reason): Origin {
   return reasons[reason][1]
 }
 
-/** Whether a failure for this reason counts against its target, unless the error says otherwise. */
-export function isOutageReason(reason: Reason): boolean {
+/** What a failure for this reason is evidence of, unless the error says otherwise. */
+export function blameOf(reason: Reason): Blame {
   return reasons[reason][2]
 }
 

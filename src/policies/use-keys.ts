@@ -1,51 +1,75 @@
+import { isAboutKey } from '../domain/blame.ts'
 import type { Call } from '../domain/call.ts'
 import type { Policy } from '../domain/chain.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import type { EventStream } from '../domain/event-stream.ts'
 import type { AnyEvent } from '../domain/events.ts'
-import type { Keyed, Routed } from '../domain/facts.ts'
+import type { Authenticated, Keyed, Routed } from '../domain/facts.ts'
 import { follow, type Handler } from '../domain/follow.ts'
-import type { KeyPool } from '../domain/ports/keys.ts'
+import { holderOf, witnessOf } from '../domain/holder.ts'
+import { operations } from '../domain/operations.ts'
+import type { KeyPool, KeyUse } from '../domain/ports/keys.ts'
+import { type AttemptBound, attemptBound } from './routing/attempt-bound.ts'
 import { MIN_TIME } from './routing/min-time.ts'
 import { skipTarget } from './routing/skip-target.ts'
 
-/** Two waits that differ by less, in ms, are told as one. */
+/** Two waits that differ by less, in ms, are reported as one. */
 const SAME_WAIT = 50
+/** Answers that may be about the request: after this many from different keys of one target, no further key is tried. */
+const MAX_DOUBTFUL = 2
+
+type Needs = Call & Authenticated & Routed
 
 /**
- * Gives each attempt a key of its provider. One that fails because of its key is followed by another with the next one;
- * each is an attempt of its own. A target whose keys all rest is passed over at once.
+ * Gives each attempt a key of its provider. A failure that may be the key's is followed by an attempt with the next one:
+ * through the whole pool where it is clear that it is the key's, once where it may be the request's. A target whose keys
+ * all rest is skipped at once.
  */
-export function useKeys(clock: Clock): Policy<Call & Routed, Keyed> {
+export function useKeys(clock: Clock, bound: AttemptBound = attemptBound()): Policy<Needs, Keyed> {
   return (next) => (call) => {
     const { keys } = call.target.provider
-    return keys ? tryKeys(next, call, keys, clock) : next({ ...call, key: undefined })
+    return keys ? tryKeys(next, call, keys, { clock, bound }) : next({ ...call, key: undefined })
   }
 }
 
-async function tryKeys<C extends Call & Routed, E extends AnyEvent>(
+/** What a call needs a key for. */
+export function keyUseOf(call: Needs): KeyUse {
+  return { model: call.target.model, task: operations[call.operation].task, caller: holderOf(call) }
+}
+
+async function tryKeys<C extends Needs, E extends AnyEvent>(
   next: Handler<C & Keyed, E>,
   call: C,
   keys: KeyPool,
-  clock: Clock,
+  { clock, bound }: { clock: Clock; bound: AttemptBound },
 ): Promise<EventStream<E>> {
-  const { context, target } = call
+  const { context } = call
+  const use = keyUseOf(call)
+  const witness = () => witnessOf(call)
   let failure: GatewayError | undefined
-  // Each key once: one whose rest is short may be back already.
-  for (let tried = 0; tried < keys.size; tried++) {
-    const key = keys.take(target.model)
-    if (!key) break
+  let doubtful = 0
+  let tried: Set<string> | undefined
+  for (let key = keys.take(use, witness); key; key = keys.take(use, witness, tried)) {
     try {
       return await follow(next, { ...call, key }, key)
     } catch (thrown) {
-      const error = GatewayError.from(thrown)
-      if (!error.facts.key || context.cancellation.reason) throw error
+      const error = aboutKey(thrown, call)
+      if (error.blame === 'maybe key') doubtful++
       failure = failure ? moreHelpful(failure, error) : error
     }
-    if (context.deadline - clock.now() < MIN_TIME) break
+    const isLate = context.deadline - clock.now() < MIN_TIME
+    if (isLate || doubtful === MAX_DOUBTFUL || bound.isReached(call)) break
+    tried = (tried ?? new Set()).add(key.keyId)
   }
-  throw failure ? withSoonerReturn(failure, keys, target.model) : skipTarget(call, keys.refusal(target.model))
+  throw failure ? withSoonerReturn(failure, keys, use) : skipTarget(call, keys.refusal(use))
+}
+
+/** The failure, where another key may do better; throws it otherwise. */
+function aboutKey(thrown: unknown, { context }: Call): GatewayError {
+  const error = GatewayError.from(thrown)
+  if (!isAboutKey(error.blame) || context.cancellation.reason) throw error
+  return error
 }
 
 /** Of two failures of one target the one that passes by itself, and of those the one that passes first. */
@@ -60,8 +84,8 @@ function waitOf({ facts }: GatewayError): number {
 }
 
 /** A key that was not tried now may be back before those that were. */
-function withSoonerReturn(failure: GatewayError, keys: KeyPool, model: string): GatewayError {
-  const wait = keys.wait(model)
+function withSoonerReturn(failure: GatewayError, keys: KeyPool, use: KeyUse): GatewayError {
+  const wait = keys.wait(use)
   if (failure.facts.retryAfter === undefined || wait + SAME_WAIT > failure.facts.retryAfter) return failure
   return new GatewayError(failure.reason, failure.message, { ...failure.facts, retryAfter: wait })
 }

@@ -7,6 +7,9 @@ import type { RateLimits } from '../domain/limits.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
 import type { Credential, KeyHeader } from './credentials/credential.ts'
+import type { ProbeProves } from './credentials/key-pool.ts'
+import type { Sign } from './failures/sign.ts'
+import type { VendorError } from './failures/vendor-error.ts'
 import type { ModelRules, RuleOverride, SettableRule } from './model-rules.ts'
 
 /**
@@ -46,6 +49,10 @@ export interface ProviderKind {
   readonly local?: boolean
   /** Whether it is expected at its `baseUrl` where nothing says which providers to use. */
   readonly assumed?: boolean
+  /** What its failed replies say, beside what holds for every kind. */
+  readonly failures?: readonly Sign[]
+  /** What listing its models proves about the key that is sent. Default: `key`. */
+  readonly probe?: ProbeProves
   /** The vendor's id in the price tables; undefined when they do not hold it. */
   readonly prices?: string
   readonly capabilities: readonly Capability[]
@@ -178,19 +185,6 @@ export interface ChatSink {
   fail(error: GatewayError): void
   /** The vendor reports a failure inside a reply that had begun well (HTTP 200). */
   failWith(error: VendorError): void
-}
-
-/** A vendor's error, in its own words. They are read, and never shown to a caller but for `code`. */
-export interface VendorError {
-  /** Its HTTP-like status, where the body names one. */
-  readonly status?: number
-  readonly type?: string
-  readonly code?: string
-  readonly message?: string
-  /** The field that it complains of. */
-  readonly param?: string
-  /** How long it asks to wait, in ms. */
-  readonly retryAfter?: number
 }
 
 export interface EmbedReply {

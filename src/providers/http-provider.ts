@@ -23,6 +23,7 @@ export function createHttpProvider(connection: Connection, events?: Pick<Operato
     provider: settings.name,
     keyIds: connection.keyIds.length > 0 ? connection.keyIds : [''],
     clock: connection.clock,
+    ...(settings.kind.probe && { proves: settings.kind.probe }),
     probe: (keyId) => listModels(PROBE_TIMEOUT, keyId),
     ...(events && { events }),
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { GatewayError, type KeyTrouble } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/error.ts'
 import type { EventStream } from '../../src/domain/event-stream.ts'
 import type { Keyed } from '../../src/domain/facts.ts'
 import type { Reason } from '../../src/domain/reasons.ts'
@@ -11,12 +11,8 @@ import { ProviderKeyPool } from '../../src/providers/credentials/key-pool.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { openStream, type RoutedCall, routedCall, targetOf } from './one-target.ts'
 
-function failureOf(reason: Reason, key?: KeyTrouble, retryAfter?: number): GatewayError {
-  return new GatewayError(reason, 'no', {
-    fallback: true,
-    ...(key && { key }),
-    ...(retryAfter !== undefined && { retryAfter }),
-  })
+function failureOf(reason: Reason, retryAfter?: number): GatewayError {
+  return new GatewayError(reason, 'no', retryAfter === undefined ? {} : { retryAfter })
 }
 
 /** A provider whose keys fail as given, or answer. */
@@ -67,7 +63,7 @@ describe('an attempt', () => {
 
 describe('a key that fails', () => {
   test('is followed by the next one, until the deadline is near', async () => {
-    const world = provider({ a: failureOf('UPSTREAM_CREDENTIALS', 'quarantined'), b: undefined })
+    const world = provider({ a: failureOf('UPSTREAM_CREDENTIALS'), b: undefined })
     const late = { ...world.call.context, deadline: world.clock.now() + 199 }
     await expect(world.policy({ ...world.call, context: late })).rejects.toMatchObject({
       reason: 'UPSTREAM_CREDENTIALS',
@@ -76,7 +72,7 @@ describe('a key that fails', () => {
   })
 
   test('is not followed by another when its caller has left', async () => {
-    const world = provider({ a: failureOf('UPSTREAM_CREDENTIALS', 'quarantined'), b: undefined }, ({ context }) =>
+    const world = provider({ a: failureOf('UPSTREAM_CREDENTIALS'), b: undefined }, ({ context }) =>
       context.cancellation.cancel(new GatewayError('CANCELLED', 'gone')),
     )
     await expect(world.policy(world.call)).rejects.toMatchObject({ reason: 'UPSTREAM_CREDENTIALS' })
@@ -85,18 +81,20 @@ describe('a key that fails', () => {
 
   test('of several the last is told, where none passes by itself', async () => {
     const world = provider({
-      a: failureOf('UPSTREAM_CREDENTIALS', 'quarantined'),
-      b: failureOf('UPSTREAM_BILLING', 'quarantined'),
+      a: failureOf('UPSTREAM_CREDENTIALS'),
+      b: failureOf('UPSTREAM_BILLING'),
     })
     await expect(world.policy(world.call)).rejects.toMatchObject({ reason: 'UPSTREAM_BILLING' })
   })
 
   test('may be back sooner, though it was not tried now: then that is the wait', async () => {
     const world = provider({
-      a: failureOf('UPSTREAM_RATE_LIMITED', 'cools', 5_000),
-      b: failureOf('UPSTREAM_RATE_LIMITED', 'cools', 90_000),
+      a: failureOf('UPSTREAM_RATE_LIMITED', 5_000),
+      b: failureOf('UPSTREAM_RATE_LIMITED', 90_000),
     })
-    void world.keys.take('m')?.end(failureOf('UPSTREAM_RATE_LIMITED', 'cools', 5_000))
+    void world.keys
+      .take({ model: 'm', task: 'chat' }, () => ({ caller: 'c', request: 'r' }))
+      ?.end(failureOf('UPSTREAM_RATE_LIMITED', 5_000))
     await expect(world.policy(world.call)).rejects.toMatchObject({ facts: { retryAfter: 5_000 } })
     expect(world.asked).toEqual(['b'])
     await expect(world.policy(world.call)).rejects.toMatchObject({ facts: { retryAfter: 5_000 } })
@@ -108,7 +106,7 @@ describe('a key that fails', () => {
 })
 
 test('the safety lock does not fall while there is a key left that was not tried', async () => {
-  const world = provider({ a: failureOf('UPSTREAM_RATE_LIMITED', 'cools', 5_000), b: undefined })
+  const world = provider({ a: failureOf('UPSTREAM_RATE_LIMITED', 5_000), b: undefined })
   const spares = [{ provider: 'p', target: targetOf('house') }]
   const locks = new SafetyLocks({ clock: world.clock, spares })
   const late = { ...world.call.context, deadline: world.clock.now() + 199 }

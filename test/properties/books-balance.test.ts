@@ -180,7 +180,7 @@ const world = fc.record({
   queue: fc.integer({ min: 0, max: 3 }),
   random: fc.constantFrom(0, 0.5, 0.999),
   /** How many calls it takes to open a circuit: with few it happens all the time, with many never. */
-  leastCalls: fc.constantFrom(1, 3, 1_000, 1_000),
+  minCalls: fc.constantFrom(1, 3, 1_000, 1_000),
 })
 
 test('whatever callers and upstreams do, every ending is told once and nothing is left open', async () => {
@@ -216,9 +216,9 @@ class World {
   readonly #isForeseen: boolean
   #active = 0
 
-  constructor({ upstreams, limited, cached, most, queue, random, leastCalls }: WorldFacts) {
+  constructor({ upstreams, limited, cached, most, queue, random, minCalls }: WorldFacts) {
     const clock = this.#clock
-    this.#isForeseen = leastCalls === 1_000
+    this.#isForeseen = minCalls === 1_000
     this.#cached = cached
     const rules = { enabled: true, ttl: 60_000, fallbackTtl: 1_000, maxTemperature: undefined }
     const store = new MemoryCache({ clock, maxEntries: 10, maxBytes: 1 << 20 })
@@ -261,7 +261,7 @@ class World {
       random: () => random,
       limits: { ...parts, aliases: new Map(), providers: ofProviders },
       gates,
-      circuits: new Circuits(clock, { leastCalls }),
+      circuits: new Circuits(clock, { minCalls }),
       retryBudget: this.#budget,
       between: (next) => (call) => follow(next, call, this.#ear()),
     }).chat

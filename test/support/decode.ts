@@ -108,7 +108,7 @@ async function decode(feed: (answer: ChatReply) => void): Promise<Decoded> {
       ending = error
     },
     readError: (error) =>
-      reportedError({ provider: 'vendor', kind: 'vendor', model: 'model', local: false, headers: {}, error, now: 0 }),
+      reportedError({ provider: 'vendor', signs: [], model: 'model', local: false, headers: {}, error, now: 0 }),
   })
   feed(answer)
   const response = stream && !ending ? await foldChat(stream) : undefined

@@ -1,5 +1,6 @@
 import { FinishReason } from '../../src/domain/types.ts'
-import type { ChatSink, ProviderKind, ProviderSettings, VendorError, Wire } from '../../src/providers/define.ts'
+import type { ChatSink, ProviderKind, ProviderSettings, Wire } from '../../src/providers/define.ts'
+import type { VendorError } from '../../src/providers/failures/vendor-error.ts'
 
 /** The smallest wire there is, to try what all wires share: frames `{"t":"text"}`, `{"e":"type"}`, `{"done":true}`. */
 export const plainWire: Wire = {

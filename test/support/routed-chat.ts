@@ -1,12 +1,19 @@
 import { create } from '@bufbuild/protobuf'
 import type { Call } from '../../src/domain/call.ts'
 import type { Clock } from '../../src/domain/clock.ts'
-import { createCall, type Observed, type Planned, type Routed, type Target } from '../../src/domain/facts.ts'
+import {
+  type Authenticated,
+  createCall,
+  type Observed,
+  type Planned,
+  type Routed,
+  type Target,
+} from '../../src/domain/facts.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 import { silentTelemetry, testContext } from './test-gateway.ts'
 
-export type RoutedChat = Call<ChatRequest> & Observed & Planned & Routed
+export type RoutedChat = Call<ChatRequest> & Observed & Authenticated & Planned & Routed
 
 /** A target that nobody asks. */
 export function targetNamed(provider: string, model = 'm'): Target {
@@ -35,6 +42,7 @@ export function routedChat(
   return {
     ...call,
     telemetry: silentTelemetry.begin(call),
+    caller: { name: 'web', admin: false },
     targets: [target],
     target,
     firstEventBy: clock.now() + firstEvent,

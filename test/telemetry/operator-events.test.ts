@@ -39,7 +39,14 @@ test('changes of keys are logged, cooling ones for debugging only', () => {
   expect(line()).toEqual({ level: 'warn', ...fields, reason: 'UPSTREAM_CREDENTIALS', message: 'key quarantined' })
   events.keyChanged({ ...key, change: 'recovered' })
   expect(line()).toEqual({ level: 'info', ...fields, message: 'key available again' })
-  events.keyChanged({ ...key, change: 'cooled', model: 'small', until: 5, reason: 'UPSTREAM_RATE_LIMITED' })
+  events.keyChanged({
+    ...key,
+    change: 'cooled',
+    model: 'small',
+    task: 'chat',
+    until: 5,
+    reason: 'UPSTREAM_RATE_LIMITED',
+  })
   const cooled = { ...fields, model: 'small', reason: 'UPSTREAM_RATE_LIMITED' }
   expect(line()).toEqual({ level: 'debug', ...cooled, message: 'key cooling down' })
 })

@@ -35,6 +35,7 @@ export function aliasesOf(
       ...(entry.attempt_timeout !== undefined && { attemptTimeout: entry.attempt_timeout }),
       ...(entry.timeout && { timeout: timeoutsOf(entry.timeout) }),
       ...(entry.on_unknown !== undefined && { onUnknown: entry.on_unknown }),
+      ...(entry.on_invalid !== undefined && { onInvalid: entry.on_invalid }),
     }
   })
 }

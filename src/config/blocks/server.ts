@@ -50,6 +50,7 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
     metrics,
     settings,
     ...concurrencyOf(file ?? {}, ['server'], findings),
+    maxAttempts: file?.max_attempts,
     ...(tls && { tls }),
     cors: { origins: file?.cors?.origins ?? [] },
   }

@@ -72,6 +72,7 @@ const server = block({
   metrics: field(listenAddress).optional(),
   max_concurrent: field(integer(1, 1_000_000)).optional(),
   max_queue: field(integer(0, 1_000_000)).optional(),
+  max_attempts: field(integer(1, 100)).optional(),
   ...fieldsOf(serverKeys),
   limits: block(fieldsOf(serverLimitKeys)).optional(),
   tls: block({ cert: field(text), key: field(text), client_ca: field(text).optional() }).optional(),
@@ -185,6 +186,7 @@ const alias = block({
   limits: limits.optional(),
   timeout: timeoutBlock.optional(),
   on_unknown: field(oneOf(['next', 'fail'] as const)).optional(),
+  on_invalid: field(oneOf(['next', 'fail'] as const)).optional(),
 })
 
 const price = block({

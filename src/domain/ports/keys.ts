@@ -1,3 +1,5 @@
+import type { Witness } from '../blame.ts'
+import type { Task } from '../call.ts'
 import type { GatewayError } from '../error.ts'
 import type { Watcher } from '../event-stream.ts'
 import type { AnyEvent } from '../events.ts'
@@ -10,16 +12,24 @@ import type { Reason } from '../reasons.ts'
 export interface KeyPool {
   /** At least 1. */
   readonly size: number
-  /** The key to use now for this model; undefined when none can be used. */
-  take(model: string): KeyLease | undefined
-  /** Time until a key can be used for this model, in ms: 0 when one can, infinite when that is not known. */
-  wait(model: string): number
-  /** Why no key can be used for this model: the trouble of the key that returns first. `retryAfter` is when it does. */
-  refusal(model: string): GatewayError
+  /** The key to use now; undefined when none can be used that is not in `tried`. */
+  take(use: KeyUse, witness: () => Witness, tried?: ReadonlySet<string>): KeyLease | undefined
+  /** Time until a key can be used, in ms: 0 when one can, infinite when that is not known. */
+  wait(use: KeyUse): number
+  /** Why no key can be used: the trouble of the key that returns first. `retryAfter` is when it does. */
+  refusal(use: KeyUse): GatewayError
   /** In the order of the configuration. */
   list(): readonly KeyStatus[]
   /** Applies what another process with the same keys found out. The event is not passed on. */
   apply(event: KeyEvent): void
+}
+
+/** What a key is needed for. */
+export interface KeyUse {
+  readonly model: string
+  readonly task: Task
+  /** Undefined for rests that hold for every caller. */
+  readonly caller?: string
 }
 
 /** Use of a key for one attempt; ends with the attempt. */
@@ -28,7 +38,7 @@ export interface KeyLease extends Watcher<AnyEvent> {
   readonly keyId: string
 }
 
-/** `cooling`: for one model at least. */
+/** `cooling`: for one model and task at least. */
 export type KeyState = 'available' | 'cooling' | 'quarantined'
 
 /** A key as operators see it. Times are wall times in ms. */
@@ -59,7 +69,13 @@ export interface CoolingModel {
 
 /** A change of a key's state that can be sent to other processes. `until` is a wall time in ms. */
 export type KeyEvent = { readonly provider: string; readonly keyId: string } & (
-  | { readonly change: 'cooled'; readonly model: string; readonly until: number; readonly reason: Reason }
+  | {
+      readonly change: 'cooled'
+      readonly model: string
+      readonly task: Task
+      readonly until: number
+      readonly reason: Reason
+    }
   | { readonly change: 'quarantined'; readonly reason: Reason }
   | { readonly change: 'recovered' }
 )

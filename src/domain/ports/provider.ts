@@ -18,6 +18,8 @@ export interface Ask<R extends AnyRequest> {
   readonly strict: boolean
   /** Latest time for the first meaningful event, on the monotonic clock, in ms. */
   readonly firstEventBy: number
+  /** Whether that is a share of the caller's own deadline: to miss it says nothing about the provider. */
+  readonly isShare?: boolean | undefined
   /** Overrides the provider's timeouts. */
   readonly timeout?: Partial<Timeouts> | undefined
   /**

@@ -8,6 +8,7 @@ import type { Authenticated, Observed, Planned, Routed } from '../../domain/fact
 import { follow, type Handler } from '../../domain/follow.ts'
 import { MIN_TIME } from '../routing/min-time.ts'
 import { skipTarget } from '../routing/skip-target.ts'
+import { keyUseOf } from '../use-keys.ts'
 import type { ConcurrencyGate, Permit } from './concurrency-gate.ts'
 
 /** Gates that bound the number of upstream calls under way. */
@@ -60,7 +61,8 @@ async function admitLater<C extends Needs, E extends AnyEvent>(
   const { target, context } = call
   const { keys } = target.provider
   // Without a usable key the target would be skipped when the call's turn came.
-  if (keys && keys.wait(target.model) > 0) throw skipTarget(call, keys.refusal(target.model))
+  const use = keyUseOf(call)
+  if (keys && keys.wait(use) > 0) throw skipTarget(call, keys.refusal(use))
   const permit = await turnOf(call, entrance)
   const { cancellation } = context
   // The call may have been cancelled since its turn came.

@@ -2,32 +2,52 @@ import type { Call } from '../../domain/call.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
-import type { Routed, Target } from '../../domain/facts.ts'
-import { BreakerState } from '../../domain/types.ts'
+import type { Watcher } from '../../domain/event-stream.ts'
+import type { AnyEvent } from '../../domain/events.ts'
+import type { Authenticated, Routed, Target } from '../../domain/facts.ts'
+import { holderOf, witnessOf } from '../../domain/holder.ts'
+import { operations } from '../../domain/operations.ts'
 import { skipTarget } from '../routing/skip-target.ts'
-import type { Refusal } from './circuit.ts'
+import type { Circuit } from './circuit.ts'
 import type { Circuits } from './circuits.ts'
 
 /** Spares a target that keeps failing, and its callers the wait for it: calls are refused until a probe succeeds. */
-export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Routed> {
+export function breaker(circuits: Circuits, clock: Clock): Policy<Call & Authenticated & Routed> {
   return (next) => async (call) => {
-    const { target, streamed } = call
-    const circuit = circuits.of(target)
+    const { target, streamed, operation } = call
+    const circuit = circuits.of(target, operations[operation].task)
+    const caller = holderOf(call)
     const startedAt = clock.now()
-    const pass = circuit.admit()
+    const pass = circuit.admit(caller)
     if (typeof pass === 'object') {
-      throw skipTarget(call, refused(target, pass, pass.until - startedAt))
+      throw skipTarget(call, refused(target, pass.until - startedAt))
     }
+    const witness = () => witnessOf(call)
     try {
       const events = await next(call)
-      circuit.answered(pass, clock.now() - startedAt, streamed)
-      events.watch(circuit)
+      circuit.answered(pass, caller, clock.now() - startedAt, streamed ? witness : undefined)
+      events.watch(new BreakWatcher(circuit, call))
       return events
     } catch (thrown) {
       const error = GatewayError.from(thrown)
-      circuit.failed(pass, error)
-      throw circuit.state === BreakerState.OPEN ? withoutRetry(error) : error
+      circuit.failed(pass, error, witness)
+      throw circuit.isOpenFor(caller) ? withoutRetry(error) : error
     }
+  }
+}
+
+/** Reports a stream that breaks off after it has begun. */
+class BreakWatcher implements Watcher<AnyEvent> {
+  readonly #circuit: Circuit
+  readonly #call: Call & Authenticated
+
+  constructor(circuit: Circuit, call: Call & Authenticated) {
+    this.#circuit = circuit
+    this.#call = call
+  }
+
+  end(error?: GatewayError): void {
+    if (error) this.#circuit.brokeOff(error, () => witnessOf(this.#call))
   }
 }
 
@@ -41,13 +61,7 @@ function withoutRetry(error: GatewayError): GatewayError {
   })
 }
 
-function refused({ provider, model }: Target, { missing }: Refusal, retryAfter: number): GatewayError {
-  const name = `${provider.name}/${model}`
-  const facts = { provider: provider.name, model }
-  if (missing) {
-    const message = `${name}: the vendor did not know this model a moment ago: check its id. It is asked again in a minute.`
-    return new GatewayError('UPSTREAM_MODEL_MISSING', message, facts)
-  }
-  const message = `${name} has failed too often and is left out until a probe succeeds.`
-  return new GatewayError('UPSTREAM_CIRCUIT_OPEN', message, { ...facts, retryAfter })
+function refused({ provider, model }: Target, retryAfter: number): GatewayError {
+  const message = `${provider.name}/${model} has failed too often and is left out until a probe succeeds.`
+  return new GatewayError('UPSTREAM_CIRCUIT_OPEN', message, { provider: provider.name, model, retryAfter })
 }

@@ -1,106 +1,148 @@
+import type { Witness } from '../../domain/blame.ts'
 import type { GatewayError } from '../../domain/error.ts'
-import type { Watcher } from '../../domain/event-stream.ts'
-import type { AnyEvent } from '../../domain/events.ts'
 import { BreakerState } from '../../domain/types.ts'
+import { CallersView } from './callers-view.ts'
 import type { CircuitRules } from './circuit-rules.ts'
 import { SlidingCounts } from './sliding-counts.ts'
 
-/** A call may not reach its target: until when, on the monotonic clock, and whether the vendor lacks the model. */
+/** A call may not reach its target until this time, on the monotonic clock. */
 export interface Refusal {
   readonly until: number
-  readonly missing: boolean
 }
 
 /** How a call came through. */
 export type Pass = 'call' | 'probe'
 
-/** Lets calls through to one target while it is well. Watches the streams that it let through, all of them alike. */
-export class Circuit implements Watcher<AnyEvent> {
+/**
+ * Lets calls through to one target, for one task, while it works. What shows that the target itself is in trouble counts
+ * whoever sees it, and opens the circuit for everybody. What a request can cause opens it for the callers that see it:
+ * others are let through, because theirs may be answered.
+ */
+export class Circuit {
   readonly #rules: CircuitRules
   readonly #now: () => number
   readonly #changed: (state: BreakerState, coolDown: number) => void
+  /** Calls, and failures that are the target's for certain. */
   readonly #counts: SlidingCounts
+  readonly #views: CallersView
   #state = BreakerState.CLOSED
-  /** When a call may next try whether the target is well again. */
+  /** Callers that it is open for; undefined means everybody. */
+  #openFor: Set<string> | undefined
+  /** When a call may next find out whether the target works again. */
   #probeAt = 0
   #coolDown = 0
   #closedAt = Number.NEGATIVE_INFINITY
-  #missingUntil = 0
 
   constructor(rules: CircuitRules, now: () => number, changed: (state: BreakerState, coolDown: number) => void) {
     this.#rules = rules
     this.#now = now
     this.#changed = changed
     this.#counts = new SlidingCounts(rules.window)
+    this.#views = new CallersView(rules)
   }
 
   get state(): BreakerState {
     return this.#state
   }
 
-  /** Whether a call may go on, and whether it is the one that finds out whether the target is well again. */
-  admit(): Pass | Refusal {
-    if (this.#state === BreakerState.CLOSED && this.#missingUntil === 0) return 'call'
+  /** Whether a caller's next call would be refused, or be a probe. */
+  isOpenFor(caller: string): boolean {
+    return this.#state !== BreakerState.CLOSED && (this.#openFor === undefined || this.#openFor.has(caller))
+  }
+
+  /** Whether a call may go on, and whether it is the one that finds out if the target works again. */
+  admit(caller: string): Pass | Refusal {
+    if (!this.isOpenFor(caller)) return 'call'
     const now = this.#now()
-    if (now < this.#missingUntil) return { until: this.#missingUntil, missing: true }
-    this.#missingUntil = 0
-    if (this.#state === BreakerState.CLOSED) return 'call'
-    if (now < this.#probeAt) return { until: this.#probeAt, missing: false }
-    // Until the next cool-down is over there is no other probe, even if this one is never heard of again.
+    if (now < this.#probeAt) return { until: this.#probeAt }
+    // Until the next cool-down is over there is no other probe, even if this one never ends.
     this.#probeAt = now + this.#coolDown
     this.#become(BreakerState.HALF_OPEN)
     return 'probe'
   }
 
   /** A call has its first event, or its whole answer, `latency` ms after it was sent. */
-  answered(pass: Pass, latency: number, streamed: boolean): void {
+  answered(pass: Pass, caller: string, latency: number, slowWitness: (() => Witness) | undefined): void {
     const now = this.#now()
     this.#counts.addCall(now)
-    if (streamed && latency > this.#rules.slow) this.#countBad(pass, now)
-    else if (pass === 'probe') this.#close(now)
+    if (slowWitness && latency > this.#rules.slow) this.#doubt(pass, slowWitness(), now)
+    else {
+      this.#views.answered(caller, now)
+      if (pass === 'probe') this.#close(now)
+    }
   }
 
   /** A call got no answer. */
-  failed(pass: Pass, error: GatewayError): void {
+  failed(pass: Pass, error: GatewayError, witness: () => Witness): void {
     const now = this.#now()
-    if (error.reason === 'UPSTREAM_MODEL_MISSING') this.#missingUntil = now + this.#rules.missing
-    if (error.isOutage) {
+    const { blame } = error
+    if (blame === 'target') {
       this.#counts.addCall(now)
       this.#countBad(pass, now)
+    } else if (blame === 'maybe target') {
+      this.#counts.addCall(now)
+      this.#doubt(pass, witness(), now)
     } else if (pass === 'probe') {
-      // Whoever answers is well, whatever the answer; a probe that was cut off has found nothing out.
+      // A target that answers works, whatever the answer; a probe that was cut off has found nothing out.
       if (error.facts.upstream?.status !== undefined) this.#close(now)
       else this.#probeAt = now
     }
   }
 
-  /** A stream that had begun has ended. */
-  end(error?: GatewayError): void {
-    if (error?.isOutage) this.#countBad('call', this.#now())
+  /** A stream that had begun broke off. */
+  brokeOff(error: GatewayError, witness: () => Witness): void {
+    const now = this.#now()
+    if (error.blame === 'target') this.#countBad('call', now)
+    else if (error.blame === 'maybe target') {
+      const seen = witness()
+      this.#views.brokeOff(seen, now)
+      this.#judge('call', seen.caller, now)
+    }
+  }
+
+  #doubt(pass: Pass, witness: Witness, now: number): void {
+    this.#views.failed(witness, now)
+    this.#judge(pass, witness.caller, now)
+  }
+
+  #judge(pass: Pass, caller: string, now: number): void {
+    if (this.#state !== BreakerState.CLOSED) {
+      // Somebody it was not open for has seen it fail, too.
+      if (this.#openFor && this.#openFor.size < this.#rules.maxCallers) this.#openFor.add(caller)
+      if (this.#state === BreakerState.HALF_OPEN && pass === 'probe') this.#open(now, this.#openFor)
+      return
+    }
+    const failing = this.#views.failingCallers(now)
+    if (failing?.has(caller)) this.#open(now, new Set(failing))
   }
 
   #countBad(pass: Pass, now: number): void {
     this.#counts.addBad(now)
-    if (this.#state === BreakerState.HALF_OPEN && pass === 'probe') this.#open(now)
-    else if (this.#state === BreakerState.CLOSED) {
-      const { calls, bad } = this.#counts.sum(now)
-      if (calls >= this.#rules.leastCalls && bad >= calls * this.#rules.ratio) this.#open(now)
+    if (this.#state === BreakerState.HALF_OPEN && pass === 'probe') {
+      this.#open(now, undefined)
+      return
     }
+    if (this.#state !== BreakerState.CLOSED && this.#openFor === undefined) return
+    const { calls, bad } = this.#counts.sum(now)
+    if (calls >= this.#rules.minCalls && bad >= calls * this.#rules.ratio) this.#open(now, undefined)
   }
 
-  /** A target that fails again soon after it was well rests for longer, as one whose probe fails does. */
-  #open(now: number): void {
-    const { coolDown, longestCoolDown } = this.#rules
-    const again = this.#state === BreakerState.HALF_OPEN || now - this.#closedAt < longestCoolDown
-    this.#coolDown = again && this.#coolDown > 0 ? Math.min(longestCoolDown, this.#coolDown * 2) : coolDown
+  /** A target that fails again soon after it worked rests for longer, like one whose probe fails. */
+  #open(now: number, callers: Set<string> | undefined): void {
+    const { coolDown, maxCoolDown } = this.#rules
+    const again = this.#state === BreakerState.HALF_OPEN || now - this.#closedAt < maxCoolDown
+    this.#coolDown = again && this.#coolDown > 0 ? Math.min(maxCoolDown, this.#coolDown * 2) : coolDown
     this.#probeAt = now + this.#coolDown
+    this.#openFor = callers
     this.#become(BreakerState.OPEN)
   }
 
   #close(now: number): void {
     if (this.#state === BreakerState.CLOSED) return
     this.#closedAt = now
+    this.#openFor = undefined
     this.#counts.clear()
+    this.#views.clear()
     this.#become(BreakerState.CLOSED)
   }
 

@@ -1,3 +1,4 @@
+import type { Task } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
 import type { Breakers } from '../../domain/ports/breakers.ts'
@@ -6,17 +7,17 @@ import { BreakerState } from '../../domain/types.ts'
 import { Circuit } from './circuit.ts'
 import { type CircuitRules, usualRules } from './circuit-rules.ts'
 
-/** Callers make up names of models: of one provider no more than these are remembered. */
+/** Callers make up names of models: no more than this many are remembered for one provider and task. */
 const MAX_MODELS = 1_000
 
 type BreakerEvents = Pick<OperatorEvents, 'breakerChanged'>
+type ByModel = Map<string, Circuit>
 
-/** The circuits of all targets. */
+/** The circuits of all targets, one for each task. */
 export class Circuits implements Breakers {
   readonly #clock: Clock
   readonly #rules: CircuitRules
-  /** By provider, then by model. */
-  readonly #providers = new Map<string, Map<string, Circuit>>()
+  readonly #providers = new Map<string, Readonly<Record<Task, ByModel>>>()
   readonly #events: BreakerEvents | undefined
 
   constructor(clock: Clock, rules: Partial<CircuitRules> = {}, events?: BreakerEvents) {
@@ -25,25 +26,29 @@ export class Circuits implements Breakers {
     this.#events = events
   }
 
-  /** The same circuit for the same target. */
-  of({ provider, model }: Target): Circuit {
-    return this.#providers.get(provider.name)?.get(model) ?? this.#make(provider.name, model)
+  /** The same circuit for the same target and task. */
+  of({ provider, model }: Target, task: Task): Circuit {
+    return this.#providers.get(provider.name)?.[task].get(model) ?? this.#make(provider.name, model, task)
   }
 
   stateOf(provider: string, model?: string): BreakerState {
-    const circuits = this.#providers.get(provider)
-    if (model !== undefined) return circuits?.get(model)?.state ?? BreakerState.CLOSED
+    const tasks = this.#providers.get(provider)
+    if (!tasks) return BreakerState.CLOSED
     let worst = BreakerState.CLOSED
-    for (const { state } of circuits?.values() ?? []) worst = Math.max(worst, state)
+    for (const circuits of [tasks.chat, tasks.embed]) {
+      if (model !== undefined) worst = Math.max(worst, circuits.get(model)?.state ?? BreakerState.CLOSED)
+      else for (const { state } of circuits.values()) worst = Math.max(worst, state)
+    }
     return worst
   }
 
-  #make(provider: string, model: string): Circuit {
-    let circuits = this.#providers.get(provider)
-    if (!circuits) {
-      circuits = new Map()
-      this.#providers.set(provider, circuits)
+  #make(provider: string, model: string, task: Task): Circuit {
+    let tasks = this.#providers.get(provider)
+    if (!tasks) {
+      tasks = { chat: new Map(), embed: new Map() }
+      this.#providers.set(provider, tasks)
     }
+    const circuits = tasks[task]
     if (circuits.size >= MAX_MODELS) forgetOne(circuits)
     const circuit = new Circuit(
       this.#rules,
@@ -55,8 +60,8 @@ export class Circuits implements Breakers {
   }
 }
 
-/** The oldest that is closed: of an open one it must be known. */
-function forgetOne(circuits: Map<string, Circuit>): void {
+/** The oldest circuit that is closed; an open one only where all are open. */
+function forgetOne(circuits: ByModel): void {
   for (const [model, { state }] of circuits) {
     if (state !== BreakerState.CLOSED) continue
     circuits.delete(model)

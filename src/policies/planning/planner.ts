@@ -1,4 +1,4 @@
-import type { Call, Defaults, OnUnknown, Operation, Timeouts } from '../../domain/call.ts'
+import type { Call, Defaults, OnInvalid, OnUnknown, Operation, Timeouts } from '../../domain/call.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Strategy, Target } from '../../domain/facts.ts'
 import { operations } from '../../domain/operations.ts'
@@ -28,6 +28,7 @@ export interface Alias {
   readonly attemptTimeout?: number | undefined
   readonly timeout?: Partial<Timeouts> | undefined
   readonly onUnknown?: OnUnknown | undefined
+  readonly onInvalid?: OnInvalid | undefined
 }
 
 export interface AliasTarget {
@@ -127,9 +128,17 @@ export class Planner {
     throw new GatewayError('INVALID_REQUEST', message, { fields: [{ field: 'model', description: 'is required' }] })
   }
 
-  #targetsOf({ name, targets, attemptTimeout, timeout, onUnknown, strategy = 'priority' }: Alias): readonly Target[] {
+  #targetsOf({
+    name,
+    targets,
+    attemptTimeout,
+    timeout,
+    onUnknown,
+    onInvalid,
+    strategy = 'priority',
+  }: Alias): readonly Target[] {
     const choice = strategy === 'priority' ? undefined : { strategy }
-    const common = { attemptTimeout, timeout, onUnknown, choice, alias: name }
+    const common = { attemptTimeout, timeout, onUnknown, onInvalid, choice, alias: name }
     return targets.map(({ target: address, defaults, weight }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#addresses())

@@ -4,6 +4,7 @@ import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/error.ts'
 import type { Observed, Routed } from '../../domain/facts.ts'
+import type { AttemptBound } from '../routing/attempt-bound.ts'
 import { MIN_TIME } from '../routing/min-time.ts'
 import type { RetryBudget } from './retry-budget.ts'
 
@@ -28,13 +29,14 @@ export interface RetryTools {
   readonly budget: RetryBudget
   /** True when the gateway is about to end and begins no further attempts. */
   readonly isEnding?: () => boolean
+  readonly bound?: AttemptBound
 }
 
 /**
  * Asks a target once more when the error says that this may help: after a wait, within the time that is left, and
  * within a budget, so that the retries of many calls do not become a load of their own.
  */
-export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<Call & Observed & Routed> {
+export function retry({ clock, random, budget, isEnding, bound }: RetryTools): Policy<Call & Observed & Routed> {
   return (next) => async (call) => {
     budget.calls++
     try {
@@ -43,6 +45,7 @@ export function retry({ clock, random, budget, isEnding }: RetryTools): Policy<C
       const error = GatewayError.from(thrown)
       const wait = waitFor(error, call, random)
       if (wait === undefined || !isInTime(call, clock.now() + wait) || budget.isSpent || isEnding?.()) throw error
+      if (bound?.isReached(call)) throw error
       call.context.record.retries++
       call.telemetry.retried()
       budget.retries++

@@ -10,6 +10,7 @@ import type { Handler } from '../../domain/follow.ts'
 import { isOutcomeUnknown } from '../../domain/reasons.ts'
 import { AttemptOutcome } from '../../domain/types.ts'
 import { allFailed, type Failure } from './all-failed.ts'
+import { type AttemptBound, attemptBound } from './attempt-bound.ts'
 import { MIN_TIME } from './min-time.ts'
 import { startOver } from './start-over.ts'
 
@@ -22,34 +23,45 @@ const MIN_SHARE = 10_000
  * Asks the targets in order until one begins to answer or, where the caller allows a reset, until one has answered.
  * While `isEnding` returns true, no further attempt is begun.
  */
-export function route(clock: Clock, isEnding: () => boolean = () => false): Policy<Call & Planned, Routed> {
+export function route(
+  clock: Clock,
+  isEnding: () => boolean = () => false,
+  bound: AttemptBound = attemptBound(),
+): Policy<Call & Planned, Routed> {
   return (next) => (call) => {
-    const walk = new Walk(next, call, clock, isEnding)
+    const walk = new Walk(next, call, { clock, isEnding, bound })
     const answering = walk.firstToAnswer()
     if (!call.wishes.allowReset) return answering
     return answering.then((events) => startOver(events, call.context.cancellation, (error) => walk.goOn(error)))
   }
 }
 
+interface WalkTools {
+  readonly clock: Clock
+  readonly isEnding: () => boolean
+  readonly bound: AttemptBound
+}
+
 /** One call's walk along its targets. */
 class Walk<C extends Call & Planned, E extends AnyEvent> {
   readonly #ask: Handler<C & Routed, E>
   readonly #call: C
-  readonly #clock: Clock
-  readonly #isEnding: () => boolean
+  readonly #tools: WalkTools
   readonly #failures: Failure[] = []
   /** Index of the target that is asked next. */
   #index = 0
+  /** Whether the next target is the last: the one before it refused the request as invalid. */
+  #isLastTry = false
 
-  constructor(ask: Handler<C & Routed, E>, call: C, clock: Clock, isEnding: () => boolean) {
+  constructor(ask: Handler<C & Routed, E>, call: C, tools: WalkTools) {
     this.#ask = ask
     this.#call = call
-    this.#clock = clock
-    this.#isEnding = isEnding
+    this.#tools = tools
   }
 
   async firstToAnswer(): Promise<EventStream<E>> {
     const { targets, context } = this.#call
+    const { clock, isEnding, bound } = this.#tools
     while (this.#index < targets.length) {
       const at = this.#index++
       const target = targets[at] as Target // at < length
@@ -57,19 +69,26 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
         skipTooSmall(target, context.record)
         continue
       }
-      const now = this.#clock.now()
-      if (at > 0 && (this.#isEnding() || context.deadline - now < MIN_TIME)) break
-      const firstEventBy = firstEventLimit(this.#call, target, targets.length - at, now)
+      const now = clock.now()
+      const isTooLate = isEnding() || context.deadline - now < MIN_TIME
+      if (at > 0 && (isTooLate || bound.isReached({ ...this.#call, target }))) break
+      const firstEvent = firstEventLimit(this.#call, target, targets.length - at, now)
       try {
-        return await this.#ask({ ...this.#call, target, firstEventBy, fallback: at > 0, warnings: NO_WARNINGS })
+        return await this.#ask({ ...this.#call, target, ...firstEvent, fallback: at > 0, warnings: NO_WARNINGS })
       } catch (thrown) {
         const error = GatewayError.from(thrown)
         this.#failures.push({ target, error })
-        if (!mayGoOn(error, target)) break
+        if (this.#isLastTry || !this.#mayGoOn(error, target)) break
       }
     }
     context.cancellation.throwIfCancelled()
     throw allFailed(this.#failures)
+  }
+
+  #mayGoOn(error: GatewayError, target: Target): boolean {
+    if (mayGoOn(error, target)) return true
+    this.#isLastTry = target.onInvalid === 'next' && isInvalid(error)
+    return this.#isLastTry
   }
 
   /** Asks the targets that are left after the answering one broke off. Without another its error is the call's. */
@@ -81,6 +100,11 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
 
 function mayGoOn({ fallback, retry, reason }: GatewayError, { onUnknown }: Target): boolean {
   return fallback && (onUnknown !== 'fail' || retry || !isOutcomeUnknown(reason))
+}
+
+/** The vendor refused the request itself. */
+function isInvalid({ reason, facts }: GatewayError): boolean {
+  return reason === 'UPSTREAM_INVALID_REQUEST' && facts.upstream?.status === 400
 }
 
 /** A conversation that was too long for one model goes only to models with a known larger window. */
@@ -102,8 +126,9 @@ function contextWindow({ provider, model }: Target): number | undefined {
 /**
  * With further targets left, a streamed attempt has only its share of the time to begin; the last one has all the rest.
  */
-function firstEventLimit({ streamed, context }: Call, target: Target, left: number, now: number): number {
+function firstEventLimit({ streamed, context }: Call, target: Target, left: number, now: number) {
   const own = target.attemptTimeout === undefined ? Number.POSITIVE_INFINITY : now + target.attemptTimeout
-  if (!streamed || left < 2) return own
-  return Math.min(own, now + Math.max(MIN_SHARE, (context.deadline - now) / left))
+  if (!streamed || left < 2) return { firstEventBy: own, isShare: false }
+  const share = now + Math.max(MIN_SHARE, (context.deadline - now) / left)
+  return { firstEventBy: Math.min(own, share), isShare: share < own }
 }

@@ -1,3 +1,4 @@
+import { isClearAboutKey } from '../../domain/blame.ts'
 import type { Call } from '../../domain/call.ts'
 import type { Policy } from '../../domain/chain.ts'
 import { GatewayError } from '../../domain/error.ts'
@@ -35,9 +36,10 @@ async function orDivert<C extends Call & Routed, E extends AnyEvent>(
     return await next(call)
   } catch (thrown) {
     const error = GatewayError.from(thrown)
-    const keysLeft = (limited.provider.keys?.wait(limited.model) ?? 0) === 0
+    const use = { model: limited.model, task: operations[call.operation].task }
+    const keysLeft = (limited.provider.keys?.wait(use) ?? 0) === 0
     if (!isRateLimit(error) || keysLeft || context.cancellation.reason) throw error
-    lock.divert(limited)
+    lock.divert(limited, use)
     const instead = `${lock.target.provider.name}/${lock.target.model}`
     const warnings = [`${limited.provider.name} is rate limited: its calls go to ${instead} until it is not`]
     try {
@@ -49,6 +51,7 @@ async function orDivert<C extends Call & Routed, E extends AnyEvent>(
   }
 }
 
-function isRateLimit({ reason }: GatewayError): boolean {
-  return reason === 'UPSTREAM_RATE_LIMITED' || reason === 'UPSTREAM_QUOTA_EXHAUSTED'
+/** Only what is clear: a limit that one request exceeds alone must not divert the calls of others. */
+function isRateLimit({ blame, code }: GatewayError): boolean {
+  return isClearAboutKey(blame) && code === 'RESOURCE_EXHAUSTED'
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import type { Target } from '../../domain/facts.ts'
+import type { KeyUse } from '../../domain/ports/keys.ts'
 import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import type { LockState, SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 
@@ -24,7 +25,7 @@ export class SafetyLock {
   readonly target: Target
   readonly #options: LockOptions
   readonly #provider: string
-  /** Locked models. */
+  /** Locked models, each for a task. */
   readonly #locked = new Set<string>()
   #diverted = 0
 
@@ -35,13 +36,13 @@ export class SafetyLock {
   }
 
   /** Records that a call for `locked` is sent to the spare target. */
-  divert(locked: Target): void {
+  divert(locked: Target, use: KeyUse): void {
     this.#diverted++
-    const { model } = locked
-    if (this.#locked.has(model)) return
-    this.#locked.add(model)
+    const name = `${use.task}/${use.model}`
+    if (this.#locked.has(name)) return
+    this.#locked.add(name)
     if (this.#locked.size === 1) this.#options.events?.safetyLockChanged(this.state)
-    this.#lookAgain(locked)
+    this.#lookAgain(locked, use, name)
   }
 
   get state(): LockState {
@@ -54,13 +55,13 @@ export class SafetyLock {
     }
   }
 
-  #lookAgain(locked: Target): void {
-    const wait = locked.provider.keys?.wait(locked.model) ?? 0
+  #lookAgain(locked: Target, use: KeyUse, name: string): void {
+    const wait = locked.provider.keys?.wait(use) ?? 0
     if (wait > 0) {
-      this.#options.clock.after(Math.min(wait, LOOK_EVERY), () => this.#lookAgain(locked))
+      this.#options.clock.after(Math.min(wait, LOOK_EVERY), () => this.#lookAgain(locked, use, name))
       return
     }
-    this.#locked.delete(locked.model)
+    this.#locked.delete(name)
     if (this.#locked.size === 0) this.#options.events?.safetyLockChanged(this.state)
   }
 }

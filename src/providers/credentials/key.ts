@@ -1,25 +1,15 @@
 import type { GatewayError } from '../../domain/error.ts'
+import type { KeyUse } from '../../domain/ports/keys.ts'
+import { Rests } from './rests.ts'
+import { Suspicions } from './suspicions.ts'
 
-/** How long a key rests whose vendor does not say, in ms: twice as long each time, as long as no attempt succeeds. */
-const FIRST_REST = 250
-const MAX_REST = 60_000
-/** When a quarantined key is first tried, in ms, and the longest time between two trials. */
+/** When a quarantined key is first probed, in ms, and the longest time between two probes. */
 const FIRST_PROBE = 30_000
 const MAX_PROBE = 600_000
-/** Callers choose the names of models: a key rests for so many at most. */
-const MAX_MODELS = 1_000
-/** After so long, in ms, a failure counts half. */
+/** Time in ms after which a failure counts half. */
 const HALF_LIFE = 30_000
 /** What the last attempt adds to the recent share of failures. */
 const LAST_COUNTS = 0.1
-
-interface Rest {
-  /** On the monotonic clock, in ms. What is over stays to be remembered until an attempt succeeds. */
-  until: number
-  /** How often in a row. */
-  times: number
-  error: GatewayError
-}
 
 export interface Quarantine {
   readonly since: number
@@ -36,9 +26,12 @@ export class Key {
   /** When it was last chosen, counted in choices of its pool. */
   turn = 0
   quarantine: Quarantine | undefined
-  /** Until an attempt has succeeded the next quarantine is as long as the last would have become. */
+  /** Its quarantine has ended without proof: one call at a time may try it. */
+  onTrial = false
+  readonly rests = new Rests()
+  readonly suspicions = new Suspicions()
+  /** Until an attempt has succeeded, the next quarantine is as long as the last would have become. */
   #probeDelay = FIRST_PROBE
-  readonly #rests = new Map<string, Rest>()
   /** The share of failures among the recent attempts, as it was at `#failingAt`. */
   #failing = 0
   #failingAt = 0
@@ -47,18 +40,16 @@ export class Key {
     this.id = id
   }
 
-  /** When it can be used for this model: 0 when it can. */
-  freeAt(model: string, now: number): number {
+  /** When it can be used: 0 when it can now. */
+  freeAt(use: KeyUse, now: number): number {
     if (this.quarantine) return Number.POSITIVE_INFINITY
-    if (this.#rests.size === 0) return 0
-    const rest = this.#rests.get(model)
-    // A timer that waited for it may be early by a fraction.
-    return rest !== undefined && rest.until - now >= 1 ? rest.until : 0
+    if (this.rests.isEmpty && this.suspicions.isEmpty) return 0
+    return Math.max(this.rests.freeAt(use, now), this.suspicions.freeAt(use, now))
   }
 
-  /** Why it cannot be used for this model. */
-  trouble(model: string): GatewayError | undefined {
-    return this.quarantine?.error ?? this.#rests.get(model)?.error
+  /** Why it cannot be used. */
+  trouble(use: KeyUse): GatewayError | undefined {
+    return this.quarantine?.error ?? this.rests.error(use) ?? this.suspicions.error(use)
   }
 
   /** The share of recent attempts that succeeded, 0 to 1. */
@@ -75,50 +66,18 @@ export class Key {
     this.#failingAt = now
   }
 
-  /** An attempt at this model has succeeded. It may have begun before the trouble: that lasts as long as it was to. */
-  proved(model: string, now: number): void {
+  /** An attempt has succeeded. */
+  proved(use: KeyUse, now: number): void {
+    if (!this.suspicions.isEmpty) this.suspicions.clear(use)
     if (this.quarantine) return
     this.#probeDelay = FIRST_PROBE
-    if (this.#rests.size > 0 && this.freeAt(model, now) === 0) this.#rests.delete(model)
+    if (!this.rests.isEmpty) this.rests.clear(use, now)
   }
 
-  /** Rests for a model. `wait` in ms, undefined where nobody knows. False when that changes nothing. */
-  cool(model: string, wait: number | undefined, error: GatewayError, now: number): boolean {
-    // Its vendor says to call again at once.
-    if (wait !== undefined && wait < 1) return false
-    const rest = this.#rests.get(model)
-    const resting = rest !== undefined && rest.until > now
-    const times = (rest?.times ?? 0) + 1
-    // Attempts that were under way together fail together: that is one failure, not many in a row.
-    const until = resting && wait === undefined ? rest.until : now + (wait ?? restAfter(times))
-    if (resting && until <= rest.until) return false
-    this.#rests.delete(model)
-    if (this.#rests.size >= MAX_MODELS) this.#forgetOne()
-    this.#rests.set(model, { until, times, error })
-    return true
-  }
-
-  /** The models that it rests for. */
-  *cooling(now: number): Iterable<{ model: string; until: number; error: GatewayError }> {
-    for (const [model, { until, error }] of this.#rests) if (until - now >= 1) yield { model, until, error }
-  }
-
-  /** How long to wait for the next trial of a quarantined key; twice as long each time. */
+  /** Time until the next probe of a quarantined key; doubled each time. */
   nextProbeDelay(): number {
     const delay = this.#probeDelay
     this.#probeDelay = Math.min(2 * delay, MAX_PROBE)
     return delay
   }
-
-  /** The one that was set longest ago. */
-  #forgetOne(): void {
-    for (const model of this.#rests.keys()) {
-      this.#rests.delete(model)
-      return
-    }
-  }
-}
-
-function restAfter(times: number): number {
-  return Math.min(FIRST_REST * 2 ** (times - 1), MAX_REST)
 }

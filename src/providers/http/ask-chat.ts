@@ -3,7 +3,8 @@ import type { GatewayError } from '../../domain/error.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
-import type { ChatWire, UpstreamRequest, VendorError } from '../define.ts'
+import type { ChatWire, UpstreamRequest } from '../define.ts'
+import type { VendorError } from '../failures/vendor-error.ts'
 import { bodyReader } from './body/body-reader.ts'
 import { ChatReply, type ChatReplyOwner } from './chat-reply.ts'
 import type { Connection } from './connection.ts'
@@ -69,6 +70,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
         streamed,
         timeouts: ask.timeout ? { ...settings.timeout, ...ask.timeout } : settings.timeout,
         firstEventBy: ask.firstEventBy,
+        isShare: ask.isShare,
       },
       this,
     )

@@ -22,7 +22,8 @@ import {
   type Part,
   type Usage,
 } from '../../domain/types.ts'
-import type { ChatSink, VendorError } from '../define.ts'
+import type { ChatSink } from '../define.ts'
+import type { VendorError } from '../failures/vendor-error.ts'
 import { costOfUsage, withTotal } from '../prices/usage.ts'
 import { isAllZeros, mergeUsage } from './merge-usage.ts'
 import { SplitCharacters } from './split-characters.ts'

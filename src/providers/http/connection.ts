@@ -3,8 +3,9 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, unsupported } from '../../domain/error.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import { type Credential, keyInHeader, noCredential } from '../credentials/credential.ts'
-import type { ChatContext, ProviderSettings, UpstreamRequest, VendorError, Wire } from '../define.ts'
+import type { ChatContext, ProviderSettings, UpstreamRequest, Wire } from '../define.ts'
 import { failedReply, reportedError } from '../failures/failed-reply.ts'
+import type { VendorError } from '../failures/vendor-error.ts'
 import type { ModelRules } from '../model-rules.ts'
 import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
@@ -100,7 +101,11 @@ export class Connection {
 
   /** The error that a failed reply means. */
   refusal(model: string, status: number, headers: HttpHeaders, body: string): GatewayError {
-    return failedReply({ ...this.#failure(model, headers, this.wire.readError(parsed(body))), status })
+    const parsedBody = parsed(body)
+    const error = this.wire.readError(parsedBody)
+    // A vendor writes its errors as JSON; whatever else comes is from a proxy, or from a server of another kind.
+    const isVendors = error !== undefined && typeof parsedBody === 'object'
+    return failedReply({ ...this.#failure(model, headers, error), status, isVendors })
   }
 
   /** The error that a vendor tells inside a reply that began well. */
@@ -117,7 +122,8 @@ export class Connection {
   #failure(model: string, headers: HttpHeaders, error: VendorError | undefined) {
     const { name, kind } = this.settings
     const { local = false } = kind
-    return { provider: name, kind: kind.kind, model, local, headers, error, now: this.clock.wall() }
+    const { failures: signs = [] } = kind
+    return { provider: name, signs, model, local, headers, error, now: this.clock.wall() }
   }
 }
 

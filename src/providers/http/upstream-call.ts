@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/clock.ts'
 import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
 import type { Source } from '../../domain/event-stream.ts'
 import type { Reason } from '../../domain/reasons.ts'
-import { networkError } from '../failures/failed-reply.ts'
+import { networkError } from '../failures/network-error.ts'
 import type { OutgoingRequest } from './connection.ts'
 import type { ClientRequest, HttpClient, HttpHeaders, HttpReplyHandler, HttpRequest } from './http-client.ts'
 import { Watchdog, type Watched } from './watchdog.ts'
@@ -29,6 +29,8 @@ export interface UpstreamCallOptions {
   readonly timeouts: Timeouts
   /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
   readonly firstEventBy: number
+  /** Whether that is a share of the caller's own deadline. */
+  readonly isShare?: boolean | undefined
 }
 
 /** Reads the body of a good reply. What it throws fails the call. */
@@ -174,12 +176,12 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
   }
 
   fail(cause: Error): void {
-    const nothingCame = this.#phase === 'before reply'
+    const replied = this.#phase !== 'before reply'
     this.#close()
     this.#reader.fail(
       this.#committed
         ? this.#error('UPSTREAM_STREAM_TRUNCATED', 'broke off its answer', { cause })
-        : networkError(this.#options, cause, nothingCame && this.#reusedConnection),
+        : networkError(this.#options, cause, { replied, reused: this.#reusedConnection }),
     )
   }
 
@@ -245,9 +247,13 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
     const { clock, timeouts } = this.#options
     if (!this.#sent && clock.now() >= this.#connectBy - 1) {
       const cause = Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' })
-      return networkError(this.#options, cause, false)
+      return networkError(this.#options, cause, { replied: false, reused: false })
     }
-    if (!this.#committed) return this.#error('UPSTREAM_TIMEOUT', 'did not answer in time')
+    if (!this.#committed) {
+      const { firstEventBy, isShare } = this.#options
+      const facts: ErrorFacts = isShare && clock.now() >= firstEventBy - 1 ? { blame: 'request' } : {}
+      return this.#error('UPSTREAM_TIMEOUT', 'did not answer in time', facts)
+    }
     if (clock.now() - this.#startedAt >= timeouts.total - 1) {
       return this.#error('GATEWAY_MAX_DURATION', `took longer than ${timeouts.total / 1000} s`)
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { openAiSigns } from './failures/openai-family.ts'
 import type { Options, Paths } from './openai/dialect.ts'
 import { apiOption, openAiDialect, openAiKind, openAiResponses, summaryOption } from './openai/kind.ts'
 import { openai } from './presets.ts'
@@ -35,6 +36,7 @@ function versionOf({ api_version: version }: Options): string {
 
 export const azure = openAiKind({
   kind: 'azure',
+  failures: openAiSigns,
   key: { name: 'api-key', prefix: '' },
   environment: {
     keys: ['AZURE_OPENAI_API_KEY'],

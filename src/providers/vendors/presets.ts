@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Capability, ReasoningEffort } from '../../domain/types.ts'
 import type { ProviderKind } from '../define.ts'
+import { chargedBefore, groqSigns, openAiSigns, openRouterSigns, xaiSigns } from './failures/openai-family.ts'
 import { cerebrasModels, groqModels, mistralModels, xaiModels } from './family-models.ts'
 import { deepSeekResponses, openRouterResponses, xaiResponses } from './family-responses.ts'
 import { apiOption, familyDialect, openAiDialect, openAiKind, summaryOption, taking } from './openai/kind.ts'
@@ -17,6 +18,7 @@ const sampling = ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty
 
 export const openai = openAiKind({
   kind: 'openai',
+  failures: openAiSigns,
   baseUrl: 'https://api.openai.com/v1',
   environment: {
     keys: ['OPENAI_API_KEY'],
@@ -38,6 +40,7 @@ export const openai = openAiKind({
 /** https://console.groq.com/docs/api-reference#chat-create */
 const groq = openAiKind({
   kind: 'groq',
+  failures: groqSigns,
   baseUrl: 'https://api.groq.com/openai/v1',
   environment: { keys: ['GROQ_API_KEY'], defaultModel: ['GROQ_MODEL'] },
   defaultModel: 'llama-3.3-70b-versatile',
@@ -49,6 +52,7 @@ const groq = openAiKind({
 /** https://docs.x.ai/docs/api-reference#chat-completions */
 const xai = openAiKind({
   kind: 'xai',
+  failures: xaiSigns,
   baseUrl: 'https://api.x.ai/v1',
   environment: { keys: ['XAI_API_KEY'], defaultModel: ['XAI_MODEL'] },
   defaultModel: 'grok-4',
@@ -94,6 +98,7 @@ const mistral = openAiKind({
 /** https://api-docs.deepseek.com/api/create-chat-completion */
 const deepseek = openAiKind({
   kind: 'deepseek',
+  failures: chargedBefore,
   baseUrl: 'https://api.deepseek.com',
   environment: { keys: ['DEEPSEEK_API_KEY'], defaultModel: ['DEEPSEEK_MODEL'] },
   defaultModel: 'deepseek-chat',
@@ -113,6 +118,9 @@ const deepseek = openAiKind({
 /** https://openrouter.ai/docs/api-reference/parameters */
 const openrouter = openAiKind({
   kind: 'openrouter',
+  failures: openRouterSigns,
+  // Anybody may list its models.
+  probe: 'nothing',
   baseUrl: 'https://openrouter.ai/api/v1',
   environment: { keys: ['OPENROUTER_API_KEY'], defaultModel: ['OPENROUTER_MODEL'] },
   defaultModel: 'openrouter/auto',
@@ -150,6 +158,7 @@ const together = openAiKind({
 /** Refuses penalties. https://inference-docs.cerebras.ai/resources/openai */
 const cerebras = openAiKind({
   kind: 'cerebras',
+  failures: chargedBefore,
   baseUrl: 'https://api.cerebras.ai/v1',
   environment: { keys: ['CEREBRAS_API_KEY'], defaultModel: ['CEREBRAS_MODEL'] },
   prices: 'cerebras',
@@ -183,6 +192,8 @@ const fireworks = openAiKind({
 /** Searches and cites, and has no tools. https://docs.perplexity.ai/api-reference/chat-completions-post */
 const perplexity = openAiKind({
   kind: 'perplexity',
+  // It documents no listing that needs a key.
+  probe: 'nothing',
   baseUrl: 'https://api.perplexity.ai',
   environment: { keys: ['PERPLEXITY_API_KEY'], defaultModel: ['PERPLEXITY_MODEL'] },
   defaultModel: 'sonar',
@@ -203,6 +214,9 @@ const perplexity = openAiKind({
 /** https://huggingface.co/docs/inference-providers/tasks/chat-completion */
 const huggingface = openAiKind({
   kind: 'huggingface',
+  failures: chargedBefore,
+  // Anybody may list its models.
+  probe: 'nothing',
   baseUrl: 'https://router.huggingface.co/v1',
   environment: { keys: ['HF_TOKEN'], defaultModel: ['HF_MODEL'] },
   capabilities: [...USUAL, IMAGE_INPUT],
@@ -212,6 +226,8 @@ const huggingface = openAiKind({
 /** https://docs.api.nvidia.com/nim/reference/llm-apis */
 const nvidia = openAiKind({
   kind: 'nvidia',
+  // Anybody may list its models.
+  probe: 'nothing',
   baseUrl: 'https://integrate.api.nvidia.com/v1',
   environment: { keys: ['NVIDIA_API_KEY'], defaultModel: ['NVIDIA_MODEL'] },
   capabilities: [...USUAL, EMBED, IMAGE_INPUT],

@@ -307,7 +307,8 @@ function refuseIfToldTo(settings: ProviderSettings, clock: Clock, ask: Ask<ChatR
   ask.attempt.status = Number(status)
   throw failedReply({
     provider: settings.name,
-    kind: settings.kind.kind,
+    signs: [],
+    isVendors: true,
     model: ask.model,
     local: false,
     status: Number(status),
@@ -335,10 +336,10 @@ function cutOff({ attempt: { provider, model } }: Ask<ChatRequest>): GatewayErro
   })
 }
 
-function timedOut({ attempt: { provider, model } }: Ask<ChatRequest>): GatewayError {
+function timedOut({ attempt: { provider, model }, isShare }: Ask<ChatRequest>): GatewayError {
   return new GatewayError('UPSTREAM_TIMEOUT', `${provider}/${model} did not begin to answer in time.`, {
-    fallback: true,
     provider,
     model,
+    ...(isShare && { blame: 'request' as const }),
   })
 }

@@ -26,11 +26,13 @@ export function applyKeyEvents(
 /** Undefined for anything but a key event. */
 function readKeyEvent(received: unknown): KeyEvent | undefined {
   if (typeof received !== 'object' || received === null) return undefined
-  const { provider, keyId, change, model, until, reason }: { readonly [member: string]: unknown } = { ...received }
+  const { provider, keyId, change, model, task, until, reason }: { readonly [member: string]: unknown } = {
+    ...received,
+  }
   if (typeof provider !== 'string' || typeof keyId !== 'string') return undefined
   if (change === 'recovered') return { provider, keyId, change }
   if (typeof reason !== 'string' || !isReason(reason)) return undefined
   if (change === 'quarantined') return { provider, keyId, change, reason }
-  const isCooled = change === 'cooled' && typeof model === 'string' && typeof until === 'number'
-  return isCooled ? { provider, keyId, change, model, until, reason } : undefined
+  if (change !== 'cooled' || typeof model !== 'string' || typeof until !== 'number') return undefined
+  return task === 'chat' || task === 'embed' ? { provider, keyId, change, model, task, until, reason } : undefined
 }

@@ -4,7 +4,7 @@ import { chat } from '../../support/client.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { type ModelUpstream, startModelUpstream } from '../../support/model-upstream.ts'
-import { answers, failure, type Reply, silence } from '../../support/upstream-server.ts'
+import { answers, failure, json, type Reply, silence } from '../../support/upstream-server.ts'
 
 /* Targets that keep failing are left out, and this can be seen. */
 
@@ -33,8 +33,8 @@ afterAll(async () => {
   await Promise.all([first.close(), second.close()])
 })
 
-/** A failure that is not tried again. */
-const DOWN = failure(502)
+/** A failure that is not tried again, and that no request can cause: a proxy's page. */
+const DOWN = json('<html></html>', 502)
 
 async function calls(count: number, model: string): Promise<void> {
   for (let made = 0; made < count; made++) await chat(client, { model })

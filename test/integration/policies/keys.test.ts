@@ -127,17 +127,17 @@ describe('a key that is refused', () => {
 })
 
 test('with every key refused the target is passed over at once, and the next one answers', async () => {
-  const forbidden = failure(403)
+  const forbidden = failure(403, { code: 'invalid_api_key' })
   answerBy({ 'key-one': forbidden, 'key-two': forbidden, 'key-three': forbidden })
   const { error } = await chat(client, { model: 'forbidden/m' })
-  expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'UPSTREAM_FORBIDDEN' })
+  expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'UPSTREAM_CREDENTIALS' })
   expect(error?.detail?.attempts).toHaveLength(3)
   expect(keysSent()).toHaveLength(3)
 
   const again = await chat(client, { model: 'forbidden/m' })
-  expect(again.error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'UPSTREAM_FORBIDDEN' })
+  expect(again.error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'UPSTREAM_CREDENTIALS' })
   expect(again.error?.detail?.attempts).toMatchObject([
-    { outcome: AttemptOutcome.SKIPPED, reason: 'UPSTREAM_FORBIDDEN', keyId: '' },
+    { outcome: AttemptOutcome.SKIPPED, reason: 'UPSTREAM_CREDENTIALS', keyId: '' },
   ])
   const { value } = await chat(client, { model: 'forbidden-or-other' })
   expect(value?.route).toMatchObject({

@@ -23,6 +23,7 @@ class World {
   latency = 0
   hits = 0
   streams: EventStream<ChatEvent>[] = []
+  #requests = 0
 
   readonly #next: Handler<RoutedChat, ChatEvent> = async (call) => {
     this.hits++
@@ -37,7 +38,14 @@ class World {
 
   readonly #ask = breaker(this.circuits, this.clock)<RoutedChat, ChatEvent>(this.#next)
 
-  async call(call = routedChat(this.clock)): Promise<GatewayError | 'ok'> {
+  /** A call of `caller` with a request that no other has. */
+  different(caller = 'web'): RoutedChat {
+    const call = routedChat(this.clock)
+    const context = { ...call.context, requestBytes: Buffer.from(`request ${this.#requests++}`) }
+    return { ...call, context, caller: { name: caller, admin: false } }
+  }
+
+  async call(call = this.different()): Promise<GatewayError | 'ok'> {
     try {
       await this.#ask(call)
       return 'ok'
@@ -146,8 +154,8 @@ describe('it opens', () => {
     ['deadlines', new GatewayError('DEADLINE_EXCEEDED', 'late')],
     ['refused keys', error('UPSTREAM_CREDENTIALS', 401)],
     ['what the target cannot carry', error('UNSUPPORTED')],
-    ['old connections', new GatewayError('UPSTREAM_RESET', 'closed', { retry: true, outage: false })],
-    ['one call that found no capacity', new GatewayError('UPSTREAM_OVERLOADED', 'busy', { outage: false })],
+    ['old connections', new GatewayError('UPSTREAM_RESET', 'closed', { retry: true, blame: 'request' })],
+    ['one call that found no capacity', new GatewayError('UPSTREAM_OVERLOADED', 'busy', { blame: 'request' })],
   ])('not by %s', async (_, answer) => {
     const world = new World()
     await world.calls(100, answer)
@@ -309,25 +317,100 @@ describe('after the cool-down', () => {
   })
 })
 
-describe('a model that the vendor does not have', () => {
-  const missing = error('UPSTREAM_MODEL_MISSING', 404)
+describe('failures that a request can cause', () => {
+  const askedBy = async (world: World, caller: string, count: number, answer: Answer) => {
+    world.answer = answer
+    for (let made = 0; made < count; made++) await world.call(world.different(caller))
+  }
 
-  test('is not asked for again for a minute', async () => {
+  test('of one request again and again open nothing, not even for its caller', async () => {
     const world = new World()
-    await world.calls(1, missing)
-    await world.clock.advance(59_999)
-    expect(await world.call()).toMatchObject({ reason: 'UPSTREAM_MODEL_MISSING', fallback: true })
-    expect(world.hits).toBe(1)
-    await world.clock.advance(1)
+    const poisoned = world.different('a')
+    world.answer = DOWN
+    for (let made = 0; made < 50; made++) await world.call(poisoned)
+    expect(world.state).toBe(BreakerState.CLOSED)
+    expect(world.hits).toBe(50)
+  })
+
+  test('of five different requests of one caller open it for that caller alone', async () => {
+    const world = new World()
+    await askedBy(world, 'a', 20, DOWN)
+    expect(await world.call(world.different('a'))).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
     world.answer = 'ok'
-    expect(await world.call()).toBe('ok')
+    expect(await world.call(world.different('b'))).toBe('ok')
+    expect(await world.call(world.different('a'))).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
   })
 
-  test('is asked for at once on a local server, where it can be pulled', async () => {
+  test('that two callers see open it for both', async () => {
     const world = new World()
-    await world.calls(3, error('LOCAL_MODEL_MISSING', 404))
-    expect(world.hits).toBe(3)
+    const [one, other] = [world.different('a'), world.different('b')]
+    world.answer = DOWN
+    for (let made = 0; made < 10; made++) {
+      await world.call(one)
+      await world.call(other)
+    }
+    expect(world.state).toBe(BreakerState.OPEN)
+    expect(await world.call(one)).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
+    expect(await world.call(other)).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
+    expect(world.hits).toBe(20)
   })
+
+  test('leave out a caller only once it has seen one itself', async () => {
+    const world = new World()
+    await askedBy(world, 'a', 20, DOWN)
+    expect(await world.call(world.different('b'))).toMatchObject({ reason: 'UPSTREAM_ERROR' })
+    expect(await world.call(world.different('b'))).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
+    expect(world.hits).toBe(21)
+  })
+
+  test('are closed by the probe of a caller that saw them', async () => {
+    const world = new World()
+    await askedBy(world, 'a', 20, DOWN)
+    await world.clock.advance(5_000)
+    await askedBy(world, 'a', 1, 'ok')
+    expect(world.state).toBe(BreakerState.CLOSED)
+  })
+
+  test('are remembered for 64 callers at most', async () => {
+    const world = new World()
+    for (let caller = 0; caller < 500; caller++) await askedBy(world, `caller-${caller}`, 1, DOWN)
+    expect(world.hits).toBeGreaterThanOrEqual(500 - 64)
+    world.answer = 'ok'
+    expect(await world.call(world.different('innocent'))).toBe('ok')
+  })
+})
+
+describe("failures that are the target's for certain", () => {
+  const GONE = new GatewayError('UPSTREAM_UNREACHABLE', 'no')
+
+  test('open it for everybody, whoever sees them and with whatever request', async () => {
+    const world = new World()
+    const same = world.different('a')
+    world.answer = GONE
+    for (let made = 0; made < 20; made++) await world.call(same)
+    expect(await world.call(world.different('b'))).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
+    expect(world.hits).toBe(20)
+  })
+
+  test('open it for everybody where it was open for one caller', async () => {
+    const world = new World()
+    await world.calls(20, DOWN)
+    world.answer = GONE
+    for (let made = 0; made < 20; made++) await world.call(world.different(`caller-${made}`))
+    expect(await world.call(world.different('another'))).toMatchObject({ reason: 'UPSTREAM_CIRCUIT_OPEN' })
+  })
+})
+
+test('a limit that the caller chose opens nothing', async () => {
+  const world = new World()
+  await world.calls(50, new GatewayError('UPSTREAM_TIMEOUT', 'late', { blame: 'request' }))
+  expect(world.hits).toBe(50)
+})
+
+test('chats and embeddings of one model have a breaker each', async () => {
+  const world = await opened()
+  world.answer = 'ok'
+  expect(world.circuits.of(targetNamed('house'), 'embed').state).toBe(BreakerState.CLOSED)
 })
 
 test('every change is told once', async () => {
@@ -344,10 +427,10 @@ test('every change is told once', async () => {
 test('models that callers make up are forgotten, and those that are out of service are not', async () => {
   const world = await opened()
   const early = targetNamed('house', 'made-up-0')
-  const circuit = world.circuits.of(early)
+  const circuit = world.circuits.of(early, 'chat')
   for (let index = 0; index < 2_500; index++) {
     await world.call({ ...routedChat(world.clock), target: targetNamed('house', `made-up-${index}`) })
   }
   expect(world.state).toBe(BreakerState.OPEN)
-  expect(world.circuits.of(early)).not.toBe(circuit)
+  expect(world.circuits.of(early, 'chat')).not.toBe(circuit)
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Target } from '../../../src/domain/facts.ts'
+import type { KeyUse } from '../../../src/domain/ports/keys.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'
 import type { LockState } from '../../../src/domain/ports/safety-locks.ts'
 import { SafetyLocks } from '../../../src/policies/routing/safety-locks.ts'
@@ -10,7 +11,7 @@ function lockOver(freeAt: Record<string, number>) {
   const clock = new FakeClock()
   const reported: LockState[] = []
   const target = (name: string, model: string): Target => {
-    const keys = { wait: (of: string) => Math.max(0, (freeAt[of] ?? 0) - clock.now()) }
+    const keys = { wait: ({ model }: KeyUse) => Math.max(0, (freeAt[model] ?? 0) - clock.now()) }
     return { provider: { name, keys } as unknown as Provider, model, defaults: {} } // all that a lock looks at
   }
   const locks = new SafetyLocks({
@@ -18,7 +19,12 @@ function lockOver(freeAt: Record<string, number>) {
     spares: [{ provider: 'cloud', target: target('house', 'small') }],
     events: { safetyLockChanged: (state) => reported.push(state) },
   })
-  return { clock, locks, reported, divert: (model: string) => locks.of('cloud')?.divert(target('cloud', model)) }
+  return {
+    clock,
+    locks,
+    reported,
+    divert: (model: string) => locks.of('cloud')?.divert(target('cloud', model), { model, task: 'chat' }),
+  }
 }
 
 test('a lock falls with the first call and is lifted when a key is back, each told once', async () => {

@@ -20,7 +20,7 @@ function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unk
     events: { keyChanged: (item) => void event.push(item) },
   })
   const take = (model = 'm'): KeyLease => {
-    const lease = pool.take(model)
+    const lease = pool.take({ model, task: 'chat' }, () => ({ caller: 'c', request: 'r' }))
     if (!lease) throw new Error('no key is left')
     return lease
   }
@@ -30,9 +30,12 @@ function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unk
     void lease.end(error)
     return lease.keyId
   }
+  const free = (model = 'm') => pool.take({ model, task: 'chat' }, () => ({ caller: 'c', request: 'r' }))
   return {
     clock,
     pool,
+    free,
+    wait: (model = 'm') => pool.wait({ model, task: 'chat' }),
     event,
     probed,
     take,
@@ -42,12 +45,12 @@ function poolOf(keyIds: readonly string[], probe: (keyId: string) => Promise<unk
 }
 
 function trouble(reason: Reason, facts: ErrorFacts = {}): GatewayError {
-  return new GatewayError(reason, 'no', { fallback: true, ...facts })
+  return new GatewayError(reason, 'no', facts)
 }
 
 const limited = (retryAfter?: number) =>
-  trouble('UPSTREAM_RATE_LIMITED', { key: 'cools', ...(retryAfter !== undefined && { retryAfter }) })
-const refused = trouble('UPSTREAM_CREDENTIALS', { key: 'quarantined' })
+  trouble('UPSTREAM_RATE_LIMITED', retryAfter === undefined ? {} : { retryAfter })
+const refused = trouble('UPSTREAM_CREDENTIALS')
 const failed = trouble('UPSTREAM_ERROR')
 
 describe('the next key is', () => {
@@ -92,7 +95,7 @@ describe('the next key is', () => {
 
 describe('a rate limit', () => {
   test('lets the key rest for that model as long as the vendor says', async () => {
-    const { attempt, pool, event, clock, statusOf } = poolOf(['a', 'b'])
+    const { attempt, event, clock, statusOf, free } = poolOf(['a', 'b'])
     attempt(limited(5_000))
     expect([attempt(), attempt()]).toEqual(['b', 'b'])
     expect([attempt(undefined, 'n'), attempt(undefined, 'n')].sort()).toEqual(['a', 'b'])
@@ -102,55 +105,55 @@ describe('a rate limit', () => {
       cooling: [{ model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' }],
     })
     expect(event).toEqual([
-      { provider: 'p', keyId: 'a', change: 'cooled', model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' },
+      { provider: 'p', keyId: 'a', change: 'cooled', model: 'm', task: 'chat', until, reason: 'UPSTREAM_RATE_LIMITED' },
     ])
     await clock.advance(4_990)
-    expect(pool.take('m')?.keyId).toBe('b')
+    expect(free('m')?.keyId).toBe('b')
     await clock.advance(10)
-    expect(pool.take('m')?.keyId).toBe('a')
+    expect(free('m')?.keyId).toBe('a')
     expect(statusOf('a')?.state).toBe('available')
   })
 
   test('that does not say how long lets it rest twice as long each time, up to a minute', async () => {
-    const { attempt, pool, clock } = poolOf(['a'])
+    const { attempt, clock, wait } = poolOf(['a'])
     const rests: number[] = []
     for (let time = 0; time < 10; time++) {
       attempt(limited())
-      rests.push(pool.wait('m'))
-      await clock.advance(pool.wait('m'))
+      rests.push(wait('m'))
+      await clock.advance(wait('m'))
     }
     expect(rests).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000])
     attempt()
     attempt(limited())
-    expect(pool.wait('m')).toBe(250)
+    expect(wait('m')).toBe(250)
   })
 
   test('of attempts that were under way together counts once, and the longest rest holds', () => {
-    const { take, pool, event } = poolOf(['a'])
+    const { take, event, wait } = poolOf(['a'])
     const leases = [take(), take(), take(), take()]
     void leases[0]?.end(limited())
     void leases[1]?.end(limited())
-    expect(pool.wait('m')).toBe(250)
+    expect(wait('m')).toBe(250)
     void leases[2]?.end(limited(3_000))
     void leases[3]?.end(limited(1_000))
-    expect(pool.wait('m')).toBe(3_000)
+    expect(wait('m')).toBe(3_000)
     expect(event).toHaveLength(2)
   })
 
   test('that asks for no wait at all makes no key rest', () => {
-    const { attempt, pool, event } = poolOf(['a'])
+    const { attempt, event, wait } = poolOf(['a'])
     attempt(limited(0))
-    expect(pool.wait('m')).toBe(0)
+    expect(wait('m')).toBe(0)
     expect(attempt()).toBe('a')
     expect(event).toEqual([])
   })
 
   test('outlasts the success of an attempt that began before it', () => {
-    const { take, pool } = poolOf(['a'])
+    const { take, wait } = poolOf(['a'])
     const early = take()
     void take().end(limited(3_000))
     void early.end()
-    expect(pool.wait('m')).toBe(3_000)
+    expect(wait('m')).toBe(3_000)
   })
 
   test('is not remembered for more models than a caller can name', () => {
@@ -212,7 +215,9 @@ describe('a refused key', () => {
   })
 
   test('is used again where the vendor lists no models for anybody', async () => {
-    const { attempt, clock, statusOf } = poolOf(['a'], () => Promise.reject(trouble('UPSTREAM_MODEL_MISSING')))
+    const { attempt, clock, statusOf } = poolOf(['a'], () =>
+      Promise.reject(trouble('UPSTREAM_MODEL_MISSING', { upstream: { status: 404 } })),
+    )
     attempt(refused)
     await clock.advance(30_000)
     expect(statusOf('a')?.state).toBe('available')
@@ -237,30 +242,30 @@ describe('a refused key', () => {
 
 describe('with every key out', () => {
   test('there is none, and why and for how long is told by the one that is back first', async () => {
-    const { attempt, pool, clock } = poolOf(['a', 'b', 'c'])
+    const { attempt, pool, clock, free } = poolOf(['a', 'b', 'c'])
     attempt(limited(9_000))
     attempt(limited(5_000))
     attempt(refused)
     await clock.advance(1_000)
-    expect(pool.take('m')).toBeUndefined()
-    expect(pool.refusal('m')).toMatchObject({
+    expect(free('m')).toBeUndefined()
+    expect(pool.refusal({ model: 'm', task: 'chat' })).toMatchObject({
       reason: 'UPSTREAM_RATE_LIMITED',
       fallback: true,
       retry: false,
       facts: { provider: 'p', model: 'm', retryAfter: 4_000 },
     })
-    expect(pool.take('n')?.keyId).toBeDefined()
+    expect(free('n')?.keyId).toBeDefined()
   })
 
   test('the last refusal is told where no return is known', async () => {
-    const { attempt, pool, clock } = poolOf(['a', 'b'])
+    const { attempt, pool, clock, wait } = poolOf(['a', 'b'])
     attempt(refused)
     await clock.advance(1)
-    attempt(trouble('UPSTREAM_QUOTA_EXHAUSTED', { key: 'quarantined' }))
-    const { reason, facts } = pool.refusal('m')
+    attempt(trouble('UPSTREAM_QUOTA_EXHAUSTED'))
+    const { reason, facts } = pool.refusal({ model: 'm', task: 'chat' })
     expect(reason).toBe('UPSTREAM_QUOTA_EXHAUSTED')
     expect(facts.retryAfter).toBeUndefined()
-    expect(pool.wait('m')).toBe(Number.POSITIVE_INFINITY)
+    expect(wait('m')).toBe(Number.POSITIVE_INFINITY)
   })
 })
 
@@ -271,11 +276,11 @@ describe('what is heard from elsewhere', () => {
     there.attempt(limited(5_000))
     there.attempt(refused)
     for (const item of there.event) here.pool.apply(item)
-    expect(here.pool.take('m')).toBeUndefined()
+    expect(here.free('m')).toBeUndefined()
     expect(here.statusOf('a')).toMatchObject({ state: 'cooling' })
     expect(here.statusOf('b')).toMatchObject({ state: 'quarantined', reason: 'UPSTREAM_CREDENTIALS' })
     here.pool.apply({ provider: 'p', keyId: 'b', change: 'recovered' })
-    expect(here.pool.take('m')?.keyId).toBe('b')
+    expect(here.free('m')?.keyId).toBe('b')
     expect(here.event).toEqual([])
     expect(here.clock.waiting).toBe(0)
   })
@@ -284,7 +289,15 @@ describe('what is heard from elsewhere', () => {
     const { pool, clock, statusOf } = poolOf(['a'])
     pool.apply({ provider: 'p', keyId: 'z', change: 'quarantined', reason: 'UPSTREAM_CREDENTIALS' })
     const until = clock.wall() - 1
-    pool.apply({ provider: 'p', keyId: 'a', change: 'cooled', model: 'm', until, reason: 'UPSTREAM_RATE_LIMITED' })
+    pool.apply({
+      provider: 'p',
+      keyId: 'a',
+      change: 'cooled',
+      model: 'm',
+      task: 'chat',
+      until,
+      reason: 'UPSTREAM_RATE_LIMITED',
+    })
     expect(statusOf('a')?.state).toBe('available')
   })
 
@@ -316,4 +329,84 @@ test('what became of each key is counted', async () => {
   take()
   expect(statusOf('a')).toMatchObject({ requests: 3, errors: 1, active: 1, lastUsed: clock.wall() })
   expect(statusOf('a')?.successRate).toBeCloseTo(0.9, 1)
+})
+
+describe('a doubtful answer', () => {
+  const forbidden = trouble('UPSTREAM_FORBIDDEN')
+  const witness = (caller: string, request: string) => () => ({ caller, request })
+  const use = (caller: string, model = 'm') => ({ model, task: 'chat', caller }) as const
+
+  test('puts no key aside, however often one request gets it', () => {
+    const { pool, event, wait } = poolOf(['a'])
+    for (let time = 0; time < 20; time++) void pool.take(use('a'), witness('a', 'same'))?.end(forbidden)
+    expect(wait()).toBe(0)
+    expect(pool.wait(use('a'))).toBe(0)
+    expect(event).toEqual([])
+  })
+
+  test('that three different requests got keeps their callers from the key, longer each time, and nobody else', async () => {
+    const { pool, clock, event } = poolOf(['a'])
+    const rests: number[] = []
+    for (let round = 0; round < 6; round++) {
+      for (const request of ['1', '2', '3']) {
+        void pool.take(use('a'), witness('a', request + round))?.end(forbidden)
+      }
+      rests.push(pool.wait(use('a')))
+      expect(pool.wait(use('b'))).toBe(0)
+      expect(pool.wait(use('a', 'other'))).toBe(0)
+      expect(pool.wait({ ...use('a'), task: 'embed' })).toBe(0)
+      await clock.advance(pool.wait(use('a')))
+    }
+    expect(rests).toEqual([30_000, 60_000, 120_000, 240_000, 480_000, 600_000])
+    expect(pool.list()[0]).toMatchObject({ state: 'available', reason: '' })
+    expect(event).toEqual([])
+  })
+
+  test('is forgotten with the first success', () => {
+    const { pool } = poolOf(['a'])
+    for (const request of ['1', '2', '3']) void pool.take(use('a'), witness('a', request))?.end(forbidden)
+    expect(pool.wait(use('a'))).toBe(30_000)
+    void pool.take(use('b'), witness('b', '4'))?.end()
+    expect(pool.wait(use('a'))).toBe(0)
+  })
+})
+
+describe('a key whose quarantine no free request can end', () => {
+  test('is tried by one call at a time, and its success ends it everywhere', async () => {
+    const { take, attempt, free, clock, event, probed } = poolOf(['a'])
+    attempt(trouble('UPSTREAM_QUOTA_EXHAUSTED'))
+    await clock.advance(30_000)
+    expect(probed).toEqual([])
+    const trial = take()
+    expect(free()).toBeUndefined()
+    void trial.end()
+    expect(attempt()).toBe('a')
+    expect(event.map(({ change }) => change)).toEqual(['quarantined', 'recovered'])
+  })
+
+  test('is left alone for longer when the trial fails', async () => {
+    const { attempt, wait, clock } = poolOf(['a'])
+    attempt(trouble('UPSTREAM_QUOTA_EXHAUSTED'))
+    await clock.advance(30_000)
+    attempt(trouble('UPSTREAM_QUOTA_EXHAUSTED'))
+    await clock.advance(30_000)
+    expect(wait()).toBe(Number.POSITIVE_INFINITY)
+    await clock.advance(30_000)
+    expect(wait()).toBe(0)
+  })
+})
+
+test('a model that the vendor does not know rests for a minute, and other gateways are not told', async () => {
+  const { attempt, wait, clock, event } = poolOf(['a'])
+  attempt(trouble('UPSTREAM_MODEL_MISSING', { blame: 'key for model' }))
+  await clock.advance(59_000)
+  expect(wait()).toBe(1_000)
+  expect(wait('other')).toBe(0)
+  expect(event).toEqual([])
+})
+
+test('a rest for chats is none for embeddings', () => {
+  const { attempt, pool } = poolOf(['a'])
+  attempt(limited(5_000))
+  expect(pool.wait({ model: 'm', task: 'embed' })).toBe(0)
 })

@@ -18,7 +18,7 @@ function twoGateways() {
 
 const changes: KeyEvent[] = [
   { provider: 'p', keyId: 'a', change: 'quarantined', reason: 'UPSTREAM_CREDENTIALS' },
-  { provider: 'p', keyId: 'a', change: 'cooled', model: 'm', until: 5, reason: 'UPSTREAM_RATE_LIMITED' },
+  { provider: 'p', keyId: 'a', change: 'cooled', model: 'm', task: 'chat', until: 5, reason: 'UPSTREAM_RATE_LIMITED' },
   { provider: 'p', keyId: 'a', change: 'recovered' },
 ]
 

@@ -1,5 +1,6 @@
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
+import { anthropicSigns } from '../failures/anthropic.ts'
 import { traitsOf } from './models.ts'
 import { anthropicWire } from './wire.ts'
 
@@ -7,6 +8,7 @@ const { CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, FILE_INPU
 
 export const anthropic: ProviderKind = {
   kind: 'anthropic',
+  failures: anthropicSigns,
   wire: anthropicWire,
   baseUrl: 'https://api.anthropic.com',
   // Some libraries want the version in it, the vendor's own do not.

@@ -1,4 +1,4 @@
-import type { VendorError } from '../../define.ts'
+import type { VendorError } from '../../failures/vendor-error.ts'
 import { fieldsOf, isObject, type JsonFields, listOf, textOf } from '../json.ts'
 
 /** The most of a vendor's text that is looked at. */

@@ -1,5 +1,6 @@
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
+import { geminiSigns } from '../failures/gemini.ts'
 import { traitsOf } from './models.ts'
 import { modelId } from './request.ts'
 import { geminiWire } from './wire.ts'
@@ -8,6 +9,7 @@ const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AU
 
 export const gemini: ProviderKind = {
   kind: 'gemini',
+  failures: geminiSigns,
   alsoKnownAs: ['google'],
   wire: geminiWire,
   baseUrl: 'https://generativelanguage.googleapis.com/v1beta',

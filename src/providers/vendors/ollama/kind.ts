@@ -15,6 +15,8 @@ export const ollama: ProviderKind = {
   // For Ollama's cloud, or a proxy in front of a server. https://docs.ollama.com/cloud
   key: { name: 'authorization', prefix: 'Bearer ' },
   keyOptional: true,
+  // Its cloud lists models for anybody.
+  probe: 'nothing',
   environment: {
     keys: ['OLLAMA_API_KEY'],
     baseUrl: ['OLLAMA_BASE_URL', 'OLLAMA_HOST'],

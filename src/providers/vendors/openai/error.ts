@@ -1,4 +1,4 @@
-import type { VendorError } from '../../define.ts'
+import type { VendorError } from '../../failures/vendor-error.ts'
 import { fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../json.ts'
 
 /** The most of a vendor's text that is looked at. */
@@ -38,6 +38,7 @@ function compact(error: JsonFields, body: JsonFields): VendorError | undefined {
     ...(message !== '' && { message }),
     ...(param !== '' && { param }),
     ...(retryAfter !== undefined && { retryAfter }),
+    ...(isRelayed(error) && { relayed: true }),
   }
   return Object.keys(found).length > 0 ? found : undefined
 }
@@ -72,6 +73,16 @@ function readMessage(error: JsonFields): { message: string; param: string } {
   }
   const message = [cut(detail), upstreamMessage(error['metadata'])].filter((text) => text !== '').join(' ')
   return { message, param: textOf(error['param']) }
+}
+
+/** OpenRouter names the vendor behind it, LiteLLM starts with its own name. */
+function isRelayed({ message, metadata }: JsonFields): boolean {
+  const { raw, provider_name } = fieldsOf(metadata)
+  return (
+    raw !== undefined ||
+    typeof provider_name === 'string' ||
+    /^(litellm\.|Provider returned error$)/.test(textOf(message))
+  )
 }
 
 /** What the vendor behind OpenRouter said. https://openrouter.ai/docs/api-reference/errors */

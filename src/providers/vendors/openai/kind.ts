@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import type { Capability } from '../../../domain/types.ts'
 import type { KeyHeader } from '../../credentials/credential.ts'
+import type { ProbeProves } from '../../credentials/key-pool.ts'
 import type { ProviderKind } from '../../define.ts'
+import type { Sign } from '../../failures/sign.ts'
 import type { SettableRule } from '../../model-rules.ts'
 import type { OpenAiDialect, ResponsesDialect, TuningField } from './dialect.ts'
 import { LOW_TO_HIGH, NONE_TO_HIGH, openAiModels, rulesOf } from './models.ts'
@@ -81,6 +83,8 @@ export interface OpenAiRow {
   readonly defaultModel?: string
   readonly defaultEmbedModel?: string
   readonly genAiName?: string
+  readonly failures?: readonly Sign[]
+  readonly probe?: ProbeProves
 }
 
 const settable: readonly SettableRule[] = [

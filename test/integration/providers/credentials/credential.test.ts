@@ -102,7 +102,7 @@ test('a credential may sign the whole request, later than in the turn of the cal
 })
 
 test('the failure of a credential is the failure of the attempt', async () => {
-  const failure = new GatewayError('UPSTREAM_CREDENTIALS', 'The token was refused.', { key: 'quarantined' })
+  const failure = new GatewayError('UPSTREAM_CREDENTIALS', 'The token was refused.')
   const connection = connect(() => [{ id: 'x', headers: {}, authorize: () => Promise.reject(failure) }])
   await expect(ask(connection)).rejects.toBe(failure)
   expect(vendor.requests).toEqual([])

@@ -29,11 +29,12 @@ function providerWith(keys: readonly string[]) {
   const provider = createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), {
     keyChanged: (event) => reported(event),
   })
-  const refused = new GatewayError('UPSTREAM_CREDENTIALS', 'no', { key: 'quarantined' })
+  const refused = new GatewayError('UPSTREAM_CREDENTIALS', 'no')
   return {
     clock,
     provider,
-    quarantine: () => void provider.keys?.take('m')?.end(refused),
+    quarantine: () =>
+      void provider.keys?.take({ model: 'm', task: 'chat' }, () => ({ caller: 'c', request: 'r' }))?.end(refused),
     nextEvent: () =>
       new Promise<KeyEvent>((resolve) => {
         reported = resolve

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { failedReply } from '../../../../src/providers/failures/failed-reply.ts'
+import { geminiSigns } from '../../../../src/providers/vendors/failures/gemini.ts'
 import { readError } from '../../../../src/providers/vendors/gemini/error.ts'
 
 const detail = (name: string, fields: object) => ({ '@type': `type.googleapis.com/google.rpc.${name}`, ...fields })
@@ -68,7 +69,8 @@ describe('a failed reply', () => {
   const failed = (status: number, given: object) =>
     failedReply({
       provider: 'gemini',
-      kind: 'gemini',
+      signs: geminiSigns,
+      isVendors: true,
       model: 'm',
       local: false,
       status,

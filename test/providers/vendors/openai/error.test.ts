@@ -50,7 +50,12 @@ describe('an error body', () => {
     [
       "OpenRouter's, with what the vendor behind it said",
       { error: { code: 429, message: 'Provider returned error', metadata: { raw: 'model is rate-limited upstream' } } },
-      { code: '429', status: 429, message: 'Provider returned error model is rate-limited upstream' },
+      {
+        code: '429',
+        status: 429,
+        message: 'Provider returned error model is rate-limited upstream',
+        relayed: true,
+      },
     ],
     [
       'the same, as JSON',
@@ -61,7 +66,7 @@ describe('an error body', () => {
           metadata: { raw: '{"error":{"message":"prompt is too long"}}' },
         },
       },
-      { code: '400', status: 400, message: 'Provider returned error prompt is too long' },
+      { code: '400', status: 400, message: 'Provider returned error prompt is too long', relayed: true },
     ],
     [
       "Google's, a list with a delay",
