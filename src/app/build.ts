@@ -16,6 +16,7 @@ import { Planner } from '../policies/planning/planner.ts'
 import { SafetyLocks } from '../policies/routing/safety-locks.ts'
 import { createProvider } from '../providers/create.ts'
 import type { ConcurrencyLimit } from '../providers/define.ts'
+import { ReplyBudget } from '../providers/http/reply-budget.ts'
 import { loadPrices } from '../providers/prices/price-list.ts'
 import { createPriceTable } from '../providers/prices/price-table.ts'
 import { LoopDelay } from '../server/loop-delay.ts'
@@ -103,9 +104,11 @@ async function createProviders(config: Config, clock: Clock, events: OperatorEve
   // The price list takes 20 MB: nobody pays for it who does not need it.
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
   const prices = createPriceTable({ clock, overrides: config.prices, list })
+  const replies = new ReplyBudget(config.server.settings.maxReplyBytes)
   return config.providers.map((settings) =>
     createProvider(settings, {
       clock,
+      replies,
       proxy: config.proxy,
       prices,
       events,

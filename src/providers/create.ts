@@ -4,6 +4,7 @@ import type { ModelFacts, Provider } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
 import { createHttpClient, type ProxySettings } from './http/http-client.ts'
+import type { ReplyBudget } from './http/reply-budget.ts'
 import { createHttpProvider } from './http-provider.ts'
 import { overridesFor } from './model-rules.ts'
 import type { PriceTable } from './prices/price-table.ts'
@@ -12,12 +13,14 @@ export interface ProviderTools {
   readonly clock: Clock
   readonly proxy: ProxySettings
   readonly prices: PriceTable
+  /** Bounds the replies of all providers together. */
+  readonly replies: ReplyBudget
   readonly events?: Pick<OperatorEvents, 'keyChanged'>
 }
 
 /** A provider as it is configured. */
 export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
-  const { clock, proxy, prices, events } = tools
+  const { clock, proxy, prices, replies, events } = tools
   const { kind, name, timeout } = settings
   if (kind.create) return kind.create(settings, clock)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
@@ -30,7 +33,7 @@ export function createProvider(settings: ProviderSettings, tools: ProviderTools)
     overrides: remembered((model) => overridesFor(settings.models ?? [], model)),
     ids: () => prices.catalogue(kind.prices),
   }
-  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), events)
+  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue, replies), events)
 }
 
 /** What the vendor's table knows that the model cannot do. */

@@ -31,6 +31,8 @@ export const defaultServerSettings = {
   maxHeaderBytes: 16 * 1024,
   /** Bytes of all requests that have arrived in part. */
   maxPendingBytes: 128 * MiB,
+  /** Bytes of all replies of vendors that have arrived in part. */
+  maxReplyBytes: 256 * MiB,
   /** Compressed requests that are unpacked at once; others wait. Node has 4 threads for this. */
   maxCompressedCalls: 4,
   /** Calls that one connection may reset, in 10 s, in the second in which it began them. */

@@ -55,6 +55,7 @@ describe('a file', () => {
             stall_timeout: 4s
             header_bytes: 8KiB
             pending_bytes: 2MiB
+            reply_bytes: 64MiB
             compressed_calls: 7
             resets: 8
             loop_delay: 9ms
@@ -98,6 +99,7 @@ describe('a file', () => {
           stallTimeout: 4000,
           maxHeaderBytes: 8192,
           maxPendingBytes: 2_097_152,
+          maxReplyBytes: 64 * 2 ** 20,
           maxCompressedCalls: 7,
           maxResets: 8,
           maxLoopDelay: 9,

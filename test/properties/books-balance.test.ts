@@ -19,6 +19,7 @@ import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import type { LimitParts } from '../../src/policies/limits/limited.ts'
 import { RetryBudget } from '../../src/policies/retrying/retry-budget.ts'
 import { Connection } from '../../src/providers/http/connection.ts'
+import { ReplyBudget } from '../../src/providers/http/reply-budget.ts'
 import { createHttpProvider } from '../../src/providers/http-provider.ts'
 import { RequestContext } from '../../src/server/context.ts'
 import { MemoryCache } from '../../src/stores/cache/memory-cache.ts'
@@ -204,6 +205,7 @@ type WorldFacts = Omit<typeof world extends fc.Arbitrary<infer T> ? T : never, '
 class World {
   readonly #clock = new FakeClock()
   readonly #ears: Ear[] = []
+  readonly #replies = new ReplyBudget(2 ** 20)
   readonly #plans: readonly Upstream[]
   readonly #upstreams: ScriptedUpstream[]
   readonly #providers: readonly Provider[]
@@ -232,7 +234,9 @@ class World {
     const providers = this.#upstreams.map((upstream, index) => {
       const settings = { ...plainSettings(`p${index}`), keys: ['first-key', 'second-key'] }
       const catalogue = { facts: () => ({}), overrides: () => ({}), ids: () => [] }
-      return createHttpProvider(new Connection(settings, requireWire(settings), upstream, clock, catalogue))
+      return createHttpProvider(
+        new Connection(settings, requireWire(settings), upstream, clock, catalogue, this.#replies),
+      )
     })
     this.#providers = providers
     const gate = (limit: number) => new ConcurrencyGate({ clock, limit, queue })
@@ -281,6 +285,7 @@ class World {
     expect(this.#clock.waiting, 'timers').toBe(0)
     expect(this.#limiter.active, 'places and reservations').toBe(0)
     for (const upstream of this.#upstreams) expect(upstream.open, 'open upstream calls').toBe(0)
+    expect(this.#replies.held, 'bytes of replies').toBe(0)
     const paid = lives.filter((life) => life.paid).length
     const sent = this.#upstreams.reduce((sum, upstream) => sum + upstream.sent, 0)
     expect(paid, 'answers that were paid').toBeLessThanOrEqual(sent)

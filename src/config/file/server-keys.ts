@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { ServerSettings } from '../../server/settings.ts'
 import { field } from './block.ts'
-import { duration, flag, integer, messageSize, type Reader } from './readers.ts'
+import { duration, flag, integer, memorySize, messageSize, type Reader } from './readers.ts'
 
 /** The settings of one value type. */
 type SettingOf<T> = {
@@ -33,6 +33,7 @@ export const serverLimitKeys = {
   stall_timeout: ['stallTimeout', duration()],
   header_bytes: ['maxHeaderBytes', messageSize],
   pending_bytes: ['maxPendingBytes', messageSize],
+  reply_bytes: ['maxReplyBytes', memorySize],
   compressed_calls: ['maxCompressedCalls', integer(1, 1000)],
   resets: ['maxResets', integer(1, MILLION)],
   loop_delay: ['maxLoopDelay', duration()],

@@ -50,7 +50,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
     resolve: (events: EventStream<ChatEvent>) => void,
     reject: (error: GatewayError) => void,
   ) {
-    const { settings, upstream, clock, catalogue } = connection
+    const { settings, upstream, clock, catalogue, replies } = connection
     this.ask = ask
     this.describe = catalogue.facts
     this.#connection = connection
@@ -64,6 +64,8 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
         upstream,
         request: connection.request('POST', encoded, ask.attempt.keyId, ask.traceparent),
         clock,
+        replies,
+        holder: ask.context.record.caller || ask.context.peer,
         provider: settings.name,
         assumed: settings.assumed ?? false,
         model: ask.model,

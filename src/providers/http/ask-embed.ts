@@ -101,6 +101,7 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
       timeouts: ask.timeout,
       cancellation,
       attempt,
+      holder: ask.context.record.caller || ask.context.peer,
     })
     const reply = decoded(wire, body, (malformed) => {
       const reported = connection.wire.readError(body)

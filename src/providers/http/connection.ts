@@ -9,6 +9,7 @@ import type { VendorError } from '../failures/vendor-error.ts'
 import type { ModelRules } from '../model-rules.ts'
 import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
+import { ReplyBudget } from './reply-budget.ts'
 
 /** What is known of models without asking a vendor. */
 export interface ModelCatalogue {
@@ -36,17 +37,26 @@ export class Connection {
   readonly upstream: HttpClient
   readonly clock: Clock
   readonly catalogue: ModelCatalogue
+  readonly replies: ReplyBudget
   readonly #origin: string
   readonly #basePath: string
   /** At least one. */
   readonly #accounts: readonly [Account, ...Account[]]
 
-  constructor(settings: ProviderSettings, wire: Wire, upstream: HttpClient, clock: Clock, catalogue: ModelCatalogue) {
+  constructor(
+    settings: ProviderSettings,
+    wire: Wire,
+    upstream: HttpClient,
+    clock: Clock,
+    catalogue: ModelCatalogue,
+    replies = new ReplyBudget(Number.POSITIVE_INFINITY),
+  ) {
     this.settings = settings
     this.wire = wire
     this.upstream = upstream
     this.clock = clock
     this.catalogue = catalogue
+    this.replies = replies
     const base = new URL(settings.baseUrl)
     this.#origin = base.origin
     this.#basePath = base.pathname.replace(/\/+$/, '')

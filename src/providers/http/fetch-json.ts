@@ -16,21 +16,25 @@ export interface FetchOptions {
   readonly timeouts?: Partial<Timeouts> | undefined
   readonly cancellation: Cancellation
   readonly attempt?: AttemptRecord
+  /** Who asks; nobody, where the gateway asks for itself. */
+  readonly holder?: string
 }
 
 /** One upstream call whose reply is one JSON body. */
 export function fetchJson(
   connection: Connection,
   request: OutgoingRequest,
-  { model, timeout, timeouts, cancellation, attempt }: FetchOptions,
+  { model, timeout, timeouts, cancellation, attempt, holder = '' }: FetchOptions,
 ): Promise<{ body: unknown; headers: HttpHeaders }> {
-  const { settings, upstream, clock } = connection
+  const { settings, upstream, clock, replies } = connection
   return new Promise((resolve, reject) => {
     const upstreamCall = new UpstreamCall(
       {
         upstream,
         request,
         clock,
+        replies,
+        holder,
         provider: settings.name,
         assumed: settings.assumed ?? false,
         model,

@@ -6,6 +6,7 @@ import type { Reason } from '../../domain/reasons.ts'
 import { networkError } from '../failures/network-error.ts'
 import type { OutgoingRequest } from './connection.ts'
 import type { ClientRequest, HttpClient, HttpHeaders, HttpReplyHandler, HttpRequest } from './http-client.ts'
+import type { HeldReply, ReplyBudget } from './reply-budget.ts'
 import { Watchdog, type Watched } from './watchdog.ts'
 
 /** The most bytes of a reply. */
@@ -19,6 +20,10 @@ export interface UpstreamCallOptions {
   readonly upstream: HttpClient
   readonly request: OutgoingRequest
   readonly clock: Clock
+  /** Shared by all calls. */
+  readonly replies: ReplyBudget
+  /** Who asks, for the budget of replies. */
+  readonly holder: string
   /** For messages. */
   readonly provider: string
   readonly model: string
@@ -54,7 +59,7 @@ export interface ReplyReader {
 type Phase = 'before reply' | 'good reply' | 'failed reply' | 'draining' | 'over'
 
 /** One upstream call: its limits in time and size, and its end. Every body is read to its end or its socket closed. */
-export class UpstreamCall implements Source, HttpReplyHandler, Watched {
+export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldReply {
   readonly #options: UpstreamCallOptions
   readonly #reader: ReplyReader
   readonly #watchdog: Watchdog
@@ -70,6 +75,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
   #lastChunkAt = 0
   #drainUntil = 0
   #received = 0
+  #held = 0
   #body: BodyReader | undefined
   #refusal: { status: number; headers: HttpHeaders; chunks: Buffer[] } | undefined
 
@@ -115,6 +121,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
   release(): void {
     if (this.#phase === 'over') return
     this.#phase = 'draining'
+    this.#hold(0)
     this.#drainUntil = this.#options.clock.now() + DRAIN_MS
     this.#watchdog.recheck()
     this.#http?.resume()
@@ -193,6 +200,14 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
   #read(chunk: Buffer): void {
     if (this.#received > MAX_BODY) this.#fail(this.#error('UPSTREAM_LIMIT', 'sent a reply of more than 32 MiB'))
     else this.#guard(() => this.#body?.write(chunk))
+    if (this.#phase === 'good reply') this.#hold(this.#body?.held ?? 0)
+  }
+
+  #hold(bytes: number): void {
+    if (bytes === this.#held) return
+    const before = this.#held
+    this.#held = bytes
+    this.#options.replies.change(this, before)
   }
 
   #readRefusal(chunk: Buffer): void {
@@ -223,7 +238,21 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched {
 
   #close(): void {
     this.#phase = 'over'
+    this.#hold(0)
     this.#watchdog.stop()
+  }
+
+  get holder(): string {
+    return this.#options.holder
+  }
+
+  get held(): number {
+    return this.#held
+  }
+
+  giveWay(): void {
+    const message = 'The gateway holds too many bytes of replies that are not complete. Ask for less at once.'
+    this.#fail(new GatewayError('OVERLOADED', message))
   }
 
   limit(): number {
