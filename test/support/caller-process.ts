@@ -49,9 +49,9 @@ async function said(child: ChildProcess, word: string): Promise<string> {
 /** Without a loader, because that takes half a second. */
 const script = `
 const http2 = require('node:http2'), net = require('node:net')
-const { door, port, path, body, reads, calls = 1 } = JSON.parse(process.argv[1])
+const { server, port, path, body, reads, calls = 1 } = JSON.parse(process.argv[1])
 const bytes = Buffer.from(body, 'base64')
-if (door === 'HTTP') {
+if (server === 'HTTP') {
   const socket = net.connect(port, '127.0.0.1')
   const head = 'POST ' + path + ' HTTP/1.1\\r\\nHost: a\\r\\nContent-Type: application/connect+proto\\r\\n'
   socket.write(head + 'Content-Length: ' + bytes.length + '\\r\\n\\r\\n')

@@ -12,8 +12,10 @@ export interface GatewayOptions {
   /** The configuration file; without it there is none. Its `server` block need not name addresses. */
   readonly yaml?: string
   readonly env?: Readonly<Record<string, string>>
-  /** `host:port` of its gRPC door. Default: a free port. */
+  /** `host:port` of its gRPC server. Default: a free port. */
   readonly grpc?: string
+  /** Whether `pass` moves its clock. */
+  readonly movableTime?: boolean
 }
 
 /** One line of the log. */
@@ -33,6 +35,8 @@ export interface RunningGateway {
   /** Settles with the first line of the log that fits, past ones included. Rejects when the process ends without one. */
   logged(fits: (line: LogLine) => boolean): Promise<LogLine>
   signal(name: 'SIGTERM' | 'SIGKILL'): void
+  /** Moves its clock on by `ms`, firing every timer that falls due. Settles when that is done. */
+  pass(ms: number): Promise<void>
   /** Its exit code; null when a signal ended it. */
   readonly exited: Promise<number | null>
   /** Ends the process at once. */
@@ -48,6 +52,7 @@ const MAIN = process.env['BUILT_GATEWAY']
       fileURLToPath(new URL('../../src/main.ts', import.meta.url)),
     ]
 const FREE = '127.0.0.1:0'
+const MOVABLE_TIME = new URL('movable-time.mjs', import.meta.url).href
 
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const started = start('serve', options)
@@ -81,24 +86,33 @@ export async function runGateway(
   return { exitCode, output: started.output() }
 }
 
-function start(command: 'serve' | 'check', { yaml, env = {}, grpc = FREE }: GatewayOptions) {
+function start(command: 'serve' | 'check', { yaml, env = {}, grpc = FREE, movableTime = false }: GatewayOptions) {
   const folder = mkdtempSync(join(tmpdir(), 'llm-gateway-'))
   const file = join(folder, 'gateway.yaml')
   if (yaml !== undefined) writeFileSync(file, yaml)
   const addresses = ['--grpc', grpc, '--http', FREE, '--metrics', FREE]
   const config = yaml === undefined ? [] : ['--config', file]
-  const child = startProcess(process.execPath, [...MAIN, command, ...addresses, ...config], {
-    cwd: folder,
-    // No key of the machine's may bring in another vendor.
-    env: { PATH: process.env['PATH'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = startProcess(
+    process.execPath,
+    [...(movableTime ? ['--import', MOVABLE_TIME] : []), ...MAIN, command, ...addresses, ...config],
+    {
+      cwd: folder,
+      // No key of the machine's may bring in another vendor.
+      env: { PATH: process.env['PATH'], ...env },
+      stdio: ['ignore', 'pipe', 'pipe', ...(movableTime ? (['ipc'] as const) : [])],
+    },
+  )
   const exited = once(child, 'close').then(() => child.exitCode)
   return {
     ...readOutput(child),
     pid: child.pid ?? 0,
     exited,
     signal: (name: 'SIGTERM' | 'SIGKILL') => void child.kill(name),
+    async pass(ms: number) {
+      const moved = once(child, 'message')
+      child.send(ms)
+      await moved
+    },
     async close() {
       child.kill('SIGKILL')
       await exited

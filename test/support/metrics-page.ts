@@ -1,3 +1,10 @@
+import { eventually } from './eventually.ts'
+
+/** Settles once this number of calls is under way. */
+export function untilActive(page: string, calls: number): Promise<void> {
+  return eventually(async () => (await metric(page, 'active_connections')) === calls)
+}
+
 /** The sum of a metric's series that have these labels; 0 when there is none. */
 export async function metric(
   page: string,
