@@ -25,7 +25,7 @@ beforeAll(async () => {
   const head = readFileSync(new URL('presets.ts', providers), 'utf8').split('\nexport const openai = ')[0]
   acme = wireOf((await load('row.ts', `${head}\n${row}\nexport { acme }`))['acme'])
   borealis = (await load('borealis.ts', file))['borealis'] as ProviderKind // as the page declares it
-}, 20_000)
+})
 
 afterAll(() => rmSync(folder, { recursive: true }))
 

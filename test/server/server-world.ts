@@ -263,8 +263,3 @@ function pathOf(method: DescMethod): string {
 function bytesOf<M extends DescMethod>(method: M, message: MessageInitShape<M['input']>): Buffer {
   return Buffer.from(toBinary(method.input, create(method.input, message)))
 }
-
-/** Waits, turn by turn of the loop, until something holds. */
-export async function eventually(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
-}

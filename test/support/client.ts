@@ -22,7 +22,7 @@ import {
 } from '../../src/domain/types.ts'
 
 export interface CallOptions {
-  /** The most time for the call, in ms. Default: 20 s, so that a call that hangs fails its test. */
+  /** The most time for the call, in ms. Default: 100 s, so that a call that hangs fails its test. */
   readonly deadline?: number
   /** Request headers. */
   readonly metadata?: Readonly<Record<string, string>>
@@ -34,7 +34,7 @@ export interface CallOptions {
   readonly onTrailers?: (get: (name: string) => string | undefined) => void
 }
 
-export const DEFAULT_DEADLINE = 20_000
+export const DEFAULT_DEADLINE = 100_000
 
 /** An error as a program sees it that calls the gateway. */
 export interface CallError {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/domain/clock.ts'
+import { eventually } from './eventually.ts'
 
 interface Timer {
   readonly at: number
@@ -54,6 +55,14 @@ export class FakeClock implements Clock {
       await settle()
     }
     this.#now = end
+  }
+
+  /** Lets time pass in small steps, with I/O between them, until `holds`. */
+  async passUntil(holds: () => unknown): Promise<void> {
+    await eventually(async () => {
+      await this.advance(25)
+      return holds()
+    })
   }
 
   #next(end: number): Timer | undefined {

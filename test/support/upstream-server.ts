@@ -195,6 +195,15 @@ export function beginThen(pieces: readonly (string | Buffer)[], act: (exchange: 
   }
 }
 
+/** Replies as `reply` does, once it is released. */
+export function held(reply: Reply): { readonly reply: Reply; release(): void } {
+  let release = () => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  return { reply: (exchange) => void released.then(() => reply(exchange)), release }
+}
+
 /** Says nothing, for ever. */
 export const silence: Reply = () => {}
 

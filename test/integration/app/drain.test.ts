@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { HealthCheckService, ServingStatus } from '../../../src/domain/types.ts'
 import { chat, type StreamedChat, streamChat } from '../../support/client.ts'
+import { eventually } from '../../support/eventually.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import {
@@ -52,7 +53,7 @@ async function openStreams(client: GrpcClient, count: number) {
     const half = at < count / 2 ? 'short' : 'long'
     return streamChat(client, { model: `house/${half}` }, { onMessage })
   })
-  await expect.poll(() => begun, { timeout: 10_000 }).toBe(count)
+  await eventually(() => expect(begun).toBe(count))
   const short = waiting.filter(({ hit }) => hit.json['model'] === 'short')
   const notify = () => short.forEach(({ response }) => void response.end([delta('two'), STOP, DONE].join('')))
   return { streams, notify, waiting }
@@ -111,7 +112,7 @@ test('while it drains its connections are told to go, and none is taken', busyMa
     late.close()
     return error?.code
   }
-  await expect.poll(refusal, { timeout: 4000 }).toBe('UNAVAILABLE')
+  await eventually(async () => expect(await refusal()).toBe('UNAVAILABLE'))
   notify()
   for (const { response } of waiting) if (!response.writableEnded) response.end([STOP, DONE].join(''))
   for (const { error } of await Promise.all(streams)) expect(error).toBeUndefined()

@@ -12,8 +12,10 @@ import {
 } from '../../../src/domain/types.ts'
 import { type ChatInit, chat, embed, streamChat } from '../../support/client.ts'
 import { ConnectClient } from '../../support/connect-client.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
+import { untilActive } from '../../support/metrics-page.ts'
 import {
   answers,
   begin,
@@ -22,6 +24,7 @@ import {
   DONE,
   delta,
   failure,
+  held,
   json,
   type Reply,
   STOP,
@@ -48,6 +51,7 @@ beforeAll(async () => {
   upstream = await startUpstream()
   backup = await startUpstream()
   gateway = await startGateway({
+    movableTime: true,
     yaml: `
 auth:
   keys:
@@ -61,7 +65,7 @@ models:
   both: { targets: [up/m, backup/m] }
   never: { targets: [up/m], cache: { enabled: false } }
   cool: { targets: [up/m], cache: { max_temperature: 0.2 } }
-  brief: { targets: [up/m], cache: { ttl: 300ms } }
+  brief: { targets: [up/m], cache: { ttl: 30s } }
   unkept-fallback: { targets: [up/m, backup/m], cache: { fallback_ttl: 0 } }
 tasks:
   verification: never
@@ -193,13 +197,13 @@ describe('a caller decides', () => {
   })
 
   test('how long an answer is kept and how old it may be', async () => {
-    await chat(grpc, { ...UP, cache: { ttl: { nanos: 200_000_000 } } }, ADA)
+    await chat(grpc, { ...UP, cache: { ttl: { seconds: 60n } } }, ADA)
     expect((await chat(grpc, { ...UP, cache: { maxAge: { nanos: 1 } } }, ADA)).value?.route?.cached).toBe(false)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await gateway.pass(59_000)
     expect((await chat(grpc, { ...UP, cache: { maxAge: { seconds: 60n } } }, ADA)).value?.route?.cached).toBe(true)
     await clear({ answers: { case: 'all', value: true } })
-    await chat(grpc, { ...UP, cache: { ttl: { nanos: 100_000_000 } } }, ADA)
-    await new Promise((resolve) => setTimeout(resolve, 150))
+    await chat(grpc, { ...UP, cache: { ttl: { seconds: 60n } } }, ADA)
+    await gateway.pass(60_000)
     expect((await chat(grpc, UP, ADA)).value?.route?.cached).toBe(false)
   })
 
@@ -269,7 +273,7 @@ describe('what is kept', () => {
       expect(upstream.hits, `${model} at ${temperature}`).toHaveLength(hits)
     }
     await chat(grpc, { model: 'brief' }, ADA)
-    await new Promise((resolve) => setTimeout(resolve, 350))
+    await gateway.pass(30_000)
     expect((await chat(grpc, { model: 'brief' }, ADA)).value?.route?.cached).toBe(false)
   })
 
@@ -301,13 +305,9 @@ describe('what is kept', () => {
 })
 
 describe('equal questions at the same time', () => {
-  const later =
-    (reply: Reply, ms = 150): Reply =>
-    (exchange) =>
-      void setTimeout(() => reply(exchange), ms)
-
   test('are one, Chat and StreamChat mixed, and one of them pays', async () => {
-    upstream.answer(later(answers('Hello, ', 'world')))
+    const { reply, release } = held(answers('Hello, ', 'world'))
+    upstream.answer(reply)
     const calls = Array.from({ length: 100 }, async (_, index) => {
       if (index % 2 === 0) {
         const { value, error } = await chat(grpc, UP, ADA)
@@ -325,6 +325,8 @@ describe('equal questions at the same time', () => {
         id: first?.case === 'start' ? first.value.id : '',
       }
     })
+    await untilActive(gateway.metrics, 100)
+    release()
     const all = await Promise.all(calls)
     expect(upstream.hits).toHaveLength(1)
     for (const { error, text } of all) expect({ error, text }).toEqual({ error: undefined, text: 'Hello, world' })
@@ -337,17 +339,22 @@ describe('equal questions at the same time', () => {
   })
 
   test('are not one for different callers', async () => {
-    upstream.answer(later(answers('mine')))
-    await Promise.all([chat(grpc, UP, ADA), chat(grpc, UP, BOB)])
+    const { reply, release } = held(answers('mine'))
+    upstream.answer(reply)
+    const calls = [chat(grpc, UP, ADA), chat(grpc, UP, BOB)]
+    await eventually(() => upstream.hits.length === 2)
+    release()
+    await Promise.all(calls)
     expect(upstream.hits).toHaveLength(2)
   })
 
   test('a StreamChat does not wait for the whole answer to an earlier Chat', async () => {
-    upstream.answer(later(answers('whole'), 400), answers('at once'))
+    const { reply, release } = held(answers('whole'))
+    upstream.answer(reply, answers('at once'))
     const slow = chat(grpc, UP, ADA)
     await upstream.nextHit()
-    await new Promise((resolve) => setTimeout(resolve, 150))
     expect((await streamChat(grpc, UP, ADA)).text).toBe('at once')
+    release()
     await slow
     expect(upstream.hits).toHaveLength(2)
   })
@@ -366,9 +373,9 @@ describe('equal questions at the same time', () => {
     await heard
     const second = streamChat(grpc, UP, ADA)
     const third = chat(grpc, UP, ADA)
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await untilActive(gateway.metrics, 3)
     leave.abort()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await untilActive(gateway.metrics, 2)
     goOn()
     expect(await second).toMatchObject({ text: 'one two', error: undefined })
     expect((await third).value?.message?.content).toBe('one two')
@@ -381,21 +388,27 @@ describe('equal questions at the same time', () => {
     const hit = upstream.nextHit()
     const calls = leaves.map(({ signal }) => streamChat(grpc, UP, { ...ADA, signal }))
     const { closed } = await hit
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await untilActive(gateway.metrics, 2)
     leaves[0]?.abort()
     await calls[0]
-    expect(
-      await Promise.race([closed.then(() => 'closed'), new Promise((resolve) => setTimeout(resolve, 100, 'open'))]),
-    ).toBe('open')
+    await untilActive(gateway.metrics, 1)
+    // Were it closed, that would have been seen before the answer to another question.
+    upstream.answer(answers('another'))
+    await chat(grpc, { model: 'up/another' }, ADA)
+    expect(await Promise.race([closed.then(() => 'closed'), 'open'])).toBe('open')
     leaves[1]?.abort()
     await closed
     await calls[1]
-    expect(upstream.hits).toHaveLength(1)
+    expect(upstream.hits).toHaveLength(2)
   })
 
   test('a vendor’s error is everybody’s', async () => {
-    upstream.answer(later(failure(400)))
-    const all = await Promise.all(Array.from({ length: 10 }, () => chat(grpc, UP, ADA)))
+    const { reply, release } = held(failure(400))
+    upstream.answer(reply)
+    const calls = Array.from({ length: 10 }, () => chat(grpc, UP, ADA))
+    await untilActive(gateway.metrics, 10)
+    release()
+    const all = await Promise.all(calls)
     expect(upstream.hits).toHaveLength(1)
     for (const { error } of all) {
       expect(error).toMatchObject({ reason: 'UPSTREAM_INVALID_REQUEST' })
@@ -404,18 +417,27 @@ describe('equal questions at the same time', () => {
   })
 
   test('a caller in a hurry is told in time, and the others get the answer', async () => {
-    upstream.answer(later(answers('late'), 600))
-    const hurried = chat(grpc, UP, { ...ADA, deadline: 300 })
+    const { reply, release } = held(answers('late'))
+    upstream.answer(reply)
+    const own = { deadline: Number.POSITIVE_INFINITY, metadata: { ...ADA.metadata, 'grpc-timeout': '10S' } }
+    const hurried = chat(grpc, UP, own)
     const patient = chat(grpc, UP, ADA)
+    await untilActive(gateway.metrics, 2)
+    await gateway.pass(10_000)
     expect((await hurried).error?.code).toBe('DEADLINE_EXCEEDED')
+    release()
     expect((await patient).value?.message?.content).toBe('late')
     expect(upstream.hits).toHaveLength(1)
   })
 
   test('2,000 events reach 50 readers alike', async () => {
     const words = Array.from({ length: 2_000 }, (_, index) => `w${index} `)
-    upstream.answer(later(stream(...words.map(delta), STOP, USAGE, DONE)))
-    const all = await Promise.all(Array.from({ length: 50 }, () => streamChat(grpc, UP, ADA)))
+    const { reply, release } = held(stream(...words.map(delta), STOP, USAGE, DONE))
+    upstream.answer(reply)
+    const calls = Array.from({ length: 50 }, () => streamChat(grpc, UP, ADA))
+    await untilActive(gateway.metrics, 50)
+    release()
+    const all = await Promise.all(calls)
     expect(upstream.hits).toHaveLength(1)
     for (const { text, error } of all) expect(error ?? text).toBe(words.join(''))
   })

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { AttemptOutcome } from '../../../src/domain/types.ts'
 import { chat, streamChat } from '../../support/client.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import {
@@ -27,6 +28,7 @@ beforeAll(async () => {
   narrow = await startUpstream()
   other = await startUpstream(answers('other'))
   gateway = await startGateway({
+    movableTime: true,
     yaml: [
       'server: { max_concurrent: 3 }',
       'providers:',
@@ -37,7 +39,7 @@ beforeAll(async () => {
     ].join('\n'),
   })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()
@@ -53,14 +55,6 @@ beforeEach(() => {
   narrow.answer((exchange) => void held.push(exchange))
 })
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = performance.now() + 10_000; performance.now() < end; ) {
-    if (await holds()) return
-    await new Promise((resolve) => setTimeout(resolve, 10))
-  }
-  throw new Error(`it never came to: ${what}`)
-}
-
 /** A number of the metrics page. */
 async function metric(name: string, scope: string): Promise<number> {
   const page = await (await fetch(gateway.metrics)).text()
@@ -68,7 +62,7 @@ async function metric(name: string, scope: string): Promise<number> {
   return Number(value)
 }
 
-const queued = (count: number) => until(`${count} wait`, async () => (await metric('queued', 'narrow')) === count)
+const queued = (count: number) => eventually(async () => (await metric('queued', 'narrow')) === count)
 
 /** Answers what is held, and all that follows. */
 function release(): void {
@@ -86,7 +80,7 @@ async function nothingIsLeft(): Promise<void> {
 describe('more calls than a provider may have', () => {
   test('wait for their turn', async () => {
     const calls = Array.from({ length: 4 }, () => chat(client, { model: 'narrow/m' }))
-    await until('2 are held', () => held.length === 2)
+    await eventually(() => held.length === 2)
     await queued(2)
     expect(await metric('active', 'narrow')).toBe(2)
     expect(narrow.hits).toHaveLength(2)
@@ -98,7 +92,7 @@ describe('more calls than a provider may have', () => {
 
   test('are refused at once when as many wait as may, and go to the next target where there is one', async () => {
     const calls = Array.from({ length: 4 }, () => chat(client, { model: 'narrow/m' }))
-    await until('2 are held', () => held.length === 2)
+    await eventually(() => held.length === 2)
     await queued(2)
     const before = await metric('refused', 'narrow')
     const { error } = await chat(client, { model: 'narrow/m' })
@@ -121,13 +115,15 @@ describe('more calls than a provider may have', () => {
 
   test('leave the queue when their callers do, and never reach the vendor', async () => {
     const calls = Array.from({ length: 2 }, () => chat(client, { model: 'narrow/m' }))
-    await until('2 are held', () => held.length === 2)
+    await eventually(() => held.length === 2)
     const leaving = new AbortController()
     const waiting = chat(client, { model: 'narrow/m' }, { signal: leaving.signal })
-    const hasty = chat(client, { model: 'narrow/m' }, { deadline: 1_000 })
+    const own = { deadline: Number.POSITIVE_INFINITY, metadata: { 'grpc-timeout': '10S' } }
+    const hasty = chat(client, { model: 'narrow/m' }, own)
     await queued(2)
     leaving.abort()
     expect((await waiting).error?.code).toBe('CANCELLED')
+    await gateway.pass(10_000)
     expect((await hasty).error?.code).toMatch(/DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED/)
     await queued(0)
     release()
@@ -147,18 +143,18 @@ describe('more calls than a provider may have', () => {
     const streams = Array.from({ length: 2 }, () =>
       streamChat(client, { model: 'narrow/m' }, { signal: leaving.signal, onMessage: () => {} }),
     )
-    await until('both stream', async () => (await metric('active', 'narrow')) === 2)
+    await eventually(async () => (await metric('active', 'narrow')) === 2)
     leaving.abort()
     await Promise.all(streams)
-    await until('both are free', async () => (await metric('active', 'narrow')) === 0)
+    await eventually(async () => (await metric('active', 'narrow')) === 0)
     await nothingIsLeft()
   })
 })
 
 test('all providers together have no more calls than the gateway may', async () => {
   const calls = Array.from({ length: 5 }, () => chat(client, { model: 'unbounded/m' }))
-  await until('3 are held', () => held.length === 3)
-  await until('2 wait', async () => (await metric('queued', '\\*')) === 2)
+  await eventually(() => held.length === 3)
+  await eventually(async () => (await metric('queued', '\\*')) === 2)
   expect(narrow.hits).toHaveLength(3)
   release()
   for (const { value } of await Promise.all(calls)) expect(value?.message?.content).toBe('narrow')

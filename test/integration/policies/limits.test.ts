@@ -1,8 +1,9 @@
 import { SignJWT } from 'jose'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { LlmGateway } from '../../../src/domain/types.ts'
 import { type CallOptions, chat, embed, type ServerName, streamChat } from '../../support/client.ts'
 import { ConnectClient } from '../../support/connect-client.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { answers, silence, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
@@ -131,7 +132,7 @@ test('tokens are reserved by their estimate and counted by what the vendor repor
   await pending
   upstream.answer(answers('ok'))
   // It has used nothing.
-  await vi.waitFor(async () => expect((await ask(900)).error).toBeUndefined())
+  await eventually(async () => expect((await ask(900)).error).toBeUndefined())
 })
 
 test('calls at once are bounded, and a caller that leaves makes room', async () => {
@@ -139,7 +140,7 @@ test('calls at once are bounded, and a caller that leaves makes room', async () 
   upstream.answer(silence)
   const controller = new AbortController()
   const held = [1, 2].map(() => streamChat(servers.gRPC, {}, { signal: controller.signal }))
-  await vi.waitFor(() => expect(upstream.hits).toHaveLength(2))
+  await eventually(() => expect(upstream.hits).toHaveLength(2))
   const { error } = await chat(servers.gRPC, {})
   expect(error).toMatchObject({
     reason: 'RATE_LIMITED',
@@ -149,7 +150,7 @@ test('calls at once are bounded, and a caller that leaves makes room', async () 
   controller.abort()
   await Promise.all(held)
   upstream.answer(answers('ok'))
-  await vi.waitFor(async () => expect((await chat(servers.gRPC, {})).error).toBeUndefined())
+  await eventually(async () => expect((await chat(servers.gRPC, {})).error).toBeUndefined())
 })
 
 describe('a full provider', () => {

@@ -30,7 +30,7 @@ beforeAll(async () => {
     env: { KEY: 'a-key' },
   })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()

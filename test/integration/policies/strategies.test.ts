@@ -22,6 +22,7 @@ let client: GrpcClient
 beforeAll(async () => {
   for (const _ of NAMES) upstreams.push(await startUpstream())
   gateway = await startGateway({
+    movableTime: true,
     yaml: [
       'providers:',
       ...NAMES.map((name, index) => `  ${name}: { kind: local, base_url: "${upstreams[index]?.url}" }`),
@@ -39,7 +40,7 @@ beforeAll(async () => {
     env: { KEY: 'a-key' },
   })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()
@@ -58,10 +59,11 @@ function answerWith(...replies: readonly Reply[]): void {
 
 const asked = () => upstreams.map(({ hits }) => hits.length)
 
+/** Replies after so much of the gateway's time. */
 const late =
   (ms: number, reply: Reply): Reply =>
   (exchange) =>
-    void setTimeout(reply, ms, exchange)
+    void gateway.pass(ms).then(() => reply(exchange))
 
 describe('weighted', () => {
   test('targets share the calls, and Stats tells the shares', async () => {
@@ -103,7 +105,7 @@ describe('weighted', () => {
 })
 
 test('by latency the faster one answers most streams, once both were tried', async () => {
-  answerWith(late(500, answers('one')))
+  answerWith(late(10_000, answers('one')))
   for (let call = 0; call < 20; call++) expect((await streamChat(client, { model: 'fast' })).error).toBeUndefined()
   const [slow = 0, fast = 0] = asked()
   expect(slow + fast).toBe(20)

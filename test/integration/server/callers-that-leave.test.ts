@@ -4,6 +4,7 @@ import { ChatRequestSchema, Role } from '../../../src/domain/types.ts'
 import { type CallerOptions, type CallerProcess, startCaller } from '../../support/caller-process.ts'
 import { startChaosProxy } from '../../support/chaos-proxy.ts'
 import { chat, streamChat } from '../../support/client.ts'
+import { eventually } from '../../support/eventually.ts'
 import { portOf, type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { metric } from '../../support/metrics-page.ts'
@@ -87,7 +88,7 @@ function count(status: string): Promise<number> {
 
 async function noneIsActive(): Promise<void> {
   const page = async () => (await fetch(gateway.metrics)).text()
-  await expect.poll(page, { timeout: 1000 }).toMatch(/^active_connections(\{[^}]*\})? 0$/m)
+  await eventually(async () => expect(await page()).toMatch(/^active_connections(\{[^}]*\})? 0$/m))
 }
 
 test('calls that are reset as they arrive ask no upstream', async () => {

@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { residentMemory } from '../../../bench/process.ts'
 import { chat } from '../../support/client.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { callFrame, frames, message, RawHttp2 } from '../../support/raw-http2.ts'
@@ -101,7 +102,7 @@ test('20,000 streams on one connection, and 5000 connections from one address', 
   const sockets: Socket[] = []
   const growth = await growthDuring(async () => {
     const hostile = new RawHttp2(port)
-    await expect.poll(() => hostile.received).toContain(frames.SETTINGS)
+    await eventually(() => expect(hostile.received).toContain(frames.SETTINGS))
     hostile.send(...Array.from({ length: 20_000 }, (_, at) => callFrame(2 * at + 1, CHAT)))
     await hostile.closed
     for (let made = 0; made < 5000; made += 100) {

@@ -7,7 +7,8 @@ import { ErrorInfoSchema, LlmGateway, RetryInfoSchema } from '../../../src/domai
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { LoopDelay } from '../../../src/server/loop-delay.ts'
-import { chatResponse, eventually, serverOptions, TestClient, TestStream } from '../../server/server-world.ts'
+import { chatResponse, serverOptions, TestClient, TestStream } from '../../server/server-world.ts'
+import { eventually } from '../../support/eventually.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2 } from '../../support/raw-http2.ts'
 
 const { chat, streamChat } = LlmGateway.method
@@ -119,5 +120,5 @@ it('what arrived while the loop was blocked is refused, and what comes later is 
   await eventually(() => delay.current < 100)
   const client = new TestClient(ports.grpc)
   closing.push(() => client.close())
-  await expect.poll(async () => (await client.unary(chat, {}).answer).ending.code).toBe(0)
+  await eventually(async () => expect((await client.unary(chat, {}).answer).ending.code).toBe(0))
 })

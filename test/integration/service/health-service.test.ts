@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { HealthCheckService, ServingStatus } from '../../../src/domain/types.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { probe } from '../../../src/server/grpc/probe.ts'
-import { eventually, serverOptions, TestClient } from '../../server/server-world.ts'
+import { serverOptions, TestClient } from '../../server/server-world.ts'
+import { eventually } from '../../support/eventually.ts'
 
 const { check, watch } = HealthCheckService.method
 const READY = ['', 'llmgateway.v1.LlmGateway']

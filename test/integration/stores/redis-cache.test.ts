@@ -1,5 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest'
-import { systemClock } from '../../../src/domain/clock.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest'
 import { finishEvent, textEvent } from '../../../src/domain/events.ts'
 import type { CacheAddress, CachedEntry } from '../../../src/domain/ports/cache.ts'
 import { FinishReason } from '../../../src/domain/types.ts'
@@ -10,10 +9,11 @@ import { RedisCache } from '../../../src/stores/cache/redis-cache.ts'
 import { Broadcast } from '../../../src/stores/redis/broadcast.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
+import { eventually } from '../../support/eventually.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { test } from '../../support/redis-test.ts'
 
-const clock = systemClock
 const idOf = (letter: string) => letter.repeat(43)
 const at = (letter: string, label = '/up/m', owner = 'ada'): CacheAddress => ({ id: idOf(letter), owner, label })
 
@@ -29,11 +29,15 @@ function chatOf(...texts: string[]): CachedEntry {
 
 describe('on a real Redis', () => {
   let server: RedisServer
+  let clock: FakeClock
   const stores: RedisStore[] = []
   const feeds: Broadcast[] = []
 
   beforeAll(async () => {
     server = await startRedis()
+  })
+  beforeEach(() => {
+    clock = new FakeClock()
   })
   afterEach(async () => {
     for (const feed of feeds.splice(0)) feed.close()
@@ -43,12 +47,18 @@ describe('on a real Redis', () => {
   })
   afterAll(() => server?.close())
 
-  async function connect(timeout = 2_000): Promise<RedisStore> {
+  async function connect(timeout = 600_000): Promise<RedisStore> {
     const address = readRedisUrl(server.url)
     if (!address) throw new Error('a URL of ours')
     const store = await connectRedis({ address, timeout, clock })
     stores.push(store)
     return store
+  }
+
+  /** Gateways hear what is new from the moment on in which they have looked for the first time. */
+  async function lookedForNews(): Promise<void> {
+    await clock.advance(300)
+    await eventually(() => stores.every(({ waiting }) => waiting === 0))
   }
 
   async function hybrid(origin: string) {
@@ -66,9 +76,14 @@ describe('on a real Redis', () => {
 
   test('an answer that one keeps the others have, for its time', async () => {
     const [one, other] = [await connect(), await connect()].map((store) => new RedisCache({ store, clock }))
-    one?.set(at('a'), chatOf('hi'), 300)
-    await expect.poll(async () => (await other?.get(at('a')))?.answer).toEqual(chatOf('hi').answer)
-    await expect.poll(async () => await other?.get(at('a')), { timeout: 3_000 }).toBeUndefined()
+    one?.set(at('a'), chatOf('hi'), 60_000)
+    await eventually(async () => expect((await other?.get(at('a')))?.answer).toEqual(chatOf('hi').answer))
+    const client = await server.client()
+    const key = `llm-gateway:cache:ada:/up/m:${idOf('a')}`
+    expect(await client.pttl(key)).toBeGreaterThan(0)
+    expect(await client.pttl(key)).toBeLessThanOrEqual(60_000)
+    await client.pexpire(key, 1)
+    await eventually(async () => expect(await other?.get(at('a'))).toBeUndefined())
   })
 
   test.each<[string, (whole: Buffer) => Buffer]>([
@@ -82,7 +97,7 @@ describe('on a real Redis', () => {
     const key = `llm-gateway:cache:ada:/up/m:${idOf('a')}`
     await client.set(key, damage(encodeStored(idOf('a'), { entry: chatOf('x'), until: 99 })))
     expect(await cache.get(at('a'))).toBeUndefined()
-    await expect.poll(() => client.exists(key)).toBe(0)
+    await eventually(async () => expect(await client.exists(key)).toBe(0))
   })
 
   test('clears what is meant, among many, and nobody else’s', async () => {
@@ -95,7 +110,7 @@ describe('on a real Redis', () => {
     cache.set(at('s', 'ns/m1', ''), chatOf('x'), 60_000)
     await client.set('someone-else', 'x')
     const count = async () => (await client.keys('llm-gateway:cache:*')).length
-    await expect.poll(count).toBe(1_201)
+    await eventually(async () => expect(await count()).toBe(1_201))
     expect(await cache.clear({ by: 'pattern', pattern: 'ns/m1', owner: 'a*b:c' })).toBe(201)
     expect(await cache.clear({ by: 'pattern', pattern: '[n]*', owner: 'ada' })).toBe(0)
     expect(await cache.clear({ by: 'pattern', pattern: 'ns/m?', owner: 'ada' })).toBe(600)
@@ -106,23 +121,27 @@ describe('on a real Redis', () => {
     expect(await client.get('someone-else')).toBe('x')
   })
 
-  test('with a memory in front, what one clears all forget within a second', async () => {
+  test('with a memory in front, what one clears all forget', async () => {
     const [one, other] = [await hybrid('one'), await hybrid('other')]
     one.cache.set(at('a'), chatOf('hi'), 60_000)
-    await expect.poll(async () => (await other.cache.get(at('a')))?.answer).toEqual(chatOf('hi').answer)
+    await eventually(async () => expect((await other.cache.get(at('a')))?.answer).toEqual(chatOf('hi').answer))
     expect(other.near.get(at('a'))).toBeDefined()
-    // Long enough for both to know what the news are.
-    await new Promise((resolve) => setTimeout(resolve, 700))
+    await lookedForNews()
     expect(await one.cache.clear({ by: 'pattern', pattern: '/up/*', owner: 'ada' })).toBe(1)
-    await expect.poll(() => other.near.get(at('a')), { timeout: 1_000 }).toBeUndefined()
+    await clock.passUntil(() => other.near.get(at('a')) === undefined)
     expect(await other.cache.get(at('a'))).toBeUndefined()
   })
 
   test('an answer that is about to expire there does not live longer in the memory', async () => {
     const [one, other] = [await hybrid('one'), await hybrid('other')]
-    one.cache.set(at('a'), chatOf('hi'), 800)
-    await expect.poll(async () => await other.cache.get(at('a'))).toBeDefined()
-    await expect.poll(async () => await other.cache.get(at('a')), { timeout: 3_000 }).toBeUndefined()
+    one.cache.set(at('a'), chatOf('hi'), 20_000)
+    await eventually(async () => expect(await other.cache.get(at('a'))).toBeDefined())
+    const client = await server.client()
+    await client.flushall()
+    await clock.advance(19_999)
+    expect(await other.cache.get(at('a'))).toBeDefined()
+    await clock.advance(2)
+    expect(await other.cache.get(at('a'))).toBeUndefined()
   })
 
   test('news reach all others in order, not the one who told them, and go on after Redis was flushed', async () => {
@@ -130,14 +149,16 @@ describe('on a real Redis', () => {
     const heard: unknown[] = []
     other.broadcast.listen('t', (broadcast) => heard.push(broadcast))
     one.broadcast.listen('t', () => heard.push('its own'))
-    await new Promise((resolve) => setTimeout(resolve, 700))
+    await lookedForNews()
     for (let index = 0; index < 5; index++) one.broadcast.notify('t', index)
-    await expect.poll(() => heard, { timeout: 3_000 }).toEqual([0, 1, 2, 3, 4])
+    await clock.passUntil(() => heard.length === 5)
+    expect(heard).toEqual([0, 1, 2, 3, 4])
     const client = await server.client()
     await client.flushall()
     await client.xadd('llm-gateway:news', '*', 'news', 'not JSON')
     one.broadcast.notify('t', 'after')
-    await expect.poll(() => heard.at(-1), { timeout: 3_000 }).toBe('after')
+    await clock.passUntil(() => heard.length === 6)
+    expect(heard.at(-1)).toBe('after')
   })
 
   test('a Redis that is gone is a miss at once, and clearing says so', async () => {
@@ -145,13 +166,13 @@ describe('on a real Redis', () => {
     const cache = new RedisCache({ store, clock })
     cache.set(at('a'), chatOf('hi'), 60_000)
     await server.kill()
-    await expect.poll(() => store.available).toBe(false)
+    await eventually(() => expect(store.available).toBe(false))
     expect(cache.get(at('a'))).toBeUndefined()
     cache.set(at('b'), chatOf('hi'), 60_000)
     await expect(cache.clear({ by: 'all' })).rejects.toMatchObject({ reason: 'CACHE_UNAVAILABLE' })
     await server.start()
-    await expect.poll(() => store.available, { timeout: 5_000 }).toBe(true)
+    await clock.passUntil(() => store.available)
     cache.set(at('c'), chatOf('back'), 60_000)
-    await expect.poll(async () => await cache.get(at('c'))).toBeDefined()
+    await eventually(async () => expect(await cache.get(at('c'))).toBeDefined())
   })
 })

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { afterEach, beforeEach, describe, expect, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
 import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
 import type { Limiter } from '../../../src/domain/ports/limiter.ts'
@@ -7,6 +7,7 @@ import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../../../src/stores/limits/redis-limiter.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { test } from '../../support/redis-test.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
@@ -25,7 +26,7 @@ interface Options {
   readonly timeout?: number
 }
 
-async function gateway({ local = new MemoryLimiter({ clock: systemClock }), lease, timeout = 200 }: Options = {}) {
+async function gateway({ local = new MemoryLimiter({ clock: systemClock }), lease, timeout = 20_000 }: Options = {}) {
   const address = readRedisUrl(`redis://127.0.0.1:${proxy.port}`)
   if (!address) throw new Error('a good URL')
   const store = await connectRedis({ address, timeout, clock: systemClock })
@@ -65,7 +66,7 @@ afterEach(async () => {
 })
 
 test('gateways let exactly the limit through together', async () => {
-  const options = { local: strict, timeout: 20_000 }
+  const options = { local: strict }
   const some = await Promise.all([gateway(options), gateway(options), gateway(options)])
   const reservations = await Promise.all(
     Array.from({ length: 1_000 }, (_, call) => some[call % 3]?.reserve(quota({ requests: 100 }))),
@@ -74,16 +75,16 @@ test('gateways let exactly the limit through together', async () => {
 })
 
 test('tokens are reserved and corrected together', async () => {
-  const options = { local: strict, timeout: 20_000 }
+  const options = { local: strict }
   const [a, b] = await Promise.all([gateway(options), gateway(options)])
   const first = await a.reserve(quota({ tokens: 1000 }), 600)
   expect((await b.reserve(quota({ tokens: 1000 }), 600)).refusal).toMatchObject({ kind: 'tokens', remaining: 400 })
   first.settle(100)
-  await vi.waitFor(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('100'))
+  await eventually(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('100'))
   const second = await b.reserve(quota({ tokens: 1000 }), 600)
   expect(second.limitStatus).toMatchObject({ kind: 'tokens', limit: 1000, remaining: 300 })
   second.settle(1_000)
-  await vi.waitFor(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('1100'))
+  await eventually(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('1100'))
 })
 
 test('a call is counted once, and settled once, however often it is told', async () => {
@@ -94,16 +95,19 @@ test('a call is counted once, and settled once, however often it is told', async
   expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '300' })
   expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(1)
   for (const each of twice) each.settle(50)
-  await vi.waitFor(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
+  await eventually(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
   expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '50' })
 })
 
 test('a window begins with its first call and ends by the time of Redis', async () => {
   const { reserve } = await gateway()
-  const short = quota({ requests: 1, window: 300 })
-  expect((await reserve(short)).limitStatus).toMatchObject({ reset: 300 })
-  expect((await reserve(short)).refusal).toMatchObject({ kind: 'requests', remaining: 0 })
-  await vi.waitFor(async () => expect((await reserve(short)).refusal).toBeUndefined(), { timeout: 5_000 })
+  const one = quota({ requests: 1, window: 60_000 })
+  expect((await reserve(one)).limitStatus).toMatchObject({ reset: 60_000 })
+  expect((await reserve(one)).refusal).toMatchObject({ kind: 'requests', remaining: 0 })
+  // As if the window had begun that long ago.
+  const [seconds] = await redis.time()
+  await redis.hset('llm-gateway:limit:caller:web', 'start', String((Number(seconds) - 61) * 1_000))
+  expect((await reserve(one)).refusal).toBeUndefined()
 })
 
 test('what ends in the next window does not change it', async () => {
@@ -112,7 +116,7 @@ test('what ends in the next window does not change it', async () => {
   // As if the window had been another one.
   await redis.hset('llm-gateway:limit:caller:web', 'start', String(Date.now() - 1_000), 'tokens', '500')
   old.settle(0)
-  await vi.waitFor(async () => expect(await redis.get('llm-gateway:limit:call:call-0')).toBe('settled'))
+  await eventually(async () => expect(await redis.get('llm-gateway:limit:call:call-0')).toBe('settled'))
   expect(await redis.hget('llm-gateway:limit:caller:web', 'tokens')).toBe('500')
 })
 
@@ -149,16 +153,19 @@ describe('places', () => {
     const held = [await a.reserve(three), await b.reserve(three), await a.reserve(three)]
     expect((await b.reserve(three)).refusal).toMatchObject({ kind: 'concurrent', reset: 1_000 })
     held[0]?.settle(0)
-    await vi.waitFor(async () => expect((await b.reserve(three)).refusal).toBeUndefined())
+    await eventually(async () => expect((await b.reserve(three)).refusal).toBeUndefined())
   })
 
   test('are kept for as long as a call takes', async () => {
-    const { reserve } = await gateway({ lease: 400 })
+    const { reserve } = await gateway({ lease: 2_000 })
     const held = await reserve(quota({ concurrent: 1 }))
-    await new Promise((resolve) => setTimeout(resolve, 1_200))
+    const until = async () =>
+      Number((await redis.zrange('llm-gateway:limit:caller:web:active', '0', '0', 'WITHSCORES'))[1])
+    const first = await until()
+    await eventually(async () => expect(await until()).toBeGreaterThan(first + 1_000))
     expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeDefined()
     held.settle(0)
-    await vi.waitFor(async () => expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeUndefined())
+    await eventually(async () => expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeUndefined())
   })
 
   test('of a gateway that was killed come back', async () => {
@@ -167,16 +174,14 @@ describe('places', () => {
     expect((await alive.reserve(three)).refusal).toBeDefined()
     killed.limiter.close()
     killed.store.close()
-    await vi.waitFor(async () => expect((await alive.reserve(three)).refusal).toBeUndefined(), { timeout: 10_000 })
+    await eventually(async () => expect((await alive.reserve(three)).refusal).toBeUndefined())
   })
 
   test('are put back when Redis was flushed', async () => {
     const { reserve } = await gateway({ lease: 600 })
     await reserve(quota({ concurrent: 1 }))
     await redis.flushall()
-    await vi.waitFor(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(1), {
-      timeout: 5_000,
-    })
+    await eventually(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(1))
     expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeDefined()
   })
 })
@@ -184,16 +189,16 @@ describe('places', () => {
 describe('while Redis is in trouble', () => {
   test('each gateway lets its share through, and Redis counts again when it is well', async () => {
     const local = new MemoryLimiter({ clock: systemClock, share: 1 / 3 })
-    const { store, limiter, reserve } = await gateway({ local })
+    const { store, limiter, reserve } = await gateway({ local, timeout: 200 })
     server.stop()
     const through: boolean[] = []
     for (let call = 0; call < 5; call++) through.push((await reserve(quota({ requests: 9 }))).refusal === undefined)
     expect(through).toEqual([true, true, true, false, false])
     expect(limiter.without).toBe(5)
     server.resume()
-    await vi.waitFor(() => expect(store.available).toBe(true), { timeout: 10_000 })
+    await eventually(() => expect(store.available).toBe(true))
     // The first one may have reached it before it stood still: its place in the window stays taken.
-    expect((await reserve(quota({ requests: 9 }))).limitStatus?.limit).toBe(9)
+    await eventually(async () => expect((await reserve(quota({ requests: 9 }))).limitStatus?.limit).toBe(9))
   })
 
   test('calls are refused where that is wanted, and only while limits are enforced', async () => {
@@ -209,7 +214,7 @@ describe('while Redis is in trouble', () => {
   })
 
   test('a call whose reply was lost is counted once, and gives back what it did not use', async () => {
-    const { store, reserve } = await gateway()
+    const { store, reserve } = await gateway({ timeout: 1_000 })
     const limits = quota({ requests: 10, tokens: 1000, concurrent: 5 })
     // So that Redis knows the script.
     await reserve(quota({ requests: 10 }, 'other'))
@@ -217,10 +222,10 @@ describe('while Redis is in trouble', () => {
     const lost = await reserve(limits, 300)
     expect(lost.refusal).toBeUndefined()
     proxy.eatsReplies = false
-    await vi.waitFor(() => expect(store.available).toBe(true), { timeout: 10_000 })
+    await eventually(() => expect(store.available).toBe(true))
     expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '300' })
     lost.settle(40)
-    await vi.waitFor(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
+    await eventually(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
     expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '40' })
   })
 })

@@ -208,7 +208,7 @@ describe('labels', () => {
     expect(Object.keys(stats().models)).toHaveLength(1001)
     expect(stats().models['other']?.requests).toBe(99_000n)
     expect(stats().providers['one']?.requests).toBe(100_000n)
-  }, 30_000)
+  })
 
   test('name configured targets even when these have never answered', async () => {
     const { telemetry, run } = world({ targets: ['two/renamed/model'] })

@@ -192,4 +192,4 @@ test('certificates are checked, and NODE_EXTRA_CA_CERTS adds to those who may si
   }
   expect(await send({})).toMatch(/SELF_SIGNED|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/)
   expect(await send({ NODE_EXTRA_CA_CERTS: caPath })).toBe('200')
-}, 20_000)
+})

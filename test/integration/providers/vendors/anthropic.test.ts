@@ -26,7 +26,7 @@ models:
     env: { ANTHROPIC_API_KEY: 'sk-ant-1' },
   })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()

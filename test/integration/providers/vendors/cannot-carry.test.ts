@@ -24,7 +24,7 @@ providers:
     env: { ANTHROPIC_API_KEY: 'k', GEMINI_API_KEY: 'k', DEEPSEEK_API_KEY: 'k' },
   })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()

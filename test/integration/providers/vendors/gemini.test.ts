@@ -18,7 +18,7 @@ beforeAll(async () => {
   const env = { GEMINI_API_KEY_1: 'first', GEMINI_API_KEY_2: 'second', GEMINI_BASE_URL: `${vendor.url}/v1beta` }
   gateway = await startGateway({ env: { ...env, LLM_PROVIDER: 'google' } })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()

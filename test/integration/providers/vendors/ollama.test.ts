@@ -16,7 +16,7 @@ beforeAll(async () => {
   server = await startVendor()
   gateway = await startGateway({ env: { OLLAMA_HOST: server.url.replace('http://', ''), OLLAMA_MODEL: 'qwen3' } })
   client = new GrpcClient(gateway.grpc)
-}, 20_000)
+})
 
 afterAll(async () => {
   client.close()
@@ -132,4 +132,4 @@ test('a gateway that is told nothing at all runs, and says what to do where no O
     server.close()
     await bare.close()
   }
-}, 20_000)
+})

@@ -3,7 +3,8 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { HealthCheckService } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
-import { chatResponse, eventually, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
+import { chatResponse, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { randomFrom } from '../../../support/random.ts'
 import { callFrame, flags, frame, frames, message, resetFrame, uint32 } from '../../../support/raw-http2.ts'
 
@@ -91,4 +92,4 @@ it(`${CONNECTIONS} of them harm nobody, and leave nothing behind once keepalive 
   client.close()
   await eventually(() => server.openConnections === 0 && server.openCalls === 0)
   expect(uncaught).toEqual([])
-}, 60_000)
+})

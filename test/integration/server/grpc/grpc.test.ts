@@ -10,12 +10,12 @@ import type { Methods } from '../../../../src/service/method-types.ts'
 import {
   cancelled,
   chatResponse,
-  eventually,
   serverOptions,
   TestClient,
   TestStream,
   untilCancelled,
 } from '../../../server/server-world.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
 const { chat, streamChat, watchStats } = LlmGateway.method

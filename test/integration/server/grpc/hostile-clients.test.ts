@@ -5,7 +5,8 @@ import type { CallContext } from '../../../../src/domain/call.ts'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import type { ServerOptions } from '../../../../src/server/server-options.ts'
-import { chatResponse, detailsOf, eventually, serverOptions, TestClient } from '../../../server/server-world.ts'
+import { chatResponse, detailsOf, serverOptions, TestClient } from '../../../server/server-world.ts'
+import { eventually } from '../../../support/eventually.ts'
 import {
   callFrame,
   callHeaders,

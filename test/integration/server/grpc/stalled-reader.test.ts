@@ -2,7 +2,8 @@ import http2 from 'node:http2'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
-import { chatResponse, eventually, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
+import { chatResponse, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 
 const { streamChat } = LlmGateway.method

@@ -6,8 +6,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { HttpServer } from '../../../../src/server/http/http-server.ts'
 import type { Methods } from '../../../../src/service/method-types.ts'
-import { chatResponse, eventually, serverOptions, TestStream } from '../../../server/server-world.ts'
+import { chatResponse, serverOptions, TestStream } from '../../../server/server-world.ts'
 import { makeTlsFiles } from '../../../server/tls-files.ts'
+import { eventually } from '../../../support/eventually.ts'
 
 const files = makeTlsFiles()
 const closing: (() => unknown)[] = []
