@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { systemClock } from '../../src/domain/clock.ts'
 import { LoopDelay } from '../../src/server/loop-delay.ts'
+import { BlockedClock } from '../support/blocked-clock.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 
 it('the delay of a loop that keeps up is none, and one that does not is noticed before the timer fires', async () => {
@@ -36,14 +36,13 @@ it('a loop that goes on being late soon counts as late as it is, and one late tu
 })
 
 it('a loop that was blocked is late, until it has gone round again', async () => {
-  const delay = new LoopDelay(systemClock)
-  const until = performance.now() + 1200
-  while (performance.now() < until);
+  const clock = new BlockedClock()
+  const delay = new LoopDelay(clock)
+  clock.blockedFor = 1_200
   expect(delay.current).toBeGreaterThan(200)
-  await new Promise((resolve) => setTimeout(resolve, 0))
+  await clock.advance(20)
   expect(delay.current).toBeGreaterThan(200)
-  for (let round = 0; round < 200 && delay.current > 50; round++)
-    await new Promise((resolve) => setTimeout(resolve, 25))
+  await clock.advance(10 * 20)
   expect(delay.current).toBeLessThan(50)
   delay.stop()
 })

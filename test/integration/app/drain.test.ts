@@ -18,7 +18,6 @@ import {
 
 /* How a gateway that is told to stop treats those who still talk to it. */
 
-const busyMachine = { retry: 2 }
 let upstream: UpstreamServer
 
 beforeAll(async () => {
@@ -29,6 +28,7 @@ afterAll(() => upstream.close())
 
 function startDraining(drain: string) {
   return startGateway({
+    movableTime: true,
     yaml: `
       server: { drain: ${drain} }
       providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m } }
@@ -59,48 +59,43 @@ async function openStreams(client: GrpcClient, count: number) {
   return { streams, notify, waiting }
 }
 
-test(
-  '200 streams at SIGTERM: those that end in time are whole, the others are told why, and all is let go',
-  busyMachine,
-  async () => {
-    const gateway = await startDraining('2500ms')
-    const client = new GrpcClient(gateway.grpc)
-    const { streams, notify, waiting } = await openStreams(client, 200)
-    const signalled = performance.now()
-    gateway.signal('SIGTERM')
-    setTimeout(notify, 1000)
-    const outcomes = await Promise.all(streams)
-    const whole = ({ text, cases, error }: StreamedChat) =>
-      text === 'one two' && cases.at(-1) === 'finish' && error === undefined
-    const reported = ({ text, cases, error }: StreamedChat) =>
-      text === 'one ' && !cases.includes('finish') && error?.code === 'UNAVAILABLE' && error.reason === 'DRAINING'
-    expect(outcomes.slice(0, 100).filter(whole)).toHaveLength(100)
-    expect(outcomes.slice(100).filter(reported)).toHaveLength(100)
-    expect(await gateway.exited).toBe(0)
-    expect(performance.now() - signalled).toBeLessThan(2500 + 2000)
-    await Promise.all(waiting.map(({ hit }) => hit.closed))
-    client.close()
-    await gateway.close()
-  },
-)
+test('200 streams at SIGTERM: those that end in time are whole, the others are told why, and all is let go', async () => {
+  const gateway = await startDraining('10m')
+  const client = new GrpcClient(gateway.grpc)
+  const { streams, notify, waiting } = await openStreams(client, 200)
+  gateway.signal('SIGTERM')
+  await gateway.logged(({ message }) => message === 'shutting down')
+  notify()
+  await Promise.all(streams.slice(0, 100))
+  await gateway.pass(600_000)
+  const outcomes = await Promise.all(streams)
+  const whole = ({ text, cases, error }: StreamedChat) =>
+    text === 'one two' && cases.at(-1) === 'finish' && error === undefined
+  const reported = ({ text, cases, error }: StreamedChat) =>
+    text === 'one ' && !cases.includes('finish') && error?.code === 'UNAVAILABLE' && error.reason === 'DRAINING'
+  expect(outcomes.slice(0, 100).filter(whole)).toHaveLength(100)
+  expect(outcomes.slice(100).filter(reported)).toHaveLength(100)
+  expect(await gateway.exited).toBe(0)
+  await Promise.all(waiting.map(({ hit }) => hit.closed))
+  client.close()
+  await gateway.close()
+})
 
 test('a second SIGTERM ends it at once', async () => {
-  const gateway = await startDraining('30s')
+  const gateway = await startDraining('10m')
   const client = new GrpcClient(gateway.grpc)
   const { streams } = await openStreams(client, 2)
   gateway.signal('SIGTERM')
   await gateway.logged((line) => line['message'] === 'shutting down')
-  const signalled = performance.now()
   gateway.signal('SIGTERM')
   expect(await gateway.exited).toBe(1)
-  expect(performance.now() - signalled).toBeLessThan(2000)
   for (const { error } of await Promise.all(streams)) expect(error?.code).toBe('UNAVAILABLE')
   client.close()
   await gateway.close()
 })
 
-test('while it drains its connections are told to go, and none is taken', busyMachine, async () => {
-  const gateway = await startDraining('5s')
+test('while it drains its connections are told to go, and none is taken', async () => {
+  const gateway = await startDraining('10m')
   const old = new GrpcClient(gateway.grpc)
   const { streams, notify, waiting } = await openStreams(old, 2)
   gateway.signal('SIGTERM')
@@ -108,10 +103,12 @@ test('while it drains its connections are told to go, and none is taken', busyMa
   const refusal = async () => {
     const late = new GrpcClient(gateway.grpc)
     upstream.answer(answers('late'))
-    const { error } = await chat(late, {}, { deadline: 1000 })
+    const { error } = await chat(late, {})
     late.close()
     return error?.code
   }
+  await gateway.logged(({ message }) => message === 'shutting down')
+  await gateway.pass(120_000)
   await eventually(async () => expect(await refusal()).toBe('UNAVAILABLE'))
   notify()
   for (const { response } of waiting) if (!response.writableEnded) response.end([STOP, DONE].join(''))

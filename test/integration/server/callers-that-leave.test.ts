@@ -7,13 +7,14 @@ import { chat, streamChat } from '../../support/client.ts'
 import { eventually } from '../../support/eventually.ts'
 import { portOf, type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
-import { metric } from '../../support/metrics-page.ts'
+import { metric, untilActive } from '../../support/metrics-page.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2, resetFrame } from '../../support/raw-http2.ts'
 import {
   answers,
   begin,
   delta,
   type Exchange,
+  type Hit,
   startUpstream,
   type UpstreamServer,
 } from '../../support/upstream-server.ts'
@@ -22,8 +23,9 @@ import {
 
 const CHAT = '/llmgateway.v1.LlmGateway/Chat'
 const STREAM_CHAT = '/llmgateway.v1.LlmGateway/StreamChat'
-const KEEPALIVE = 500
-const STALL = 1500
+/* Longer than a test may take: only time that a test lets pass brings them about. */
+const KEEPALIVE = 600_000
+const STALL = 150_000
 
 let gateway: RunningGateway
 let upstream: UpstreamServer
@@ -33,9 +35,15 @@ const callers: CallerProcess[] = []
 beforeAll(async () => {
   upstream = await startUpstream()
   gateway = await startGateway({
+    movableTime: true,
     yaml: `
-      server: { keepalive: ${KEEPALIVE}ms, limits: { stall_timeout: ${STALL}ms } }
-      providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m } }
+      server: { max_deadline: 1h, keepalive: ${KEEPALIVE}ms, limits: { stall_timeout: ${STALL}ms } }
+      providers:
+        house:
+          kind: local
+          base_url: "${upstream.url}"
+          default_model: m
+          timeout: { first_token: 1h, idle: 1h, total: 1h }
     `,
   })
   client = new GrpcClient(gateway.grpc)
@@ -50,9 +58,6 @@ afterAll(async () => {
   await gateway.close()
   await upstream.close()
 })
-
-/** What is promised in milliseconds may take longer on a busy machine: not every time. */
-const busy = { retry: 3 }
 
 const request = message(
   Buffer.from(
@@ -86,9 +91,18 @@ function count(status: string): Promise<number> {
   return metric(gateway.metrics, 'llm_requests_total', { status })
 }
 
-async function noneIsActive(): Promise<void> {
-  const page = async () => (await fetch(gateway.metrics)).text()
-  await eventually(async () => expect(await page()).toMatch(/^active_connections(\{[^}]*\})? 0$/m))
+const noneIsActive = () => untilActive(gateway.metrics, 0)
+
+/** Lets `ms` pass, and again, until the connection of this upstream call is closed. */
+async function passUntilClosed({ closed }: Hit, ms: number): Promise<void> {
+  let isClosed = false
+  void closed.then(() => {
+    isClosed = true
+  })
+  await eventually(async () => {
+    if (!isClosed) await gateway.pass(ms)
+    return isClosed
+  })
 }
 
 test('calls that are reset as they arrive ask no upstream', async () => {
@@ -110,69 +124,57 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (server) => {
   test.each([
     ['reads', 'all'],
     ['stands still, its window shut', 'window shut'],
-  ] as const)(
-    'a caller that %s is killed: its upstream is let go, and its call is counted once',
-    busy,
-    async (_, reads) => {
-      upstream.answer(endless)
-      const before = await count('CANCELLED')
-      const { caller, hit } = await call({ server, reads })
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      const killed = performance.now()
-      caller.signal('SIGKILL')
-      expect((await hit.closed) - killed).toBeLessThan(100)
-      await noneIsActive()
-      expect(await count('CANCELLED')).toBe(before + 1)
-    },
-  )
-
-  test('a caller that stands still for ever is cut off, and its upstream let go', busy, async () => {
+  ] as const)('a caller that %s is killed: its upstream is let go, and its call is counted once', async (_, reads) => {
     upstream.answer(endless)
-    const begun = performance.now()
+    const before = await count('CANCELLED')
+    const { caller, hit } = await call({ server, reads })
+    caller.signal('SIGKILL')
+    await hit.closed
+    await noneIsActive()
+    expect(await count('CANCELLED')).toBe(before + 1)
+  })
+
+  test('a caller that stands still for ever is cut off, and its upstream let go', async () => {
+    upstream.answer(endless)
     const { caller, hit } = await call({ server, reads: 'window shut' })
-    expect((await hit.closed) - begun).toBeGreaterThan(STALL)
+    await passUntilClosed(hit, STALL)
     if (server === 'gRPC') expect(await caller.ended).toBe(11)
     await noneIsActive()
   })
 })
 
-test('a caller whose process does not read its socket is cut off too', busy, async () => {
+test('a caller whose process does not read its socket is cut off too', async () => {
   upstream.answer(endless)
   const { hit } = await call({ server: 'gRPC', reads: 'socket unread' })
-  await hit.closed
+  await passUntilClosed(hit, STALL)
   await noneIsActive()
 })
 
-test('a caller that is stopped in its tracks is gone within the bound of keepalive', busy, async () => {
+test('a caller that is stopped in its tracks is gone once keepalive has had no answer', async () => {
   upstream.answer(begin(delta('one ')))
   const { caller, hit } = await call({ server: 'gRPC', reads: 'all' })
-  const stopped = performance.now()
   caller.signal('SIGSTOP')
-  const took = (await hit.closed) - stopped
-  expect(took).toBeGreaterThan(KEEPALIVE)
-  expect(took).toBeLessThan(2 * KEEPALIVE + 500)
+  await passUntilClosed(hit, KEEPALIVE)
   await noneIsActive()
 })
 
-test('a caller behind a wire that went dead is gone within the bound of keepalive', busy, async () => {
+test('a caller behind a wire that went dead is gone once keepalive has had no answer', async () => {
   upstream.answer(begin(delta('one ')))
   const proxy = await startChaosProxy(portOf(gateway.grpc))
   const { hit } = await call({ server: 'gRPC', reads: 'all' }, proxy.port)
-  const died = performance.now()
   proxy.toClient = { blackhole: true }
   proxy.toServer = { blackhole: true }
-  expect((await hit.closed) - died).toBeLessThan(2 * KEEPALIVE + 500)
+  await passUntilClosed(hit, KEEPALIVE)
   await noneIsActive()
   await proxy.close()
 })
 
-test.each(['RST', 'FIN'] as const)('a wire that is cut by %s lets go of the upstream at once', busy, async (how) => {
+test.each(['RST', 'FIN'] as const)('a wire that is cut by %s lets go of the upstream', async (how) => {
   upstream.answer(begin(delta('one ')))
   const proxy = await startChaosProxy(portOf(gateway.grpc))
   const { hit } = await call({ server: 'gRPC', reads: 'all' }, proxy.port)
-  const cut = performance.now()
   proxy.cut(how)
-  expect((await hit.closed) - cut).toBeLessThan(100)
+  await hit.closed
   await noneIsActive()
   await proxy.close()
 })
@@ -196,7 +198,8 @@ test('a wire that is cut after some bytes never makes a part look like the whole
     proxy.toClient = { cutAfter: bytes, cut: bytes % 200 === 0 ? 'FIN' : 'RST' }
     const cut = new GrpcClient(`127.0.0.1:${proxy.port}`)
     const { cases, error } = await streamChat(cut, {})
-    expect(cases.includes('finish') && error === undefined).toBe(error === undefined)
+    if (error === undefined) expect(cases).toContain('finish')
+    else expect(error.code).toBe('UNAVAILABLE')
     cut.close()
     await proxy.close()
   }

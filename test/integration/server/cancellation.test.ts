@@ -2,11 +2,15 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AttemptOutcome } from '../../../src/domain/types.ts'
 import { type CallOptions, chat, embed, type ServerName, streamChat } from '../../support/client.ts'
 import { ConnectClient } from '../../support/connect-client.ts'
+import { eventually } from '../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { begin, delta, failure, silence, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
 
-/* Callers that leave, and callers whose time is up, at both doors. */
+/* Callers that leave, and callers whose time is up, at both servers. */
+
+/** Longer than a test may take, in ms: only time that a test lets pass brings it about. */
+const MAX_DEADLINE = 1_200_000
 
 let gateway: RunningGateway
 let upstream: UpstreamServer
@@ -15,9 +19,10 @@ let servers: Record<'gRPC' | 'HTTP', ServerName>
 beforeAll(async () => {
   upstream = await startUpstream(silence)
   gateway = await startGateway({
+    movableTime: true,
     yaml: `
-      server: { max_deadline: 1200ms }
-      providers: { house: { kind: local, base_url: "${upstream.url}" } }
+      server: { max_deadline: ${MAX_DEADLINE}ms }
+      providers: { house: { kind: local, base_url: "${upstream.url}", timeout: { first_token: 1h, idle: 1h, total: 1h } } }
       models: { twice: { targets: [house/m, house/other] } }
     `,
   })
@@ -36,12 +41,6 @@ afterAll(async () => {
   await upstream.close()
 })
 
-/** What is promised in milliseconds may take longer on a busy machine: not every time. */
-const busy = { retry: 3 }
-
-/** How long after the caller's leave an upstream may still be called, in ms. */
-const AT_ONCE = 100
-
 describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   test.each([
     ['a unary call', (signal: AbortSignal) => chat(servers[name], { model: 'house/m' }, { signal })],
@@ -50,37 +49,32 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
       (signal: AbortSignal) => streamChat(servers[name], { model: 'house/m' }, { signal }),
     ],
     ['an embedding call', (signal: AbortSignal) => embed(servers[name], { model: 'house/m' }, { signal })],
-  ])('%s that is cancelled lets go of its upstream at once, and no other target is asked', busy, async (_, call) => {
+  ])('%s that is cancelled lets go of its upstream, and no other target is asked', async (_, call) => {
     upstream.answer(silence)
     upstream.hits.length = 0
     const leaving = new AbortController()
     const [hit, pending] = [upstream.nextHit(), call(leaving.signal)]
     const { closed } = await hit
-    const left = performance.now()
     leaving.abort()
-    expect((await closed) - left).toBeLessThan(AT_ONCE)
+    await closed
     expect((await pending).error?.code).toBe('CANCELLED')
     expect(upstream.hits).toHaveLength(1)
   })
 
-  test('a stream that is cancelled in its middle lets go of its upstream at once', busy, async () => {
+  test('a stream that is cancelled in its middle lets go of its upstream', async () => {
     upstream.answer(begin(delta('one '), delta('two ')))
     const leaving = new AbortController()
     const hit = upstream.nextHit()
-    let left = 0
     const pending = streamChat(
       servers[name],
       { model: 'house/m' },
       {
         signal: leaving.signal,
-        onMessage() {
-          left ||= performance.now()
-          leaving.abort()
-        },
+        onMessage: () => leaving.abort(),
       },
     )
     const { closed } = await hit
-    expect((await closed) - left).toBeLessThan(AT_ONCE)
+    await closed
     expect((await pending).error?.code).toBe('CANCELLED')
   })
 
@@ -91,13 +85,15 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   })
 
   test.each([
-    ['a unary call', () => chat(servers[name], { model: 'twice' }, within(1000))],
-    ['a stream', () => streamChat(servers[name], { model: 'twice' }, within(1000))],
-  ])('%s to a silent upstream ends shortly before its deadline, and is told of the attempt', busy, async (_, call) => {
+    ['a unary call', () => chat(servers[name], { model: 'twice' }, within(60_000))],
+    ['a stream', () => streamChat(servers[name], { model: 'twice' }, within(60_000))],
+  ])('%s to a silent upstream ends shortly before its deadline, and reports the attempt', async (_, call) => {
     upstream.answer(silence)
     upstream.hits.length = 0
-    const begun = performance.now()
-    const [{ closed }, { error }] = await Promise.all([upstream.nextHit(), call()])
+    const [hit, pending] = [upstream.nextHit(), call()]
+    const { closed } = await hit
+    await gateway.pass(60_000)
+    const { error } = await pending
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'DEADLINE_EXCEEDED' })
     expect(error?.message).toMatch(/^The deadline of \d+ ms passed while waiting for house\/m\.$/)
     expect(error?.detail?.attempts).toMatchObject([
@@ -105,16 +101,20 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
     ])
     const [attempt] = error?.detail?.attempts ?? []
     const took = (attempt?.latency?.nanos ?? 0) / 1e6 + Number(attempt?.latency?.seconds) * 1000
-    expect(took).toBeGreaterThan(900)
-    expect(took).toBeLessThan(1000)
-    expect((await closed) - begun).toBeGreaterThan(900)
+    expect(took).toBeGreaterThan(50_000)
+    expect(took).toBeLessThan(60_000)
+    await closed
     expect(upstream.hits).toHaveLength(1)
   })
 
   test('a call without a deadline, or with a far one, ends at the longest that a call may take', async () => {
     upstream.answer(silence)
+    upstream.hits.length = 0
     const deadlines = [Number.POSITIVE_INFINITY, 3_600_000]
-    const ends = await Promise.all(deadlines.map((deadline) => chat(servers[name], { model: 'house/m' }, { deadline })))
+    const calls = deadlines.map((deadline) => chat(servers[name], { model: 'house/m' }, { deadline }))
+    await eventually(() => upstream.hits.length === 2)
+    await gateway.pass(MAX_DEADLINE)
+    const ends = await Promise.all(calls)
     for (const { error } of ends) {
       expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', reason: 'GATEWAY_MAX_DURATION' })
     }
@@ -122,7 +122,12 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
 
   test('a stream that is cut by its deadline keeps what came, and says how much was used', async () => {
     upstream.answer(begin(delta('one '), delta('two ')))
-    const { text, cases, error } = await streamChat(servers[name], { model: 'house/m' }, within(300))
+    let pieces = 0
+    const onMessage = () => void pieces++
+    const call = streamChat(servers[name], { model: 'house/m' }, { ...within(60_000), onMessage })
+    await eventually(() => pieces === 3)
+    await gateway.pass(60_000)
+    const { text, cases, error } = await call
     expect(text).toBe('one two ')
     expect(cases).not.toContain('finish')
     expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', metadata: { committed: 'true' } })
@@ -130,9 +135,12 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s door', (name) => {
   })
 })
 
-test('a client with a clock of its own is told of the attempt before that comes', busy, async () => {
+test('a client with a clock of its own receives the attempt before its own deadline', async () => {
   upstream.answer(silence)
-  const { error } = await chat(servers.gRPC, { model: 'house/m' }, { deadline: 500 })
+  const [hit, pending] = [upstream.nextHit(), chat(servers.gRPC, { model: 'house/m' }, { deadline: 100_000 })]
+  await hit
+  await gateway.pass(100_000)
+  const { error } = await pending
   expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', detail: { attempts: [{ provider: 'house' }] } })
 })
 

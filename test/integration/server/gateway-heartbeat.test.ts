@@ -19,9 +19,10 @@ let servers: Record<'gRPC' | 'HTTP', ServerName>
 beforeAll(async () => {
   upstream = await startUpstream(silence)
   gateway = await startGateway({
+    movableTime: true,
     yaml: `
-      server: { heartbeat: 100ms }
-      providers: { house: { kind: local, base_url: "${upstream.url}", timeout: { first_token: 450ms } } }
+      server: { heartbeat: 10s }
+      providers: { house: { kind: local, base_url: "${upstream.url}", timeout: { first_token: 45s } } }
       models: { twice: { targets: [house/silent, house/other] } }
     `,
   })
@@ -39,14 +40,22 @@ const silentThen =
   (exchange) =>
     exchange.hit.json['model'] === 'silent' ? undefined : reply(exchange)
 
+/** A call whose first target says nothing until its time is up. */
+async function silentFor45Seconds(server: ServerName) {
+  const [hit, call] = [upstream.nextHit(), streamChat(server, { model: 'twice' })]
+  await hit
+  await gateway.pass(45_000)
+  return call
+}
+
 test.each(['gRPC', 'HTTP'] as const)(
   'at the %s door a silent stream beats, and falls back all the same',
   async (server) => {
     upstream.answer(silentThen(answers('one ', 'two')))
-    const { text, cases, error } = await streamChat(servers[server], { model: 'twice' })
+    const { text, cases, error } = await silentFor45Seconds(servers[server])
     expect({ text, error }).toEqual({ text: 'one two', error: undefined })
     const beats = cases.lastIndexOf('heartbeat') + 1
-    expect(beats).toBeGreaterThanOrEqual(2)
+    expect(beats).toBe(4)
     expect(cases.slice(0, beats)).toEqual(new Array(beats).fill('heartbeat'))
     expect(cases.slice(beats)).toEqual(['start', 'text', 'text', 'finish'])
   },
@@ -56,7 +65,7 @@ test.each(['gRPC', 'HTTP'] as const)(
   'at the %s door a stream that beat may still be refused, uncommitted',
   async (server) => {
     upstream.answer(silentThen(failure(401)))
-    const { cases, error } = await streamChat(servers[server], { model: 'twice' })
+    const { cases, error } = await silentFor45Seconds(servers[server])
     expect(new Set(cases)).toEqual(new Set(['heartbeat']))
     expect(error).toMatchObject({ metadata: { committed: 'false' }, detail: { committed: false } })
   },

@@ -2,12 +2,12 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import * as grpc from '@grpc/grpc-js'
 import { afterEach, expect, it } from 'vitest'
-import { systemClock } from '../../../src/domain/clock.ts'
 import { ErrorInfoSchema, LlmGateway, RetryInfoSchema } from '../../../src/domain/types.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { LoopDelay } from '../../../src/server/loop-delay.ts'
 import { chatResponse, serverOptions, TestClient, TestStream } from '../../server/server-world.ts'
+import { BlockedClock } from '../../support/blocked-clock.ts'
 import { eventually } from '../../support/eventually.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2 } from '../../support/raw-http2.ts'
 
@@ -105,20 +105,20 @@ it('plain HTTP is told when to come back, and whether the process lives', async 
 })
 
 it('what arrived while the loop was blocked is refused, and what comes later is served', async () => {
-  const delay = new LoopDelay(systemClock)
+  const clock = new BlockedClock()
+  const delay = new LoopDelay(clock)
   closing.push(() => delay.stop())
   const { state, ports } = await open(() => delay.current > 200)
   const early = new RawHttp2(ports.grpc)
   closing.push(() => early.close())
-  await eventually(() => early.received.includes(frames.SETTINGS) && delay.current < 100)
+  await eventually(() => early.received.includes(frames.SETTINGS))
+  clock.blockedFor = 1_200
   const body = frame(frames.DATA, flags.END_STREAM, 1, message(Buffer.alloc(0)))
   early.send(callFrame(1, '/llmgateway.v1.LlmGateway/Chat'), body)
-  const until = performance.now() + 1200
-  while (performance.now() < until);
   await eventually(() => early.received.includes(frames.HEADERS))
   expect(state).toMatchObject({ begun: 0, refused: ['overloaded'] })
-  await eventually(() => delay.current < 100)
+  await clock.advance(10 * 20)
   const client = new TestClient(ports.grpc)
   closing.push(() => client.close())
-  await eventually(async () => expect((await client.unary(chat, {}).answer).ending.code).toBe(0))
+  expect((await client.unary(chat, {}).answer).ending.code).toBe(0)
 })

@@ -7,9 +7,9 @@ import { FakeClock } from '../../support/fake-clock.ts'
 import { openStream, type RoutedCall, routedCall, targetOf } from '../one-target.ts'
 
 test.each([
-  ['goes on to the next target', false, ['one', 'two']],
-  ['of a gateway that is about to end goes on to no other', true, ['one']],
-])('a call whose first target fails %s', async (_, ending, expected) => {
+  ['goes on to the next target', false, ['one', 'two'], 'answered'],
+  ['of a gateway that is about to end goes on to no other', true, ['one'], 'UPSTREAM_ERROR'],
+])('a call whose first target fails %s', async (_, ending, targets, outcome) => {
   const clock = new FakeClock()
   const asked: string[] = []
   const next: Handler<RoutedCall, ChatEvent> = async ({ target, context }) => {
@@ -19,6 +19,10 @@ test.each([
   }
   const call = routedCall(clock, [targetOf('one'), targetOf('two')])
   const answer = route(clock, () => ending)<RoutedCall, ChatEvent>(next)(call)
-  await answer.catch((error: GatewayError) => expect(error.reason).toBe('UPSTREAM_ERROR'))
-  expect(asked).toEqual(expected)
+  const ended = answer.then(
+    () => 'answered',
+    (error: GatewayError) => error.reason,
+  )
+  expect(await ended).toBe(outcome)
+  expect(asked).toEqual(targets)
 })

@@ -99,8 +99,7 @@ describe('a pattern', () => {
   })
 
   test('that is made to take long does not', () => {
-    const startedAt = performance.now()
+    // With backtracking this would not end.
     expect(matchesGlob(`${'*a'.repeat(127)}b`, 'a'.repeat(5_000))).toBe(false)
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
   })
 })

@@ -6,6 +6,7 @@ import { Connection } from '../../../../src/providers/http/connection.ts'
 import { createHttpClient } from '../../../../src/providers/http/http-client.ts'
 import { createHttpProvider } from '../../../../src/providers/http-provider.ts'
 import { kindNamed } from '../../../../src/providers/index.ts'
+import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 import { startVendor, type VendorServer } from '../../../support/vendor-server.ts'
 
@@ -44,9 +45,9 @@ function providerWith(keys: readonly string[]) {
   }
 }
 
-/** Settles when so many requests have come. */
-async function requests(count: number): Promise<void> {
-  while (vendor.requests.length < count) await new Promise((resolve) => setTimeout(resolve, 5))
+/** Settles when this many requests have come. */
+function requests(count: number): Promise<void> {
+  return eventually(() => vendor.requests.length >= count)
 }
 
 test('it lists the models with that key, and is used again when the vendor takes it', async () => {
@@ -63,7 +64,7 @@ test('it lists the models with that key, and is used again when the vendor takes
     headers: { authorization: 'Bearer first' },
   })
   // The refusal is on its way: only then is the next trial's time known.
-  while ((probeAt() ?? 0) <= clock.wall()) await new Promise((resolve) => setTimeout(resolve, 5))
+  await eventually(() => (probeAt() ?? 0) > clock.wall())
   expect(stateOf(0)).toBe('quarantined')
 
   vendor.answer({ pieces: ['{"data":[{"id":"a"}]}'] })

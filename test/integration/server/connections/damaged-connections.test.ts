@@ -78,7 +78,7 @@ async function visit(bytes: Buffer, leave: number): Promise<void> {
   if (leave === 0) socket.destroy()
   else if (leave === 1) socket.resetAndDestroy()
   else if (leave === 2) socket.end()
-  else setTimeout(() => socket.end(), 5)
+  else setImmediate(() => socket.end())
 }
 
 it(`${CONNECTIONS} of them harm nobody, and leave nothing behind once keepalive has passed (seed ${SEED})`, async () => {

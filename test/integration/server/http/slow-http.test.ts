@@ -120,12 +120,13 @@ describe('through a load balancer', () => {
   const line = 'PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\n'
 
   it('the HTTP door knows its callers, however the line is packed', async () => {
-    const { port, begun } = await open('HTTP', { proxyProtocol: true })
+    const { port, begun, server } = await open('HTTP', { proxyProtocol: true })
     const request = `${POST}Content-Length: 2\r\n\r\n{}`
     const together = say(port, `${line}${request}`)
     await eventually(() => together.heard.text.includes('fine'))
+    const before = server.openConnections
     const apart = say(port, line)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await eventually(() => server.openConnections > before)
     apart.socket.write(request)
     await eventually(() => apart.heard.text.includes('fine'))
     expect(begun.map(({ peer }) => peer)).toEqual(['203.0.113.7:4711', '203.0.113.7:4711'])
