@@ -75,8 +75,8 @@ if (server === 'HTTP') {
     stream.on('response', () => {
       if (++begun === calls) console.log('begun')
       if (reads === 'all') stream.resume()
-      // A process that does nothing reads nothing.
-      if (reads === 'socket unread') setTimeout(() => { for (const end = Date.now() + 3000; Date.now() < end;); stream.resume() }, 50)
+      // A process that stands still reads nothing.
+      if (reads === 'socket unread') process.kill(process.pid, 'SIGSTOP')
     })
   }
 }

@@ -31,7 +31,7 @@ async function startDraining(drain: string) {
     movableTime: true,
     yaml: `
       server: { drain: ${drain} }
-      providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m } }
+      providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m, timeout: { first_token: 1h, idle: 1h, total: 1h } } }
     `,
   })
   const servers = [new GrpcClient(gateway.grpc), new ConnectClient(gateway.http)] as const
