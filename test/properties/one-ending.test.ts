@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type ServerName, streamChat } from '../../../support/client.ts'
-import { ConnectClient } from '../../../support/connect-client.ts'
-import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
-import { GrpcClient } from '../../../support/grpc-client.ts'
+import { type ServerName, streamChat } from '../support/client.ts'
+import { ConnectClient } from '../support/connect-client.ts'
+import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { GrpcClient } from '../support/grpc-client.ts'
 import {
   answers,
   DONE,
@@ -15,7 +15,7 @@ import {
   startUpstream,
   type UpstreamServer,
   USAGE,
-} from '../../../support/upstream-server.ts'
+} from '../support/upstream-server.ts'
 
 /*
  * Whatever bytes an upstream sends, over whatever wire, and however it cuts or breaks them, a stream ends in one of two
@@ -210,7 +210,7 @@ test(`a stream has exactly one ending, and it is the right one (seed ${SEED})`, 
       // Of its own each time: what fails often is left out.
       const model = `m${++models}`
       const request = { model: `${wire}/${model}`, fallbackModels: another ? [`steady/${model}`] : [], allowReset }
-      const { cases, text, error } = await streamChat(servers[server], request, { deadline: 8000 })
+      const { cases, text, error } = await streamChat(servers[server], request, { deadline: 100_000 })
       const finishes = cases.filter((name) => name === 'finish').length
       if (error) {
         expect(finishes).toBe(0)

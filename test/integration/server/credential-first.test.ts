@@ -1,6 +1,6 @@
 import http2 from 'node:http2'
 import { afterEach, describe, expect, it } from 'vitest'
-import { eventually } from '../../server/server-world.ts'
+import { eventually } from '../../support/eventually.ts'
 import { CHAT_PATH, keys, openGuarded, rawHttp } from './guarded-servers.ts'
 
 /* The credential is checked before any of the body is read, while another caller keeps asking. */
