@@ -10,12 +10,12 @@ import {
 } from '../domain/types.ts'
 import type { MethodsOf } from './method-types.ts'
 
-/** Each costs memory for as long as it watches. */
+/** Limit for open watches, because each takes memory. */
 const MAX_WATCHERS = 1000
 
-/** Means the process, whether or not it can serve. */
+/** Name that stands for the process, whether or not it accepts calls. */
 const LIVE = 'live'
-/** Mean that calls are taken. */
+/** Names that stand for accepting calls. */
 const READY: readonly string[] = ['', LlmGateway.typeName]
 
 interface Watcher {
@@ -23,22 +23,22 @@ interface Watcher {
   readonly service: string
 }
 
-/** grpc.health.v1: whether the gateway takes calls. It depends on no provider. */
+/** grpc.health.v1: whether the gateway accepts calls. Independent of the providers. */
 export class HealthService implements MethodsOf<typeof HealthCheckService> {
   #serving = false
   readonly #watchers = new Set<Watcher>()
 
-  /** Whether calls are taken. */
+  /** Whether calls are accepted. */
   get serving(): boolean {
     return this.#serving
   }
 
-  /** How many watch. */
+  /** Number of open watches. */
   get watching(): number {
     return this.#watchers.size
   }
 
-  /** Tells every watcher at once. */
+  /** Notifies every watcher at once. */
   setServing(serving: boolean): void {
     if (serving === this.#serving) return
     this.#serving = serving
@@ -50,21 +50,21 @@ export class HealthService implements MethodsOf<typeof HealthCheckService> {
   async check({ service }: HealthCheckRequest): Promise<HealthCheckResponse> {
     const status = this.#statusOf(service)
     if (status !== ServingStatus.SERVICE_UNKNOWN) return response(status)
-    throw new GatewayError('SERVICE_NOT_FOUND', `Unknown service: ask for "${READY.join('", "')}" or "${LIVE}".`)
+    throw new GatewayError('SERVICE_NOT_FOUND', `Unknown service. Ask for "${READY.join('", "')}" or "${LIVE}".`)
   }
 
-  /** Those who watch an unknown service stay: so the protocol wants it. */
+  /** A watch of an unknown service stays open, as the protocol requires. */
   async watch(
     { service }: HealthCheckRequest,
     { cancellation }: CallContext,
   ): Promise<EventStream<HealthCheckResponse>> {
     if (this.#watchers.size >= MAX_WATCHERS) {
-      throw new GatewayError('TOO_MANY_WATCHERS', `${MAX_WATCHERS} callers watch already: use Check.`)
+      throw new GatewayError('TOO_MANY_WATCHERS', `There are already ${MAX_WATCHERS} open watches. Use Check instead.`)
     }
     const leave = () => {
       this.#watchers.delete(watcher)
     }
-    // So little is sent that a full reader need not stop it.
+    // Messages are so few that a full reader need not pause them.
     const events = new EventStream<HealthCheckResponse>(cancellation, {
       pause: nothing,
       resume: nothing,

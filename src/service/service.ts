@@ -13,37 +13,38 @@ import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { StatsSource } from '../domain/ports/stats.ts'
 import type { ChatEvent, ChatRequest, EmbedRequest, HealthRequest, HealthResponse } from '../domain/types.ts'
 import type { Methods } from './method-types.ts'
-import { createTestProvider, listProviders } from './methods/admin.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
 import { createCheckHealth } from './methods/check-health.ts'
 import { type Components, withComponents } from './methods/components.ts'
 import { listKeys } from './methods/list-keys.ts'
 import { type AliasTargets, createListModels } from './methods/list-models.ts'
+import { listProviders } from './methods/list-providers.ts'
+import { createTestProvider } from './methods/test-provider.ts'
 import { createWatchStats } from './methods/watch-stats.ts'
 
 export interface ServiceDeps {
-  /** The road of a chat, streamed or not. It checks the credential and the request itself. */
+  /** Handles a chat, streamed or not. It checks the credential and the request itself. */
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
-  /** The road of an embedding call. It checks the credential and the request itself. */
+  /** Handles an embedding call. It checks the credential and the request itself. */
   readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
   readonly authenticator: Authenticator
   /** In priority order. */
   readonly providers: readonly Provider[]
   readonly aliases: readonly AliasTargets[]
   readonly stats: StatsSource
-  /** Undefined when there is no cache. */
+  /** Undefined if there is no cache. */
   readonly cache: CacheAdmin | undefined
   readonly locks?: SafetyLockSource
   readonly breakers: Breakers
   readonly clock: Clock
-  /** What calls can do without. */
+  /** Parts that calls can do without. */
   readonly components?: Components
   readonly events: Pick<OperatorEvents, 'adminCall'>
   /** Whether the gateway is shutting down. */
   readonly isDraining: () => boolean
 }
 
-/** The whole of the gateway, for every door to mount. */
+/** Implements all methods of the contract. */
 export function createService(deps: ServiceDeps): Methods {
   const { chat, embed, authenticator, providers, aliases, components = () => [], cache, clock, events } = deps
   const stats = withComponents(deps.stats, components)
@@ -71,13 +72,15 @@ export function createService(deps: ServiceDeps): Methods {
 type Method<I, O> = (request: I, context: CallContext) => Promise<O>
 type CallersMethod<I, O> = (request: I, context: CallContext, caller: Caller) => Promise<O>
 
-/** Puts the check of the credential before a method that does not take the road of the calls. */
+/** Checks the credential before a method that is not a call to a model. */
 function authenticated(authenticator: Authenticator, isAllowed: (caller: Caller) => boolean) {
   return <I, O>(method: CallersMethod<I, O>): Method<I, O> =>
     async (request, context) => {
       const caller = await authenticator.identify(context)
       context.record.caller = caller.name
-      if (!isAllowed(caller)) throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential of an admin.')
+      if (!isAllowed(caller)) {
+        throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential with the admin flag.')
+      }
       return method(request, context, caller)
     }
 }

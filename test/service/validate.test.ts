@@ -147,16 +147,16 @@ describe('a number at its edge is right, beyond it is wrong', () => {
 
 describe('a list at its limit is right, one more is wrong', () => {
   test.each<[string, number, (count: number) => ChatInit]>([
-    ['messages: must not hold more than 2048 messages', 2048, (count) => ({ messages: times(count, () => hello) })],
-    ['stop: must not hold more than 16 texts', 16, (count) => ({ stop: times(count, () => 'x') })],
-    ['tools: must not hold more than 512 tools', 512, (count) => ({ tools: times(count, (i) => ({ name: `t${i}` })) })],
+    ['messages: must not have more than 2048 messages', 2048, (count) => ({ messages: times(count, () => hello) })],
+    ['stop: must not have more than 16 texts', 16, (count) => ({ stop: times(count, () => 'x') })],
+    ['tools: must not have more than 512 tools', 512, (count) => ({ tools: times(count, (i) => ({ name: `t${i}` })) })],
     [
-      'fallback_models: must not hold more than 16 models',
+      'fallback_models: must not have more than 16 models',
       16,
       (count) => ({ fallbackModels: times(count, (i) => `m${i}`) }),
     ],
     [
-      'labels: must not hold more than 32 entries',
+      'labels: must not have more than 32 entries',
       32,
       (count) => ({ labels: Object.fromEntries(times(count, (i) => [`k${i}`, ''])) }),
     ],
@@ -166,11 +166,11 @@ describe('a list at its limit is right, one more is wrong', () => {
   })
 
   test('a million stop texts are one violation', () => {
-    expect(wrongWithChat({ stop: times(1_000_000, () => '') })).toEqual(['stop: must not hold more than 16 texts'])
+    expect(wrongWithChat({ stop: times(1_000_000, () => '') })).toEqual(['stop: must not have more than 16 texts'])
   })
 
   test('a chat without messages is wrong', () => {
-    expect(wrongWithChat({ messages: [] })).toEqual(['messages: must hold at least one message'])
+    expect(wrongWithChat({ messages: [] })).toEqual(['messages: must have at least one message'])
   })
 })
 
@@ -233,7 +233,7 @@ describe('ids of models and providers', () => {
 describe('messages', () => {
   test.each<[string, MessageInit, string[]]>([
     ['a role is required', { content: 'x' }, ['messages[0].role: is required']],
-    ['an unknown role is not guessed', { role: newRole, content: 'x' }, ['messages[0].role: is not known']],
+    ['an unknown role is not guessed', { role: newRole, content: 'x' }, ['messages[0].role: must be a known role']],
     [
       'a tool message answers a call',
       { role: Role.TOOL, content: '42' },
@@ -274,7 +274,7 @@ describe('content beside parts', () => {
   const image = {
     content: { case: 'image' as const, value: { source: { case: 'url' as const, value: 'https://a.test/i.png' } } },
   }
-  const violation = 'messages[0].content: must be left empty beside parts, unless it is their text joined'
+  const violation = 'messages[0].content: must be empty if there are parts, or their text joined'
   test.each<[string, MessageInit, string[]]>([
     ['none', { role: Role.USER, parts: [text('a'), image] }, []],
     ['their text joined', { role: Role.USER, content: 'ab', parts: [text('a'), image, text('b')] }, []],
@@ -298,7 +298,7 @@ describe('parts', () => {
     wrongWithPart({ content: { case: 'image', value: { source: { case: 'url', value } } } })
 
   test('a part holds something', () => {
-    expect(wrongWithPart({})).toEqual(['messages[0].parts[1]: must hold a text, an image, an audio or a file'])
+    expect(wrongWithPart({})).toEqual(['messages[0].parts[1]: must have a text, an image, an audio or a file'])
   })
 
   test('a medium has a source', () => {
@@ -332,17 +332,17 @@ describe('parts', () => {
     expect(url(value)).toEqual([])
   })
 
-  const scheme = "must begin with http://, https:// or a vendor's own scheme"
+  const scheme = 'must begin with http://, https:// or a scheme of the vendor'
   test.each([
     ['', scheme],
     ['/etc/passwd', scheme],
     ['data:image/png;base64,AAAA', scheme],
     ['https://', scheme],
-    ['file:///etc/passwd', 'must not name a local file; send its bytes as data'],
-    ['FILE://host/x', 'must not name a local file; send its bytes as data'],
+    ['file:///etc/passwd', 'must not be a local file; send its bytes as data'],
+    ['FILE://host/x', 'must not be a local file; send its bytes as data'],
     ['https://a.test/a b', 'must not contain spaces or control characters'],
     ['https://a.test/\r\nx', 'must not contain spaces or control characters'],
-    [`${longest}x`, 'must not exceed 8192 bytes; larger contents go into data'],
+    [`${longest}x`, 'must not exceed 8192 bytes; send larger contents as data'],
   ])('%.40j is refused', (value, description) => {
     expect(url(value)).toEqual([`messages[0].parts[1].image.url: ${description}`])
   })
@@ -350,7 +350,7 @@ describe('parts', () => {
 
 describe('tools', () => {
   const wrongWithTools = (...tools: ToolInit[]) => wrongWithChat({ tools })
-  const named = 'must be 1 to 64 of A-Z a-z 0-9 _ . -'
+  const named = 'must be 1 to 64 characters of A-Z a-z 0-9 _ . -'
   const schema = 'must be a JSON Schema: an object of at most 64 levels, as JSON text'
 
   test.each(['a', 'A_b-1.c', 'x'.repeat(64), '__proto__'])('%j is a name', (name) => {
@@ -379,7 +379,7 @@ describe('tools', () => {
     const parameters = `{"a":[${'[],'.repeat(20_000)}1]}`
     expect(wrongWithTools({ name: 'a', parameters })).toEqual([])
     expect(wrongWithTools({ name: 'a', parameters }, { name: 'b', parameters })).toEqual([
-      'tools[1].parameters: must not have more than 65536 values, those of the other JSON texts included',
+      'tools[1].parameters: must not have more than 65536 values, including those of the other JSON texts',
     ])
   })
 })
@@ -397,7 +397,7 @@ describe('the choice of a tool', () => {
     [
       'requires none where there are none',
       { toolChoice: { choice: { case: 'mode', value: ToolChoiceMode.REQUIRED } } },
-      ['tool_choice.mode: must not require a tool where there are none'],
+      ['tool_choice.mode: must not require a tool if there are none'],
     ],
     ['requires one', { tools, toolChoice: { choice: { case: 'mode', value: ToolChoiceMode.REQUIRED } } }, []],
     ['forbids all', { toolChoice: { choice: { case: 'mode', value: ToolChoiceMode.NONE } } }, []],
@@ -409,7 +409,7 @@ describe('the choice of a tool', () => {
     [
       'is known',
       { tools, toolChoice: { choice: { case: 'mode', value: newMode } } },
-      ['tool_choice.mode: is not known'],
+      ['tool_choice.mode: must be a known value'],
     ],
   ])('%s', (_name, init, violations) => {
     expect(wrongWithChat(init)).toEqual(violations)
@@ -430,12 +430,12 @@ describe('the format of the answer', () => {
     [
       'too long a name',
       jsonSchema({ name: 'x'.repeat(65), schema: '{}' }),
-      [`${at}.name: must be 1 to 64 of A-Z a-z 0-9 _ -`],
+      [`${at}.name: must be 1 to 64 characters of A-Z a-z 0-9 _ -`],
     ],
     [
       'a name with a dot',
       jsonSchema({ name: 'a.b', schema: '{}' }),
-      [`${at}.name: must be 1 to 64 of A-Z a-z 0-9 _ -`],
+      [`${at}.name: must be 1 to 64 characters of A-Z a-z 0-9 _ -`],
     ],
     ['no schema', jsonSchema({}), [`${at}.schema: is required`]],
     [
@@ -461,7 +461,7 @@ describe('reasoning', () => {
     [
       'an unknown effort',
       { reasoning: { amount: { case: 'effort', value: newEffort } } },
-      ['reasoning.effort: is not known'],
+      ['reasoning.effort: must be a known value'],
     ],
   ])('%s', (_name, init, violations) => {
     expect(wrongWithChat(init)).toEqual(violations)
@@ -471,7 +471,7 @@ describe('reasoning', () => {
 describe('provider_options', () => {
   const owned = ['model', 'messages', 'contents', 'stream', 'n', 'tools']
   test.each(owned)('must not carry %s', (name) => {
-    const violation = `provider_options["openai"].${name}: must not be given: the gateway sets it`
+    const violation = `provider_options["openai"].${name}: must not be set; the gateway sets it`
     expect(wrongWithChat({ providerOptions: { openai: { [name]: 1 } } })).toEqual([violation])
     expect(wrongWithEmbed({ providerOptions: { openai: { [name]: 1 } } })).toEqual([violation])
   })
@@ -479,7 +479,7 @@ describe('provider_options', () => {
   test('must not carry the inputs of an embedding call; a chat may have a field of that name', () => {
     const providerOptions = { openai: { input: 'x' } }
     expect(wrongWithEmbed({ providerOptions })).toEqual([
-      'provider_options["openai"].input: must not be given: the gateway sets it',
+      'provider_options["openai"].input: must not be set; the gateway sets it',
     ])
     expect(wrongWithChat({ providerOptions })).toEqual([])
   })
@@ -513,7 +513,7 @@ describe('provider_options', () => {
 
   test('hold numbers that JSON can hold', () => {
     expect(wrongWithChat({ providerOptions: { x: { a: Number.NaN } } })).toEqual([
-      'provider_options["x"]: must hold finite numbers only',
+      'provider_options["x"]: must contain finite numbers only',
     ])
   })
 
@@ -527,10 +527,10 @@ describe('provider_options', () => {
 
 describe('embedding', () => {
   test('1 to 16384 inputs, none empty', () => {
-    expect(wrongWithEmbed({ inputs: [] })).toEqual(['inputs: must hold at least one text'])
+    expect(wrongWithEmbed({ inputs: [] })).toEqual(['inputs: must have at least one text'])
     expect(wrongWithEmbed({ inputs: times(16_384, () => 'x') })).toEqual([])
     expect(wrongWithEmbed({ inputs: times(16_385, () => 'x') })).toEqual([
-      'inputs: must not hold more than 16384 texts',
+      'inputs: must not have more than 16384 texts',
     ])
     expect(wrongWithEmbed({ inputs: ['a', '', 'c'] })).toEqual(['inputs[1]: must not be empty'])
   })

@@ -2,17 +2,17 @@ import { type DescMessage, type Message, toBinary } from '@bufbuild/protobuf'
 import { protoEncoder } from './proto-encoder.ts'
 import { ProtoWriter } from './proto-writer.ts'
 
-/** A message as bytes. */
+/** Encodes a message. */
 export type Encode = (message: Message) => Buffer
 
-/** Before each message: whether it is compressed, and its length. https://grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html */
+/** Bytes before each message: whether it is compressed, and its length. https://grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html */
 export const FRAME_PREFIX = 5
 
 export function encoderFor(schema: DescMessage): Encode {
   return protoEncoder(schema) ?? ((message) => Buffer.from(toBinary(schema, message)))
 }
 
-/** Encodes messages as gRPC puts them on a stream. */
+/** Encodes messages with the prefix that gRPC puts before them. */
 export function frameEncoderFor(schema: DescMessage): Encode {
   return protoEncoder(schema, framed) ?? ((message) => framedBytes(toBinary(schema, message)))
 }

@@ -4,19 +4,19 @@ import { FeatureSet_FieldPresence, isWrapperDesc } from '@bufbuild/protobuf/wkt'
 import { ProtoWriter } from './proto-writer.ts'
 
 /*
- * Messages as bytes, from what their descriptors say. The bytes are those of `toBinary`, which takes several times as
- * long, because each of its calls grows an array outside the heap.
+ * Encoders made from the descriptors of messages. The bytes are those of `toBinary`, which takes several times as long
+ * because each call grows an array outside the heap.
  */
 
-/** A message, by the names of its fields. */
+/** A message as a record of its fields. */
 type Fields = Readonly<Record<string, unknown>> & Pick<Message, '$typeName' | '$unknown'>
 type WriteMessage = (to: ProtoWriter, message: Fields) => void
 type WriteField = (to: ProtoWriter, message: Fields) => void
 type WriteValue = (to: ProtoWriter, value: unknown) => void
 
 /**
- * Undefined for messages that hold what it does not know: maps, wrappers, and numbers that the contract does not use.
- * `take` makes of what was written what is wanted.
+ * Undefined for messages with fields that this encoder does not support: maps, wrappers, and kinds of numbers that the
+ * contract does not use. `take` turns the written bytes into the result.
  */
 export function protoEncoder(
   desc: DescMessage,
@@ -39,13 +39,13 @@ export function protoEncoder(
 interface Kind {
   readonly wireType: number
   readonly write: WriteValue
-  /** Values one after the other, where that is faster than each on its own. */
+  /** Writes the values of a packed list, if that is faster than one by one. */
   readonly writeAll?: WriteValue
 }
 
 const LENGTH_DELIMITED = 2
 
-/** The values of a field have the type that its descriptor says. */
+/** The casts hold because the values of a field have the type that its descriptor says. */
 const kinds: Partial<Record<ScalarType, Kind>> = {
   [ScalarType.BOOL]: { wireType: 0, write: (to, value) => to.varint(value ? 1 : 0) },
   [ScalarType.INT32]: { wireType: 0, write: (to, value) => to.varint64(value as number) },
@@ -62,7 +62,7 @@ const kinds: Partial<Record<ScalarType, Kind>> = {
   [ScalarType.BYTES]: { wireType: LENGTH_DELIMITED, write: (to, value) => to.bytes(value as Uint8Array) },
 }
 
-/** `above`: the messages that this one is in. */
+/** `above`: the messages that contain this one. */
 function isKnown(desc: DescMessage, above: readonly DescMessage[] = []): boolean {
   if (isWrapperDesc(desc)) return false
   return desc.fields.every((field) => {
@@ -77,7 +77,7 @@ function kindOf(field: DescField): Kind | undefined {
   return field.scalar === undefined ? undefined : kinds[field.scalar]
 }
 
-/** `compiled` so far: a message may hold others of its kind. */
+/** `compiled`: the messages compiled so far, because a message may contain itself. */
 function compile(desc: DescMessage, compiled: Map<DescMessage, WriteMessage>): WriteMessage {
   const known = compiled.get(desc)
   if (known) return known
@@ -92,7 +92,7 @@ function compile(desc: DescMessage, compiled: Map<DescMessage, WriteMessage>): W
   return write
 }
 
-/** Fields of a later version of the contract. */
+/** Writes fields of a later version of the contract. */
 function writeUnknown(to: ProtoWriter, fields: NonNullable<Message['$unknown']>): void {
   for (const { no, wireType, data } of fields.toReversed()) {
     to.bytes(data)
@@ -116,7 +116,7 @@ function compileField(field: DescField, compiled: Map<DescMessage, WriteMessage>
     }
   }
   const zero = zeroOf(field)
-  // -0 is no zero, but only these can be it; for the others the comparison is faster.
+  // -0 is not the zero value; only these types can be -0, and for the others the comparison is faster.
   const isZero = field.scalar === ScalarType.DOUBLE || field.scalar === ScalarType.FLOAT ? Object.is : undefined
   return (to, message) => {
     const value = message[name]
@@ -125,7 +125,7 @@ function compileField(field: DescField, compiled: Map<DescMessage, WriteMessage>
   }
 }
 
-/** One value with its tag, which the values of a packed list do without. */
+/** Writes one value with its tag; values of a packed list have none. */
 function compileValue(field: DescField, compiled: Map<DescMessage, WriteMessage>): WriteValue {
   if (field.message) {
     const write = compile(field.message, compiled)
@@ -137,7 +137,7 @@ function compileValue(field: DescField, compiled: Map<DescMessage, WriteMessage>
       to.varint(tag)
     }
   }
-  const { wireType, write } = kindOf(field) as Kind // every field was asked for
+  const { wireType, write } = kindOf(field) as Kind // isKnown has checked every field
   const tag = field.number * 8 + wireType
   if (field.fieldKind === 'list' && field.packed) return write
   if (wireType !== LENGTH_DELIMITED) {
@@ -171,7 +171,7 @@ function packed(number: number, writeAll: (to: ProtoWriter, values: readonly unk
   }
 }
 
-/** What a field without presence holds when it is not on the wire. */
+/** The value of a field without presence if it is not encoded. */
 function zeroOf(field: DescField): ScalarValue | undefined {
   if (field.presence !== FeatureSet_FieldPresence.IMPLICIT) return undefined
   if (field.enum) return field.enum.values[0]?.number

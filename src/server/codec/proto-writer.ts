@@ -1,28 +1,28 @@
 import { endianness } from 'node:os'
 
-/** Large enough for nearly every message, and kept. */
+/** Size in bytes of the buffer that is kept; enough for nearly every message. */
 const USUAL_SIZE = 64 * 1024
-/** Up to here a loop over the characters is faster than the way into native code. */
+/** Up to this length a loop over the characters is faster than a call into native code. */
 const SHORT_TEXT = 24
-/** The same for copying bytes. */
+/** Up to this length a loop is faster for copying bytes. */
 const SHORT_MESSAGE = 128
 
 /**
- * Writes the protobuf wire format from its end to its beginning: the length of what is nested is known when it has to
- * be written, so nothing is moved and nothing is measured beforehand.
+ * Writes the protobuf wire format from its end to its beginning. The length of a nested message is known when it has to
+ * be written, so nothing is moved or measured beforehand.
  * https://protobuf.dev/programming-guides/encoding/
  */
 export class ProtoWriter {
   #buffer = Buffer.allocUnsafeSlow(USUAL_SIZE)
-  /** Where the bytes written so far begin. */
+  /** Offset of the bytes written so far. */
   #start = USUAL_SIZE
 
-  /** How many bytes were written since the last `take`. */
+  /** Number of bytes written since the last `take`. */
   get length(): number {
     return this.#buffer.length - this.#start
   }
 
-  /** All bytes written, as a copy. The writer is empty again. */
+  /** Returns a copy of all bytes written, and clears the writer. */
   take(): Buffer {
     const { length } = this
     const bytes = Buffer.allocUnsafe(length)
@@ -32,7 +32,7 @@ export class ProtoWriter {
     return bytes
   }
 
-  /** Forgets what was written. */
+  /** Discards what was written. */
   clear(): void {
     if (this.#buffer.length > 16 * USUAL_SIZE) this.#buffer = Buffer.allocUnsafeSlow(USUAL_SIZE)
     this.#start = this.#buffer.length
@@ -55,7 +55,7 @@ export class ProtoWriter {
     this.#buffer[at] = rest
   }
 
-  /** A number of 64 bits; a negative one in two's complement. */
+  /** A number of 64 bits, in two's complement if it is negative. */
   varint64(value: bigint | number): void {
     if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) {
       this.varint(Number(value))
@@ -80,7 +80,7 @@ export class ProtoWriter {
     this.#buffer.writeFloatLE(value, this.#start)
   }
 
-  /** Numbers of 32 bits, one after the other. */
+  /** A packed list of 32-bit floats. */
   floats(values: readonly number[]): void {
     const bytes = Buffer.from(Float32Array.from(values).buffer)
     this.bytes(endianness() === 'BE' ? bytes.swap32() : bytes)
@@ -106,7 +106,7 @@ export class ProtoWriter {
     this.#buffer.write(value, this.#start, length)
   }
 
-  /** False, with nothing written, where it is not ASCII. */
+  /** Writes nothing and returns false if the text is not ASCII. */
   #shortText(value: string): boolean {
     this.#reserve(value.length)
     const start = this.#start - value.length

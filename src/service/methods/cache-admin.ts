@@ -17,11 +17,11 @@ import {
 import type { UnaryMethod } from '../method-types.ts'
 import { validateChat } from '../validate/validate.ts'
 
-/** What operators may see of the cache and do with it. */
+/** The cache as operators see it. */
 export interface CacheAdmin {
   readonly store: CacheStore
   stats(): CacheStats
-  /** Where the answer to a chat is kept. `wire` as in CallContext. Throws what planning throws. */
+  /** Where the answer to a chat is kept. `requestBytes` as in CallContext. Throws what planning throws. */
   addressOf(request: ChatRequest, requestBytes: Uint8Array, caller: string): CacheAddress
 }
 
@@ -44,7 +44,7 @@ export function createClearCache(cache: CacheAdmin | undefined): UnaryMethod<Cle
     const selection = selectionOf(cache, request, context)
     const cleared = await cache.store.clear(selection)
     if (selection.by === 'id' && cleared === 0) {
-      throw new GatewayError('CACHE_ENTRY_NOT_FOUND', 'There is no such answer in the cache.')
+      throw new GatewayError('CACHE_ENTRY_NOT_FOUND', 'The cache has no answer with this id.')
     }
     return { $typeName: 'llmgateway.v1.ClearCacheResponse', cleared: BigInt(cleared) }
   }
@@ -67,7 +67,7 @@ function selectionOf(
   const owner = request.caller || record.caller
   switch (answers.case) {
     case 'all':
-      if (!answers.value) throw invalid('all', 'must be true, or left out')
+      if (!answers.value) throw invalid('all', 'must be true if it is set')
       if (request.caller) return { by: 'pattern', pattern: '*', owner }
       return { by: 'all' }
     case 'pattern':
@@ -82,7 +82,7 @@ function selectionOf(
       return { by: 'id', id: cache.addressOf(answers.value, bytes, owner).id }
     }
     default:
-      throw invalid('answers', 'is required: one of all, pattern, cache_id and request')
+      throw invalid('answers', 'is required: one of all, pattern, cache_id or request')
   }
 }
 
@@ -90,12 +90,12 @@ function checkPattern(pattern: string): void {
   if (pattern === '' || pattern.length > MAX_PATTERN_LENGTH) {
     throw invalid('pattern', `must have 1 to ${MAX_PATTERN_LENGTH} characters`)
   }
-  if (/[\p{Cc}\s]/u.test(pattern)) throw invalid('pattern', 'must not hold spaces or control characters')
+  if (/[\p{Cc}\s]/u.test(pattern)) throw invalid('pattern', 'must not contain spaces or control characters')
   if (!pattern.includes('/') && !pattern.includes('*')) {
     throw invalid('pattern', 'must be <namespace>/<alias or model>, with * for any characters and ? for one')
   }
 }
 
 function noCache(): GatewayError {
-  return new GatewayError('NO_CACHE', 'There is no cache: configure the block "cache", or set CACHE_ENABLED=true.')
+  return new GatewayError('NO_CACHE', 'There is no cache. Configure the block "cache" or set CACHE_ENABLED=true.')
 }

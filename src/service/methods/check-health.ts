@@ -17,15 +17,15 @@ import {
 import type { UnaryMethod } from '../method-types.ts'
 import { type Components, toComponents } from './components.ts'
 import { orCancelled } from './or-cancelled.ts'
-import { Remembered } from './remembered.ts'
+import { SharedResult } from './shared-result.ts'
 
-/** The most time for a probe, in ms. */
+/** Limit for the time of a probe in ms. */
 const TIMEOUT = 3_000
-/** How long a call or a probe tells how a provider is, in ms. */
+/** How long the outcome of a call or a probe counts, in ms. */
 const FRESH = 60_000
 
-/** The components that the view of the cache looks at. */
-const ofTheCache = ['cache', 'redis']
+/** Components in the view CACHE. */
+const cacheComponents = ['cache', 'redis']
 
 export interface HealthSources {
   readonly providers: readonly Provider[]
@@ -33,20 +33,20 @@ export interface HealthSources {
   readonly locks?: SafetyLockSource
   readonly breakers: Breakers
   readonly clock: Clock
-  /** What calls can do without. */
+  /** Parts that calls can do without. */
   readonly components?: Components
   readonly isDraining: () => boolean
 }
 
 /**
- * How the gateway and its providers are. Calls tell it for nothing; a provider that none has used for a while is
- * probed. Anybody may ask, so a provider sees at most one probe a minute, however many do.
+ * Reports the health of the gateway and its providers, from the outcome of recent calls. A provider without a recent
+ * call is probed, at most once a minute, because any client may ask.
  */
 export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthRequest, HealthResponse> {
   const { providers, stats, breakers, locks, clock, components = () => [], isDraining } = sources
-  const probes = new Map<Provider, Remembered<LastAttempt>>()
+  const probes = new Map<Provider, SharedResult<LastAttempt>>()
   for (const provider of providers) {
-    probes.set(provider, new Remembered(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
+    probes.set(provider, new SharedResult(clock, () => probe(provider, clock), { answer: FRESH, failure: FRESH }))
   }
 
   async function healthOf(provider: Provider): Promise<ProviderHealth> {
@@ -58,20 +58,20 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
   }
 
   return async ({ view }, context) => {
-    if (HealthView[view] === undefined) throw invalid('view', 'must be one of its names')
+    if (HealthView[view] === undefined) throw invalid('view', 'must be a known view')
     const parts = view === HealthView.PROVIDERS ? [] : toComponents(components)
     if (view === HealthView.CACHE) {
-      const seen = parts.filter(({ name }) => ofTheCache.includes(name))
+      const seen = parts.filter(({ name }) => cacheComponents.includes(name))
       return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overallOf(seen), [], seen)
     }
     const health = await orCancelled(Promise.all(providers.map(healthOf)), context.cancellation)
-    // What nobody has asked for is not missed.
+    // A provider that nobody configured does not count while it fails.
     const expected = health.filter(({ healthy }, index) => healthy || !providers[index]?.assumed)
     return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overall(expected, parts), health, parts)
   }
 }
 
-/** Costs nothing, and fails by its answer only. */
+/** A call that costs nothing. It never rejects. */
 async function probe(provider: Provider, clock: Clock): Promise<LastAttempt> {
   const startedAt = clock.now()
   let failure: GatewayError | undefined
@@ -107,7 +107,7 @@ function overall(providers: readonly ProviderHealth[], components: readonly Comp
   return overallOf([...providers, ...components])
 }
 
-/** Without any part of the gateway calls are still answered. */
+/** Calls are answered even if all of these parts fail. */
 function overallOf(parts: readonly { readonly healthy: boolean }[]): HealthStatus {
   return parts.every(({ healthy }) => healthy) ? HealthStatus.HEALTHY : HealthStatus.DEGRADED
 }

@@ -2,7 +2,7 @@ import type { ComponentState } from '../../domain/ports/components.ts'
 import type { StatsSource } from '../../domain/ports/stats.ts'
 import type { ComponentHealth } from '../../domain/types.ts'
 
-/** The parts that calls can do without. */
+/** Parts that calls can do without. */
 export type Components = () => readonly ComponentState[]
 
 export function toComponents(components: Components): ComponentHealth[] {
@@ -14,7 +14,7 @@ export function toComponents(components: Components): ComponentHealth[] {
   }))
 }
 
-/** The statistics, with how those parts are. */
+/** Adds the state of these parts to the statistics. */
 export function withComponents(stats: StatsSource, components: Components): StatsSource {
   return {
     reset: () => stats.reset(),

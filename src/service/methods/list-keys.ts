@@ -10,7 +10,7 @@ const states: Readonly<Record<StateName, KeyState>> = {
   quarantined: KeyState.QUARANTINED,
 }
 
-/** The keys of all providers, or of one. Throws PROVIDER_NOT_FOUND. */
+/** Lists the keys of all providers or of one. Throws PROVIDER_NOT_FOUND. */
 export function listKeys(providers: readonly Provider[], { provider }: ListKeysRequest): ListKeysResponse {
   const asked = provider === '' ? providers : [findProvider(providers, provider)]
   return {
@@ -41,7 +41,7 @@ function toMessage(provider: string, key: KeyStatus): KeyInfo {
   }
 }
 
-/** From wall time in ms. */
+/** Converts wall time in ms. */
 function timestamp(ms: number): Timestamp {
   const seconds = Math.floor(ms / 1000)
   const nanos = Math.floor((ms - seconds * 1000) * 1e6)

@@ -8,11 +8,11 @@ import { splitTarget } from '../../domain/text/target-name.ts'
 import type { Alias, ListModelsRequest, ListModelsResponse, Model, Price, UnavailableList } from '../../domain/types.ts'
 import { findProvider } from './find-provider.ts'
 import { orCancelled } from './or-cancelled.ts'
-import { Remembered } from './remembered.ts'
+import { SharedResult } from './shared-result.ts'
 
-/** The most time for a provider to list its models, in ms. */
+/** Limit for the time of a request for a list in ms. */
 const TIMEOUT = 3_000
-/** How long a list holds, and how long a failure, in ms. */
+/** How long a list and a failure are kept, in ms. */
 const KEEP = { answer: 300_000, failure: 30_000 }
 
 /** A configured name for one or more targets. */
@@ -23,17 +23,17 @@ export interface AliasTargets {
 }
 
 /**
- * What can be asked for: each provider's own list, asked of all at once, with what is known of its models. A provider
- * that does not answer takes nothing from the others. Providers by priority, their models and the aliases by name.
+ * Lists aliases and models. The lists of all providers are requested at once; one that does not answer does not affect
+ * the others. Providers are sorted by priority, their models and the aliases by name.
  */
 export function createListModels(
   providers: readonly Provider[],
   aliases: readonly AliasTargets[],
   clock: Clock,
 ): (request: ListModelsRequest, context: CallContext, caller?: Caller) => Promise<ListModelsResponse> {
-  const lists = new Map<Provider, Remembered<readonly string[]>>()
+  const lists = new Map<Provider, SharedResult<readonly string[]>>()
   for (const provider of providers) {
-    lists.set(provider, new Remembered(clock, () => provider.listModels(TIMEOUT), KEEP))
+    lists.set(provider, new SharedResult(clock, () => provider.listModels(TIMEOUT), KEEP))
   }
 
   async function modelsOf(provider: Provider): Promise<ModelList> {
@@ -65,7 +65,7 @@ export function createListModels(
   }
 }
 
-/** Whether a caller with these rights can use the alias: by its name, or for one of its targets. */
+/** Whether a caller with these rights can use the alias, by its name or for one of its targets. */
 function maySee(models: ModelFilter | undefined, { name, targets }: AliasTargets): boolean {
   if (!models || models.allowsAlias(name)) return true
   return targets.some((target) => {
@@ -79,7 +79,7 @@ interface ModelList {
   readonly unavailable: UnavailableList | undefined
 }
 
-/** The default models are there even where the vendor does not list them. */
+/** Adds the default models, which the vendor may not list. */
 function withDefaults({ defaultModel, defaultEmbedModel }: Provider, ids: readonly string[]): readonly string[] {
   return [...ids, ...[defaultModel, defaultEmbedModel].filter((model) => model !== undefined)]
 }

@@ -5,14 +5,14 @@ import type { StatsSource } from '../../domain/ports/stats.ts'
 import type { StatsResponse, WatchStatsRequest } from '../../domain/types.ts'
 import type { StreamMethod } from '../method-types.ts'
 
-/** In ms. */
-const SHORTEST = 100
-const LONGEST = 3_600_000
-const DEFAULT = 1_000
+/** Intervals in ms. */
+const MIN_INTERVAL = 100
+const MAX_INTERVAL = 3_600_000
+const DEFAULT_INTERVAL = 1_000
 
 /**
- * The counters at once, and then at each interval, until the call is cancelled. A reader that is full gets none until
- * it has room.
+ * Sends the counters at once and again after each interval, until the call is cancelled. A reader that is full receives
+ * none until it has room.
  */
 export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod<WatchStatsRequest, StatsResponse> {
   return async (request, { cancellation }) => {
@@ -30,7 +30,7 @@ export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod
       stopTimer = clock.after(Math.max(0, due - clock.now()), notify)
     }
 
-    /** Sets the timer before it tells: who is told may stop it. */
+    /** Sets the timer before it pushes, because the reader may pause the stream. */
     function notify(): void {
       due = clock.now() + interval
       sleep()
@@ -42,10 +42,10 @@ export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod
   }
 }
 
-/** In ms. Throws INVALID_REQUEST. */
+/** The interval in ms. Throws INVALID_REQUEST. */
 function intervalOf({ interval }: WatchStatsRequest): number {
-  if (!interval) return DEFAULT
+  if (!interval) return DEFAULT_INTERVAL
   const ms = Number(interval.seconds) * 1000 + interval.nanos / 1e6
-  if (ms >= SHORTEST && ms <= LONGEST) return ms
+  if (ms >= MIN_INTERVAL && ms <= MAX_INTERVAL) return ms
   throw invalid('interval', 'must be 100 ms to 1 h')
 }

@@ -1,15 +1,15 @@
 import { longerThan, type Violations } from './violations.ts'
 
-/** Of a model or provider id, in bytes. */
+/** Limit for the id of a model or provider in bytes. */
 export const MAX_ID_LENGTH = 256
 
-/** What has a meaning of its own in a URL, or is not to be seen: spaces, control and format characters, surrogates. */
+/** Characters with a meaning in URLs, and invisible ones: spaces, control and format characters, surrogates. */
 const FORBIDDEN = /[\s\p{C}?#%\\]/u
 const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/
 
 /**
- * Adds what is wrong with the id of a model or provider, which may become part of an upstream's URL. An empty one is
- * right: whether it may be left open is another question.
+ * Adds what is wrong with the id of a model or provider, which may become part of an upstream's URL. An empty id is
+ * accepted.
  */
 export function checkId(field: string, id: string, found: Violations): void {
   if (id === '') return

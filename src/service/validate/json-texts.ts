@@ -2,19 +2,19 @@ import { countValues, isSmall, MAX_PARTS } from '../../domain/parts.ts'
 import type { ChatRequest } from '../../domain/types.ts'
 import type { Violations } from './violations.ts'
 
-/** Adds the JSON text with which the values of all of them, which are read on the way to a vendor, become too many. */
+/** Adds the JSON text that takes the number of values of all JSON texts above the limit: encoding parses them. */
 export function checkJsonTexts(request: ChatRequest, found: Violations): void {
   if (isSmall(lengthOfTexts(request))) return
   let count = 0
   for (const [field, text] of jsonTexts(request)) {
     count += countValues(Buffer.from(text))
     if (count <= MAX_PARTS) continue
-    found.add(field, `must not have more than ${MAX_PARTS} values, those of the other JSON texts included`)
+    found.add(field, `must not have more than ${MAX_PARTS} values, including those of the other JSON texts`)
     return
   }
 }
 
-/** What most requests are asked alone, so that it costs them little. */
+/** Enough to accept most requests, at little cost. */
 function lengthOfTexts({ tools, responseFormat, messages }: ChatRequest): number {
   const format = responseFormat?.format
   let length = format?.case === 'jsonSchema' ? format.value.schema.length : 0
@@ -25,7 +25,7 @@ function lengthOfTexts({ tools, responseFormat, messages }: ChatRequest): number
   return length
 }
 
-/** Each with its field. */
+/** The JSON texts of a request with their fields. */
 function jsonTexts({ tools, responseFormat, messages }: ChatRequest): [field: string, text: string][] {
   const texts: [string, string][] = tools.map(({ parameters }, at) => [`tools[${at}].parameters`, parameters])
   const format = responseFormat?.format

@@ -2,7 +2,7 @@ import { type Media, type Message, type Part, Role } from '../../domain/types.ts
 import { longerThan, type Violations } from './violations.ts'
 
 const MAX_MESSAGES = 2048
-/** In bytes. */
+/** Limits in bytes. */
 const MAX_URL_LENGTH = 8192
 const MAX_MIME_TYPE_LENGTH = 255
 
@@ -10,11 +10,11 @@ const MIME_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:; ?[\w.+-]+=[\w.+-]+)*$/
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/./i
 const INVISIBLE = /[\s\p{C}]/u
 
-/** Adds what is wrong with a conversation. */
+/** Adds what is wrong with the messages of a conversation. */
 export function checkMessages(messages: readonly Message[], found: Violations): void {
-  if (messages.length === 0) found.add('messages', 'must hold at least one message')
+  if (messages.length === 0) found.add('messages', 'must have at least one message')
   if (messages.length > MAX_MESSAGES) {
-    found.add('messages', `must not hold more than ${MAX_MESSAGES} messages`)
+    found.add('messages', `must not have more than ${MAX_MESSAGES} messages`)
     return
   }
   for (let index = 0; index < messages.length && !found.full; index++) {
@@ -25,7 +25,7 @@ export function checkMessages(messages: readonly Message[], found: Violations): 
 
 function checkMessage(at: string, message: Message, found: Violations): void {
   if (message.role === Role.UNSPECIFIED) found.add(`${at}.role`, 'is required')
-  else if (!(message.role in Role)) found.add(`${at}.role`, 'is not known')
+  else if (!(message.role in Role)) found.add(`${at}.role`, 'must be a known role')
   if (message.parts.length > 0) checkParts(at, message, found)
   if (message.role === Role.ASSISTANT) checkToolCalls(at, message, found)
   else checkNotAssistant(at, message, found)
@@ -55,7 +55,7 @@ function checkToolCalls(at: string, message: Message, found: Violations): void {
 function checkParts(at: string, message: Message, found: Violations): void {
   const { content, parts } = message
   if (content !== '' && !mayStandBeside(message)) {
-    found.add(`${at}.content`, 'must be left empty beside parts, unless it is their text joined')
+    found.add(`${at}.content`, 'must be empty if there are parts, or their text joined')
   }
   for (let index = 0; index < parts.length && !found.full; index++) {
     const part = parts[index]
@@ -63,7 +63,7 @@ function checkParts(at: string, message: Message, found: Violations): void {
   }
 }
 
-/** An answer's parts are what the model made beside its text, and an answer can be sent back as it is. */
+/** Parts of an answer are what the model made beside its text, and an answer can be sent back unchanged. */
 function mayStandBeside({ role, content, parts }: Message): boolean {
   let text = ''
   let texts = 0
@@ -78,7 +78,7 @@ function mayStandBeside({ role, content, parts }: Message): boolean {
 function checkPart(at: string, { content }: Part, found: Violations): void {
   switch (content.case) {
     case undefined:
-      found.add(at, 'must hold a text, an image, an audio or a file')
+      found.add(at, 'must have a text, an image, an audio or a file')
       break
     case 'text':
       break
@@ -106,11 +106,11 @@ function checkMedia(at: string, { source, mimeType }: Media, found: Violations):
 
 function checkUrl(field: string, url: string, found: Violations): void {
   if (longerThan(MAX_URL_LENGTH, url)) {
-    found.add(field, `must not exceed ${MAX_URL_LENGTH} bytes; larger contents go into data`)
+    found.add(field, `must not exceed ${MAX_URL_LENGTH} bytes; send larger contents as data`)
     return
   }
   const scheme = SCHEME.exec(url)?.[1]?.toLowerCase()
-  if (scheme === undefined) found.add(field, "must begin with http://, https:// or a vendor's own scheme")
-  else if (scheme === 'file') found.add(field, 'must not name a local file; send its bytes as data')
+  if (scheme === undefined) found.add(field, 'must begin with http://, https:// or a scheme of the vendor')
+  else if (scheme === 'file') found.add(field, 'must not be a local file; send its bytes as data')
   else if (INVISIBLE.test(url)) found.add(field, 'must not contain spaces or control characters')
 }

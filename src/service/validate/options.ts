@@ -2,12 +2,12 @@ import type { JsonValue } from '@bufbuild/protobuf'
 import { isTooDeep, MAX_DEPTH } from './json.ts'
 import { entry, type Violations } from './violations.ts'
 
-/** Keys that reach an object's prototype where code copies them without care. */
+/** Keys that reach the prototype of an object if code copies them without care. */
 export function isDangerousKey(key: string): boolean {
   return key === '__proto__' || key === 'constructor' || key === 'prototype'
 }
 
-/** Adds what is wrong with the fields for single vendors. `owned` are those that the gateway sets itself. */
+/** Adds what is wrong with the fields for single vendors. `owned`: the fields that the gateway sets itself. */
 export function checkProviderOptions(
   options: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>,
   owned: ReadonlySet<string>,
@@ -20,7 +20,7 @@ export function checkProviderOptions(
       continue
     }
     for (const name of Object.keys(fields)) {
-      if (owned.has(name)) found.add(`${field}.${name}`, 'must not be given: the gateway sets it')
+      if (owned.has(name)) found.add(`${field}.${name}`, 'must not be set; the gateway sets it')
     }
     if (isTooDeep(fields)) found.add(field, `must not be nested deeper than ${MAX_DEPTH} levels`)
     else {
@@ -30,9 +30,9 @@ export function checkProviderOptions(
   }
 }
 
-/** The first thing that is wrong in a value; undefined when all is right. */
+/** The first thing that is wrong in a value; undefined if nothing is. */
 function wrongIn(value: JsonValue): string | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'must hold finite numbers only'
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'must contain finite numbers only'
   if (typeof value !== 'object' || value === null) return undefined
   for (const [key, inner] of Object.entries(value)) {
     if (isDangerousKey(key)) return 'must not contain the keys __proto__, constructor or prototype'

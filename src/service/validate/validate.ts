@@ -11,20 +11,20 @@ const MAX_STOPS = 16
 const MAX_FALLBACKS = 16
 const MAX_INPUTS = 16_384
 const MAX_LABELS = 32
-/** In bytes: of user_id, session_id, and a label's key and value. */
+/** Limit for user_id, session_id and the keys and values of labels in bytes. */
 const MAX_MARK_LENGTH = 256
-const LARGEST_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
-/** The largest number of tokens that every vendor's JSON can hold. */
-const LARGEST_INT32 = 2 ** 31 - 1
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+/** Limit for numbers of tokens, which every vendor accepts. */
+const MAX_INT32 = 2 ** 31 - 1
 
-/** Fields of `provider_options` that would undo what the gateway decides, or what it reads from the answer. */
+/** Fields of `provider_options` that would override what the gateway decides, or change the shape of the reply. */
 const ownedByChat: ReadonlySet<string> = new Set(['model', 'messages', 'contents', 'stream', 'n', 'tools'])
 const ownedByEmbed: ReadonlySet<string> = new Set([...ownedByChat, 'input'])
 
-/** Throws INVALID_REQUEST with what is wrong, each with its field, up to 20. It reads the request and changes nothing. */
+/** Throws INVALID_REQUEST with up to 20 violations, each with its field. Does not change the request. */
 export function validateChat(request: ChatRequest): void {
   const found = new Violations()
-  // Before any of them is read.
+  // First, because the checks of tools parse them.
   checkJsonTexts(request, found)
   found.throwIfAny()
   checkMessages(request.messages, found)
@@ -40,7 +40,7 @@ export function validateChat(request: ChatRequest): void {
   found.throwIfAny()
 }
 
-/** Throws INVALID_REQUEST with what is wrong, each with its field, up to 20. It reads the request and changes nothing. */
+/** Throws INVALID_REQUEST with up to 20 violations, each with its field. Does not change the request. */
 export function validateEmbed(request: EmbedRequest): void {
   const found = new Violations()
   checkInputs(request.inputs, found)
@@ -49,11 +49,11 @@ export function validateEmbed(request: EmbedRequest): void {
   found.throwIfAny()
 }
 
-/** A number that must lie in a range; written so that NaN lies in none. */
+/** A range that a number of the request must be in. NaN is in no range. */
 interface Range<R> {
   readonly field: string
   readonly rule: string
-  /** Undefined where the request leaves the number open. */
+  /** Undefined if the request does not set the number. */
   holds(request: R): boolean | undefined
 }
 
@@ -96,7 +96,7 @@ const chatRanges: readonly Range<ChatRequest>[] = [
     'max_tokens',
     'must be 1 to 2147483647',
     (r) => r.maxTokens,
-    (value) => value >= 1 && value <= LARGEST_INT32,
+    (value) => value >= 1 && value <= MAX_INT32,
   ),
   range(
     'frequency_penalty',
@@ -113,7 +113,7 @@ const chatRanges: readonly Range<ChatRequest>[] = [
   {
     field: 'seed',
     rule: 'must be -(2^53-1) to 2^53-1',
-    holds: ({ seed }) => (seed === undefined ? undefined : seed >= -LARGEST_SAFE && seed <= LARGEST_SAFE),
+    holds: ({ seed }) => (seed === undefined ? undefined : seed >= -MAX_SAFE && seed <= MAX_SAFE),
   },
 ]
 
@@ -133,13 +133,13 @@ function checkRanges<R>(ranges: readonly Range<R>[], request: R, found: Violatio
 }
 
 function checkStops(stops: readonly string[], found: Violations): void {
-  if (stops.length > MAX_STOPS) found.add('stop', `must not hold more than ${MAX_STOPS} texts`)
+  if (stops.length > MAX_STOPS) found.add('stop', `must not have more than ${MAX_STOPS} texts`)
   else checkNoneEmpty('stop', stops, found)
 }
 
 function checkInputs(inputs: readonly string[], found: Violations): void {
-  if (inputs.length === 0) found.add('inputs', 'must hold at least one text')
-  else if (inputs.length > MAX_INPUTS) found.add('inputs', `must not hold more than ${MAX_INPUTS} texts`)
+  if (inputs.length === 0) found.add('inputs', 'must have at least one text')
+  else if (inputs.length > MAX_INPUTS) found.add('inputs', `must not have more than ${MAX_INPUTS} texts`)
   else checkNoneEmpty('inputs', inputs, found)
 }
 
@@ -151,14 +151,14 @@ function checkNoneEmpty(field: string, texts: readonly string[], found: Violatio
 
 function checkFallbacks(models: readonly string[], found: Violations): void {
   if (models.length > MAX_FALLBACKS) {
-    found.add('fallback_models', `must not hold more than ${MAX_FALLBACKS} models`)
+    found.add('fallback_models', `must not have more than ${MAX_FALLBACKS} models`)
     return
   }
   checkNoneEmpty('fallback_models', models, found)
   for (const [index, model] of models.entries()) checkId(`fallback_models[${index}]`, model, found)
 }
 
-/** What both kinds of request have. */
+/** Adds what is wrong with the fields that both kinds of request have. */
 function checkShared(request: ChatRequest | EmbedRequest, owned: ReadonlySet<string>, found: Violations): void {
   checkId('model', request.model, found)
   checkId('provider', request.provider, found)
@@ -173,7 +173,7 @@ function checkShared(request: ChatRequest | EmbedRequest, owned: ReadonlySet<str
 function checkLabels(labels: Readonly<Record<string, string>>, found: Violations): void {
   const keys = Object.keys(labels)
   if (keys.length > MAX_LABELS) {
-    found.add('labels', `must not hold more than ${MAX_LABELS} entries`)
+    found.add('labels', `must not have more than ${MAX_LABELS} entries`)
     return
   }
   for (const key of keys) {

@@ -16,8 +16,6 @@ import {
   ChatRequestSchema,
   type EmbedRequest,
   EmbedRequestSchema,
-  type ListProvidersResponse,
-  type ProviderInfo,
   Role,
   type TestProviderRequest,
   type TestProviderResponse,
@@ -25,7 +23,7 @@ import {
 import type { UnaryMethod } from '../method-types.ts'
 import { findProvider } from './find-provider.ts'
 
-/** Enough for a word, and the least that some vendors take. */
+/** Enough for one word, and the minimum that some vendors accept. */
 const TEST_TOKENS = 16
 
 export interface ProviderTest {
@@ -35,27 +33,9 @@ export interface ProviderTest {
   readonly clock: Clock
 }
 
-/** The providers as they are configured, in priority order. */
-export function listProviders(providers: readonly Provider[]): ListProvidersResponse {
-  return { $typeName: 'llmgateway.v1.ListProvidersResponse', providers: providers.map(toInfo) }
-}
-
-function toInfo(provider: Provider): ProviderInfo {
-  return {
-    $typeName: 'llmgateway.v1.ProviderInfo',
-    name: provider.name,
-    kind: provider.kind,
-    baseUrl: provider.baseUrl,
-    defaultModel: provider.defaultModel ?? '',
-    defaultEmbedModel: provider.defaultEmbedModel ?? '',
-    keyIds: [...provider.keyIds],
-    capabilities: [...provider.capabilities],
-  }
-}
-
 /**
- * One real, tiny call down the same road as every other. What becomes of it is the answer; an error are only the
- * faults of who asks: INVALID_REQUEST, PROVIDER_NOT_FOUND, and a call that is cancelled.
+ * Makes one real, very small call like any other and returns its outcome. It throws only INVALID_REQUEST,
+ * PROVIDER_NOT_FOUND and the reason of a cancelled call.
  */
 export function createTestProvider(test: ProviderTest): UnaryMethod<TestProviderRequest, TestProviderResponse> {
   return async (request, context) => {
@@ -75,7 +55,7 @@ export function createTestProvider(test: ProviderTest): UnaryMethod<TestProvider
   }
 }
 
-/** What went wrong, if anything did. */
+/** The error of the call, if it failed. */
 async function tryCall(
   test: ProviderTest,
   provider: Provider,

@@ -1,21 +1,21 @@
 import type { Clock } from '../../domain/clock.ts'
 
-/** Asks once for all who want to know at the same time, and remembers what came of it for a while. */
-export class Remembered<T> {
+/** The result of a question that concurrent callers ask once together, kept for a while. */
+export class SharedResult<T> {
   readonly #clock: Clock
   readonly #ask: () => Promise<T>
   readonly #keep: { readonly answer: number; readonly failure: number }
   #answer: Promise<T> | undefined
   #until = 0
 
-  /** `ask` must settle in bounded time. `keep` in ms, from when it has settled. */
+  /** `ask` must settle in bounded time. `keep`: how long an answer or a failure is kept after that, in ms. */
   constructor(clock: Clock, ask: () => Promise<T>, keep: { readonly answer: number; readonly failure: number }) {
     this.#clock = clock
     this.#ask = ask
     this.#keep = keep
   }
 
-  /** Rejects as `ask` did. */
+  /** Rejects with the error of `ask`. */
   get(): Promise<T> {
     if (!this.#answer || this.#clock.now() >= this.#until) this.#answer = this.#askAgain()
     return this.#answer
