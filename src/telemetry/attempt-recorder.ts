@@ -110,7 +110,7 @@ export class AttemptRecorder implements AttemptTelemetry {
     if (output !== undefined && output > 1) pace.outputToken.record((latency - firstEvent) / 1000 / (output - 1))
   }
 
-  /** Only what tells of the provider's health: not a caller who left or asked for what does not exist. */
+  /** Remembers attempts that say something about the provider's health: not cancelled ones or the caller's faults. */
   #remember(outcome: AttemptOutcome, reason: string, latency: number, error: GatewayError | undefined): void {
     const ok = outcome === AttemptOutcome.OK
     if (!ok && (outcome !== AttemptOutcome.FAILED || isCallersFault(reason) || isModelMissing(reason))) return
@@ -119,7 +119,7 @@ export class AttemptRecorder implements AttemptTelemetry {
   }
 }
 
-/** Failures are written down before they are told here; a success may not be yet. */
+/** The record of a failed attempt has its outcome by now; that of a successful one may not. */
 function outcomeOf({ outcome }: AttemptRecord, error: GatewayError | undefined): AttemptOutcome {
   if (outcome !== AttemptOutcome.UNSPECIFIED) return outcome
   return error ? AttemptOutcome.FAILED : AttemptOutcome.OK

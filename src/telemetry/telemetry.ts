@@ -34,13 +34,13 @@ export interface TelemetryOptions {
   readonly summary: Summary
   /** Shown in the statistics and in metrics. */
   readonly locks?: SafetyLockSource
-  /** Where spans go. Without it there are none. */
+  /** Destination of spans. Without it there are none. */
   readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
-  /** How late the event loop is, in ms. */
+  /** Delay of the event loop, in ms. */
   readonly loopDelay?: () => number
-  /** The share of calls that are traced, 0 to 1, where the caller has not decided. Default 0. */
+  /** Share of calls that are traced, 0 to 1, when the caller has not decided. Default: 0. */
   readonly sampleRatio?: number | undefined
-  /** What is kept of answers, and how long by default, in ms. */
+  /** The cache, and its default time to live in ms. */
   readonly cache?: { readonly store: Pick<CacheStore, 'size'>; readonly ttl: number } | undefined
 }
 
@@ -53,7 +53,7 @@ export interface GatewayTelemetry extends Telemetry {
   readonly recordHttp: RecordHttp
   /** Undefined when there is no cache. */
   readonly cache: CacheCounts | undefined
-  /** Counts what a door refused. Both names are of a bounded set. */
+  /** Counts a refusal by a server. Both names are of a bounded set. */
   readonly recordRefusal: (server: 'grpc' | 'http', refusal: string) => void
 }
 

@@ -4,47 +4,47 @@ import { describeCause } from './cause.ts'
 
 export type Level = 'debug' | 'info' | 'warn' | 'error'
 
-/** What a line says beside its message. Never a key, a prompt, a header or a body. */
+/** Members of a line beside its message. Never a key, a prompt, a header or a body. */
 export type Fields = Readonly<Record<string, unknown>>
 
-/** One JSON object a line. */
+/** Writes one JSON object per line. */
 export interface Log {
   debug(message: string, fields?: Fields): void
   info(message: string, fields?: Fields): void
   warn(message: string, fields?: Fields): void
   error(message: string, fields?: Fields): void
-  /** A failure of this program, with where it was thrown. */
+  /** Writes a failure of this program, with its stack. */
   failure(message: string, thrown: unknown, fields?: Fields): void
   writes(level: Level): boolean
-  /** A line that is JSON already, with the members after `level` and `time`: `"key":value,...`. */
+  /** Writes a line whose members, after `level` and `time`, are JSON already: `"key":value,...`. */
   line(level: Level, members: string): void
-  /** Lines that were lost because nobody took them in time. */
+  /** Number of lines lost because standard output was not read fast enough. */
   dropped(): number
-  /** Settles when everything was handed to the system, or after a second when nobody takes it. Never rejects. */
+  /** Settles when everything was written, or after a second. Never rejects. */
   flush(): Promise<void>
-  /** The same at once, for the moment before the process dies. */
+  /** Flushes synchronously, just before the process exits. */
   flushSync(): void
 }
 
 export interface LogOptions {
   readonly clock: Clock
-  /** The least level that is written; `silent` writes nothing. Default `info`. */
+  /** Lowest level that is written; `silent` writes nothing. Default: `info`. */
   readonly level?: Level | 'trace' | 'fatal' | 'silent'
   /** Default: standard output. */
   readonly destination?: pino.DestinationStream
 }
 
-/** Lines are gathered up to this many bytes before they are written ... */
-const gathered = 8192
+/** Lines are buffered up to this many bytes ... */
+const BUFFER_LENGTH = 8192
 /** ... or for this long, in ms. */
-const patience = 200
-/** The most time for a flush, in ms. */
-const longestFlush = 1000
-/** Beyond this many bytes that nobody takes, lines are dropped: a stalled reader must not fill the memory. */
-const mostWaiting = 16 * 1024 * 1024
+const MAX_DELAY = 200
+/** Time limit of a flush, in ms. */
+const FLUSH_TIMEOUT = 1000
+/** Unread bytes beyond which lines are dropped: a stalled reader must not fill the memory. */
+const MAX_UNREAD = 16 * 1024 * 1024
 
 export function createLog({ clock, level = 'info', destination }: LogOptions): Log {
-  const output = destination ? plain(destination) : gathering(clock)
+  const output = destination ? plain(destination) : buffered(clock)
   const time = timeOf(clock)
   const logger: pino.Logger = pino(
     {
@@ -62,9 +62,9 @@ export function createLog({ clock, level = 'info', destination }: LogOptions): L
     warn: (message, fields) => logger.warn(fields ?? {}, message),
     error: (message, fields) => logger.error(fields ?? {}, message),
     failure: (message, thrown, fields) => logger.error({ ...fields, error: describeCause(thrown) }, message),
-    writes: (wanted) => logger.isLevelEnabled(wanted),
-    line: (of, members) => {
-      output.write(`{"level":"${of}","time":"${time()}",${members}}\n`)
+    writes: (lineLevel) => logger.isLevelEnabled(lineLevel),
+    line: (lineLevel, members) => {
+      output.write(`{"level":"${lineLevel}","time":"${time()}",${members}}\n`)
     },
     dropped: () => output.dropped(),
     flush: () => output.flush(),
@@ -87,17 +87,17 @@ function plain(destination: pino.DestinationStream): Output {
   }
 }
 
-/** Standard output, written to in large pieces without waiting. */
-function gathering(clock: Clock): Output {
-  const stream = pino.destination({ dest: 1, sync: false, minLength: gathered, maxLength: mostWaiting })
+/** Standard output, written asynchronously in large pieces. */
+function buffered(clock: Clock): Output {
+  const stream = pino.destination({ dest: 1, sync: false, minLength: BUFFER_LENGTH, maxLength: MAX_UNREAD })
   let dropped = 0
-  let waits = false
+  let isScheduled = false
   stream.on('drop', () => dropped++)
-  // Whoever read the output is gone (EPIPE): no reason to stop serving.
+  // The reader of the output may exit (EPIPE); the gateway keeps serving.
   stream.on('error', () => {})
   const flush = () =>
     new Promise<void>((resolve) => {
-      const stop = clock.after(longestFlush, resolve)
+      const stop = clock.after(FLUSH_TIMEOUT, resolve)
       stream.flush(() => {
         stop()
         resolve()
@@ -106,10 +106,10 @@ function gathering(clock: Clock): Output {
   return {
     write(line) {
       stream.write(line)
-      if (waits) return
-      waits = true
-      clock.after(patience, () => {
-        waits = false
+      if (isScheduled) return
+      isScheduled = true
+      clock.after(MAX_DELAY, () => {
+        isScheduled = false
         void flush()
       })
     },
@@ -119,13 +119,13 @@ function gathering(clock: Clock): Output {
       try {
         stream.flushSync()
       } catch {
-        // It throws when the stream is not open yet or broken; there is nobody left to tell.
+        // It throws when the stream is not open yet or broken, where nothing can be written.
       }
     },
   }
 }
 
-/** The time in ISO 8601. Many lines fall into one millisecond, and formatting it costs more than the rest of a line. */
+/** Time in ISO 8601, formatted once per millisecond: formatting costs more than the rest of a line. */
 function timeOf(clock: Clock): () => string {
   let at = Number.NaN
   let text = ''

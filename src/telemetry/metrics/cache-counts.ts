@@ -5,7 +5,7 @@ import type { CacheStats } from '../../domain/types.ts'
 import { instruments } from './instruments.ts'
 import type { Counter, Metrics } from './metrics.ts'
 
-/** What is counted of a cache, for metrics and for the statistics. */
+/** Counts of the cache, for metrics and for the statistics. */
 export class CacheCounts implements CacheObserver {
   readonly #store: Pick<CacheStore, 'size'>
   readonly #ttl: number
@@ -16,7 +16,7 @@ export class CacheCounts implements CacheObserver {
   readonly #saved: Counter
   #since = { hits: 0, misses: 0, shared: 0, saved: 0, evictions: 0 }
 
-  /** `ttl` in ms, for those who look. */
+  /** `ttl` in ms, shown in the statistics. */
   constructor(metrics: Metrics, store: Pick<CacheStore, 'size'>, ttl: number) {
     this.#store = store
     this.#ttl = ttl
@@ -59,7 +59,7 @@ export class CacheCounts implements CacheObserver {
     this.#save(usd)
   }
 
-  /** Since the start or the last reset. */
+  /** Counts since the process started or since the last reset. */
   snapshot(): CacheStats {
     const { entries, maxEntries, bytes, maxBytes, evictions } = this.#store.size()
     const since = this.#since

@@ -3,15 +3,15 @@ import { instruments } from './instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics.ts'
 
 /**
- * Counts one request at the HTTP door. `route` is the template that served it, not the path that was asked for;
- * `status` the HTTP status; the time in s.
+ * Counts one request to the HTTP server. `route` is the template that served it, not the requested path; `status` is the
+ * HTTP status; the time is in s.
  */
 export type RecordHttp = (method: string, route: string, status: number, seconds: number) => void
 
 const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** A door has fewer routes; more can only be paths that were given by mistake. */
-const mostRoutes = 100
+/** Upper bound of labels, in case a path is passed in place of a template. */
+const MAX_ROUTES = 100
 
 interface RouteSeries {
   readonly statuses: Map<number, Counter>
@@ -22,7 +22,7 @@ export function createHttpMetrics(metrics: Metrics): RecordHttp {
   const routes = new Map<string, Map<string, RouteSeries>>()
   return (method, route, status, seconds) => {
     const known = methods.has(method) ? method : other
-    const name = routes.has(route) || routes.size < mostRoutes ? route : other
+    const name = routes.has(route) || routes.size < MAX_ROUTES ? route : other
     let series = routes.get(name)
     if (!series) {
       series = new Map()

@@ -1,16 +1,16 @@
-/** A metric. Whatever is counted is named here, once. */
+/** A metric. All metrics are defined in this file. */
 export interface Instrument<Label extends string = string> {
   /** Dots become underscores on the Prometheus page. */
   readonly name: string
   readonly kind: 'counter' | 'gauge' | 'histogram'
-  /** In UCUM. */
+  /** Unit in UCUM. */
   readonly unit: string
   readonly description: string
   /** Every label has a bounded set of values. A label whose value is empty is left out. */
   readonly labels: readonly Label[]
   /** Upper bounds of the buckets; histograms only. */
   readonly boundaries?: readonly number[]
-  /** What a count is divided by when it is shown, where it is kept in a smaller unit. */
+  /** Divides counts that are kept in a smaller unit than they are shown in. */
   readonly divisor?: number
 }
 
@@ -23,7 +23,7 @@ const tokenBoundaries = [1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 10
 const firstTokenBoundaries = [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 const outputTokenBoundaries = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]
 
-/** From the cost of a few function calls to that of a stuck process. */
+/** From a few function calls to a stuck process. */
 const overheadBoundaries = [
   0.00005, 0.0001, 0.0002, 0.0004, 0.0008, 0.0016, 0.0032, 0.0064, 0.0128, 0.0256, 0.0512, 0.1024, 0.2048, 1,
 ]
@@ -57,7 +57,7 @@ export const instruments = {
     name: 'llm_cost_total',
     kind: 'counter',
     unit: 'USD',
-    description: 'What the tokens cost in USD at list prices, of models whose price is known.',
+    description: 'Cost of the tokens in USD at list prices, for models whose price is known.',
     labels: ['provider', 'model'],
     divisor: 1e9,
   },
@@ -79,21 +79,21 @@ export const instruments = {
     name: 'error_rate_total',
     kind: 'counter',
     unit: '{call}',
-    description: "Calls that failed, cancelled calls and the callers' own faults left out.",
+    description: "Failed calls, without cancelled ones and the callers' own faults.",
     labels: [],
   },
   httpRequests: {
     name: 'http_requests_total',
     kind: 'counter',
     unit: '{request}',
-    description: 'Requests at the HTTP door.',
+    description: 'Requests to the HTTP server.',
     labels: ['method', 'route', 'status'],
   },
   httpRequestDuration: {
     name: 'http_request_duration_seconds',
     kind: 'histogram',
     unit: 's',
-    description: 'From the arrival of a request at the HTTP door to the end of its response.',
+    description: 'From the arrival of a request at the HTTP server to the end of its response.',
     labels: ['method', 'route'],
     boundaries: durationBoundaries,
   },
@@ -108,7 +108,7 @@ export const instruments = {
     name: 'llm_gateway_latency_seconds',
     kind: 'histogram',
     unit: 's',
-    description: 'From the arrival of a call to its ending, by whether the answer came from the cache.',
+    description: 'From the arrival of a call to its ending, by whether the response came from the cache.',
     labels: ['provider', 'cached'],
     boundaries: durationBoundaries,
   },
@@ -116,14 +116,14 @@ export const instruments = {
     name: 'llm_gateway_errors_total',
     kind: 'counter',
     unit: '{call}',
-    description: 'Calls that failed, by reason and by whose doing it was: caller, policy, provider or gateway.',
+    description: 'Failed calls, by reason and by origin: caller, policy, provider or gateway.',
     labels: ['origin', 'reason'],
   },
   fallbacks: {
     name: 'llm_gateway_fallbacks_total',
     kind: 'counter',
     unit: '{call}',
-    description: 'Calls that another target than the first planned one answered.',
+    description: 'Successful calls that tried a target other than the first one planned.',
     labels: [],
   },
   attempts: {
@@ -137,28 +137,29 @@ export const instruments = {
     name: 'llm_gateway_breaker_state',
     kind: 'gauge',
     unit: '{state}',
-    description: 'Whether calls reach a target: 0 closed, they do; 1 half-open, a probe is under way; 2 open.',
+    description:
+      'Breaker of a target: 0 closed, calls pass; 1 half-open, a probe is under way; 2 open, calls are refused.',
     labels: ['provider', 'model'],
   },
   breakerTransitions: {
     name: 'llm_gateway_breaker_transitions_total',
     kind: 'counter',
     unit: '{transition}',
-    description: 'Changes of the breakers of targets, by the state they changed to: closed, half_open or open.',
+    description: 'State changes of breakers, by the new state: closed, half_open or open.',
     labels: ['provider', 'model', 'state'],
   },
   retries: {
     name: 'llm_gateway_retries_total',
     kind: 'counter',
     unit: '{attempt}',
-    description: 'Attempts that asked a target once more that had just failed.',
+    description: 'Attempts that repeated a target that had just failed.',
     labels: [],
   },
   cacheHits: {
     name: 'llm_gateway_cache_hits_total',
     kind: 'counter',
     unit: '{lookup}',
-    description: 'Lookups that found an answer: one for a chat, one for each input of an embedding.',
+    description: 'Lookups that found a response: one for a chat, one for each input of an embedding.',
     labels: [],
   },
   cacheMisses: {
@@ -172,21 +173,21 @@ export const instruments = {
     name: 'llm_gateway_cache_shared_total',
     kind: 'counter',
     unit: '{call}',
-    description: "Calls that were answered by another call's question, asked at the same time.",
+    description: 'Calls that shared the upstream call of an equal call made at the same time.',
     labels: [],
   },
   cacheEvictions: {
     name: 'llm_gateway_cache_evictions_total',
     kind: 'counter',
     unit: '{entry}',
-    description: 'Answers that had to make room for others.',
+    description: 'Entries evicted to make room for others.',
     labels: [],
   },
   cacheSaved: {
     name: 'llm_gateway_cache_saved_usd_total',
     kind: 'counter',
     unit: 'USD',
-    description: 'What known and shared answers would have cost in USD, of models whose price is known.',
+    description: 'Cost in USD that cache hits and shared calls have saved, for models whose price is known.',
     labels: [],
     divisor: 1e9,
   },
@@ -194,21 +195,21 @@ export const instruments = {
     name: 'llm_gateway_cache_entries',
     kind: 'gauge',
     unit: '{entry}',
-    description: 'Answers kept in memory.',
+    description: 'Entries in memory.',
     labels: [],
   },
   cacheBytes: {
     name: 'llm_gateway_cache_bytes',
     kind: 'gauge',
     unit: 'By',
-    description: 'What the answers in memory take, estimated.',
+    description: 'Estimated size of the entries in memory.',
     labels: [],
   },
   cacheHitRatio: {
     name: 'cache_hit_ratio',
     kind: 'gauge',
     unit: '1',
-    description: 'Hits by lookups since the start, 0 to 1.',
+    description: 'Share of lookups that were hits since the process started, 0 to 1.',
     labels: [],
   },
   cacheHitRate: {
@@ -250,7 +251,7 @@ export const instruments = {
     name: 'llm_gateway_concurrency_active',
     kind: 'gauge',
     unit: '{call}',
-    description: 'Upstream calls under way where max_concurrent bounds them; the scope is a provider, or * for all.',
+    description: 'Upstream calls under way where max_concurrent limits them; the scope is a provider, or * for all.',
     labels: ['scope'],
   },
   gateQueued: {
@@ -264,15 +265,14 @@ export const instruments = {
     name: 'llm_gateway_concurrency_refused_total',
     kind: 'counter',
     unit: '{call}',
-    description: 'Upstream calls that were refused because the queue was full or the wait too long.',
+    description: 'Upstream calls refused because the queue was full or the wait too long.',
     labels: ['scope'],
   },
   overhead: {
     name: 'llm_gateway_overhead_seconds',
     kind: 'histogram',
     unit: 's',
-    description:
-      'Time of a call that was not spent waiting for providers or its turn; of a stream, up to its first token.',
+    description: 'Time of a call not spent waiting for providers or for its turn; of a stream, until its first token.',
     labels: ['operation'],
     boundaries: overheadBoundaries,
   },
@@ -280,57 +280,56 @@ export const instruments = {
     name: 'llm_gateway_limits_reached_total',
     kind: 'counter',
     unit: '{call}',
-    description:
-      'Calls and attempts that a limit stood against, by whom and what it counts, and by whether it was enforced.',
+    description: 'Calls and attempts that exceeded a limit, by its scope, what it counts, and whether it was enforced.',
     labels: ['scope', 'limit', 'enforced'],
   },
   limitsLocal: {
     name: 'llm_gateway_limits_without_redis_total',
     kind: 'counter',
     unit: '{call}',
-    description: 'Calls and attempts whose limits were not counted in Redis, because it was in trouble.',
+    description: 'Calls and attempts whose limits were not counted in Redis, because it was unavailable.',
     labels: [],
   },
   redisUp: {
     name: 'llm_gateway_redis_up',
     kind: 'gauge',
     unit: '1',
-    description: 'Whether Redis is asked: 1, or 0 while it is in trouble.',
+    description: 'Whether Redis is available: 1 if it is, 0 if not.',
     labels: [],
   },
   redisFailures: {
     name: 'llm_gateway_redis_failures_total',
     kind: 'counter',
     unit: '{command}',
-    description: 'Commands that Redis did not answer in time, or answered with an error.',
+    description: 'Commands without a reply in time, or with an error reply.',
     labels: [],
   },
   refused: {
     name: 'llm_gateway_refused_total',
     kind: 'counter',
     unit: '{refusal}',
-    description: 'Calls and connections that a door, grpc or http, refused or cut off, by what was wrong.',
+    description: 'Calls and connections that a server, grpc or http, refused or cut off, by cause.',
     labels: ['door', 'refusal'],
   },
   loopDelay: {
     name: 'llm_gateway_event_loop_delay_seconds',
     kind: 'gauge',
     unit: 's',
-    description: 'How late the event loop is. Calls are refused while it is too late.',
+    description: 'Delay of the event loop. Calls are refused while it is too long.',
     labels: [],
   },
   spansDropped: {
     name: 'llm_gateway_spans_dropped_total',
     kind: 'counter',
     unit: '{span}',
-    description: 'Spans that were lost because the collector was too slow or refused them.',
+    description: 'Spans lost because the collector was too slow or refused them.',
     labels: [],
   },
   logLinesDropped: {
     name: 'llm_gateway_log_lines_dropped_total',
     kind: 'counter',
     unit: '{line}',
-    description: 'Log lines that were lost because nobody took them in time.',
+    description: 'Log lines lost because standard output was not read fast enough.',
     labels: [],
   },
   genAiTokenUsage: {

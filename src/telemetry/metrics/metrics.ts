@@ -10,15 +10,15 @@ import {
 import type { Clock } from '../../domain/clock.ts'
 import type { Instrument } from './instruments.ts'
 
-/** Counts up, or up and down for a gauge. A plain object, because it is written on the road of every call. */
+/** Value of a counter or gauge. A plain object, because every call writes several. */
 export interface Counter {
   value: number
 }
 
-/** Counts values by size. */
+/** Counts values in buckets. */
 export class Histogram {
   readonly boundaries: readonly number[]
-  /** One more than there are boundaries. */
+  /** Has one more element than `boundaries`. */
   readonly counts: number[]
   sum = 0
   count = 0
@@ -31,8 +31,8 @@ export class Histogram {
   record(value: number): void {
     const { boundaries, counts } = this
     let at = 0
-    while (at < boundaries.length && value > (boundaries[at] as number)) at++ // at < length: there is one
-    counts[at] = (counts[at] as number) + 1 // one more count than boundaries
+    while (at < boundaries.length && value > (boundaries[at] as number)) at++ // `at` is below the length
+    counts[at] = (counts[at] as number) + 1 // has one more element than boundaries
     this.sum += value
     this.count++
   }
@@ -49,9 +49,8 @@ interface Series<Value> {
 type Read = () => number
 
 /**
- * What has been counted since the start. Calls count in plain objects, looked up once for each set of labels; the SDK
- * is handed them when somebody asks. Recording through the SDK's own instruments would cost a call several
- * microseconds.
+ * All metrics since the process started. Calls count in plain objects, looked up once per set of labels, and the SDK reads
+ * them when metrics are scraped. Recording through the SDK's own instruments would cost several microseconds per call.
  */
 export class Metrics implements MetricProducer {
   readonly #clock: Clock
@@ -64,14 +63,15 @@ export class Metrics implements MetricProducer {
     this.#startTime = hrTime(clock.wall())
   }
 
-  /** The counter or gauge with these labels: always the same one. */
+  /** The counter or gauge with these labels, the same object each time. */
   counter<Label extends string>(instrument: Kind<'counter' | 'gauge', Label>, labels: Labels<Label>): Counter {
     const series = seriesOf(this.#numbers, instrument, labels, (): Counter => ({ value: 0 }))
-    if (typeof series === 'function') throw new TypeError(`${instrument.name} is observed, not counted`)
+    if (typeof series === 'function')
+      throw new TypeError(`${instrument.name} is observed and has no counter. Use observe().`)
     return series
   }
 
-  /** A counter or gauge that is read when somebody asks. */
+  /** Registers a counter or gauge that is read when metrics are scraped. */
   observe<Label extends string>(
     instrument: Kind<'counter' | 'gauge', Label>,
     labels: Labels<Label>,
@@ -80,12 +80,12 @@ export class Metrics implements MetricProducer {
     seriesOf(this.#numbers, instrument, labels, () => read)
   }
 
-  /** The histogram with these labels: always the same one. */
+  /** The histogram with these labels, the same object each time. */
   histogram<Label extends string>(instrument: Kind<'histogram', Label>, labels: Labels<Label>): Histogram {
     return seriesOf(this.#histograms, instrument, labels, () => new Histogram(instrument.boundaries ?? []))
   }
 
-  /** Of the SDK's `MetricProducer`. */
+  /** Implements the SDK's `MetricProducer`. */
   collect(): Promise<CollectionResult> {
     const times = { startTime: this.#startTime, endTime: hrTime(this.#clock.wall()) }
     const metrics: MetricData[] = []

@@ -4,7 +4,7 @@ import type { SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 import { instruments } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
 
-/** What is to be told of a bound on calls at once. */
+/** Counts of a limit of concurrent calls. */
 export interface GateCounts {
   readonly active: number
   readonly waiting: number
@@ -13,10 +13,10 @@ export interface GateCounts {
 
 const keyStates = ['available', 'cooling', 'quarantined'] as const satisfies readonly KeyState[]
 
-/** No provider has this name. */
+/** Scope of the limit for all providers; no provider has this name. */
 const ALL = '*'
 
-/** Metrics of the providers' keys: nothing is counted for them on the road of a call. */
+/** Shows the states of the providers' keys. They are read when metrics are scraped and cost calls nothing. */
 export function observeKeys(metrics: Metrics, providers: readonly Pick<Provider, 'name' | 'keys'>[]): void {
   for (const { name: provider, keys } of providers) {
     if (!keys) continue
@@ -30,7 +30,7 @@ export function observeKeys(metrics: Metrics, providers: readonly Pick<Provider,
   }
 }
 
-/** Metrics of the bounds on calls at once. */
+/** Shows the limits of concurrent calls. */
 export function observeGates(
   metrics: Metrics,
   gates: { readonly providers: ReadonlyMap<string, GateCounts>; readonly process?: GateCounts | undefined },
@@ -43,7 +43,7 @@ export function observeGates(
   }
 }
 
-/** Metrics of the safety locks. */
+/** Shows the safety locks. */
 export function observeLocks(metrics: Metrics, locks: SafetyLockSource): void {
   const stateOf = (provider: string) => locks.states().find((state) => state.provider === provider)
   for (const { provider } of locks.states()) {

@@ -4,7 +4,6 @@ import type { MetricProducer } from '@opentelemetry/sdk-metrics'
 import { gatewayResource } from '../tracing/resource.ts'
 
 export interface MetricsPage {
-  /** Where it listens. */
   readonly host: string
   readonly port: number
   close(): Promise<void>
@@ -13,16 +12,15 @@ export interface MetricsPage {
 export interface MetricsPageOptions {
   readonly producer: MetricProducer
   readonly host: string
-  /** 0 takes a free one. */
+  /** 0 for any free port. */
   readonly port: number
   readonly version: string
 }
 
 /**
- * Shows the metrics to Prometheus at `/metrics`. Resolves when it listens, rejects when it cannot.
+ * Serves the metrics at `/metrics` for Prometheus. Resolves when it listens, rejects when it cannot.
  *
- * The SDK's exporter would bring its own server, which cannot take a free port nor say which one it took; its
- * serializer is what is wanted of it.
+ * Uses only the serializer of the SDK's exporter, whose own server cannot report which free port it took.
  */
 export async function serveMetrics({ producer, host, port, version }: MetricsPageOptions): Promise<MetricsPage> {
   const serializer = new PrometheusSerializer('', false, undefined, false, true)

@@ -3,36 +3,34 @@ import type { Tracer } from '@opentelemetry/api'
 import type { tracing } from '@opentelemetry/sdk-node'
 import type { Clock } from '../../domain/clock.ts'
 
-/** Where spans go. */
+/** Destination of spans. */
 export interface Tracing {
   readonly tracer: Tracer
-  /** Spans that were lost so far. */
+  /** Number of spans lost so far. */
   dropped(): number
-  /** Sends what is left. Settles within `shutdownTimeout`, whatever the collector does, and never rejects. */
+  /** Sends the remaining spans. Settles within `shutdownTimeout`, even if the collector hangs, and never rejects. */
   shutdown(): Promise<void>
 }
 
 export interface TracingOptions {
-  /** The full URL where an OTLP/HTTP collector takes traces. */
+  /** Full URL of an OTLP/HTTP collector of traces. */
   readonly endpoint: string
   readonly version: string
   readonly clock: Clock
-  /** The most time to send what is left, in ms. Default 3,000. */
+  /** Time limit of `shutdown`, in ms. Default: 3,000. */
   readonly shutdownTimeout?: number
 }
 
-/** Spans that wait to be sent; further ones are dropped and counted. */
-const longestQueue = 2048
+/** Spans that may wait to be sent; further ones are dropped and counted. */
+const MAX_QUEUE = 2048
 /** Attribute values are cut to this many characters. */
-const longestValue = 256
+const MAX_VALUE_LENGTH = 256
 
 /**
- * Sends spans to a collector in batches. Every span that is started is sent: who starts one has decided to.
+ * Sends spans to a collector in batches. Every span that is started is sent: sampling happens before.
  *
- * It takes the parts of the SDK and not its `NodeSDK`, which registers itself for the whole process: two gateways must
- * fit in one.
- *
- * The SDK is loaded here because most gateways run without it and its memory.
+ * Uses the parts of the SDK instead of its `NodeSDK`, which registers itself for the whole process: two gateways must fit
+ * in one process. The SDK is loaded here, because most gateways run without it and its memory.
  */
 export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const { endpoint, version, clock, shutdownTimeout = 3000 } = options
@@ -44,8 +42,8 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const { AlwaysOnSampler, BasicTracerProvider, BatchSpanProcessor } = tracing
   const exporter = new CountingExporter(new OTLPTraceExporter({ url: endpoint, timeoutMillis: shutdownTimeout }))
   const batches = new BatchSpanProcessor(exporter, {
-    // Twice what may wait: the queue before it is the one that drops, because it counts.
-    maxQueueSize: 2 * longestQueue,
+    // Twice the limit, so that only `BoundedProcessor` drops spans, because it counts them.
+    maxQueueSize: 2 * MAX_QUEUE,
     scheduledDelayMillis: 1000,
     exportTimeoutMillis: shutdownTimeout,
   })
@@ -53,7 +51,7 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
   const provider = new BasicTracerProvider({
     resource: gatewayResource(version),
     sampler: new AlwaysOnSampler(),
-    spanLimits: { attributeValueLengthLimit: longestValue },
+    spanLimits: { attributeValueLengthLimit: MAX_VALUE_LENGTH },
     spanProcessors: [processor],
   })
   return {
@@ -63,10 +61,10 @@ export async function startTracing(options: TracingOptions): Promise<Tracing> {
   }
 }
 
-/** Counts what the collector did not take. */
+/** Counts spans that the collector did not accept. */
 class CountingExporter implements tracing.SpanExporter {
   readonly #exporter: tracing.SpanExporter
-  taken = 0
+  exported = 0
   dropped = 0
 
   constructor(exporter: tracing.SpanExporter) {
@@ -74,7 +72,7 @@ class CountingExporter implements tracing.SpanExporter {
   }
 
   export(...[spans, done]: Parameters<tracing.SpanExporter['export']>): void {
-    this.taken += spans.length
+    this.exported += spans.length
     this.#exporter.export(spans, (result) => {
       if (result.error) this.dropped += spans.length
       done(result)
@@ -90,7 +88,7 @@ class CountingExporter implements tracing.SpanExporter {
 class BoundedProcessor implements tracing.SpanProcessor {
   readonly #next: tracing.SpanProcessor
   readonly #exporter: CountingExporter
-  #given = 0
+  #accepted = 0
   dropped = 0
 
   constructor(next: tracing.SpanProcessor, exporter: CountingExporter) {
@@ -101,11 +99,11 @@ class BoundedProcessor implements tracing.SpanProcessor {
   onStart(): void {}
 
   onEnd(span: tracing.ReadableSpan): void {
-    if (this.#given - this.#exporter.taken >= longestQueue) {
+    if (this.#accepted - this.#exporter.exported >= MAX_QUEUE) {
       this.dropped++
       return
     }
-    this.#given++
+    this.#accepted++
     this.#next.onEnd(span)
   }
 
@@ -118,7 +116,7 @@ class BoundedProcessor implements tracing.SpanProcessor {
   }
 }
 
-/** Waits at most `ms`, and takes a failure for an end. */
+/** Settles with `work`, even if it fails, or after `ms`. */
 function bounded(work: Promise<void>, ms: number, clock: Clock): Promise<void> {
   return new Promise((resolve) => {
     const stop = clock.after(ms, resolve)

@@ -1,6 +1,6 @@
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources'
 
-/** What metrics and spans say they come from. */
+/** Identifies the gateway in metrics and spans. */
 export function gatewayResource(version: string): Resource {
   return resourceFromAttributes({ 'service.name': 'llm-gateway', 'service.version': version })
 }

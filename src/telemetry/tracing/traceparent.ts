@@ -1,7 +1,7 @@
 import { type SpanContext, TraceFlags } from '@opentelemetry/api'
 
 /**
- * Reads a W3C trace context; undefined when it is not valid. Versions after 00 may carry more than is read here.
+ * Parses a W3C trace context; undefined when it is not valid. Versions after 00 may carry more than is read here.
  * https://www.w3.org/TR/trace-context/#traceparent-header
  */
 export function parseTraceparent(header: string): SpanContext | undefined {
