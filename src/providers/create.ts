@@ -21,19 +21,26 @@ export interface ProviderTools {
 /** A provider as it is configured. */
 export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
   const { clock, proxy, prices, replies, events } = tools
-  const { kind, name, timeout } = settings
+  const { kind, timeout } = settings
   if (kind.create) return kind.create(settings, clock)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
   const upstream = createHttpClient({ clock, connectTimeout: timeout.connect, proxy })
   const catalogue = {
     facts: remembered((model) => ({
-      ...prices.facts(kind.prices, kind.local ?? false, name, model),
+      ...pricedFacts(settings, prices, model),
       ...capabilitiesOf(settings, model),
     })),
     overrides: remembered((model) => overridesFor(settings.models ?? [], model)),
     ids: () => prices.catalogue(kind.prices),
   }
   return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue, replies), events)
+}
+
+/** What is known of the price of a model: by its name, else by that of the model behind it. */
+function pricedFacts({ kind, name, options }: ProviderSettings, prices: PriceTable, model: string): ModelFacts {
+  const facts = prices.facts(kind.prices, kind.local ?? false, name, model)
+  const behind = kind.models?.modelOf?.(model, options) ?? model
+  return facts.price || behind === model ? facts : prices.facts(kind.prices, kind.local ?? false, name, behind)
 }
 
 /** What the vendor's table knows that the model cannot do. */

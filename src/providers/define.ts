@@ -29,6 +29,8 @@ export interface ProviderKind {
   create?(settings: ProviderSettings, clock: Clock): Provider
   /** Where the vendor is reached; undefined when it has no fixed address and must be told. */
   readonly baseUrl?: string
+  /** Endings of a base URL that its requests bring themselves: written there, they are left out. */
+  readonly baseUrlEndings?: RegExp
   /** Makes a base URL of what the variables of the address hold, where that need not be one. */
   readAddress?(value: string): string
   /** How a key is sent; undefined for servers that ask for none. */
@@ -70,6 +72,8 @@ export interface ProviderKind {
 
 /** The rules of a kind's models. */
 export interface KindModels {
+  /** The model behind a name that callers use, for its price. Default: the name. */
+  modelOf?(name: string, options: Readonly<Record<string, unknown>>): string
   /** The rules of the vendor's table for a model. */
   rulesOf(model: string, options: Readonly<Record<string, unknown>>): ModelRules
   /** The rules that its wire reads, and which the configuration can therefore set. */

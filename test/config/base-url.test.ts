@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { baseUrlFault } from '../../src/config/blocks/base-url.ts'
+import { baseUrlFault, correctedBaseUrl } from '../../src/config/blocks/base-url.ts'
+import { kindNamed } from '../../src/providers/index.ts'
 
 describe('the metadata service of a cloud is refused in every spelling', () => {
   it.each([
@@ -53,8 +54,72 @@ it.each([
   ['http://1.2.3.4.5', 'must be an http:// or https:// URL'],
   ['https://user@host', 'must not carry a user name or password: use keys or headers'],
   ['https://:secret@host', 'must not carry a user name or password: use keys or headers'],
-  ['https://host/v1?key=secret', 'must not carry a query or a fragment'],
-  ['https://host/#a', 'must not carry a query or a fragment'],
+  ['https://host/a b', 'must not hold spaces'],
 ])('%s: %s', (url, fault) => {
   expect(baseUrlFault(url)).toBe(fault)
+})
+
+it.each(['https://host/v1?key=secret', 'https://host/#a', 'https://r.openai.azure.com/openai?api-version=2025-04-01'])(
+  'a query or a fragment is refused: %s',
+  (url) => {
+    expect(baseUrlFault(url)).toMatch(/^must not carry a query or a fragment: write the address alone/)
+  },
+)
+
+describe('a mistake with one remedy is corrected', () => {
+  const corrected = (kindName: string, url: string) => {
+    const kind = kindNamed(kindName)
+    if (!kind) throw new Error(`there is no kind ${kindName}`)
+    return correctedBaseUrl(url, kind)
+  }
+
+  it.each([
+    ['anthropic', 'https://api.anthropic.com/v1', 'https://api.anthropic.com'],
+    ['anthropic', 'https://api.anthropic.com/v1/messages/', 'https://api.anthropic.com'],
+    ['anthropic', 'http://api.anthropic.com', 'https://api.anthropic.com'],
+    ['anthropic', 'http://proxy:4000/anthropic/v1', 'http://proxy:4000/anthropic'],
+    ['ollama', 'http://localhost:11434/v1', 'http://localhost:11434'],
+    ['ollama', 'http://localhost:11434/api', 'http://localhost:11434'],
+    ['ollama', 'http://box:11434/api/chat', 'http://box:11434'],
+    ['ollama', 'http://box:11434/v1/chat/completions', 'http://box:11434'],
+    ['azure', 'https://r.openai.azure.com/openai', 'https://r.openai.azure.com'],
+    ['azure', 'https://r.openai.azure.com/openai/v1/', 'https://r.openai.azure.com'],
+    ['azure', 'https://r.openai.azure.com/openai/deployments/x/chat/completions', 'https://r.openai.azure.com'],
+    ['openai', 'https://api.openai.com', 'https://api.openai.com/v1'],
+    ['openai', 'https://api.openai.com/v1/chat/completions', 'https://api.openai.com/v1'],
+    ['openai', 'http://api.openai.com/v1', 'https://api.openai.com/v1'],
+    ['groq', 'https://api.groq.com/v1', 'https://api.groq.com/openai/v1'],
+    ['gemini', 'https://generativelanguage.googleapis.com', 'https://generativelanguage.googleapis.com/v1beta'],
+    [
+      'gemini',
+      'https://generativelanguage.googleapis.com/v1beta/openai',
+      'https://generativelanguage.googleapis.com/v1beta',
+    ],
+    ['vllm', 'http://gpu:8000/v1/completions', 'http://gpu:8000/v1'],
+    ['openai-compatible', 'https://litellm.test/v1/embeddings', 'https://litellm.test/v1'],
+    ['litellm', 'https://litellm.test/v1/responses', 'https://litellm.test/v1'],
+  ])('%s: %s', (kind, url, expected) => {
+    const { url: used, advice } = corrected(kind, url)
+    expect(used).toBe(expected)
+    expect(advice).toMatch(/: (write that|leave it out)$/)
+  })
+
+  it.each([
+    ['openai', ' https://api.openai.com//v1/ ', 'https://api.openai.com/v1'],
+    ['anthropic', 'https://api.anthropic.com/', 'https://api.anthropic.com'],
+    ['ollama', 'http://box:1/ollama', 'http://box:1/ollama'],
+    ['vllm', 'http://localhost:8000/v1', 'http://localhost:8000/v1'],
+    ['deepseek', 'https://api.deepseek.com/v1', 'https://api.deepseek.com/v1'],
+    ['azure', 'https://proxy.test/team/x', 'https://proxy.test/team/x'],
+    ['local', 'http://box:8080', 'http://box:8080'],
+  ])('what is right stays: %s %s', (kind, url, expected) => {
+    expect(corrected(kind, url)).toEqual({ url: expected })
+  })
+
+  it('the lack of a path that may be right is named', () => {
+    expect(corrected('vllm', 'http://gpu:8000')).toEqual({
+      url: 'http://gpu:8000',
+      advice: 'has no path: most servers of this kind need /v1 at its end',
+    })
+  })
 })

@@ -46,6 +46,7 @@ it.each([
   ['azure', 'AZURE_OPENAI_ENDPOINT'],
   ['docker-model-runner', 'DMR_BASE_URL'],
   ['local', 'LLM_GATEWAY_LOCAL_BASE_URL'],
+  ['litellm', 'LITELLM_BASE_URL'],
 ])('%s takes its address from %s and has none of its own', (kind, variable) => {
   expect(kindNamed(kind)).toMatchObject({ environment: { baseUrl: [variable] } })
   expect(kindNamed(kind)).not.toHaveProperty('baseUrl')
@@ -78,9 +79,25 @@ describe('azure', () => {
     expect(json['stream_options']).toEqual(sent)
   })
 
+  it('takes the rules of the model that a deployment has', () => {
+    const deployments = { reasoner: { deployment: 'prod 2', model: 'o4-mini' }, 'o4-mini-eu': { model: 'o4-mini' } }
+    const ask = (model: string) =>
+      encodeChat(
+        'azure',
+        { maxTokens: 9, temperature: 0 },
+        { model, options: { api_version: '2025-04-01-preview', deployments } },
+      )
+    expect(ask('reasoner')).toMatchObject({ json: { max_completion_tokens: 9 }, leftOut: ['temperature'] })
+    expect(ask('reasoner').path).toContain('/deployments/prod%202/')
+    expect(ask('o4-mini-eu').path).toContain('/deployments/o4-mini-eu/')
+    const options = z.object(kindNamed('azure')?.options ?? {})
+    expect(options.safeParse({ deployments }).success).toBe(true)
+    expect(options.safeParse({ deployments: { a: { deployment: 'x' } } }).success).toBe(false)
+  })
+
   it('has a version of the API without being told', () => {
     const parsed = z.object(kindNamed('azure')?.options ?? {}).parse({})
-    expect(wireOf('azure').models.request(parsed).path).toBe('/openai/models?api-version=2024-10-21')
+    expect(wireOf('azure').models.request(parsed).path).toBe('/openai/models?api-version=2025-04-01-preview')
   })
 })
 

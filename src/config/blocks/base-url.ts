@@ -1,4 +1,5 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import type { ProviderKind } from '../../providers/define.ts'
 import { webUrl } from '../file/readers.ts'
 
 /**
@@ -6,17 +7,54 @@ import { webUrl } from '../file/readers.ts'
  * there. The metadata services of clouds are not: they hand out the machine's credentials to whoever asks.
  */
 export function baseUrlFault(value: string): string | undefined {
-  const url = webUrl(value)
+  if (/\s/.test(value.trim())) return 'must not hold spaces'
+  const url = webUrl(value.trim())
   if (!url) return 'must be an http:// or https:// URL'
   if (url.username !== '' || url.password !== '') return 'must not carry a user name or password: use keys or headers'
-  if (url.search !== '' || url.hash !== '') return 'must not carry a query or a fragment'
+  if (url.search !== '' || url.hash !== '') {
+    return 'must not carry a query or a fragment: write the address alone, and what else the provider needs as its options'
+  }
   if (isMetadataService(url.hostname)) return 'must not be the metadata service of a cloud'
   return undefined
 }
 
-/** The base URL as requests are built on it: without a slash at its end. */
-export function normalBaseUrl(value: string): string {
-  return value.replace(/\/+$/, '')
+export interface BaseUrl {
+  readonly url: string
+  /** What the operator should write instead; undefined where nothing had to change but slashes and spaces around it. */
+  readonly advice?: string
+}
+
+/** The base URL as requests are built on it. Mistakes with one remedy are corrected: `baseUrlFault` has the others. */
+export function correctedBaseUrl(value: string, kind: ProviderKind): BaseUrl {
+  const written = value
+    .trim()
+    .replace(/(?<!:)\/{2,}/g, '/')
+    .replace(/\/+$/, '')
+  const ownUrl = kind.baseUrl === undefined ? undefined : withPathOf(written, kind.baseUrl)
+  if (ownUrl !== undefined) return { url: ownUrl, advice: `is used as ${ownUrl}: write that` }
+  const [ending = ''] = kind.baseUrlEndings?.exec(written) ?? []
+  if (ending === '') return withPathAdvice(written, kind)
+  return {
+    url: written.slice(0, -ending.length),
+    advice: `is used without ${ending}, which requests bring: leave it out`,
+  }
+}
+
+/** Other servers of a kind usually have the path of its own address, but not always. */
+function withPathAdvice(url: string, { baseUrl }: ProviderKind): BaseUrl {
+  const path = baseUrl === undefined ? '/' : new URL(baseUrl).pathname
+  const lacksPath = path !== '/' && new URL(url).pathname === '/'
+  return { url, ...(lacksPath && { advice: `has no path: most servers of this kind need ${path} at its end` }) }
+}
+
+/** The vendor's own address for one on its host that has another scheme or no path, or only the usual one. */
+function withPathOf(written: string, own: string): string | undefined {
+  const [url, vendor] = [new URL(written), new URL(own)]
+  const isLocal = vendor.hostname === 'localhost'
+  if (isLocal || url.host !== vendor.host) return undefined
+  const path = ['', '/', '/v1'].includes(url.pathname) && vendor.pathname !== '/' ? vendor.pathname : url.pathname
+  const corrected = `${vendor.origin}${path}`.replace(/\/$/, '')
+  return corrected === written ? undefined : corrected
 }
 
 /** By the URL standard `hostname` is lower case and an IPv4 address has its usual form, however it was spelled. */

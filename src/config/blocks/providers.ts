@@ -6,7 +6,7 @@ import { report } from '../file/issues.ts'
 import { modelId, unique } from '../file/readers.ts'
 import { type OldProviderEntry, type ProviderEntry, providerBlock } from '../file/schema.ts'
 import { type Findings, pathText, withHint } from '../findings.ts'
-import { baseUrlFault, normalBaseUrl } from './base-url.ts'
+import { baseUrlFault, correctedBaseUrl } from './base-url.ts'
 import { concurrencyOf } from './concurrency.ts'
 import { readHeaders } from './headers.ts'
 import { ownLimits } from './limits.ts'
@@ -185,7 +185,11 @@ function addressOf(
   const found = entry.base_url === undefined ? addressIn(variables, kind) : { from: written, value: entry.base_url }
   if (found) {
     const fault = baseUrlFault(found.value)
-    if (fault === undefined) return normalBaseUrl(found.value)
+    if (fault === undefined) {
+      const { url, advice } = correctedBaseUrl(found.value, kind)
+      if (advice) findings.notice(`${found.from}: ${advice}.`)
+      return url
+    }
     findings.problem(found.from, fault)
   } else if (kind.baseUrl === undefined) {
     findings.problem(written, missing(names))

@@ -4,7 +4,16 @@ import type { Options, Paths } from './openai/dialect.ts'
 import { apiOption, openAiDialect, openAiKind, openAiResponses, summaryOption } from './openai/kind.ts'
 import { openai } from './presets.ts'
 
-const DEFAULT_API_VERSION = '2024-10-21'
+/** The newest dated version: reasoning models need one of 2024-12 or later. */
+const DEFAULT_API_VERSION = '2025-04-01-preview'
+
+/** Where a model is deployed; the name of the deployment says nothing of its model. */
+interface Deployment {
+  /** Default: the name that callers use. */
+  readonly deployment?: string | undefined
+  /** The model that its prices and its rules are those of. */
+  readonly model: string
+}
 
 /** OpenAI's API at Azure's addresses. https://learn.microsoft.com/en-us/azure/ai-services/openai/reference */
 const paths: Paths = {
@@ -20,9 +29,21 @@ function deploymentPath(model: string, operation: string, options: Options): str
 }
 
 /** The deployment that is configured for the model, else the one of its name. */
-function deploymentOf(model: string, { deployments }: Options): string {
-  const configured = typeof deployments === 'object' && deployments !== null ? Object.entries(deployments) : []
-  return String(configured.find(([name]) => name === model)?.[1] ?? model)
+function deploymentOf(name: string, options: Options): string {
+  const configured = configuredFor(name, options)
+  return (typeof configured === 'string' ? configured : configured?.deployment) ?? name
+}
+
+/** The model behind the name that callers use. */
+function modelOf(name: string, options: Options): string {
+  const configured = configuredFor(name, options)
+  return typeof configured === 'object' ? configured.model : name
+}
+
+function configuredFor(name: string, { deployments }: Options): string | Deployment | undefined {
+  // The schema of the option below has checked it.
+  const configured = (deployments ?? {}) as Readonly<Record<string, string | Deployment>>
+  return Object.hasOwn(configured, name) ? configured[name] : undefined
 }
 
 function versionQuery(options: Options): string {
@@ -38,6 +59,7 @@ export const azure = openAiKind({
   kind: 'azure',
   failures: openAiSigns,
   key: { name: 'api-key', prefix: '' },
+  baseUrlEndings: /\/openai(\/.*)?$/,
   environment: {
     keys: ['AZURE_OPENAI_API_KEY'],
     baseUrl: ['AZURE_OPENAI_ENDPOINT'],
@@ -49,13 +71,22 @@ export const azure = openAiKind({
   capabilities: openai.capabilities,
   options: {
     api_version: z.string().min(1).default(DEFAULT_API_VERSION),
-    deployments: z.record(z.string(), z.string().min(1)).optional(),
+    deployments: z
+      .record(
+        z.string(),
+        z
+          .string()
+          .min(1)
+          .or(z.strictObject({ deployment: z.string().min(1).optional(), model: z.string().min(1) })),
+      )
+      .optional(),
     ...apiOption,
     ...summaryOption,
   },
   dialect: {
     ...openAiDialect,
     paths,
+    modelOf,
     // The path of the v1 API, which needs no version.
     responses: { ...openAiResponses, path: '/openai/v1/responses', modelField: deploymentOf },
     // Older versions refuse to be asked, and report no usage in streams.

@@ -3,7 +3,7 @@ import type { ProviderKind } from '../define.ts'
 import type { OpenAiDialect } from './openai/dialect.ts'
 import { familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
 
-/** Servers on the operator's own machines that speak OpenAI's API, a row each. */
+/** Servers that speak OpenAI's API, a row each: on the operator's own machines, but for the last. */
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
 
@@ -75,17 +75,39 @@ const dockerModelRunner = server({
   dialect: { ...dialect, efforts: {} },
 })
 
-/** Any other server of the family, on a host of one's own or elsewhere. */
+const anyDialect: OpenAiDialect = {
+  ...dialect,
+  content: ['image', 'audio', 'file'],
+  thoughtSignatures: true,
+  embed: { batchInputs: 256, base64: false, dimensions: 'dimensions' },
+}
+
+/** Any other server on the operator's own machines. */
 const local = server({
   kind: 'local',
   environment: { baseUrl: ['LLM_GATEWAY_LOCAL_BASE_URL'], defaultModel: ['LLM_GATEWAY_LOCAL_MODEL'] },
   capabilities: [...USUAL, AUDIO_INPUT, FILE_INPUT],
-  dialect: {
-    ...dialect,
-    content: ['image', 'audio', 'file'],
-    thoughtSignatures: true,
-    embed: { batchInputs: 256, base64: false, dimensions: 'dimensions' },
-  },
+  dialect: anyDialect,
 })
 
-export const selfHosted: readonly ProviderKind[] = [vllm, llamacpp, lmstudio, localai, dockerModelRunner, local]
+/** Any other vendor or gateway, such as LiteLLM. Its prices are unknown, and it is not taken for a local server. */
+const openAiCompatible: ProviderKind = {
+  ...openAiKind({
+    kind: 'openai-compatible',
+    environment: { keys: ['LITELLM_API_KEY'], baseUrl: ['LITELLM_BASE_URL'] },
+    capabilities: [...USUAL, AUDIO_INPUT, FILE_INPUT],
+    dialect: anyDialect,
+  }),
+  alsoKnownAs: ['litellm'],
+  keyOptional: true,
+}
+
+export const selfHosted: readonly ProviderKind[] = [
+  vllm,
+  llamacpp,
+  lmstudio,
+  localai,
+  dockerModelRunner,
+  local,
+  openAiCompatible,
+]

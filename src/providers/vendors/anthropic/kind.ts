@@ -9,6 +9,7 @@ const { CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, FILE_INPU
 export const anthropic: ProviderKind = {
   kind: 'anthropic',
   failures: anthropicSigns,
+  baseUrlEndings: /\/v1(\/messages)?$|\/messages$/,
   wire: anthropicWire,
   baseUrl: 'https://api.anthropic.com',
   // Some libraries want the version in it, the vendor's own do not.

@@ -10,6 +10,7 @@ const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AU
 export const gemini: ProviderKind = {
   kind: 'gemini',
   failures: geminiSigns,
+  baseUrlEndings: /\/models(\/.*)?$|\/openai(\/.*)?$/,
   alsoKnownAs: ['google'],
   wire: geminiWire,
   baseUrl: 'https://generativelanguage.googleapis.com/v1beta',

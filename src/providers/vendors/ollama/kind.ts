@@ -9,6 +9,7 @@ const PORT = '11434'
 
 export const ollama: ProviderKind = {
   kind: 'ollama',
+  baseUrlEndings: /\/(v1|api)(\/(chat|generate|embed|embeddings|tags|models|completions|chat\/completions))?$/,
   wire: ollamaWire,
   baseUrl: `http://localhost:${PORT}`,
   readAddress,

@@ -74,6 +74,8 @@ export interface OpenAiRow {
   readonly kind: string
   readonly dialect: OpenAiDialect
   readonly baseUrl?: string
+  /** Default: the endpoints of the API. */
+  readonly baseUrlEndings?: RegExp
   /** Default: a bearer token. */
   readonly key?: KeyHeader
   readonly environment: ProviderKind['environment']
@@ -100,8 +102,10 @@ const embedRules: readonly SettableRule[] = ['batchInputs', 'batchTokens']
 export function openAiKind({ dialect, ...row }: OpenAiRow): ProviderKind {
   return {
     key: { name: 'authorization', prefix: 'Bearer ' },
+    baseUrlEndings: /\/(chat\/completions|completions|embeddings|responses|models)$/,
     ...row,
     models: {
+      ...(dialect.modelOf && { modelOf: dialect.modelOf }),
       rulesOf: (model, options) => rulesOf(dialect, model, options, {}),
       settable: [...settable, ...(dialect.embed ? embedRules : []), ...(dialect.responses ? ['api' as const] : [])],
     },
