@@ -85,6 +85,8 @@ function waitOf({ facts }: GatewayError): number {
 
 /** A key that was not tried now may be back before those that were. */
 function withSoonerReturn(failure: GatewayError, keys: KeyPool, use: KeyUse): GatewayError {
+  // Where the answer may be about the request, another key helps no more.
+  if (failure.blame === 'maybe key') return failure
   const wait = keys.wait(use)
   if (failure.facts.retryAfter === undefined || wait + SAME_WAIT > failure.facts.retryAfter) return failure
   return new GatewayError(failure.reason, failure.message, { ...failure.facts, retryAfter: wait })
