@@ -16,6 +16,9 @@ import { authorize } from './policies/authorize.ts'
 import { balance } from './policies/balancing/balance.ts'
 import { Latencies } from './policies/balancing/latencies.ts'
 import { measure } from './policies/balancing/measure.ts'
+import { bill } from './policies/billing/bill.ts'
+import type { BillingParts } from './policies/billing/call-bill.ts'
+import { record } from './policies/billing/record.ts'
 import { breaker } from './policies/breaker/breaker.ts'
 import type { Circuits } from './policies/breaker/circuits.ts'
 import { cacheChats } from './policies/cache/cache-chats.ts'
@@ -44,6 +47,8 @@ export interface GatewayParts {
   readonly planner: Planner
   /** Undefined when there is no cache. */
   readonly cache: CacheParts | undefined
+  /** Undefined when costs are not recorded. */
+  readonly billing?: BillingParts | undefined
   readonly clock: Clock
   /** From 0 up to 1. */
   readonly random: () => number
@@ -112,6 +117,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     telemetry,
     authenticator,
     planner,
+    billing,
     clock,
     random,
     limits,
@@ -133,6 +139,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(plan(planner))
     .use(authorize())
     .use(limit(limits, limits))
+    .use(bill(billing, clock))
     .use(cache)
     .use(balance({ random, latencies }))
     .use(route(clock, isEnding, bound))
@@ -144,5 +151,6 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(breaker(circuits, clock))
     .use(useKeys(clock, bound))
     .use(limitProvider(limits, limits.providers))
+    .use(record(billing?.ledger))
     .to(callProvider(ask))
 }

@@ -17,6 +17,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'src/identity/settings.ts',
     'src/server/settings.ts',
     'src/stores/redis/redis-address.ts',
+    'src/stores/ledger/settings.ts',
     'src/providers/index.ts',
     'src/providers/define.ts',
     'src/providers/model-rules.ts',

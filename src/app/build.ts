@@ -23,6 +23,7 @@ import { LoopDelay } from '../server/loop-delay.ts'
 import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../stores/cache/memory-cache.ts'
 import { RedisCache } from '../stores/cache/redis-cache.ts'
+import { MemoryLedger } from '../stores/ledger/memory-ledger.ts'
 import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
 import { Broadcast } from '../stores/redis/broadcast.ts'
@@ -50,6 +51,8 @@ export interface Parts {
   readonly limiter: Limiter
   /** Undefined when there is no cache. */
   readonly cacheStore: CacheStore | undefined
+  /** Undefined when costs are not recorded. */
+  readonly ledger: MemoryLedger | undefined
   readonly gates: Gates
   readonly circuits: Circuits
   readonly locks: SafetyLocks
@@ -80,6 +83,7 @@ export async function build(config: Config, environment: Environment): Promise<P
     }),
     authenticator: createAuthenticator(config.auth, { clock, limits: config.limits.caller }),
     limiter: createLimiter(config, clock, redis),
+    ledger: config.ledger && new MemoryLedger(),
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
     gates: createGates(config, clock),
     circuits: new Circuits(clock, {}, events),

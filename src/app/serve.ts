@@ -28,7 +28,7 @@ export async function serve(config: Config, environment: Environment): Promise<(
   const observed = await observe(config, parts, { ...environment, version })
   const { telemetry } = observed
   const lifecycle: Lifecycle = { draining: false, ending: false }
-  const methods = createMethods(config, parts, { ...environment, telemetry, lifecycle })
+  const methods = createMethods(config, parts, { ...environment, telemetry, lifecycle, version })
   const health = new HealthService()
   const { grpcServer, httpServer } = createServers(config, parts, { ...environment, methods, health, telemetry })
 

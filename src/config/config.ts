@@ -6,6 +6,7 @@ import type { AuthSettings } from '../identity/settings.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
 import type { PriceOverride } from '../providers/prices/price-override.ts'
 import type { ServerSettings } from '../server/settings.ts'
+import type { LedgerSettings } from '../stores/ledger/settings.ts'
 import type { RedisAddress } from '../stores/redis/redis-address.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
@@ -27,6 +28,8 @@ export interface Config {
   readonly prices: Readonly<Record<string, PriceOverride>>
   /** Undefined when there is none. */
   readonly cache?: CacheConfig
+  /** Undefined when costs are not recorded. */
+  readonly ledger?: LedgerSettings
   readonly limits: LimitsConfig
   readonly redis?: RedisConfig
   readonly telemetry: TelemetryConfig

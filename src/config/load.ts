@@ -4,6 +4,7 @@ import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { kinds as allKinds, kindNamed, namesOf, otherNames, upcoming } from '../providers/index.ts'
 import { authOf } from './blocks/auth.ts'
 import { cacheOf } from './blocks/cache.ts'
+import { ledgerOf } from './blocks/ledger.ts'
 import { limitsOf, redisOf } from './blocks/limits.ts'
 import { discoveredProviders, type ProviderSources, providerVariables, writtenProviders } from './blocks/providers.ts'
 import {
@@ -96,8 +97,8 @@ function isBlock(node: unknown): node is Record<string, unknown> {
 }
 
 /**
- * The tree of a YAML 1.2 file. Of a broken one the place is told and the sort of the fault, not the parser's message: it
- * quotes the file, with whatever secret somebody wrote there.
+ * The tree of a YAML 1.2 file. Of a broken one the place is told and the sort of the fault, not the parser's message:
+ * it quotes the file, with whatever secret somebody wrote there.
  */
 function parseYaml(text: string, findings: Findings): unknown {
   const document = parseDocument(text)
@@ -145,6 +146,7 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
   const models = aliasesOf(file.models, callable, findings)
   const redis = redisOf(file.redis, env, findings)
   const cache = cacheOf(file, env, redis, findings)
+  const ledger = ledgerOf(file.ledger, env, findings)
   if (auth.kind === 'none' && !auth.stated) reportClosed(findings)
   if (!file.providers || names.length === 0) reportProviders(found, kinds, findings)
   reportUnused(variables, new Set(knownVariables(kinds)), findings)
@@ -163,6 +165,7 @@ function compose(file: FileSettings, env: EnvironmentSettings, sources: Composin
     },
     prices: pricesOf(file.prices, names, findings),
     ...(cache && { cache }),
+    ...(ledger && { ledger }),
     limits: limitsOf({ file, env, providers: found, redis, findings }),
     ...(redis && { redis }),
     telemetry: telemetryOf(file.telemetry, flags, env, findings),

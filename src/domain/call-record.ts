@@ -17,6 +17,8 @@ export class AttemptRecord {
   keyId = ''
   /** HTTP status of the reply, once there is one. */
   status: number | undefined
+  /** Whether the request was written to a connection. */
+  sent = false
   /** What the vendor has reported so far. */
   usage: Usage | undefined
   /** What the vendor charges for an attempt that failed after part of its work was done, where it is known. */

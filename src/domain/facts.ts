@@ -11,6 +11,7 @@ import type {
 } from './call.ts'
 import { operations } from './operations.ts'
 import type { KeyLease } from './ports/keys.ts'
+import type { Charge, ChargeOutcome } from './ports/ledger.ts'
 import type { Provider } from './ports/provider.ts'
 import type { CallTelemetry } from './ports/telemetry.ts'
 
@@ -61,6 +62,17 @@ export interface Planned {
   readonly targets: readonly Target[]
 }
 
+/** The bill of a call, as its attempts see it. */
+export interface CallCharges {
+  begin(attempted: { readonly target: Target; readonly keyId: string }, outcome: ChargeOutcome): Charge
+  settle(charge: Charge, outcome: ChargeOutcome): void | Promise<void>
+}
+
+export interface Billed {
+  /** Undefined when there is no ledger. */
+  readonly bill: CallCharges | undefined
+}
+
 export interface Routed {
   readonly target: Target
   /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
@@ -85,21 +97,23 @@ export interface Keyed {
 export function createCall<R extends AnyRequest>(operation: Operation, request: R, context: CallContext): Call<R> {
   const { streamed, wishes } = operations[operation]
   context.record.streamed = streamed
-  const call: Call<R> & { [Fact in keyof (Observed & Authenticated & Planned & Routed & Keyed)]: undefined } = {
-    operation,
-    streamed,
-    request,
-    wishes: wishes(request),
-    context,
-    telemetry: undefined,
-    caller: undefined,
-    targets: undefined,
-    target: undefined,
-    firstEventBy: undefined,
-    isShare: undefined,
-    fallback: undefined,
-    warnings: undefined,
-    key: undefined,
-  }
+  const call: Call<R> & { [Fact in keyof (Observed & Authenticated & Planned & Billed & Routed & Keyed)]: undefined } =
+    {
+      operation,
+      streamed,
+      request,
+      wishes: wishes(request),
+      context,
+      telemetry: undefined,
+      caller: undefined,
+      targets: undefined,
+      bill: undefined,
+      target: undefined,
+      firstEventBy: undefined,
+      isShare: undefined,
+      fallback: undefined,
+      warnings: undefined,
+      key: undefined,
+    }
   return call
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/events.ts'
 import type { RateLimits } from '../domain/limits.ts'
-import type { Provider } from '../domain/ports/provider.ts'
+import type { OnCancel, Provider } from '../domain/ports/provider.ts'
 import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
 import type { Credential, KeyHeader } from './credentials/credential.ts'
 import type { ProbeProves } from './credentials/key-pool.ts'
@@ -55,6 +55,8 @@ export interface ProviderKind {
   readonly failures?: readonly Sign[]
   /** What listing its models proves about the key that is sent. Default: `key`. */
   readonly probe?: ProbeProves
+  /** What happens at the vendor when a stream is cancelled. Default: `stops`. */
+  readonly onCancel?: OnCancel
   /** The vendor's id in the price tables; undefined when they do not hold it. */
   readonly prices?: string
   readonly capabilities: readonly Capability[]
@@ -176,8 +178,8 @@ export interface ChatSink {
   /** A departure that the caller should know. */
   warn(warning: string): void
   /**
-   * Why the model stopped. Does not end the answer: usage may follow. `modelFailed`: the model itself failed, so that an
-   * answer without content is no answer. Default: for the reason ERROR.
+   * Why the model stopped. Does not end the answer: usage may follow. `modelFailed`: the model itself failed, so that
+   * an answer without content is no answer. Default: for the reason ERROR.
    */
   stop(reason: FinishReason, raw: string, modelFailed?: boolean): void
   /** Whether `stop` was called. */

@@ -38,6 +38,7 @@ export function createHttpProvider(connection: Connection, events?: Pick<Operato
     capabilities: settings.kind.capabilities,
     local: settings.kind.local ?? false,
     assumed: settings.assumed ?? false,
+    onCancel: settings.kind.onCancel ?? 'stops',
     keyIds: connection.keyIds,
     keys,
     chat: (ask) => askChat(connection, ask),

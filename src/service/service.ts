@@ -7,6 +7,7 @@ import { foldChat, foldEmbed } from '../domain/fold.ts'
 import type { Handler } from '../domain/follow.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
+import type { LedgerQueries } from '../domain/ports/ledger-queries.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
@@ -16,6 +17,7 @@ import type { Methods } from './method-types.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
 import { createCheckHealth } from './methods/check-health.ts'
 import { type Components, withComponents } from './methods/components.ts'
+import { createGetCostSummary, createListCallerCosts, createListUsage } from './methods/costs.ts'
 import { listKeys } from './methods/list-keys.ts'
 import { type AliasTargets, createListModels } from './methods/list-models.ts'
 import { listProviders } from './methods/list-providers.ts'
@@ -32,6 +34,8 @@ export interface ServiceDeps {
   readonly providers: readonly Provider[]
   readonly aliases: readonly AliasTargets[]
   readonly stats: StatsSource
+  /** Undefined if costs are not recorded. */
+  readonly ledger?: LedgerQueries | undefined
   /** Undefined if there is no cache. */
   readonly cache: CacheAdmin | undefined
   readonly locks?: SafetyLockSource
@@ -46,7 +50,7 @@ export interface ServiceDeps {
 
 /** Implements all methods of the contract. */
 export function createService(deps: ServiceDeps): Methods {
-  const { chat, embed, authenticator, providers, aliases, components = () => [], cache, clock, events } = deps
+  const { chat, embed, authenticator, providers, aliases, components = () => [], cache, ledger, clock, events } = deps
   const stats = withComponents(deps.stats, components)
   const anyone = authenticated(authenticator, () => true)
   const admin = <I, O>(name: string, method: Method<I, O>) =>
@@ -66,6 +70,9 @@ export function createService(deps: ServiceDeps): Methods {
     getCacheStats: admin('GetCacheStats', createGetCacheStats(cache)),
     clearCache: admin('ClearCache', createClearCache(cache)),
     resetStats: admin('ResetStats', createResetStats(stats)),
+    getCostSummary: anyone(createGetCostSummary(ledger, clock)),
+    listUsage: anyone(createListUsage(ledger, clock)),
+    listCallerCosts: anyone(createListCallerCosts(ledger, clock)),
   }
 }
 

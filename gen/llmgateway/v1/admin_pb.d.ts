@@ -8,6 +8,7 @@ import type { Capability } from "./models_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { CacheStats } from "./cache_pb.js";
 import type { ChatRequest } from "./chat_pb.js";
+import type { GetCostSummaryRequestSchema, GetCostSummaryResponseSchema, ListCallerCostsRequestSchema, ListCallerCostsResponseSchema, ListUsageRequestSchema, ListUsageResponseSchema } from "./ledger_pb.js";
 
 /**
  * Describes the file llmgateway/v1/admin.proto.
@@ -495,7 +496,8 @@ export enum KeyState {
 export declare const KeyStateSchema: GenEnum<KeyState>;
 
 /**
- * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED.
+ * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED. The
+ * three methods about costs also answer callers without it, with their own calls only.
  *
  * @generated from service llmgateway.v1.LlmGatewayAdmin
  */
@@ -561,6 +563,38 @@ export declare const LlmGatewayAdmin: GenService<{
     methodKind: "unary";
     input: typeof ListKeysRequestSchema;
     output: typeof ListKeysResponseSchema;
+  },
+  /**
+   * Returns what calls cost over a period, summed by groups. INVALID_ARGUMENT for a period that ends before it starts,
+   * an unknown group or an unknown time zone; FAILED_PRECONDITION (NO_LEDGER) if costs are not recorded.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.GetCostSummary
+   */
+  getCostSummary: {
+    methodKind: "unary";
+    input: typeof GetCostSummaryRequestSchema;
+    output: typeof GetCostSummaryResponseSchema;
+  },
+  /**
+   * Lists one record for each attempt that was sent to a vendor and each call that needed none, newest first. Errors as
+   * for GetCostSummary; INVALID_ARGUMENT also for a page token of another query.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ListUsage
+   */
+  listUsage: {
+    methodKind: "unary";
+    input: typeof ListUsageRequestSchema;
+    output: typeof ListUsageResponseSchema;
+  },
+  /**
+   * Lists what each caller and each of its users spent over a period. Errors as for ListUsage.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ListCallerCosts
+   */
+  listCallerCosts: {
+    methodKind: "unary";
+    input: typeof ListCallerCostsRequestSchema;
+    output: typeof ListCallerCostsResponseSchema;
   },
 }>;
 

@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { type LedgerSettings, readLedgerUrl } from '../../stores/ledger/settings.ts'
 
 /** How the text of a setting is read, wherever it is written. */
 export interface Reader<T> {
@@ -108,6 +109,9 @@ export function oneOf<const T extends string>(words: readonly T[]): Reader<T> {
     read: (text) => words.find((word) => word === text.toLowerCase()),
   }
 }
+
+/** Where the ledger keeps its records. */
+export const ledgerUrl: Reader<LedgerSettings> = { expects: 'memory', read: readLedgerUrl }
 
 /** Any text on one line. */
 export const text: Reader<string> = {

@@ -9,6 +9,7 @@ import {
   duration,
   flag,
   integer,
+  ledgerUrl,
   listenAddress,
   memorySize,
   modelId,
@@ -65,6 +66,8 @@ const allLimits = block({
 })
 
 const redis = block({ url: field(text).optional(), timeout: field(duration()).optional() })
+
+const ledger = block({ url: field(ledgerUrl) })
 
 const server = block({
   grpc: field(listenAddress).optional(),
@@ -258,6 +261,7 @@ export function fileSchema(oldKinds: readonly string[]) {
     prices: z.record(z.string(), price).optional(),
     limits: allLimits.optional(),
     redis: redis.optional(),
+    ledger: ledger.optional(),
     telemetry: telemetry.optional(),
     llm_gateway: oldBlock(oldKinds).optional(),
   })

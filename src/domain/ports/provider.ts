@@ -30,6 +30,12 @@ export interface Ask<R extends AnyRequest> {
   readonly traceparent: string | undefined
 }
 
+/**
+ * What a vendor does when a stream is cancelled: stops generating, or runs on and charges for all of it.
+ * https://openrouter.ai/docs/api-reference/streaming#stream-cancellation, as of 2026-11
+ */
+export type OnCancel = 'stops' | 'runs_on'
+
 /** A configured provider. */
 export interface Provider {
   readonly name: string
@@ -54,6 +60,8 @@ export interface Provider {
   readonly local?: boolean
   /** Whether it is not configured but expected at its usual address, where it may be missing. */
   readonly assumed?: boolean
+  /** Whether the vendor stops generating, and charging, when a stream is cancelled. Default: `stops`. */
+  readonly onCancel?: OnCancel
   /** The vendor's model ids. Costs nothing. Fails after `timeout` ms. */
   listModels(timeout: number): Promise<readonly string[]>
   /** Model ids that are known without a request. */

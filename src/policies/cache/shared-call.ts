@@ -30,7 +30,7 @@ export interface SharedCallOptions {
 /**
  * One upstream call shared by all equal calls that were under way at the same time. It belongs to none of them: it has
  * a cancellation of its own and the latest of their deadlines, and ends early only when the last subscriber leaves. The
- * earliest subscriber that is left at the end pays.
+ * call that began it pays, even if it has left.
  */
 export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
   readonly cacheId: string
@@ -89,8 +89,7 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
 
   event(event: ChatEvent): boolean {
     this.#remember(event)
-    const payer = this.#subscribers[0]
-    for (const subscriber of [...this.#subscribers]) subscriber.take(event, subscriber === payer)
+    for (const subscriber of [...this.#subscribers]) subscriber.take(event)
     this.#waiting = this.#mustWait()
     if (this.#waiting) this.paused()
     return !this.#waiting

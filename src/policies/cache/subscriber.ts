@@ -1,8 +1,8 @@
 import type { Call, CallContext } from '../../domain/call.ts'
-import { type CallRecord, duration } from '../../domain/call-record.ts'
+import type { CallRecord } from '../../domain/call-record.ts'
 import type { GatewayError } from '../../domain/error.ts'
 import { EventStream, type Source } from '../../domain/event-stream.ts'
-import { finishEvent, startEvent } from '../../domain/events.ts'
+import { startEvent } from '../../domain/events.ts'
 import type { ChatEvent, FinishEvent, StartEvent } from '../../domain/types.ts'
 import { cachedFinish, cachedRoute } from './replay.ts'
 
@@ -49,12 +49,12 @@ export class Subscriber implements Source {
   open(said: readonly ChatEvent[]): void {
     this.#context.cancellation.remove(this)
     this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
-    for (const event of said) this.take(event, false)
+    for (const event of said) this.take(event)
     this.#resolve(this.#events)
   }
 
-  take(event: ChatEvent, pays: boolean): void {
-    this.#events?.push(this.#own(event, pays))
+  take(event: ChatEvent): void {
+    this.#events?.push(this.#own(event))
   }
 
   end(error: GatewayError | undefined): void {
@@ -95,10 +95,10 @@ export class Subscriber implements Source {
   }
 
   /** Events that name the request or its cost are rewritten for each subscriber. */
-  #own(event: ChatEvent, pays: boolean): ChatEvent {
+  #own(event: ChatEvent): ChatEvent {
     if (this.#context === this.#sharedCall.first) return event
     if (event.event.case === 'start') return this.#start(event.event.value)
-    return event.event.case === 'finish' ? this.#finish(event.event.value, pays) : event
+    return event.event.case === 'finish' ? this.#finish(event.event.value) : event
   }
 
   #start({ route }: StartEvent): ChatEvent {
@@ -106,14 +106,11 @@ export class Subscriber implements Source {
     return startEvent(requestId, route && cachedRoute(route, this.#context, this.#sharedCall.cacheId))
   }
 
-  #finish(finish: FinishEvent, pays: boolean): ChatEvent {
+  /** The call that began the shared call pays for it; the others are answered as from the cache. */
+  #finish(finish: FinishEvent): ChatEvent {
     const context = this.#context
-    if (!pays) {
-      context.record.attempts = []
-      this.#sharedCall.shared(finish.cost?.usd)
-      return cachedFinish(finish, context, finish.route?.cacheId ?? '')
-    }
-    const latency = duration(context.record.elapsed())
-    return finishEvent({ ...finish, route: finish.route && { ...finish.route, latency } })
+    context.record.attempts = []
+    this.#sharedCall.shared(finish.cost?.usd)
+    return cachedFinish(finish, context, finish.route?.cacheId ?? '')
   }
 }

@@ -13,7 +13,9 @@ import { type BodyReader, type ReplyReader, UpstreamCall } from './upstream-call
 
 const NO_HEADERS: HttpHeaders = {}
 
-/** One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws. */
+/**
+ * One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws.
+ */
 export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
   const streamed = ask.streamed || connection.settings.streamUnary
   const { wire } = connection
@@ -66,6 +68,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
         clock,
         replies,
         holder: ask.context.record.caller || ask.context.peer,
+        attempt: ask.attempt,
         provider: settings.name,
         assumed: settings.assumed ?? false,
         model: ask.model,

@@ -187,7 +187,7 @@ export class ChatReply implements ChatSink {
     this.#ended = true
     const events = this.#events
     const { attempt } = this.#owner.ask
-    if (events) attempt.usage = this.#finalUsage()
+    if (events) attempt.usage = this.#cutUsage()
     // Decoders do not know whose reply they read.
     const named = error.at(attempt.provider, attempt.model)
     this.#owner.failed(named, events !== undefined)
@@ -198,7 +198,7 @@ export class ChatReply implements ChatSink {
   abandon(): void {
     if (this.#ended) return
     this.#ended = true
-    this.#owner.ask.attempt.usage = this.#finalUsage()
+    this.#owner.ask.attempt.usage = this.#cutUsage()
   }
 
   failWith(error: VendorError): void {
@@ -263,5 +263,13 @@ export class ChatReply implements ChatSink {
     const input = usage?.input ?? promptTokens(this.#owner.ask.request)
     const output = usage?.output ?? textTokens(this.#said)
     return { $typeName: 'llmgateway.v1.Usage', ...usage, input, output, total: input + output, estimated: true }
+  }
+
+  /** Usage of a response that was cut: vendors report the output at its end, so at least what was received counts. */
+  #cutUsage(): Usage {
+    const usage = this.#finalUsage()
+    const output = textTokens(this.#said)
+    if ((usage.output ?? 0) >= output) return usage
+    return { ...usage, output, total: (usage.input ?? 0) + output, estimated: true }
   }
 }

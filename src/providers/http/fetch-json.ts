@@ -35,6 +35,7 @@ export function fetchJson(
         clock,
         replies,
         holder,
+        attempt,
         provider: settings.name,
         assumed: settings.assumed ?? false,
         model,

@@ -1,4 +1,5 @@
 import type { Timeouts } from '../../domain/call.ts'
+import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { type ErrorFacts, GatewayError } from '../../domain/error.ts'
 import type { Source } from '../../domain/event-stream.ts'
@@ -29,6 +30,8 @@ export interface UpstreamCallOptions {
   readonly model: string
   /** Whether nobody has configured the provider. For messages, too. */
   readonly assumed: boolean
+  /** Learns when the request is sent. */
+  readonly attempt?: Pick<AttemptRecord, 'sent'> | undefined
   /** Whether the reply is asked for as a stream: then first token and idle time are limited. */
   readonly streamed: boolean
   readonly timeouts: Timeouts
@@ -117,7 +120,9 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldRepl
     this.#watchdog.recheck()
   }
 
-  /** The answer is complete: what is left of the reply is read and dropped, so that its connection can be used again. */
+  /**
+   * The answer is complete: what is left of the reply is read and dropped, so that its connection can be used again.
+   */
   release(): void {
     if (this.#phase === 'over') return
     this.#phase = 'draining'
@@ -150,6 +155,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldRepl
 
   sent(onFreshConnection: boolean): void {
     this.#sent = true
+    if (this.#options.attempt) this.#options.attempt.sent = true
     this.#reusedConnection = !onFreshConnection
   }
 

@@ -45,6 +45,7 @@ const groq = openAiKind({
   environment: { keys: ['GROQ_API_KEY'], defaultModel: ['GROQ_MODEL'] },
   defaultModel: 'llama-3.3-70b-versatile',
   prices: 'groq',
+  onCancel: 'runs_on',
   capabilities: [...USUAL, IMAGE_INPUT],
   dialect: { ...familyDialect, tokenField: 'max_completion_tokens', replay: 'reasoning', models: groqModels },
 })
@@ -78,6 +79,7 @@ const mistral = openAiKind({
   defaultEmbedModel: 'mistral-embed',
   genAiName: 'mistral_ai',
   prices: 'mistral',
+  onCancel: 'runs_on',
   capabilities: [...USUAL, EMBED, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
   dialect: {
     ...familyDialect,
@@ -198,6 +200,7 @@ const perplexity = openAiKind({
   environment: { keys: ['PERPLEXITY_API_KEY'], defaultModel: ['PERPLEXITY_MODEL'] },
   defaultModel: 'sonar',
   prices: 'perplexity',
+  onCancel: 'runs_on',
   capabilities: [CHAT, JSON_SCHEMA, REASONING, IMAGE_INPUT],
   dialect: {
     ...familyDialect,

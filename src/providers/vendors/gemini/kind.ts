@@ -25,6 +25,7 @@ export const gemini: ProviderKind = {
   // https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
   genAiName: 'gcp.gemini',
   prices: 'google',
+  onCancel: 'runs_on',
   models: {
     rulesOf: (model) => traitsOf(modelId(model)),
     settable: ['sampling', 'systemRole', 'maxStops', 'batchInputs', 'batchTokens'],

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { OnCancel } from '../../../domain/ports/provider.ts'
 import type { Capability } from '../../../domain/types.ts'
 import type { KeyHeader } from '../../credentials/credential.ts'
 import type { ProbeProves } from '../../credentials/key-pool.ts'
@@ -80,6 +81,8 @@ export interface OpenAiRow {
   readonly key?: KeyHeader
   readonly environment: ProviderKind['environment']
   readonly prices?: string
+  /** Default: `stops`. */
+  readonly onCancel?: OnCancel
   readonly capabilities: readonly Capability[]
   readonly options?: z.ZodRawShape
   readonly defaultModel?: string

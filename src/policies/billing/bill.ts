@@ -1,0 +1,15 @@
+import type { Call } from '../../domain/call.ts'
+import type { Policy } from '../../domain/chain.ts'
+import type { Clock } from '../../domain/clock.ts'
+import type { Authenticated, Billed, Planned } from '../../domain/facts.ts'
+import { follow } from '../../domain/follow.ts'
+import { type BillingParts, CallBill } from './call-bill.ts'
+
+/** Opens the bill of a call and closes it when the call ends. Without a ledger no call has a bill. */
+export function bill(parts: BillingParts | undefined, clock: Clock): Policy<Call & Authenticated & Planned, Billed> {
+  return (next) => (call) => {
+    if (!parts) return next({ ...call, bill: undefined })
+    const opened = new CallBill(parts, call, clock)
+    return follow(next, { ...call, bill: opened }, opened)
+  }
+}

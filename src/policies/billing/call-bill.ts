@@ -1,0 +1,119 @@
+import type { Call } from '../../domain/call.ts'
+import type { Clock } from '../../domain/clock.ts'
+import type { GatewayError } from '../../domain/error.ts'
+import type { Watcher } from '../../domain/event-stream.ts'
+import { type AnyEvent, type EmbedFinish, finishOf } from '../../domain/events.ts'
+import type { Authenticated, Planned, Target } from '../../domain/facts.ts'
+import { nanoDollars } from '../../domain/money.ts'
+import { operations } from '../../domain/operations.ts'
+import type { CallEnding, Charge, ChargeFacts, Ledger } from '../../domain/ports/ledger.ts'
+import { codes } from '../../domain/reasons.ts'
+import { UsageState } from '../../domain/types.ts'
+
+/** Parts that the billing policies need. */
+export interface BillingParts {
+  readonly ledger: Ledger
+  /** Identifies the price list and its overrides. */
+  readonly priceVersion: string
+}
+
+/** Facts about the attempt that a charge is for. */
+interface Attempted {
+  readonly target: Target
+  readonly keyId: string
+}
+
+/**
+ * The charges of one call: one for each attempt that was sent, or a single one when none was needed. The last attempt's
+ * charge is the final record of the call.
+ */
+export class CallBill implements Watcher<AnyEvent> {
+  readonly #ledger: Ledger
+  readonly #priceVersion: string
+  readonly #call: Call & Authenticated & Planned
+  readonly #clock: Clock
+  #attempts = 0
+  /** Charge of the last attempt that began. */
+  #last: Charge | undefined
+  #isOpen = false
+  #finish: EmbedFinish | undefined
+  #ending: CallEnding | undefined
+
+  constructor({ ledger, priceVersion }: BillingParts, call: Call & Authenticated & Planned, clock: Clock) {
+    this.#ledger = ledger
+    this.#priceVersion = priceVersion
+    this.#call = call
+    this.#clock = clock
+  }
+
+  /** Opens the charge of an attempt with what it costs if its end is never learned. */
+  begin(attempted: Attempted, outcome: Charge['outcome']): Charge {
+    const charge = { facts: this.#facts(++this.#attempts, attempted), outcome, ending: undefined }
+    this.#last = charge
+    this.#isOpen = true
+    return charge
+  }
+
+  /** The attempt has ended. A call that has ended before it, because its client left, ends with it. */
+  settle(charge: Charge, outcome: Charge['outcome']): void | Promise<void> {
+    charge.outcome = outcome
+    this.#isOpen = false
+    if (!this.#ending) return this.#ledger.settle(charge)
+    charge.ending = this.#ending
+    return this.#ledger.finish(charge)
+  }
+
+  event(event: AnyEvent): void {
+    this.#finish = finishOf(event) ?? this.#finish
+  }
+
+  end(error?: GatewayError): void | Promise<void> {
+    const latency = this.#call.context.record.elapsed()
+    this.#ending = { code: error ? codes[error.code] : 0, reason: error?.reason ?? '', latency }
+    if (this.#isOpen) return
+    const charge = this.#last ?? this.#withoutAttempt(this.#ending)
+    charge.ending = this.#ending
+    return this.#ledger.finish(charge)
+  }
+
+  /** Charge of a call that was answered from the cache, or failed before any attempt. */
+  #withoutAttempt({ code, reason }: CallEnding): Charge {
+    const [target] = this.#call.targets
+    const route = this.#finish?.route
+    const cached = route?.cached === true
+    const facts = this.#facts(0, target && { target, keyId: '' })
+    const saved = this.#finish?.cost?.savedUsd
+    return {
+      facts: cached ? { ...facts, provider: route.provider, model: route.model } : facts,
+      outcome: {
+        state: cached ? UsageState.CACHED : UsageState.NO_CHARGE,
+        tokens: {},
+        cost: { input: 0, output: 0 },
+        saved: cached && saved !== undefined ? nanoDollars(saved) : undefined,
+        code,
+        reason,
+        upstreamLatency: 0,
+      },
+      ending: undefined,
+    }
+  }
+
+  #facts(attempt: number, attempted: Attempted | undefined): ChargeFacts {
+    const { operation, request, context, caller, targets } = this.#call
+    return {
+      callId: context.requestId,
+      attempt,
+      time: this.#clock.wall(),
+      operation: operations[operation].rpc,
+      caller: caller.name,
+      userId: request.userId,
+      sessionId: request.sessionId,
+      labels: request.labels,
+      alias: (attempted?.target ?? targets[0])?.alias ?? '',
+      provider: attempted?.target.provider.name ?? '',
+      model: attempted?.target.model ?? '',
+      keyId: attempted?.keyId ?? '',
+      priceVersion: attempt > 0 ? this.#priceVersion : '',
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { create } from '@bufbuild/protobuf'
+import type { Timestamp } from '@bufbuild/protobuf/wkt'
+import type { Caller } from '../../domain/call.ts'
+import { invalid } from '../../domain/error.ts'
+import type { UsageSelection } from '../../domain/ports/ledger-queries.ts'
+import { type UsageFilter, UsageFilterSchema } from '../../domain/types.ts'
+
+/** The period and the filter that a request names. */
+export interface Selecting {
+  readonly start?: Timestamp | undefined
+  readonly end?: Timestamp | undefined
+  readonly filter?: UsageFilter | undefined
+}
+
+/**
+ * The records that a request selects. A caller without the admin flag selects among its own. Without an end the period
+ * lasts until `now`, wall time in ms. Throws INVALID_REQUEST.
+ */
+export function selectionOf(
+  { start, end, filter = create(UsageFilterSchema) }: Selecting,
+  caller: Caller,
+  now: number,
+  defaultStart?: number,
+): UsageSelection {
+  const from = start ? milliseconds(start) : defaultStart
+  const until = end ? milliseconds(end) : now + 1
+  if (start && milliseconds(start) > until) throw invalid('start', 'must not be after end.')
+  const { provider, model, alias, userId, sessionId, operation, labels, states, failed, finalOnly } = filter
+  return {
+    start: from,
+    end: until,
+    onlyCaller: caller.admin ? undefined : caller.name,
+    provider,
+    model,
+    alias,
+    caller: filter.caller,
+    userId,
+    sessionId,
+    operation,
+    labels,
+    states,
+    failed,
+    finalOnly,
+  }
+}
+
+/** A page size of 1 to 1,000; 0 is the default of 100. Throws INVALID_REQUEST. */
+export function pageSizeOf(pageSize: number): number {
+  if (pageSize > 1_000) throw invalid('page_size', 'must be at most 1,000.')
+  return pageSize === 0 ? 100 : pageSize
+}
+
+/** Wall time in ms as a timestamp. */
+export function timestamp(ms: number): Timestamp {
+  const seconds = Math.floor(ms / 1_000)
+  const nanos = Math.round((ms - seconds * 1_000) * 1e6)
+  return { $typeName: 'google.protobuf.Timestamp', seconds: BigInt(seconds), nanos }
+}
+
+function milliseconds({ seconds, nanos }: Timestamp): number {
+  return Number(seconds) * 1_000 + nanos / 1e6
+}
