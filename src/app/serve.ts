@@ -33,7 +33,13 @@ export async function serve(config: Config, environment: Environment): Promise<(
   const { grpcServer, httpServer } = createServers(config, parts, { ...environment, methods, health, telemetry })
 
   const { server } = config
-  const metricsPage = await serveMetrics({ producer: telemetry.metrics, ...server.metrics, version })
+  const metricsPage = await serveMetrics({
+    producer: telemetry.metrics,
+    ...server.metrics,
+    version,
+    hosts: server.hosts,
+    corsOrigins: server.cors.origins,
+  })
   const grpcPort = await grpcServer.listen()
   const httpPort = await httpServer.listen()
   health.setServing(parts.providers.length > 0)
@@ -55,7 +61,7 @@ interface ServerParts extends Environment {
 }
 
 /** Both servers in front of the same methods. */
-function createServers({ server }: Config, { loopDelay, authenticator }: Parts, options: ServerParts) {
+function createServers({ server, auth }: Config, { loopDelay, authenticator }: Parts, options: ServerParts) {
   const { clock, log, methods, health, telemetry } = options
   const common: Omit<ServerOptions, 'address' | 'onRefused'> = {
     ...server.settings,
@@ -81,6 +87,7 @@ function createServers({ server }: Config, { loopDelay, authenticator }: Parts, 
     ...common,
     address: addressText(server.http),
     ready: () => health.serving,
+    hosts: auth.kind === 'none' ? server.hosts : undefined,
     corsOrigins: server.cors.origins,
     onRequest: telemetry.recordHttp,
     onRefused: onRefusedAt('http'),

@@ -52,6 +52,8 @@ export interface ServerConfig {
   /** Upstream attempts of one call; undefined for the default. */
   readonly maxAttempts: number | undefined
   readonly tls?: TlsConfig
+  /** Further names that a server without authentication answers for. */
+  readonly hosts: readonly string[]
   readonly cors: { readonly origins: readonly string[] }
 }
 

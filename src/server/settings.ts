@@ -19,8 +19,8 @@ export const defaultServerSettings = {
   keepalive: 10_000,
   /** Age after which a client is sent to another connection, give or take a tenth. */
   maxConnectionAge: 30 * MINUTE,
-  /** Whether a load balancer begins every connection with a PROXY protocol header. */
-  proxyProtocol: false,
+  /** Networks of load balancers that begin every connection with a header of the PROXY protocol. */
+  trustedProxies: [] as readonly string[],
   maxConnections: 10_000,
   maxConnectionsPerAddress: 1000,
   /** Time that a request may take to arrive, and a new connection to complete its handshake. */

@@ -16,6 +16,7 @@ describe('a file', () => {
       http: { host: '127.0.0.1', port: 8080 },
       metrics: { host: '127.0.0.1', port: 9464 },
       settings: defaultServerSettings,
+      hosts: [],
       cors: { origins: [] },
     })
     expect({ auth, models, tasks, priority, defaults, prices, telemetry, proxy }).toEqual({
@@ -47,7 +48,8 @@ describe('a file', () => {
           heartbeat: 5s
           keepalive: 20s
           max_connection_age: 1h
-          proxy_protocol: true
+          proxy_protocol: { trusted: [10.0.0.0/8, '::1'] }
+          hosts: [Gateway.example.com]
           limits:
             connections: 1
             connections_per_address: 2
@@ -92,7 +94,7 @@ describe('a file', () => {
           heartbeat: 5000,
           keepalive: 20_000,
           maxConnectionAge: 3_600_000,
-          proxyProtocol: true,
+          trustedProxies: ['10.0.0.0/8', '::1'],
           maxConnections: 1,
           maxConnectionsPerAddress: 2,
           readTimeout: 3000,
@@ -105,6 +107,7 @@ describe('a file', () => {
           maxLoopDelay: 9,
         },
         tls: { cert: '/etc/gateway/tls/a.pem', key: '/etc/gateway/tls/a.pem', clientCa: '/etc/gateway/tls/a.pem' },
+        hosts: ['gateway.example.com'],
         cors: { origins: ['https://app.test'] },
       },
       auth: { kind: 'none', stated: true },

@@ -40,6 +40,7 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
     ...defaultServerSettings,
     ...settingsOf(serverKeys, file),
     ...settingsOf(serverLimitKeys, file?.limits),
+    trustedProxies: (file?.proxy_protocol || undefined)?.trusted ?? [],
   }
   if (settings.maxPendingBytes < settings.maxReceiveBytes) {
     findings.problem('server.limits.pending_bytes', 'must not be less than server.max_receive_bytes')
@@ -52,6 +53,7 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
     ...concurrencyOf(file ?? {}, ['server'], findings),
     maxAttempts: file?.max_attempts,
     ...(tls && { tls }),
+    hosts: file?.hosts ?? [],
     cors: { origins: file?.cors?.origins ?? [] },
   }
 }

@@ -205,3 +205,20 @@ export function webUrl(value: string): URL | undefined {
   if (!/^https?:\/\//i.test(value) || !URL.canParse(value)) return undefined
   return new URL(value)
 }
+
+/** A network, or a single address. */
+export const network: Reader<string> = {
+  expects: 'a network such as 10.0.0.0/8 or fd00::/8, or an address',
+  read(value) {
+    const [address = '', prefix, ...rest] = value.split('/')
+    const bits = isIPv4(address) ? 32 : isIPv6(address) ? 128 : undefined
+    if (bits === undefined || rest.length > 0) return undefined
+    return prefix === undefined || integer(0, bits).read(prefix) !== undefined ? value : undefined
+  },
+}
+
+/** A host name, without a port. */
+export const hostName: Reader<string> = {
+  expects: 'a host name such as gateway.example.com, without a port',
+  read: (value) => (isHostname(value) ? value.toLowerCase() : undefined),
+}

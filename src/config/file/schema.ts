@@ -8,11 +8,13 @@ import {
   decimal,
   duration,
   flag,
+  hostName,
   integer,
   ledgerUrl,
   listenAddress,
   memorySize,
   modelId,
+  network,
   oneOf,
   origin,
   otlpEndpoint,
@@ -76,6 +78,12 @@ const server = block({
   max_concurrent: field(integer(1, 1_000_000)).optional(),
   max_queue: field(integer(0, 1_000_000)).optional(),
   max_attempts: field(integer(1, 100)).optional(),
+  proxy_protocol: z
+    .union([z.literal(false), block({ trusted: z.array(field(network)).min(1, 'must name at least one network') })], {
+      error: () => 'must be false, or name the networks of the load balancers: { trusted: [10.0.0.0/8] }',
+    })
+    .optional(),
+  hosts: z.array(field(hostName)).optional(),
   ...fieldsOf(serverKeys),
   limits: block(fieldsOf(serverLimitKeys)).optional(),
   tls: block({ cert: field(text), key: field(text), client_ca: field(text).optional() }).optional(),

@@ -1,13 +1,13 @@
 import type { z } from 'zod'
 import type { ServerSettings } from '../../server/settings.ts'
 import { field } from './block.ts'
-import { duration, flag, integer, memorySize, messageSize, type Reader } from './readers.ts'
+import { duration, integer, memorySize, messageSize, type Reader } from './readers.ts'
 
 /** The settings of one value type. */
 type SettingOf<T> = {
   [Name in keyof ServerSettings]: ServerSettings[Name] extends T ? Name : never
 }[keyof ServerSettings]
-type Key = readonly [SettingOf<number>, Reader<number>] | readonly [SettingOf<boolean>, Reader<boolean>]
+type Key = readonly [SettingOf<number>, Reader<number>]
 type Keys = Readonly<Record<string, Key>>
 
 const MILLION = 1_000_000
@@ -22,7 +22,6 @@ export const serverKeys = {
   heartbeat: ['heartbeat', duration()],
   keepalive: ['keepalive', duration()],
   max_connection_age: ['maxConnectionAge', duration()],
-  proxy_protocol: ['proxyProtocol', flag],
 } as const satisfies Keys
 
 /** The same for `server.limits`. */

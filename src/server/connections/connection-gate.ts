@@ -1,27 +1,29 @@
-import type { Socket } from 'node:net'
+import { BlockList, isIPv6, type Socket } from 'node:net'
 import type { Clock } from '../../domain/clock.ts'
 import type { Refusal } from '../refusals.ts'
-import { readProxyLine } from './proxy-protocol.ts'
+import { readProxyHeader } from './proxy-protocol.ts'
 
 export interface ConnectionGateOptions {
   readonly clock: Clock
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
-  /** Whether every connection begins with the line of a load balancer. */
-  readonly proxyProtocol: boolean
-  /** How long that line may take, in ms. */
+  /** Networks of load balancers, as `10.0.0.0/8`, whose connections begin with a header of the PROXY protocol. */
+  readonly trustedProxies: readonly string[]
+  /** Time for that header to arrive, in ms. */
   readonly readTimeout: number
   readonly onRefused: (refusal: Refusal) => void
 }
 
-/** Lets connections in, up to so many, and knows those that are open. */
+/** Admits connections up to a limit, and knows those that are open. */
 export class ConnectionGate {
   readonly #options: ConnectionGateOptions
+  readonly #proxies: BlockList
   readonly #sockets = new Set<Socket>()
   readonly #addresses = new Map<string, number>()
 
   constructor(options: ConnectionGateOptions) {
     this.#options = options
+    this.#proxies = networks(options.trustedProxies)
   }
 
   /** How many connections are open. */
@@ -37,7 +39,7 @@ export class ConnectionGate {
     }
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
-    if (this.#options.proxyProtocol) this.#awaitProxyLine(socket, pass)
+    if (this.#isProxy(socket.remoteAddress)) this.#awaitProxyHeader(socket, pass)
     else this.#count(socket, pass)
   }
 
@@ -46,13 +48,18 @@ export class ConnectionGate {
     for (const socket of this.#sockets) socket.destroy()
   }
 
-  #awaitProxyLine(socket: Socket, pass: (socket: Socket) => void): void {
+  #isProxy(address: string | undefined): boolean {
+    if (this.#options.trustedProxies.length === 0 || address === undefined) return false
+    return this.#proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
+  }
+
+  #awaitProxyHeader(socket: Socket, pass: (socket: Socket) => void): void {
     const { clock, readTimeout } = this.#options
     const stopTimer = clock.after(readTimeout, () => this.#refuse(socket, 'proxy_line'))
     const onError = () => {}
     socket.on('error', onError)
     socket.once('close', stopTimer)
-    readProxyLine(socket, (isThere) => {
+    readProxyHeader(socket, (isThere) => {
       stopTimer()
       if (!isThere) {
         this.#refuse(socket, 'proxy_line')
@@ -61,14 +68,14 @@ export class ConnectionGate {
       socket.off('close', stopTimer)
       socket.off('error', onError)
       this.#count(socket, pass)
-      // What was read with the line is told to whoever reads now.
+      // Bytes that were read with the header are announced to the new reader.
       if (!socket.destroyed) socket.read(0)
     })
   }
 
   #count(socket: Socket, pass: (socket: Socket) => void): void {
     const address = socket.remoteAddress
-    // It has gone already.
+    // The client has disconnected already.
     if (address === undefined) {
       socket.destroy()
       return
@@ -94,4 +101,15 @@ export class ConnectionGate {
     socket.on('error', () => {})
     socket.resetAndDestroy()
   }
+}
+
+function networks(written: readonly string[]): BlockList {
+  const list = new BlockList()
+  for (const network of written) {
+    const [address = '', prefix] = network.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (prefix === undefined) list.addAddress(address, family)
+    else list.addSubnet(address, Number(prefix), family)
+  }
+  return list
 }

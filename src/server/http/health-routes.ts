@@ -9,6 +9,7 @@ export function healthRoutes(ready: () => boolean, clock: Clock): readonly Route
     path,
     headers: programHeaders,
     isOpen: true,
+    isForProbes: true,
     serve({ request, response }) {
       if (hasBody(request)) leaveBodyUnread(request, response, clock)
       if (request.method !== 'GET' && request.method !== 'HEAD') answerText(response, 404, 'Not found.')

@@ -13,13 +13,19 @@ export function hasBody({ headers, httpVersionMajor }: HttpRequest): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
+/** The host that a request names, with its port; empty when it names none. */
+export function hostOf(request: HttpRequest): string {
+  const { host = '' } = request.headers
+  return 'authority' in request ? request.authority || host : host
+}
+
 /**
  * Whether a request says a host that a URL can be made of. Connect makes one without asking, and what it throws would
  * end the process.
  */
 export function hasValidHost(request: HttpRequest): boolean {
-  const host = 'authority' in request ? request.authority || request.headers.host : request.headers.host
-  return host !== undefined && HOST.test(host) && URL.canParse(`http://${host}`)
+  const host = hostOf(request)
+  return HOST.test(host) && URL.canParse(`http://${host}`)
 }
 
 const ALLOWED_METHODS = cors.allowedMethods.join(', ')

@@ -1,4 +1,5 @@
 import type { ServerHttp2Session } from 'node:http2'
+import { isForeignOrigin, isPrivateHost } from '../../domain/text/web-origin.ts'
 import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenOn } from '../connections/listen.ts'
@@ -10,6 +11,7 @@ import {
   type HttpResponse,
   hasBody,
   hasValidHost,
+  hostOf,
   isPreflight,
   setCorsHeaders,
 } from './http-rules.ts'
@@ -19,11 +21,16 @@ import { answerText, type Exchange, programHeaders, type Route } from './route.t
 export interface HttpServerOptions extends ServerOptions {
   /** Whether calls are taken; for `/readyz`. */
   readonly ready: () => boolean
+  /** Names that are answered beside private ones, where callers need no credential; undefined answers every name. */
+  readonly hosts?: readonly string[] | undefined
   /** Origins whose scripts may call; `*` means any. Default: none. */
   readonly corsOrigins?: readonly string[]
   /** Receives every request when it is over. `path` is one of ours or `other`; `seconds` is how long it took. */
   readonly onRequest?: (method: string, path: string, status: number, seconds: number) => void
 }
+
+const WRONG_HOST = 'This host name is not served without authentication: add it to server.hosts, or set auth.keys.'
+const WRONG_ORIGIN = 'Pages of this origin may not call: add it to server.cors.origins.'
 
 /** As nginx logs it: the client disconnected before it was answered. */
 const CLIENT_CLOSED_REQUEST = 499
@@ -89,7 +96,7 @@ export class HttpServer {
   }
 
   #serve(request: HttpRequest, response: HttpResponse, waitsToSend: boolean): void {
-    const { ids, corsOrigins = [], tls, clock } = this.#options
+    const { ids, corsOrigins = [], hosts, tls, clock } = this.#options
     const path = request.url?.split('?', 1)[0] ?? ''
     const route = this.#routes.get(path)
     const requestId = ids()
@@ -103,7 +110,10 @@ export class HttpServer {
       answerText(response, status, text)
     }
     if (!hasValidHost(request)) answerPlainly(400, 'The Host header is missing or malformed.')
-    else if (isPreflight(request)) answerPlainly(204, '')
+    else if (!route?.isForProbes && hosts && !isPrivateHost(hostOf(request), hosts)) answerPlainly(403, WRONG_HOST)
+    else if (!route?.isForProbes && isForeignOrigin(request.headers.origin, hostOf(request), corsOrigins)) {
+      answerPlainly(403, WRONG_ORIGIN)
+    } else if (isPreflight(request)) answerPlainly(204, '')
     else if (route) this.#enter(route, { request, response, requestId, caller: undefined }, waitsToSend)
     else answerPlainly(404, 'Not found.')
   }

@@ -10,6 +10,8 @@ export interface Route {
   readonly headers: Readonly<Record<string, string>>
   /** Whether it needs no credential. */
   readonly isOpen: boolean
+  /** Whether it is answered under every host name and to every origin. */
+  readonly isForProbes?: boolean
   /** Answers a request that is no preflight. Must not throw. */
   serve(exchange: Exchange): void
   /** Answers a request whose body is not read. Must not throw. */

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import type { MetricProducer } from '@opentelemetry/sdk-metrics'
+import { isForeignOrigin, isPrivateHost } from '../../domain/text/web-origin.ts'
 import { gatewayResource } from '../tracing/resource.ts'
+import { boundConnections } from './page-connections.ts'
 
 export interface MetricsPage {
   readonly host: string
@@ -15,23 +17,35 @@ export interface MetricsPageOptions {
   /** 0 for any free port. */
   readonly port: number
   readonly version: string
+  /** Names that are answered beside private ones. */
+  readonly hosts?: readonly string[]
+  /** Origins whose scripts may read it. */
+  readonly corsOrigins?: readonly string[]
 }
+
+/** Time after which an idle connection is closed, in ms. */
+const IDLE_TIMEOUT = 60_000
 
 /**
  * Serves the metrics at `/metrics` for Prometheus. Resolves when it listens, rejects when it cannot.
  *
  * Uses only the serializer of the SDK's exporter, whose own server cannot report which free port it took.
  */
-export async function serveMetrics({ producer, host, port, version }: MetricsPageOptions): Promise<MetricsPage> {
+export async function serveMetrics(options: MetricsPageOptions): Promise<MetricsPage> {
+  const { producer, host, port, version, hosts, corsOrigins } = options
   const serializer = new PrometheusSerializer('', false, undefined, false, true)
   const resource = gatewayResource(version)
   const page = async () => {
     const { resourceMetrics } = await producer.collect()
     return serializer.serialize({ ...resourceMetrics, resource })
   }
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000 }, (request, response) => {
-    void answer(request, response, page)
+  const timeouts = { requestTimeout: 10_000, headersTimeout: 5000, keepAliveTimeout: IDLE_TIMEOUT }
+  const server = createServer({ ...timeouts, connectionsCheckingInterval: 1000 }, (request, response) => {
+    const { host: name = '', origin } = request.headers
+    if (!isPrivateHost(name, hosts) || isForeignOrigin(origin, name, corsOrigins)) response.writeHead(403).end()
+    else void answer(request, response, page)
   })
+  boundConnections(server)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {

@@ -352,7 +352,7 @@ describe('connections', () => {
   })
 
   it('through a load balancer are those of their clients', async () => {
-    const { raw, begun, server } = await open({ proxyProtocol: true, maxConnectionsPerAddress: 1 })
+    const { raw, begun, server } = await open({ trustedProxies: ['127.0.0.0/8'], maxConnectionsPerAddress: 1 })
     const ask = (line: string, packets: number) => {
       const client = raw({ preface: false })
       const said = [Buffer.from(line), Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(frames.SETTINGS, 0, 0)]
@@ -374,7 +374,7 @@ describe('connections', () => {
   it.each(['GET / HTTP/1.1\r\n\r\n', 'PROXY TCP4 a b c d\r\n', `PROXY ${'x'.repeat(200)}`])(
     'that do not begin with the line of a load balancer are reset: %s',
     async (text) => {
-      const { raw, refused } = await open({ proxyProtocol: true })
+      const { raw, refused } = await open({ trustedProxies: ['127.0.0.0/8'] })
       const hostile = raw({ preface: false })
       hostile.send(Buffer.from(text))
       await hostile.closed
@@ -383,7 +383,7 @@ describe('connections', () => {
   )
 
   it('from a load balancer that says nothing are closed', async () => {
-    const { raw, refused } = await open({ proxyProtocol: true, readTimeout: 100 })
+    const { raw, refused } = await open({ trustedProxies: ['127.0.0.0/8'], readTimeout: 100 })
     await raw({ preface: false }).closed
     expect(refused).toEqual(['proxy_line'])
   })

@@ -120,7 +120,7 @@ describe('through a load balancer', () => {
   const line = 'PROXY TCP4 203.0.113.7 10.0.0.1 4711 443\r\n'
 
   it('the HTTP door knows its callers, however the line is packed', async () => {
-    const { port, begun, server } = await open('HTTP', { proxyProtocol: true })
+    const { port, begun, server } = await open('HTTP', { trustedProxies: ['127.0.0.0/8'] })
     const request = `${POST}Content-Length: 2\r\n\r\n{}`
     const together = say(port, `${line}${request}`)
     await eventually(() => together.heard.text.includes('fine'))
@@ -133,7 +133,7 @@ describe('through a load balancer', () => {
   })
 
   it.each(['gRPC', 'HTTP'] as const)('the %s door knows them under TLS', async (kind) => {
-    const { port, begun } = await open(kind, { proxyProtocol: true, tls })
+    const { port, begun } = await open(kind, { trustedProxies: ['127.0.0.0/8'], tls })
     const { socket } = say(port, line)
     const secure = connectTls({ socket, host: 'localhost', ca: tls.ca, ALPNProtocols: ['h2'] })
     const session = http2.connect('https://localhost', { createConnection: () => secure })

@@ -1,0 +1,82 @@
+import { request } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type RunningGateway, startGateway } from '../../support/gateway.ts'
+
+/* Row 9: what a web page of somebody else can reach, by its own origin or by DNS rebinding. */
+
+const PATHS = [
+  '/llmgateway.v1.LlmGateway/Chat',
+  '/llmgateway.v1.LlmGatewayAdmin/ListProviders',
+  '/llmgateway.v1.LlmGatewayAdmin/ClearCache',
+]
+const KEY = 'web-key-0123456789abcdef'
+
+let open: RunningGateway
+let guarded: RunningGateway
+
+beforeAll(async () => {
+  open = await startGateway({
+    yaml: 'server: { hosts: [gateway.example.com], cors: { origins: ["https://app.test"] } }\nproviders: { sim: { kind: simulator } }',
+  })
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a reference of the configuration
+  const auth = 'auth: { keys: [{ name: web, key: "${WEB_KEY}", admin: true }] }'
+  guarded = await startGateway({ yaml: `${auth}\nproviders: { sim: { kind: simulator } }`, env: { WEB_KEY: KEY } })
+})
+
+afterAll(async () => {
+  await open.close()
+  await guarded.close()
+})
+
+/** The status of a request with headers that fetch would not send. */
+function statusOf(url: string, headers: Readonly<Record<string, string>>, method = 'POST'): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method, headers: { 'content-type': 'application/json', ...headers } }, (response) => {
+      response.resume()
+      resolve(response.statusCode ?? 0)
+    })
+    sent.on('error', reject)
+    sent.end(method === 'POST' ? '{}' : undefined)
+  })
+}
+
+describe('without authentication', () => {
+  it.each(PATHS)('a foreign name in Host is refused at %s', async (path) => {
+    expect(await statusOf(open.http + path, { host: 'evil.example' })).toBe(403)
+    expect(await statusOf(open.http + path, { host: 'localhost' })).not.toBe(403)
+    expect(await statusOf(open.http + path, { host: 'gateway.example.com' })).not.toBe(403)
+  })
+
+  it('probes are answered under every name', async () => {
+    expect(
+      await statusOf(`${open.http}/healthz`, { host: 'evil.example', origin: 'https://evil.example' }, 'GET'),
+    ).toBe(200)
+    expect(await statusOf(`${open.http}/readyz`, { host: 'evil.example' }, 'GET')).toBe(200)
+  })
+})
+
+describe('with authentication', () => {
+  it('every name in Host is answered, and a foreign origin is not, not even with a key', async () => {
+    const key = { 'x-api-key': KEY }
+    const path = guarded.http + (PATHS[1] ?? '')
+    expect(await statusOf(path, { ...key, host: 'any.example' })).toBe(200)
+    expect(await statusOf(path, { ...key, origin: 'https://evil.example' })).toBe(403)
+  })
+})
+
+describe.each(PATHS)('an origin at %s', (path) => {
+  it('that is foreign is refused, and one of cors.origins is not', async () => {
+    expect(await statusOf(open.http + path, { origin: 'https://evil.example' })).toBe(403)
+    expect(await statusOf(open.http + path, { origin: 'null' })).toBe(403)
+    expect(await statusOf(open.http + path, { origin: 'https://app.test' })).not.toBe(403)
+    expect(await statusOf(open.http + path, { origin: open.http })).not.toBe(403)
+  })
+})
+
+it('the metrics are refused to foreign names and origins', async () => {
+  expect(await statusOf(open.metrics, { host: 'evil.example' }, 'GET')).toBe(403)
+  expect(await statusOf(open.metrics, { origin: 'https://evil.example' }, 'GET')).toBe(403)
+  expect(await statusOf(open.metrics, { host: 'llm-gateway:9464' }, 'GET')).toBe(200)
+  expect(await statusOf(open.metrics, { host: '10.1.2.3:9464' }, 'GET')).toBe(200)
+  expect(await statusOf(open.metrics, { host: 'gateway.example.com' }, 'GET')).toBe(200)
+})
