@@ -1,34 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { kinds, upcoming } from '../src/providers/index.ts'
+import { type Folder, folders, folderTable } from './support/folders.ts'
 import { importsOf, readSources, type SourceTree, withoutComments } from './support/source-tree.ts'
 
-/** What each room may import: folders, or single files. A room may always import its own files. */
-const mayImport: Readonly<Record<string, readonly string[]>> = {
-  'src/domain/': [],
-  'src/identity/': ['src/domain/'],
-  'src/providers/': ['src/domain/'],
-  'src/stores/': ['src/domain/'],
-  'src/telemetry/': ['src/domain/'],
-  'src/policies/': ['src/domain/', 'src/telemetry/metrics/instruments.ts'],
-  'src/service/': ['src/domain/'],
-  'src/server/': ['src/domain/', 'src/service/'],
-  'src/config/': [
-    'src/domain/',
-    'src/identity/settings.ts',
-    'src/server/settings.ts',
-    'src/stores/redis/redis-address.ts',
-    'src/stores/ledger/settings.ts',
-    'src/providers/index.ts',
-    'src/providers/define.ts',
-    'src/providers/model-rules.ts',
-    'src/providers/prices/price-override.ts',
-  ],
-  'src/gateway.ts': ['src/domain/', 'src/policies/', 'src/telemetry/'],
-  'src/app/': ['src/'],
-  'src/main.ts': ['src/'],
-}
-
-/** The one door to the generated code, and the one list of vendors. */
+/** The only entry to the generated code, and the only list of vendors. */
 const generatedCodeEntry = 'src/domain/types.ts'
 const listOfVendors = 'src/providers/index.ts'
 
@@ -36,12 +12,12 @@ const listOfVendors = 'src/providers/index.ts'
 const ordinaryWords = ['local']
 const vendors = [...kinds, ...upcoming].map(({ kind }) => kind).filter((kind) => !ordinaryWords.includes(kind))
 
-function roomOf(path: string): string | undefined {
-  return Object.keys(mayImport).find((room) => path.startsWith(room))
+function folderOf(path: string): Folder | undefined {
+  return folders.find((folder) => path.startsWith(folder.path))
 }
 
 function strayFiles(tree: SourceTree): string[] {
-  return [...tree.keys()].filter((path) => roomOf(path) === undefined)
+  return [...tree.keys()].filter((path) => folderOf(path) === undefined)
 }
 
 function forbiddenImports(tree: SourceTree): string[] {
@@ -52,9 +28,9 @@ function forbiddenImports(tree: SourceTree): string[] {
 
 function isAllowed(from: string, to: string): boolean {
   if (to.startsWith('gen/')) return from === generatedCodeEntry
-  const room = roomOf(from)
-  if (room === undefined) return true // strayFiles tells
-  return [room, ...(mayImport[room] ?? [])].some((allowed) => to.startsWith(allowed))
+  const folder = folderOf(from)
+  if (!folder) return true // strayFiles reports it
+  return [folder.path, ...folder.mayImport].some((allowed) => to.startsWith(allowed))
 }
 
 function edgesOf(tree: SourceTree): [from: string, to: string][] {
@@ -122,14 +98,25 @@ describe('the source', () => {
     expect(importsOf('src/gateway.ts', sources.get('src/gateway.ts') ?? '')).toContain('src/policies/routing/route.ts')
     expect(vendors).toEqual(expect.arrayContaining(['openai', 'azure', 'groq', 'simulator']))
   })
-  it('has every file in a room', () => expect(strayFiles(sources)).toEqual([]))
-  it('imports downward only, and generated code through one door', () => expect(forbiddenImports(sources)).toEqual([]))
+  it('has every file in a folder of the list', () => expect(strayFiles(sources)).toEqual([]))
+  it('imports downward only, and generated code through one entry', () => expect(forbiddenImports(sources)).toEqual([]))
+  it('is described by docs/architecture.md, whose table is the one of test/support/folders.ts', () => {
+    expect(readFileSync('docs/architecture.md', 'utf8')).toContain(`\n\n${folderTable()}\n\n`)
+  })
+  it('is described from the bottom up', () => {
+    const below = new Set<string>()
+    for (const { path, mayImport } of folders) {
+      for (const allowed of mayImport)
+        if (allowed !== 'src/') expect([...below].some((lower) => allowed.startsWith(lower))).toBe(true)
+      below.add(path)
+    }
+  })
   it('has no import cycles', () => expect(importCycles(sources)).toEqual([]))
   it('names no vendor outside src/providers', () => expect(vendorNames(sources)).toEqual([]))
   it('reads the environment in main.ts and src/config only', () => expect(environmentReads(sources)).toEqual([]))
   it('keeps no state in modules', () => expect(moduleState(sources)).toEqual([]))
   it('has no default exports', () => expect(defaultExports(sources)).toEqual([]))
-  it('has one barrel beside the door to the generated code', () => {
+  it('has one barrel beside the entry to the generated code', () => {
     expect(barrels(sources).toSorted()).toEqual([generatedCodeEntry, listOfVendors])
   })
 })
@@ -137,7 +124,7 @@ describe('the source', () => {
 describe('the rules notice', () => {
   const file = (path: string, text: string): SourceTree => new Map([[path, `${text}\n`]])
 
-  it('a file outside the rooms', () => {
+  it('a file outside the folders', () => {
     expect(strayFiles(file('src/utils/misc.ts', ''))).toHaveLength(1)
   })
   it.each([

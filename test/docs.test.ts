@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
 import { codes, reasons } from '../src/domain/reasons.ts'
@@ -6,19 +6,10 @@ import { instruments } from '../src/telemetry/metrics/instruments.ts'
 
 const ROOT = new URL('../', import.meta.url)
 const PAGES = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  'CHANGELOG.md',
-  'docs/architecture.md',
-  'docs/caching.md',
-  'docs/configuration.md',
-  'docs/deployment.md',
-  'docs/doors.md',
-  'docs/errors.md',
-  'docs/limits.md',
-  'docs/resilience.md',
-  'docs/routing.md',
+  ...['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'RELEASING.md'],
+  ...readdirSync(new URL('docs', ROOT))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
 ]
 
 /** A file of the repository. */
@@ -34,6 +25,33 @@ it.each(PAGES)('what %s links to is there', (page) => {
   )
   expect(links.filter((link) => !existsSync(link))).toEqual([])
 })
+
+it.each(PAGES)('the files that %s names as code are there', (page) => {
+  const paths = [...read(page).matchAll(/`((?:src|test|docs|deploy|bench|proto|gen)\/[\w./-]*)`/g)].map(
+    ([, path = '']) => path,
+  )
+  expect(paths.filter((path) => !existsSync(new URL(path, ROOT)))).toEqual([])
+})
+
+it.each(PAGES)('the headings that %s links to are there', (page) => {
+  const links = [...read(page).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)]
+  const missing = links.filter(([, path = '', anchor = '']) => {
+    const target = path === '' ? page : new URL(path, new URL(page, ROOT))
+    const text = readFileSync(target instanceof URL ? target : new URL(target, ROOT), 'utf8')
+    return !anchorsOf(text).includes(anchor)
+  })
+  expect(missing.map(([link]) => link)).toEqual([])
+})
+
+/** As hosts make them of headings. */
+function anchorsOf(page: string): string[] {
+  return [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
 
 it.each(PAGES)('the scripts that %s runs are there', (page) => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'))

@@ -6,7 +6,7 @@ import { flagReaders } from '../../src/config/env/flags.ts'
 import { unenforcedVariables, unusedVariables } from '../../src/config/env/unused.ts'
 import { fileSchema, oldProviderShape, providerShape } from '../../src/config/file/schema.ts'
 import { knownVariables, loadConfig } from '../../src/config/load.ts'
-import { kinds, namesOf } from '../../src/providers/index.ts'
+import { kinds, namesOf, upcoming } from '../../src/providers/index.ts'
 
 const page = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8')
 /** What the page writes as code. */
@@ -49,6 +49,7 @@ it.each([...new Set(fileKeys)])('the page names the key %s', (key) => {
   expect(named).toContain(key)
 })
 
+const used = new Set(knownVariables(kinds))
 const general = new Set(kinds.flatMap(namesOf).flatMap((name) => Object.values(ownVariables(name))))
 const variables = [
   ...knownVariables(kinds).filter((name) => !general.has(name)),
@@ -77,4 +78,27 @@ it('the file on the page is one that a gateway starts with', () => {
   const { config, problems } = loadConfig({ file: example, env, readFile: () => '-----BEGIN CERTIFICATE-----' })
   expect(problems).toEqual([])
   expect(config?.providers.map(({ name }) => name)).toEqual(['openai', 'workstation'])
+})
+
+/** The variables of a section that say, with a heading of their own, that nothing reads them. */
+function variablesIn(section: RegExp): string[] {
+  const [text = ''] = section.exec(page) ?? []
+  return [...text.matchAll(/`([A-Z][A-Z0-9_]{3,})`/g)].map(([, name = '']) => name)
+}
+
+it('the page lists as not used what has no effect, and nothing else', () => {
+  const short = upcoming.flatMap(({ variables }) => variables)
+  const expected = [...unusedVariables.flatMap(({ names }) => names), ...short].filter((name) => !used.has(name))
+  expect(variablesIn(/### Not used yet[\s\S]*?\n\nThese set a limit/).toSorted()).toEqual(expected.toSorted())
+})
+
+it('the page lists as not enforced what is not enforced', () => {
+  const names = variablesIn(/These set a limit[\s\S]*?\n\n/).filter((name) => name !== 'LLM_GATEWAY_ALLOW_UNENFORCED')
+  expect(names).toEqual(unenforcedVariables.flatMap((group) => group.names))
+})
+
+it.each(unusedVariables.flatMap(({ names }) => names))('%s has no effect, as the page says', (name) => {
+  expect(used.has(name)).toBe(false)
+  const { notices } = loadConfig({ env: { [name]: '1' } })
+  expect(notices).toContainEqual(expect.stringContaining(`${name}: not used yet`))
 })

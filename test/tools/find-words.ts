@@ -70,7 +70,7 @@ function proseOfCode(text: string): Passage[] {
 /** A page without its code blocks; lines keep their numbers. */
 function proseOfPage(text: string): Passage[] {
   const blanked = text.replace(/^```[\s\S]*?^```/gm, (block) => block.replace(/[^\n]+/g, ''))
-  return [{ line: 1, text: withoutNames(blanked.replace(/\]\([^)]*\)/g, ']')) }]
+  return [{ line: 1, text: withoutNames(blanked.replace(/\]\([^)]*\)/g, ']').replace(/[\w-]+\.md\b/g, '')) }]
 }
 
 function withoutNames(text: string): string {

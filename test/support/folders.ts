@@ -1,0 +1,91 @@
+/** A folder of src/, or a single file. */
+export interface Folder {
+  readonly path: string
+  /** What is in it, for docs/architecture.md. */
+  readonly holds: string
+  /** Folders and files that it may import, beside its own. */
+  readonly mayImport: readonly string[]
+}
+
+const settingsOfParts = [
+  'src/identity/settings.ts',
+  'src/server/settings.ts',
+  'src/stores/redis/redis-address.ts',
+  'src/stores/ledger/settings.ts',
+  'src/providers/index.ts',
+  'src/providers/define.ts',
+  'src/providers/model-rules.ts',
+  'src/providers/prices/price-override.ts',
+]
+
+/** From the bottom up: imports go downwards only. */
+export const folders: readonly Folder[] = [
+  {
+    path: 'src/domain/',
+    holds:
+      'the language of all other folders: calls, events, errors, reasons, money, time; `ports/` has the interfaces that other folders implement',
+    mayImport: [],
+  },
+  {
+    path: 'src/identity/',
+    holds: 'who calls and what they may do: API keys, JWT, rights',
+    mayImport: ['src/domain/'],
+  },
+  {
+    path: 'src/providers/',
+    holds:
+      '`index.ts`, the only list of vendors; `vendors/`, a mapping for each; `http/`, one upstream call; `credentials/`, keys and key pools; `failures/`, what an error of a vendor means; `prices/`',
+    mayImport: ['src/domain/'],
+  },
+  {
+    path: 'src/stores/',
+    holds: 'the connection to Redis, cached responses, counts of limits; each in memory and in Redis',
+    mayImport: ['src/domain/'],
+  },
+  {
+    path: 'src/telemetry/',
+    holds: 'metrics, traces, statistics, the log',
+    mayImport: ['src/domain/'],
+  },
+  {
+    path: 'src/policies/',
+    holds: 'the rules of the request pipeline, one in each file, or folder where a rule has parts',
+    mayImport: ['src/domain/', 'src/telemetry/metrics/instruments.ts'],
+  },
+  {
+    path: 'src/service/',
+    holds: 'the methods of the contract: checks of requests, methods that need no pipeline, health',
+    mayImport: ['src/domain/'],
+  },
+  {
+    path: 'src/server/',
+    holds: 'what listens: `grpc/`, `http/`, what both share, the limits on clients, and encoding of messages',
+    mayImport: ['src/domain/', 'src/service/'],
+  },
+  {
+    path: 'src/config/',
+    holds:
+      'the YAML file, the environment and the command line, read and checked; types and defaults belong to the folders that use them',
+    mayImport: ['src/domain/', ...settingsOfParts],
+  },
+  {
+    path: 'src/gateway.ts',
+    holds: 'the request pipeline, on one page',
+    mayImport: ['src/domain/', 'src/policies/', 'src/telemetry/'],
+  },
+  {
+    path: 'src/app/',
+    holds: 'the only place that makes things: builds the parts that the configuration asks for, starts and stops them',
+    mayImport: ['src/'],
+  },
+  { path: 'src/main.ts', holds: 'the command line and signals', mayImport: ['src/'] },
+]
+
+/** The table of docs/architecture.md. */
+export function folderTable(): string {
+  const rows = folders.map(({ path, holds, mayImport }) => {
+    const imports = mayImport.map((allowed) => (allowed === 'src/' ? 'everything' : `\`${allowed.slice(4)}\``))
+    return `| \`${path}\` | ${holds} | ${imports.join(', ')} |`
+  })
+  return ['| folder | contents | may import |', '|---|---|---|', ...rows].join('\n')
+}
