@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { CacheConfig, Config } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
@@ -12,6 +12,7 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Gates } from '../policies/admission/admit.ts'
 import { ConcurrencyGate } from '../policies/admission/concurrency-gate.ts'
 import { Circuits } from '../policies/breaker/circuits.ts'
+import type { CacheSettings } from '../policies/cache/settings.ts'
 import { Planner } from '../policies/planning/planner.ts'
 import { SafetyLocks } from '../policies/routing/safety-locks.ts'
 import { createProvider } from '../providers/create.ts'
@@ -94,7 +95,7 @@ export async function build(config: Config, environment: Environment): Promise<P
 
 /** The configuration has seen to it that there is a Redis where one is needed. */
 function createCache(
-  { strategy, maxEntries, maxBytes }: CacheConfig,
+  { strategy, maxEntries, maxBytes }: CacheSettings,
   { redis, broadcast, clock }: { redis: RedisStore | undefined; broadcast: Broadcast | undefined; clock: Clock },
 ): CacheStore {
   if (strategy === 'memory' || !redis || !broadcast) return new MemoryCache({ clock, maxEntries, maxBytes })

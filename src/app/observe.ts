@@ -37,7 +37,7 @@ export async function observe(
       primaryProvider,
       fallbackProviders,
       cacheEnabled: cacheStore !== undefined,
-      strategies: Object.fromEntries(config.models.map(({ name, strategy }) => [name, strategy])),
+      strategies: Object.fromEntries(config.models.map(({ name, strategy = 'priority' }) => [name, strategy])),
     },
     tracing,
     loopDelay: () => loopDelay.current,

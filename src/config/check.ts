@@ -1,16 +1,17 @@
 import type { AuthSettings } from '../identity/settings.ts'
+import type { Alias } from '../policies/planning/planner.ts'
 import type { ProviderSettings } from '../providers/define.ts'
-import type { Address, AliasConfig, Config } from './config.ts'
+import type { Address, Config } from './config.ts'
 import type { Loaded } from './load.ts'
 
-/** What `check` prints, and its exit code. */
+/** Output and exit code of `check`. */
 export interface CheckReport {
   readonly lines: readonly string[]
-  /** 0 when a gateway would start and enforce all that is asked of it, else 1. */
+  /** 0 if a gateway would start and enforce everything that is configured, else 1. */
   readonly exitCode: 0 | 1
 }
 
-/** Problems as `path: reason`, then what the operator should know, then what would run. */
+/** Problems as `path: reason`, then warnings and notices, then what would run. */
 export function checkReport(loaded: Loaded): CheckReport {
   const { config, problems, notices, unenforced, unenforcedAllowed } = loaded
   const lines = [
@@ -24,7 +25,7 @@ export function checkReport(loaded: Loaded): CheckReport {
   return { lines, exitCode: config && !ignored ? 0 : 1 }
 }
 
-/** What would run, for people; secrets masked. */
+/** What would run, in readable form with secrets masked. */
 export function summary(config: Config): readonly string[] {
   const { server, auth, providers, models, priority, safetyLocks } = config
   const tls = server.tls ? ' (TLS)' : ''
@@ -61,12 +62,12 @@ function providerText({ name, kind, baseUrl, keys, defaultModel, concurrency }: 
   return `provider ${name}: ${facts.filter((fact) => fact !== '').join(', ')}`
 }
 
-function aliasText({ name, strategy, targets }: AliasConfig): string {
+function aliasText({ name, strategy = 'priority', targets }: Alias): string {
   const order = strategy === 'priority' ? '' : ` (${strategy})`
   return `alias ${name}${order}: ${targets.map(({ target }) => target).join(', ')}`
 }
 
-/** The last characters tell keys apart; of a short key they would tell too much. */
+/** The last characters tell keys apart; those of a short key would reveal too much. */
 function maskedKey(key: string): string {
   return key.length < 20 ? '****' : `****${key.slice(-4)}`
 }

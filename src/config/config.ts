@@ -1,13 +1,15 @@
-import type { Defaults, OnInvalid, OnUnknown, Timeouts } from '../domain/call.ts'
-import type { Strategy } from '../domain/facts.ts'
-import type { RateLimits } from '../domain/limits.ts'
-import type { CacheRules } from '../domain/ports/cache.ts'
+import type { Defaults } from '../domain/call.ts'
 import type { AuthSettings } from '../identity/settings.ts'
+import type { CacheSettings } from '../policies/cache/settings.ts'
+import type { LimitSettings } from '../policies/limits/settings.ts'
+import type { Alias } from '../policies/planning/planner.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
 import type { PriceOverride } from '../providers/prices/price-override.ts'
+import type { ProxySettings } from '../providers/settings.ts'
 import type { ServerSettings } from '../server/settings.ts'
 import type { LedgerSettings } from '../stores/ledger/settings.ts'
-import type { RedisAddress } from '../stores/redis/redis-address.ts'
+import type { RedisSettings } from '../stores/redis/settings.ts'
+import type { TelemetrySettings } from '../telemetry/settings.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
 export interface Config {
@@ -15,25 +17,25 @@ export interface Config {
   readonly auth: AuthSettings
   /** In priority order. */
   readonly providers: readonly ProviderSettings[]
-  readonly models: readonly AliasConfig[]
-  /** By provider: the target that its calls go to, as `provider/model`, while it is rate limited with no key left. */
+  readonly models: readonly Alias[]
+  /** By provider: the target, as `provider/model`, of its calls while it is rate limited with no key left. */
   readonly safetyLocks: Readonly<Record<string, string>>
-  /** The alias or `provider/model` of each task type. */
+  /** Alias or `provider/model` of each task type. */
   readonly tasks: Readonly<Record<string, string>>
-  /** The names of the providers that serve a call which names nothing: the primary, then its fallbacks. */
+  /** Names of the providers of calls that name no model: the primary, then its fallbacks. */
   readonly priority: readonly string[]
-  /** Of calls whose target sets none. */
+  /** For calls whose target has no defaults of its own. */
   readonly defaults: Defaults
   /** By `provider/model`. */
   readonly prices: Readonly<Record<string, PriceOverride>>
   /** Undefined when there is none. */
-  readonly cache?: CacheConfig
+  readonly cache?: CacheSettings
   /** Undefined when costs are not recorded. */
   readonly ledger?: LedgerSettings
-  readonly limits: LimitsConfig
-  readonly redis?: RedisConfig
-  readonly telemetry: TelemetryConfig
-  readonly proxy: ProxyConfig
+  readonly limits: LimitSettings
+  readonly redis?: RedisSettings
+  readonly telemetry: TelemetrySettings
+  readonly proxy: ProxySettings
 }
 
 export interface Address {
@@ -63,80 +65,4 @@ export interface TlsConfig {
   readonly key: string
   /** Callers must present a certificate that it signed. */
   readonly clientCa?: string
-}
-
-export interface CacheConfig {
-  /** Where answers are kept: in this process, in Redis, or in both. */
-  readonly strategy: 'memory' | 'redis' | 'hybrid'
-  readonly rules: CacheRules
-  readonly maxEntries: number
-  readonly maxBytes: number
-  /** By the name of an alias; what it leaves out is as for all. */
-  readonly aliases: Readonly<Record<string, Partial<CacheRules>>>
-  /** By the type of task: outranks the alias. */
-  readonly tasks: Readonly<Record<string, Partial<CacheRules>>>
-}
-
-/** A name that stands for an ordered list of targets. */
-export interface AliasConfig {
-  readonly name: string
-  readonly strategy: Strategy
-  /** At least one. */
-  readonly targets: readonly AliasTarget[]
-  /** The most time for an attempt at one of them. */
-  readonly attemptTimeout?: number
-  /** In place of those of its targets' providers. */
-  readonly timeout?: Partial<Timeouts>
-  /** Default: `next`. */
-  readonly onUnknown?: OnUnknown
-  readonly onInvalid?: OnInvalid
-}
-
-export interface AliasTarget {
-  /** `provider/model` */
-  readonly target: string
-  readonly weight?: number
-  readonly defaults: Defaults
-}
-
-export interface LimitsConfig {
-  readonly store: 'memory' | 'redis'
-  readonly onRedisTrouble: 'local' | 'refuse'
-  /** How many gateways divide the limits among them while Redis is in trouble. */
-  readonly replicas: number
-  /** Whether limits are only counted and reported. */
-  readonly shadow: boolean
-  /** Of each caller that has none of its own. */
-  readonly caller: RateLimits | undefined
-  readonly address: RateLimits | undefined
-  readonly user: RateLimits | undefined
-  readonly aliases: Readonly<Record<string, RateLimits>>
-  readonly providers: Readonly<Record<string, RateLimits>>
-}
-
-export interface RedisConfig {
-  readonly address: RedisAddress
-  /** How long a command may be without a reply. */
-  readonly timeout: number
-}
-
-export interface TelemetryConfig {
-  /** The full URL that traces are sent to; undefined sends none. */
-  readonly otlpEndpoint?: string
-  /** The share of traces that is kept, 0 to 1. */
-  readonly sampleRatio: number
-  readonly logLevel: LogLevel
-}
-
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
-export type LogLevel = (typeof logLevels)[number]
-
-/** How upstreams are reached. */
-export interface ProxyConfig {
-  /** For https:// upstreams. */
-  readonly https?: string
-  /** For http:// upstreams. */
-  readonly http?: string
-  /** Hosts that are reached directly, separated by commas. */
-  readonly no?: string
 }

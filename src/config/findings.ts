@@ -1,21 +1,21 @@
 import { didYouMean } from '../domain/text/closest.ts'
 
-/** What keeps the gateway from starting. */
+/** A mistake that keeps the gateway from starting. */
 export interface Problem {
   /** A place in the file, as in `providers.main.keys[0]`, an environment variable, or a flag. */
   readonly path: string
   readonly reason: string
 }
 
-/** What was found while the configuration was read. No text holds a value that may be a secret. */
+/** Everything found while the configuration is read. No text holds a value that may be a secret. */
 export class Findings {
   readonly problems: Problem[] = []
   /** What the operator should know. */
   readonly notices: string[] = []
-  /** What the operator believes to be enforced and is not. */
+  /** What is configured but not enforced by this version. */
   readonly unenforced: string[] = []
 
-  /** Of two problems in one place the second comes of the first, and is not told. */
+  /** Only the first problem of a place is kept: a second one follows from it. */
   problem(path: string, reason: string): void {
     if (this.problems.some((known) => known.path === path)) return
     this.problems.push({ path, reason })
@@ -30,7 +30,7 @@ export class Findings {
   }
 }
 
-/** One key after another, as in `models.default.targets[0]`; a key that would blur the path is quoted. */
+/** A path such as `models.default.targets[0]`; a key that would make it ambiguous is quoted. */
 export function pathText(path: readonly PropertyKey[]): string {
   if (path.length === 0) return 'the file'
   let text = ''
@@ -42,7 +42,7 @@ export function pathText(path: readonly PropertyKey[]): string {
   return text
 }
 
-/** A reason, with the known names that the unknown one most likely meant. */
+/** The reason, followed by the known name that was most likely meant. */
 export function withHint(reason: string, name: string, known: Iterable<string>): string {
   const hint = didYouMean(name, known)
   return hint === '' ? reason : `${reason}.${hint}`

@@ -6,15 +6,15 @@ import { systemCode } from './env/references.ts'
 import { type Environment, Variables } from './env/variables.ts'
 import { type Loaded, loadConfig } from './load.ts'
 
-/** Where a gateway is started. */
+/** The surroundings in which a gateway is started. */
 export interface Start {
   readonly flags: Flags
   readonly env: Environment
-  /** Holds the `.env` file; paths in flags and variables start from it. */
+  /** Folder of the `.env` file; paths in flags and variables are relative to it. */
   readonly workingDirectory: string
 }
 
-/** Reads the files that a configuration is made of, then all of it. */
+/** Reads the files of a configuration, then the whole configuration. */
 export function readConfig({ flags, env, workingDirectory }: Start): Loaded {
   const dotenv = readText(join(workingDirectory, '.env'))
   if (dotenv.code && dotenv.code !== 'ENOENT' && dotenv.code !== 'EISDIR') return unreadable('.env', dotenv)
@@ -40,7 +40,7 @@ function configPath(flags: Flags, variables: Variables) {
 interface FileText {
   readonly path: string
   readonly text?: string
-  /** Why it could not be read, in the system's word. */
+  /** The system's error code if it could not be read. */
   readonly code?: string
 }
 

@@ -1,7 +1,7 @@
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import type { Findings } from './findings.ts'
 
-/** Tells of providers that nobody has configured, and where there are none. `found`: those of the gateway. */
+/** Reports assumed providers, and a gateway without providers. `found`: the providers of the gateway. */
 export function reportProviders(
   found: readonly ProviderSettings[],
   kinds: readonly ProviderKind[],
@@ -10,11 +10,11 @@ export function reportProviders(
   const assumed = found.filter((provider) => provider.assumed)
   const names = assumed.map(({ name, baseUrl }) => `${name} at ${baseUrl}`).join(' and ')
   if (found.length === 0) {
-    findings.notice(`No provider is configured, so every call will fail: ${whatToDo(kinds)}.`)
+    findings.notice(`No provider is configured, so every call will fail. To fix it, ${whatToDo(kinds)}.`)
   } else if (assumed.length === found.length) {
-    findings.notice(`No provider is configured, so ${names} is assumed: start it, ${whatToDo(kinds)}.`)
+    findings.notice(`No provider is configured, so ${names} is assumed. Start it, ${whatToDo(kinds)}.`)
   } else if (assumed.length > 0) {
-    findings.notice(`${names} is assumed, for calls that name it: LLM_PRIORITY_ORDER says which providers to use.`)
+    findings.notice(`${names} is assumed, for calls that name it. Set LLM_PRIORITY_ORDER to choose the providers.`)
   }
 }
 

@@ -3,11 +3,12 @@ import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { ModelFacts, Provider } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
-import { createHttpClient, type ProxySettings } from './http/http-client.ts'
+import { createHttpClient } from './http/http-client.ts'
 import type { ReplyBudget } from './http/reply-budget.ts'
 import { createHttpProvider } from './http-provider.ts'
 import { overridesFor } from './model-rules.ts'
 import type { PriceTable } from './prices/price-table.ts'
+import type { ProxySettings } from './settings.ts'
 
 export interface ProviderTools {
   readonly clock: Clock

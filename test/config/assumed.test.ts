@@ -27,7 +27,7 @@ describe('a server that is assumed', () => {
     expect(providers).toEqual(['harbour (assumed)'])
     expect(priority).toEqual(['harbour'])
     expect(notices).toContain(
-      'No provider is configured, so harbour at http://localhost:4000 is assumed: start it, write providers in the file, or set the key of one, such as ACME_API_KEY or BOREALIS_API_KEY or CUMULUS_API_KEY.',
+      'No provider is configured, so harbour at http://localhost:4000 is assumed. Start it, write providers in the file, or set the key of one, such as ACME_API_KEY or BOREALIS_API_KEY or CUMULUS_API_KEY.',
     )
   })
 

@@ -56,23 +56,25 @@ describe('authentication', () => {
     ['', { LLM_GATEWAY_AUTH: 'none' }, '"LLM_GATEWAY_AUTH=none"'],
   ])('warns when %j %j makes a JWT_SECRET ineffective', (file, more, written) => {
     expect(load({ file, env: { ...env, ...more, JWT_SECRET: secret } }).unenforced).toEqual([
-      `JWT_SECRET is set, but ${written} outranks it: callers are not checked.`,
+      `JWT_SECRET is set, but ${written} takes precedence: callers are not authenticated.`,
     ])
   })
 
   it('tells of a key that can be guessed', () => {
     const reported = (key: string) => load({ env: { ...env, WEB: key }, file: `auth: { ${keys} }` }).notices
-    expect(reported('k'.repeat(15))).toEqual(['auth.keys[0].key has fewer than 16 characters: it can be guessed.'])
+    expect(reported('k'.repeat(15))).toEqual([
+      'auth.keys[0].key has fewer than 16 characters and can be guessed. Use at least 32 random ones.',
+    ])
     expect(reported('k'.repeat(16))).toEqual([])
   })
 
-  const short = 'must have at least 32 bytes: openssl rand -base64 48 makes a good one'
+  const short = 'must have at least 32 bytes. Create one with: openssl rand -base64 48'
   it.each([
     ['', { JWT_SECRET: 's'.repeat(31) }, `JWT_SECRET: ${short}`],
     ['auth: { jwt: { secret: "${S}" } }', { S: 'short' }, `auth.jwt.secret: ${short}`],
     ['auth: { jwt: {} }', {}, 'auth.jwt.secret: is missing: write it, or set JWT_SECRET'],
-    ['auth: {}', {}, 'auth: needs keys or jwt; write "auth: none" to check nobody'],
-    ['auth: { keys: [] }', {}, 'auth: needs keys or jwt; write "auth: none" to check nobody'],
+    ['auth: {}', {}, 'auth: needs keys or jwt. Write "auth: none" to accept calls without a credential'],
+    ['auth: { keys: [] }', {}, 'auth: needs keys or jwt. Write "auth: none" to accept calls without a credential'],
     ['', { LLM_GATEWAY_AUTH: 'off' }, 'LLM_GATEWAY_AUTH: must be none'],
     ['auth: { keys: [{ name: a }] }', {}, 'auth.keys[0]: needs either key or sha256'],
     [
@@ -88,12 +90,12 @@ describe('authentication', () => {
     [
       'auth: { keys: [{ name: a, key: "${WEB}" }, { name: a, key: "${OPS}" }] }',
       {},
-      'auth.keys[1].name: is the name of two keys',
+      'auth.keys[1].name: is used for two keys: give each its own name',
     ],
     [
       'auth: { keys: [{ name: a, key: "${WEB}" }, { name: b, key: "${WEB}" }] }',
       {},
-      'auth.keys[1]: is the same key as another one',
+      'auth.keys[1]: is the same key as another entry: remove one',
     ],
     [
       'auth: { keys: [{ name: a, key: "${WEB}", models: [] }] }',

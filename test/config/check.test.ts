@@ -40,7 +40,7 @@ describe('check', () => {
       lines: [
         'TEMPERATURE: must be a number from 0 to 2',
         'priority[0]: "acme" is not a configured provider',
-        'note: No provider is configured, so every call will fail: write providers in the file, or set the key of one, such as ACME_API_KEY or BOREALIS_API_KEY or CUMULUS_API_KEY.',
+        'note: No provider is configured, so every call will fail. To fix it, write providers in the file, or set the key of one, such as ACME_API_KEY or BOREALIS_API_KEY or CUMULUS_API_KEY.',
       ],
       exitCode: 1,
     })

@@ -28,13 +28,13 @@ describe('without a file', () => {
     const { config, notices } = load({ env: { NORTH_API_KEY: 'n' } })
     expect(config?.providers).toEqual([])
     expect(notices).toContain(
-      'NORTH_API_KEY is set, but borealis also needs LLM_GATEWAY_BOREALIS_BASE_URL or BOREALIS_ENDPOINT: it is left out.',
+      'NORTH_API_KEY is set, but borealis is left out: it also needs LLM_GATEWAY_BOREALIS_BASE_URL or BOREALIS_ENDPOINT.',
     )
   })
 
   it('without any provider it says what to do', () => {
     expect(load({}).notices).toContain(
-      'No provider is configured, so every call will fail: write providers in the file, or set the key of one, such as ACME_API_KEY or BOREALIS_API_KEY or CUMULUS_API_KEY.',
+      'No provider is configured, so every call will fail. To fix it, write providers in the file, or set the key of one, such as ACME_API_KEY or BOREALIS_API_KEY or CUMULUS_API_KEY.',
     )
   })
 })
@@ -78,7 +78,10 @@ describe('the variables of a provider', () => {
     [{ ...withKey, ACME_MODEL: 'a b' }, /^ACME_MODEL: must be the id of a model/],
     [{ ...withKey, ACME_BASE_URL: 'acme.test' }, /^ACME_BASE_URL: must be an http:\/\/ or https:\/\/ URL$/],
     [{ ...withKey, ACME_BASE_URL: 'http://169.254.169.254' }, /^ACME_BASE_URL: must not be the metadata service/],
-    [{ ACME_API_KEY_2: 'schlüssel' }, /^ACME_API_KEY_2: holds characters that no key has$/],
+    [
+      { ACME_API_KEY_2: 'schlüssel' },
+      /^ACME_API_KEY_2: contains characters that no key has: check for spaces and line breaks$/,
+    ],
     [
       { BOREALIS_API_KEY: 'b', BOREALIS_ENDPOINT: 'http://b' },
       /^providers.borealis.tenant: is missing: write it, or set BOREALIS_TENANT$/,
@@ -183,10 +186,10 @@ describe('a variable that has no effect', () => {
   const reported = (env: Record<string, string>) => load({ env: { ...withKey, ...env } })
 
   it.each([
-    [{ CACHE_TTL: '60' }, 'CACHE_TTL: no effect without a cache; CACHE_ENABLED=true makes one.'],
+    [{ CACHE_TTL: '60' }, 'CACHE_TTL: no effect without a cache. Set CACHE_ENABLED=true to turn it on.'],
     [
       { RATE_LIMIT_WINDOW_MS: '1000' },
-      'RATE_LIMIT_WINDOW_MS has no effect without the variable that says how many requests.',
+      'RATE_LIMIT_WINDOW_MS has no effect without the variable for the number of requests. Set that too.',
     ],
     [
       { LLM_GATEWAY_ACM_MODEL: 'm' },

@@ -192,7 +192,9 @@ describe('a file', () => {
 
   it('whose aliases unfold into something huge is refused', () => {
     const layers = Array.from({ length: 12 }, (_, i) => `l${i + 1}: &l${i + 1} [${`*l${i},`.repeat(9)}]`)
-    expect(problemsOf({ file: `l0: &l0 [x]\n${layers.join('\n')}` })).toEqual(['the file: uses too many aliases'])
+    expect(problemsOf({ file: `l0: &l0 [x]\n${layers.join('\n')}` })).toEqual([
+      'the file: uses too many aliases: write the repeated parts out',
+    ])
   })
 
   it('may leave a block empty', () => {

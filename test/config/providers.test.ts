@@ -75,7 +75,7 @@ describe('a provider in the file', () => {
       'acme: { keys: [] }',
       'providers.acme.keys: is missing: acme needs a key; set LLM_GATEWAY_ACME_API_KEY or ACME_API_KEY',
     ],
-    ['edge-box: { keys: ["${TOKEN}"] }', 'providers.edge-box.keys: edge-box takes no key'],
+    ['edge-box: { keys: ["${TOKEN}"] }', 'providers.edge-box.keys: must be removed: edge-box takes no key'],
     ['den: {}', 'providers.den.base_url: is missing: write it, or set LLM_GATEWAY_DEN_BASE_URL or DEN_URL'],
     [
       'acme: { base_url: "http://[::ffff:169.254.169.254]" }',
@@ -96,12 +96,18 @@ describe('a provider in the file', () => {
       'providers.borealis.ceilings.a: must be a number',
     ],
     ['acme: { headers: { "a b": x } }', 'providers.acme.headers["a b"]: is not the name of a header'],
-    ['acme: { headers: { Content-Length: 1 } }', 'providers.acme.headers.Content-Length: is set by the gateway itself'],
+    [
+      'acme: { headers: { Content-Length: 1 } }',
+      'providers.acme.headers.Content-Length: is set by the gateway itself: remove it',
+    ],
     [
       'acme: { headers: { Authorization: "${TOKEN}" } }',
-      'providers.acme.headers.Authorization: carries the key: write it under keys',
+      'providers.acme.headers.Authorization: carries the key: write the key under keys instead',
     ],
-    ['acme: { headers: { X-A: 1, x-a: 2 } }', 'providers.acme.headers.x-a: is written twice'],
+    [
+      'acme: { headers: { X-A: 1, x-a: 2 } }',
+      'providers.acme.headers.x-a: is set twice, in different case: remove one',
+    ],
     ['acme: { headers: { X-A: "ä" } }', 'providers.acme.headers.X-A: must be made of printable ASCII characters'],
     [
       'acme: { headers: { X-A: "a\\r\\nb" } }',
@@ -219,7 +225,7 @@ describe('the file of an older gateway', () => {
     ],
     [
       'llm_gateway: { edge-box: {} }\nproviders: { edge-box: }',
-      'llm_gateway.edge-box: is the older way to write providers: write it there',
+      'llm_gateway.edge-box: is the older form, which cannot stand beside providers: move it there',
     ],
   ])('%j is refused', (file, problem) => {
     expect(problemsOf({ file })).toEqual([problem])
@@ -234,10 +240,13 @@ describe('routes', () => {
       'models: { m: { targets: [acne/x] } }',
       'models.m.targets[0]: "acne" is not a configured provider; configured: acme, edge-box. Did you mean "acme"?',
     ],
-    ['models: { m: { targets: [acme/x, acme/x] } }', 'models.m.targets[1]: is a target twice'],
+    ['models: { m: { targets: [acme/x, acme/x] } }', 'models.m.targets[1]: is listed twice: remove one'],
     ['models: { m: { targets: [acme/../x] } }', 'models.m.targets[0].target: must be a target such as provider/model'],
     ['models: { m: { targets: [acme/] } }', 'models.m.targets[0].target: must be a target such as provider/model'],
-    ['models: { "a b": { targets: [acme/x] } }', 'models["a b"]: is not a name that a call can carry'],
+    [
+      'models: { "a b": { targets: [acme/x] } }',
+      'models["a b"]: must be made of letters, digits and . _ : / @ + -, at most 256 of them',
+    ],
     ['models: { m: {} }', 'models.m.targets: is missing'],
     [
       'models: { m: { targets: [{ target: acme/x, weight: 0 }] } }',

@@ -77,7 +77,7 @@ describe('the safety lock', () => {
   it('at a vendor is told: it may be limited too', () => {
     const { notices } = load({ env, file: file('', 'safety_lock: { target: cumulus/x }') })
     expect(notices).toContain(
-      'providers.acme.safety_lock.target is not on machines of your own: it may be limited too.',
+      'providers.acme.safety_lock.target is not a local provider, so it may be rate limited too.',
     )
   })
 

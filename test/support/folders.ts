@@ -10,12 +10,18 @@ export interface Folder {
 const settingsOfParts = [
   'src/identity/settings.ts',
   'src/server/settings.ts',
+  'src/policies/cache/settings.ts',
+  'src/policies/limits/settings.ts',
+  'src/policies/planning/planner.ts',
   'src/stores/redis/redis-address.ts',
   'src/stores/ledger/settings.ts',
+  'src/stores/redis/settings.ts',
+  'src/telemetry/settings.ts',
   'src/providers/index.ts',
   'src/providers/define.ts',
   'src/providers/model-rules.ts',
   'src/providers/prices/price-override.ts',
+  'src/providers/settings.ts',
 ]
 
 /** From the bottom up: imports go downwards only. */

@@ -5,14 +5,14 @@ import type { FileSettings } from '../file/schema.ts'
 import { type Findings, pathText } from '../findings.ts'
 import { ownLimits } from './limits.ts'
 
-/** HS256 asks for a key of at least the size of the hash: https://www.rfc-editor.org/rfc/rfc7518#section-3.2 */
-const SHORTEST_SECRET = 32
+/** HS256 needs a key of at least the size of the hash: https://www.rfc-editor.org/rfc/rfc7518#section-3.2 */
+const MIN_SECRET = 32
 /** A shorter key can be guessed. */
-const SHORTEST_KEY = 16
+const MIN_KEY = 16
 
 type KeyEntry = NonNullable<Exclude<NonNullable<FileSettings['auth']>, 'none'>['keys']>[number]
 
-/** How callers prove who they are. */
+/** How callers authenticate. */
 export function authOf(file: FileSettings['auth'], env: EnvironmentSettings, findings: Findings): AuthSettings {
   if (file === 'none') return statedNone('auth: none', env, findings)
   if (!file && env.auth) return statedNone(`${env.auth.from}=none`, env, findings)
@@ -20,7 +20,7 @@ export function authOf(file: FileSettings['auth'], env: EnvironmentSettings, fin
   const jwt = jwtOf(file?.jwt, env, findings)
   if (file || jwt) {
     if (file && !file.keys?.length && !file.jwt && !jwt) {
-      findings.problem('auth', 'needs keys or jwt; write "auth: none" to check nobody')
+      findings.problem('auth', 'needs keys or jwt. Write "auth: none" to accept calls without a credential')
     }
     return { kind: 'required', keys, ...(jwt && { jwt }) }
   }
@@ -29,7 +29,7 @@ export function authOf(file: FileSettings['auth'], env: EnvironmentSettings, fin
 
 function statedNone(written: string, { jwtSecret }: EnvironmentSettings, findings: Findings): AuthSettings {
   if (jwtSecret)
-    findings.notEnforced(`${jwtSecret.from} is set, but "${written}" outranks it: callers are not checked.`)
+    findings.notEnforced(`${jwtSecret.from} is set, but "${written}" takes precedence: callers are not authenticated.`)
   return { kind: 'none', stated: true }
 }
 
@@ -38,21 +38,23 @@ function keysOf(entries: readonly KeyEntry[], findings: Findings): readonly KeyS
   const digests = new Set<string>()
   return entries.flatMap(({ name, key, sha256, admin = false, models, limits }, index) => {
     const at = (field?: string) => pathText(['auth', 'keys', index, ...(field ? [field] : [])])
-    if (names.has(name)) findings.problem(at('name'), 'is the name of two keys')
+    if (names.has(name)) findings.problem(at('name'), 'is used for two keys: give each its own name')
     names.add(name)
     if ((key === undefined) === (sha256 === undefined)) {
       findings.problem(at(), 'needs either key or sha256')
       return []
     }
-    if (key !== undefined && key.length < SHORTEST_KEY) {
-      findings.notice(`${at('key')} has fewer than ${SHORTEST_KEY} characters: it can be guessed.`)
+    if (key !== undefined && key.length < MIN_KEY) {
+      findings.notice(
+        `${at('key')} has fewer than ${MIN_KEY} characters and can be guessed. Use at least 32 random ones.`,
+      )
     }
     const digest =
       sha256 ??
       createHash('sha256')
         .update(key ?? '')
         .digest('hex')
-    if (digests.has(digest)) findings.problem(at(), 'is the same key as another one')
+    if (digests.has(digest)) findings.problem(at(), 'is the same key as another entry: remove one')
     digests.add(digest)
     return [{ name, sha256: digest, admin, models, limits: ownLimits(limits) }]
   })
@@ -66,11 +68,8 @@ function jwtOf(entry: JwtEntry | undefined, env: EnvironmentSettings, findings: 
     if (entry) findings.problem('auth.jwt.secret', 'is missing: write it, or set JWT_SECRET')
     return undefined
   }
-  if (Buffer.byteLength(found.value) < SHORTEST_SECRET) {
-    findings.problem(
-      found.from,
-      `must have at least ${SHORTEST_SECRET} bytes: openssl rand -base64 48 makes a good one`,
-    )
+  if (Buffer.byteLength(found.value) < MIN_SECRET) {
+    findings.problem(found.from, `must have at least ${MIN_SECRET} bytes. Create one with: openssl rand -base64 48`)
   }
   return {
     secret: found.value,

@@ -3,8 +3,8 @@ import type { ProviderKind } from '../../providers/define.ts'
 import { webUrl } from '../file/readers.ts'
 
 /**
- * Why a URL cannot be the base of an upstream; undefined when it can. Private addresses are fine, local models live
- * there. The metadata services of clouds are not: they hand out the machine's credentials to whoever asks.
+ * Why a URL cannot be the base URL of an upstream; undefined if it can. Private addresses are allowed, because local
+ * models are there. Metadata services of clouds are not: they give the machine's credentials to every client.
  */
 export function baseUrlFault(value: string): string | undefined {
   if (/\s/.test(value.trim())) return 'must not hold spaces'
@@ -57,7 +57,7 @@ function withPathOf(written: string, own: string): string | undefined {
   return corrected === written ? undefined : corrected
 }
 
-/** By the URL standard `hostname` is lower case and an IPv4 address has its usual form, however it was spelled. */
+/** The URL standard makes `hostname` lower case and gives an IPv4 address its usual form. */
 function isMetadataService(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
   if (isIPv4(host)) return metadataServices().check(host, 'ipv4')
@@ -65,7 +65,7 @@ function isMetadataService(hostname: string): boolean {
   return host === 'metadata.google.internal' || host === 'instance-data.ec2.internal'
 }
 
-/** A list also matches the IPv4-mapped form of its IPv4 addresses; the other forms that carry one are named. */
+/** A BlockList also matches the IPv4-mapped form of its IPv4 addresses; other embeddings are listed. */
 function metadataServices(): BlockList {
   const list = new BlockList()
   list.addSubnet('169.254.0.0', 16, 'ipv4')

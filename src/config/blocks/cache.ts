@@ -1,18 +1,17 @@
 import type { CacheRules } from '../../domain/ports/cache.ts'
-import type { CacheConfig, RedisConfig } from '../config.ts'
+import { type CacheSettings, defaultCacheSettings as defaults } from '../../policies/cache/settings.ts'
+import type { RedisSettings } from '../../stores/redis/settings.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import type { CacheRulesEntry, FileSettings } from '../file/schema.ts'
 import type { Findings } from '../findings.ts'
 
-const defaults = { ttl: 3_600_000, fallbackTtl: 60_000, maxEntries: 1000, maxBytes: 256 * 2 ** 20 }
-
-/** The cache that the file or the environment asks for. A file that has the block wants one. */
+/** Cache settings of the file or the environment. A file that has the block turns the cache on. */
 export function cacheOf(
   file: FileSettings,
   env: EnvironmentSettings,
-  redis: RedisConfig | undefined,
+  redis: RedisSettings | undefined,
   findings: Findings,
-): CacheConfig | undefined {
+): CacheSettings | undefined {
   const entry = file.cache
   const old = file.llm_gateway?.cache
   const wanted = entry ? (entry.enabled ?? true) : old ? (old.enabled ?? true) : (env.cacheEnabled?.value ?? false)
@@ -32,40 +31,30 @@ export function cacheOf(
     maxEntries: entry?.max_entries ?? old?.max_size ?? env.cacheMaxSize?.value ?? defaults.maxEntries,
     maxBytes: entry?.max_bytes ?? defaults.maxBytes,
     aliases: rulesIn(file.models),
-    tasks: { [FROM_THE_CACHE_FIRST]: { enabled: true }, ...rulesIn(file.tasks) },
+    tasks: { ...defaults.tasks, ...rulesIn(file.tasks) },
   }
 }
 
 function strategyOf(
   entry: FileSettings['cache'],
   env: EnvironmentSettings,
-  redis: RedisConfig | undefined,
+  redis: RedisSettings | undefined,
   findings: Findings,
-): CacheConfig['strategy'] {
-  const strategy = entry?.strategy ?? env.cacheStrategy?.value ?? 'memory'
+): CacheSettings['strategy'] {
+  const strategy = entry?.strategy ?? env.cacheStrategy?.value ?? defaults.strategy
   if (strategy === 'memory' || redis) return strategy
   if (entry?.strategy) findings.problem('cache.strategy', `${strategy} needs redis.url or REDIS_URL`)
-  else findings.notice(`CACHE_STRATEGY: ${strategy} needs REDIS_URL; answers are kept in memory.`)
+  else
+    findings.notice(
+      `CACHE_STRATEGY: ${strategy} needs REDIS_URL, so the cache is kept in memory. Set REDIS_URL to share it.`,
+    )
   return 'memory'
 }
 
 function reportUnwanted({ cacheTtl, cacheMaxSize, cacheStrategy }: EnvironmentSettings, findings: Findings): void {
   const set = [cacheTtl, cacheMaxSize, cacheStrategy].flatMap((found) => found?.from ?? [])
-  if (set.length > 0) findings.notice(`${set.join(', ')}: no effect without a cache; CACHE_ENABLED=true makes one.`)
-}
-
-/** The type of task that looks in the cache first, whatever the rules of its alias are. */
-const FROM_THE_CACHE_FIRST = 'verification'
-
-/** What holds for an alias or model, asked for a type of task. */
-export function rulesFor({ rules, aliases, tasks }: CacheConfig): (name: string, taskType: string) => CacheRules {
-  const byName = new Map(Object.entries(aliases))
-  const byTask = new Map(Object.entries(tasks))
-  return (name, taskType) => {
-    const ofAlias = byName.get(name)
-    const ofTask = taskType === '' ? undefined : byTask.get(taskType)
-    return ofAlias || ofTask ? { ...rules, ...ofAlias, ...ofTask } : rules
-  }
+  if (set.length > 0)
+    findings.notice(`${set.join(', ')}: no effect without a cache. Set CACHE_ENABLED=true to turn it on.`)
 }
 
 type Ruled = Readonly<Record<string, { readonly cache?: CacheRulesEntry | undefined }>>

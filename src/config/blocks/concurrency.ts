@@ -1,10 +1,8 @@
 import type { ConcurrencyLimit } from '../../providers/define.ts'
+import { DEFAULT_QUEUE } from '../../providers/settings.ts'
 import { type Findings, pathText } from '../findings.ts'
 
-/** How many calls may wait where nothing else is written. */
-const DEFAULT_QUEUE = 100
-
-/** The limit of `max_concurrent` and `max_queue`, which stand in the block at `path`. */
+/** The limit from `max_concurrent` and `max_queue` in the block at `path`. */
 export function concurrencyOf(
   block: { readonly max_concurrent?: number | undefined; readonly max_queue?: number | undefined },
   path: readonly string[],

@@ -1,6 +1,6 @@
 import { type Findings, pathText } from '../findings.ts'
 
-/** Those that belong to the connection or are set for each request. */
+/** Headers of the connection, and those that the gateway sets for each request. */
 const ownHeaders = new Set([
   'accept',
   'accept-encoding',
@@ -17,7 +17,7 @@ const ownHeaders = new Set([
   'upgrade',
 ])
 
-/** The headers that are sent with every request of a provider, by lower-case name. */
+/** Headers sent with every request to a provider, by lower-case name. */
 export function readHeaders(
   written: Readonly<Record<string, string>>,
   path: readonly string[],
@@ -28,7 +28,8 @@ export function readHeaders(
   for (const [name, value] of Object.entries(written)) {
     const lower = name.toLowerCase()
     const fault =
-      headerFault(lower, value, keyHeader) ?? (Object.hasOwn(headers, lower) ? 'is written twice' : undefined)
+      headerFault(lower, value, keyHeader) ??
+      (Object.hasOwn(headers, lower) ? 'is set twice, in different case: remove one' : undefined)
     if (fault !== undefined) findings.problem(pathText([...path, name]), fault)
     else headers[lower] = value
   }
@@ -37,8 +38,8 @@ export function readHeaders(
 
 function headerFault(name: string, value: string, keyHeader: string | undefined): string | undefined {
   if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name)) return 'is not the name of a header'
-  if (ownHeaders.has(name)) return 'is set by the gateway itself'
-  if (name === keyHeader?.toLowerCase()) return 'carries the key: write it under keys'
+  if (ownHeaders.has(name)) return 'is set by the gateway itself: remove it'
+  if (name === keyHeader?.toLowerCase()) return 'carries the key: write the key under keys instead'
   if (!/^[\x20-\x7e]*$/.test(value)) return 'must be made of printable ASCII characters'
   return undefined
 }

@@ -1,27 +1,26 @@
 import { DEFAULT_WINDOW, overriding, type RateLimits } from '../../domain/limits.ts'
+import { defaultLimitSettings as defaults, type LimitSettings } from '../../policies/limits/settings.ts'
 import type { ProviderSettings } from '../../providers/define.ts'
 import { readRedisUrl } from '../../stores/redis/redis-address.ts'
-import type { LimitsConfig, RedisConfig } from '../config.ts'
+import { DEFAULT_REDIS_TIMEOUT, type RedisSettings } from '../../stores/redis/settings.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import type { Found } from '../env/variables.ts'
-import type { FileSettings, LimitsEntry } from '../file/schema.ts'
+import type { FileSettings } from '../file/schema.ts'
+import type { LimitsEntry } from '../file/shared-blocks.ts'
 import { type Findings, pathText } from '../findings.ts'
-
-/** In ms. */
-const REDIS_TIMEOUT = 200
 
 export function redisOf(
   file: FileSettings['redis'],
   env: EnvironmentSettings,
   findings: Findings,
-): RedisConfig | undefined {
+): RedisSettings | undefined {
   const url = file?.url === undefined ? env.redisUrl : { from: 'redis.url', value: file.url }
   if (!url) {
     if (file) findings.problem('redis.url', 'is missing: write it, or set REDIS_URL')
     return undefined
   }
   const address = readRedisUrl(url.value)
-  if (address) return { address, timeout: file?.timeout ?? REDIS_TIMEOUT }
+  if (address) return { address, timeout: file?.timeout ?? DEFAULT_REDIS_TIMEOUT }
   findings.problem(
     url.from,
     'must be redis://[user:password@]host[:port][/db], rediss:// for TLS, or redis+sentinel://host:port,host:port/master[/db]',
@@ -33,12 +32,12 @@ export interface LimitsSources {
   readonly file: FileSettings
   readonly env: EnvironmentSettings
   readonly providers: readonly ProviderSettings[]
-  readonly redis: RedisConfig | undefined
+  readonly redis: RedisSettings | undefined
   readonly findings: Findings
 }
 
-/** All limits but those of single callers, with what each inherits filled in. */
-export function limitsOf({ file, env, providers, redis, findings }: LimitsSources): LimitsConfig {
+/** All limits except those of single callers, each complete with what it inherits. */
+export function limitsOf({ file, env, providers, redis, findings }: LimitsSources): LimitSettings {
   const written = file.limits
   const store = written?.store ?? (redis ? 'redis' : 'memory')
   if (store === 'redis' && !redis) findings.problem('limits.store', 'redis needs redis.url or REDIS_URL')
@@ -48,9 +47,9 @@ export function limitsOf({ file, env, providers, redis, findings }: LimitsSource
   const ofEachProvider = written?.provider ? whole(['limits', 'provider'], written.provider) : ofProviders
   return {
     store,
-    onRedisTrouble: written?.on_redis_trouble ?? 'local',
-    replicas: written?.replicas ?? 1,
-    shadow: written?.shadow ?? false,
+    onRedisTrouble: written?.on_redis_trouble ?? defaults.onRedisTrouble,
+    replicas: written?.replicas ?? defaults.replicas,
+    shadow: written?.shadow ?? defaults.shadow,
     caller: written?.caller ? whole(['limits', 'caller'], written.caller) : ofCallers,
     address: whole(['limits', 'address'], written?.address),
     user: whole(['limits', 'user'], written?.user),
@@ -69,7 +68,7 @@ export function limitsOf({ file, env, providers, redis, findings }: LimitsSource
   }
 }
 
-/** The limits that an entry names, without what it inherits. */
+/** The limits that an entry sets, without what it inherits. */
 export function ownLimits(entry: LimitsEntry | undefined): Partial<RateLimits> | undefined {
   if (!entry) return undefined
   const { requests, tokens, concurrent, window } = entry
@@ -101,6 +100,7 @@ function fromVariables(
   findings: Findings,
 ): RateLimits | undefined {
   if (requests) return { requests: requests.value, window: window?.value ?? DEFAULT_WINDOW }
-  if (window) findings.notice(`${window.from} has no effect without the variable that says how many requests.`)
+  if (window)
+    findings.notice(`${window.from} has no effect without the variable for the number of requests. Set that too.`)
   return undefined
 }

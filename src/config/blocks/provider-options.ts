@@ -2,16 +2,16 @@ import { z } from 'zod'
 import type { ProviderKind } from '../../providers/define.ts'
 import type { Variables } from '../env/variables.ts'
 import { report } from '../file/issues.ts'
-import { type ProviderEntry, providerShape } from '../file/schema.ts'
+import { type ProviderEntry, providerShape } from '../file/provider-block.ts'
 import { type Findings, pathText } from '../findings.ts'
 
 interface Gathered {
   readonly values: ReadonlyMap<string, unknown>
-  /** The variables that values came from. */
+  /** Variables that values came from. */
   readonly sources: ReadonlyMap<string, string>
 }
 
-/** The options of the kind's own, checked. What the entry leaves open comes from the kind's variables. */
+/** The options of the kind, checked. What the entry leaves out comes from the kind's variables. */
 export function optionsOf(
   kind: ProviderKind,
   entry: ProviderEntry,
@@ -47,7 +47,7 @@ function gather(kind: ProviderKind, entry: ProviderEntry, variables: Variables):
   return { values, sources }
 }
 
-/** For a setting that can be written or come from a variable. */
+/** Reason for a setting that can be in the file or in a variable. */
 export function missing(names: readonly string[]): string {
   return `is missing: write it, or set ${names.join(' or ')}`
 }

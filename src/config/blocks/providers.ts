@@ -1,10 +1,11 @@
-import type { Timeouts } from '../../domain/call.ts'
 import type { ProviderKind, ProviderSettings } from '../../providers/define.ts'
 import { goesBy, kindNamed, namesOf } from '../../providers/index.ts'
+import { defaultTimeouts } from '../../providers/settings.ts'
 import type { Variables } from '../env/variables.ts'
 import { report } from '../file/issues.ts'
+import type { OldProviderEntry } from '../file/old-block.ts'
+import { type ProviderEntry, providerBlock } from '../file/provider-block.ts'
 import { modelId, unique } from '../file/readers.ts'
-import { type OldProviderEntry, type ProviderEntry, providerBlock } from '../file/schema.ts'
 import { type Findings, pathText, withHint } from '../findings.ts'
 import { baseUrlFault, correctedBaseUrl } from './base-url.ts'
 import { concurrencyOf } from './concurrency.ts'
@@ -14,9 +15,7 @@ import { modelOverrides } from './provider-models.ts'
 import { missing, optionsOf } from './provider-options.ts'
 import { timeoutsOf } from './routes.ts'
 
-const defaultTimeouts: Timeouts = { connect: 3_000, firstToken: 120_000, idle: 60_000, total: 600_000 }
-
-/** The variables that configure the providers of a kind, each list by falling rank. */
+/** Variables of the providers of a kind, each list by decreasing precedence. */
 export interface ProviderVariables {
   readonly keys: readonly string[]
   readonly baseUrl: readonly string[]
@@ -35,20 +34,20 @@ export function providerVariables(kind: ProviderKind): ProviderVariables {
   }
 }
 
-/** The variables that every kind has, for each of its names. */
+/** Variables that every kind has, for each of its names. */
 export function ownVariables(kind: string) {
   const prefix = `LLM_GATEWAY_${kind.toUpperCase().replaceAll('-', '_')}`
   return { key: `${prefix}_API_KEY`, baseUrl: `${prefix}_BASE_URL`, model: `${prefix}_MODEL` }
 }
 
-/** What reading a provider needs to know. */
+/** Everything that reading a provider needs. */
 export interface ProviderSources {
   readonly kinds: readonly ProviderKind[]
   readonly variables: Variables
   readonly findings: Findings
 }
 
-/** The providers that the file names. What an entry leaves open comes from the variables of its kind. */
+/** The providers in the file. What an entry leaves out comes from the variables of its kind. */
 export function writtenProviders(
   entries: Readonly<Record<string, unknown>>,
   sources: ProviderSources,
@@ -83,16 +82,16 @@ function kindOf(written: unknown): string | undefined {
   return kind === undefined ? undefined : String(kind)
 }
 
-/** Names that the operator wants asked for a call that names nothing. */
+/** Providers that the operator wants for calls that name no model. */
 export interface Wanted {
   readonly primary: string | undefined
   readonly others: readonly string[]
 }
 
 /**
- * The providers of a gateway whose file names none, in the order of the list: each kind whose key is set, each one that
- * needs no key and whose address is set or, when it is wanted, known; the primary and those of the older block always,
- * so that what they lack is told. Where nothing says which ones are wanted, those too that are assumed.
+ * The providers of a gateway whose file has none, in the order of the list of kinds: kinds whose key is set; kinds without
+ * a key whose address is set, or known if they are wanted; always the primary and those of the older block, so that
+ * missing settings are reported. If nothing says which ones are wanted, also those that are assumed.
  */
 export function discoveredProviders(
   old: Readonly<Record<string, OldProviderEntry | undefined>>,
@@ -118,7 +117,7 @@ function isUsable(kind: ProviderKind, isWanted: boolean, { variables, findings }
   const key = variables.numbered(names.keys)[0]
   const addressed = variables.first(names.baseUrl) !== undefined
   if (key && !addressed && kind.baseUrl === undefined) {
-    findings.notice(`${key.from} is set, but ${kind.kind} also needs ${names.baseUrl.join(' or ')}: it is left out.`)
+    findings.notice(`${key.from} is set, but ${kind.kind} is left out: it also needs ${names.baseUrl.join(' or ')}.`)
     return false
   }
   return key !== undefined || (!needsKey(kind) && (addressed || (isWanted && kind.baseUrl !== undefined)))
@@ -136,7 +135,7 @@ function needsKey({ key, keyOptional }: ProviderKind): boolean {
   return key !== undefined && keyOptional !== true
 }
 
-/** `entry` outranks the variables of the kind. `path` is where the entry is written, or would be. */
+/** `entry` takes precedence over the variables of the kind. `path`: where the entry is, or would be written. */
 function settingsOf(
   name: string,
   kind: ProviderKind,
@@ -211,7 +210,7 @@ function keysOf(
   const names = providerVariables(kind).keys
   const written = entry.keys?.map((value, index) => ({ from: pathText([...path, 'keys', index]), value }))
   if (!kind.key) {
-    if (written?.length) findings.problem(pathText([...path, 'keys']), `${kind.kind} takes no key`)
+    if (written?.length) findings.problem(pathText([...path, 'keys']), `must be removed: ${kind.kind} takes no key`)
     return []
   }
   const found = written ?? variables.numbered(names)
@@ -219,7 +218,8 @@ function keysOf(
     findings.problem(pathText([...path, 'keys']), `is missing: ${kind.kind} needs a key; set ${names.join(' or ')}`)
   }
   for (const { from, value } of found) {
-    if (!/^[\x21-\x7e]+$/.test(value)) findings.problem(from, 'holds characters that no key has')
+    if (!/^[\x21-\x7e]+$/.test(value))
+      findings.problem(from, 'contains characters that no key has: check for spaces and line breaks')
   }
   return unique(found.map(({ value }) => value))
 }

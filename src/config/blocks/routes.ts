@@ -1,9 +1,9 @@
 import type { Defaults, Timeouts } from '../../domain/call.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
+import type { Alias } from '../../policies/planning/planner.ts'
 import type { ProviderSettings } from '../../providers/define.ts'
 import { otherNames } from '../../providers/index.ts'
 import type { PriceOverride } from '../../providers/prices/price-override.ts'
-import type { AliasConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import { unique } from '../file/readers.ts'
 import type { FileSettings } from '../file/schema.ts'
@@ -14,15 +14,16 @@ type AliasEntry = NonNullable<FileSettings['models']>[string]
 type TimeoutsEntry = NonNullable<AliasEntry['timeout']>
 type DefaultsEntry = NonNullable<FileSettings['defaults']>
 
-/** The aliases. Each target must name a configured provider. */
+/** The aliases. Targets must name configured providers. */
 export function aliasesOf(
   entries: FileSettings['models'],
   providers: readonly string[],
   findings: Findings,
-): readonly AliasConfig[] {
+): readonly Alias[] {
   return Object.entries(entries ?? {}).map(([name, entry]) => {
     const path = ['models', name]
-    if (!/^[\w.:/@+-]{1,256}$/.test(name)) findings.problem(pathText(path), 'is not a name that a call can carry')
+    if (!/^[\w.:/@+-]{1,256}$/.test(name))
+      findings.problem(pathText(path), 'must be made of letters, digits and . _ : / @ + -, at most 256 of them')
     checkTargets(path, entry, providers, findings)
     return {
       name,
@@ -40,7 +41,7 @@ export function aliasesOf(
   })
 }
 
-/** Those that are set. */
+/** The timeouts that are set. */
 export function timeoutsOf({ connect, first_token, idle, total }: TimeoutsEntry): Partial<Timeouts> {
   return {
     ...(connect !== undefined && { connect }),
@@ -59,7 +60,7 @@ function checkTargets(
   const seen = new Set<string>()
   for (const [index, { target, weight }] of entry.targets.entries()) {
     const at = pathText([...path, 'targets', index])
-    const fault = seen.has(target) ? 'is a target twice' : unknownProvider(target, providers)
+    const fault = seen.has(target) ? 'is listed twice: remove one' : unknownProvider(target, providers)
     if (fault !== undefined) findings.problem(at, fault)
     seen.add(target)
     if (weight !== undefined && entry.strategy !== 'weighted') {
@@ -85,7 +86,7 @@ export function defaultsOf(entry: DefaultsEntry | undefined): Defaults {
   }
 }
 
-/** The safety lock of each provider: its own, else that of all. */
+/** The safety lock of each provider: its own, else the general one. */
 export function safetyLocksOf(
   ofAll: FileSettings['safety_lock'],
   found: readonly ProviderSettings[],
@@ -99,7 +100,7 @@ export function safetyLocksOf(
     const provider = providerOf(target, found)
     if (provider && !provider.kind.local) {
       findings.notice(
-        `${pathText([...path, 'safety_lock', 'target'])} is not on machines of your own: it may be limited too.`,
+        `${pathText([...path, 'safety_lock', 'target'])} is not a local provider, so it may be rate limited too.`,
       )
     }
   }
@@ -124,10 +125,10 @@ function providerOf(target: string, found: readonly ProviderSettings[]): Provide
   )
 }
 
-/** What each task type is served by. */
+/** Model of each task type. */
 export function tasksOf(
   entries: FileSettings['tasks'],
-  aliases: readonly AliasConfig[],
+  aliases: readonly Alias[],
   providers: readonly string[],
   findings: Findings,
 ): Named<string> {
@@ -166,14 +167,14 @@ export function pricesOf(
   )
 }
 
-/** Who wants which providers asked first, before it is known which ones there are. */
+/** The preferred providers, before it is known which ones are configured. */
 export interface Preference {
   readonly primary: { readonly from: string; readonly value: string } | undefined
-  /** After the primary, or all of them. */
+  /** The providers after the primary, or all of them. */
   readonly others: { readonly from: string; readonly value: readonly string[] } | undefined
-  /** Whether `others` begins with the primary, as it does in an order. */
+  /** Whether `others` is a complete order, which begins with the primary. */
   readonly isOrder: boolean
-  /** Whether a name that is not configured is a mistake: the file lists its providers beside it. */
+  /** Whether an unconfigured name is a mistake: in the file it stands beside the list of providers. */
   readonly strict: boolean
 }
 
@@ -194,7 +195,7 @@ export function preferenceOf(file: FileSettings, env: EnvironmentSettings): Pref
   return { primary, others: fallbacks ?? env.order, isOrder: !fallbacks, strict: false }
 }
 
-/** The wanted providers by the names that they have here: one may be wanted by another name of its kind. */
+/** The preference with configured names: a provider may be preferred by another name of its kind. */
 export function asConfigured(preference: Preference, found: readonly ProviderSettings[]): Preference {
   const { primary, others } = preference
   const names = found.map(({ name }) => name)
@@ -209,7 +210,7 @@ export function asConfigured(preference: Preference, found: readonly ProviderSet
   }
 }
 
-/** The providers of a call that names nothing: as preferred, else all in their order. */
+/** Providers of calls that name no model: as preferred, else all in their order. */
 export function priorityOf(
   { primary, others, isOrder, strict }: Preference,
   providers: readonly string[],

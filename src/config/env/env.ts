@@ -1,4 +1,4 @@
-import { logLevels } from '../config.ts'
+import { logLevels } from '../../telemetry/settings.ts'
 import {
   decimal,
   flag,
@@ -14,14 +14,14 @@ import {
   type Reader,
   text,
 } from '../file/readers.ts'
-import { cacheReaders, defaultReaders } from '../file/schema.ts'
+import { cacheReaders, defaultReaders } from '../file/shared-blocks.ts'
 import type { Findings } from '../findings.ts'
 import type { Found, Variable, Variables } from './variables.ts'
 
-/** Up to a day. */
+/** At most one day. */
 const milliseconds = integer(1, 86_400_000)
 
-/** The variables that configure the gateway itself. Those of the providers come from the list of their kinds. */
+/** Variables of the gateway itself. Those of providers come from the list of kinds. */
 export const gatewayVariables = {
   config: variable(text, 'LLM_GATEWAY_CONFIG'),
   grpc: variable(listenAddress, 'LLM_GATEWAY_GRPC_ADDRESS'),
@@ -49,7 +49,7 @@ export const gatewayVariables = {
   rateRequests: variable(integer(1, 2 ** 31 - 1), 'RATE_LIMIT_MAX_REQUESTS'),
   providerRateWindow: variable(milliseconds, 'LLM_RATE_LIMIT_WINDOW_MS'),
   providerRateRequests: variable(integer(1, 2 ** 31 - 1), 'LLM_RATE_LIMIT_MAX_REQUESTS'),
-  // Lower case first, as every program does: https://curl.se/docs/manpage.html#ENVIRONMENT
+  // Lower case takes precedence, as in curl: https://curl.se/docs/manpage.html#ENVIRONMENT
   httpsProxy: variable(proxyUrl, 'https_proxy', 'HTTPS_PROXY'),
   httpProxy: variable(proxyUrl, 'http_proxy', 'HTTP_PROXY'),
   noProxy: variable(text, 'no_proxy', 'NO_PROXY'),
@@ -59,14 +59,14 @@ function variable<T>(reader: Reader<T>, ...variableNames: readonly string[]): Va
   return { names: variableNames, reader }
 }
 
-/** What the environment says of the gateway itself. */
+/** Values of the gateway's own variables. */
 export type EnvironmentSettings = {
   readonly [Key in keyof typeof gatewayVariables]:
     | ((typeof gatewayVariables)[Key] extends Variable<infer T> ? Found<T> : never)
     | undefined
 }
 
-/** Reads them all. One that cannot be read is a problem. */
+/** Reads all of them; an invalid value is a problem. */
 export function readEnvironment(variables: Variables, findings: Findings): EnvironmentSettings {
   const settings = Object.entries(gatewayVariables).map(([key, setting]) => {
     return [key, variables.read<unknown>(setting, findings)]

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util'
-import { logLevels } from '../config.ts'
+import { logLevels } from '../../telemetry/settings.ts'
 import { listenAddress, oneOf, type Reader, text } from '../file/readers.ts'
 import type { Findings } from '../findings.ts'
 import type { Found } from './variables.ts'
 
-/** The flags of the command line, each with the reader of its value. They outrank everything else. */
+/** Flags of the command line, each with the reader of its value. They take precedence over everything else. */
 export const flagReaders = {
   config: text,
   grpc: listenAddress,
@@ -16,12 +16,12 @@ export const flagReaders = {
 export type FlagName = keyof typeof flagReaders
 export type Flags = { readonly [Name in FlagName]?: string | undefined }
 
-/** What the command line asks for: words and flags, or why it cannot be understood. */
+/** The words and flags of a command line, or the reason why it is invalid. */
 export type CommandLine =
   | { readonly words: readonly string[]; readonly flags: Flags }
   | { readonly words?: undefined; readonly reason: string }
 
-/** Reads `serve --config FILE` and the like: `args` without the program. */
+/** Parses a command line such as `serve --config FILE`; `args` without the program. */
 export function readCommandLine(args: readonly string[]): CommandLine {
   try {
     const { values, positionals } = parseArgs({
@@ -44,7 +44,7 @@ export function readCommandLine(args: readonly string[]): CommandLine {
 export function readFlag<Name extends FlagName>(flags: Flags, name: Name, findings: Findings) {
   const given = flags[name]
   if (given === undefined) return undefined
-  // The table holds the reader of this very flag.
+  // The table has the reader of this flag under its name.
   const reader = flagReaders[name] as Reader<(typeof flagReaders)[Name] extends Reader<infer T> ? T : never>
   const value = reader.read(given)
   if (value === undefined) findings.problem(`--${name}`, `must be ${reader.expects}`)

@@ -1,21 +1,21 @@
 import { type Findings, pathText } from '../findings.ts'
 import type { Variables } from './variables.ts'
 
-/** Where the references in a file lead. */
+/** What references in a file are replaced from. */
 export interface References {
   readonly variables: Variables
-  /** The text of a file. Throws what Node throws. */
+  /** Text of a file. Throws what Node throws. */
   readFile(path: string): string
 }
 
 type Path = readonly PropertyKey[]
 
-/** A file nests 6 levels; one with an anchor inside itself nests for ever. */
+/** Real files nest 6 levels; one with an anchor inside itself would nest without end. */
 const MAX_DEPTH = 32
 
 /**
- * The tree of a YAML file with every `${VARIABLE}` and `${file:/path}` put in and empty values left out. A secret must
- * come so, or as `{ file: /path }`: what is written in the file itself ends in repositories and tickets.
+ * The tree of a YAML file with every `${VARIABLE}` and `${file:/path}` replaced and empty values left out. Secrets must
+ * be references, or `{ file: /path }`: secrets in the file itself end up in repositories and tickets.
  */
 export function expand(tree: unknown, references: References, findings: Findings): unknown {
   return expandAt([], tree)
@@ -71,20 +71,20 @@ const BAD_REFERENCE = 'write a reference as ${VARIABLE} or ${file:/path}'
 // biome-ignore lint/suspicious/noTemplateCurlyInString: shows how a reference is written
 const LITERAL_SECRET = 'a secret must not be written here: use "${VARIABLE}", "${file:/path}" or { file: /path }'
 
-/** `$${` stands for `${` itself. */
+/** `$${` escapes `${`. */
 const REFERENCE = /\$\$\{|\$\{([^}]*)\}/g
 
-/** `ENOENT` and the like, for an error of the system's. */
+/** Code of a system error, such as `ENOENT`. */
 export function systemCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 }
 
-/** Whether a value is a secret as a whole, or may hold one beside other text. */
+/** Whether the whole value is a secret, or a part of it may be one. */
 type Secret = 'whole' | 'part'
 
 const patterns: Readonly<Record<Secret, RegExp>> = { whole: /^\$\{[^}]+\}$/, part: /(?<!\$)\$\{[^}]+\}/ }
 
-/** Where Redis needs a password, its URL holds it. */
+/** The URL of a Redis that needs a password contains it. */
 const PASSWORD = /@|password=/
 
 function secretAt(path: Path, node: unknown): Secret | undefined {
@@ -97,7 +97,7 @@ function secretAt(path: Path, node: unknown): Secret | undefined {
   return field === 'headers' && isCredentialHeader(String(last)) ? 'part' : undefined
 }
 
-/** Whether a header of this name is likely to carry a secret. */
+/** Whether a header of this name probably carries a secret. */
 export function isCredentialHeader(name: string): boolean {
   return /auth|key|token|secret|cookie|password|credential/i.test(name)
 }

@@ -4,7 +4,7 @@ import { flag } from '../file/readers.ts'
 import { type Findings, withHint } from '../findings.ts'
 import type { Variables } from './variables.ts'
 
-/** Variables of capabilities that this version does not have. `switches` say whether it is wanted at all. */
+/** Variables of features that this version does not have. If a switch is set to false, the feature is not wanted. */
 export const unusedVariables = [
   {
     what: 'a ledger of costs, with its alerts',
@@ -13,10 +13,10 @@ export const unusedVariables = [
   },
 ] as const
 
-/** Variables that set a limit which this version does not keep. To ignore one in silence would cost money. */
+/** Variables that set a limit which this version does not enforce. Ignoring one silently would cost money. */
 export const unenforcedVariables = [{ what: 'a budget', names: ['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'] }] as const
 
-/** Tells of variables that are set and have no effect. `known`: all that have one. */
+/** Reports variables that are set and have no effect. `known`: names of all that have one. */
 export function reportUnused(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
   for (const { what, switches, names } of unusedVariables) {
     const wanted = variables.first(switches)
@@ -46,7 +46,7 @@ function reportUpcoming(variables: Variables, known: ReadonlySet<string>, findin
   }
 }
 
-/** A Service named llm-gateway makes Kubernetes set variables such as LLM_GATEWAY_PORT_8080_TCP in every pod. */
+/** For a Service named llm-gateway Kubernetes sets variables such as LLM_GATEWAY_PORT_8080_TCP in every pod. */
 const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT(_\d+_|$)/
 
 function reportUnknown(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {

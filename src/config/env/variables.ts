@@ -4,19 +4,19 @@ import type { Findings } from '../findings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** A value and the variable that it was found in. */
+/** A value and the name of its variable. */
 export interface Found<T> {
   readonly from: string
   readonly value: T
 }
 
-/** A setting that can be made by environment variables, by falling rank. */
+/** A setting with its environment variables, by decreasing precedence. */
 export interface Variable<T> {
   readonly names: readonly string[]
   readonly reader: Reader<T>
 }
 
-/** The variables of the process, then those of the `.env` file. An empty one counts as unset. */
+/** The variables of the process, then those of the `.env` file. An empty value counts as unset. */
 export class Variables {
   readonly #sources: readonly Environment[]
 
@@ -28,7 +28,7 @@ export class Variables {
     return this.first([name])?.value
   }
 
-  /** A variable of the process outranks each one of `.env`; among those of one source the order of `names` counts. */
+  /** The process takes precedence over `.env`; within one source the order of `names` decides. */
   first(names: readonly string[]): Found<string> | undefined {
     for (const source of this.#sources) {
       for (const name of names) {
@@ -39,7 +39,7 @@ export class Variables {
     return undefined
   }
 
-  /** All values of the first of `names` that has any: `NAME` itself, then `NAME_1`, `NAME_2` and on, gaps allowed. */
+  /** All values of the first of `names` that has any: `NAME`, then `NAME_1`, `NAME_2` and so on; gaps are allowed. */
   numbered(names: readonly string[]): readonly Found<string>[] {
     for (const source of this.#sources) {
       for (const name of names) {
@@ -53,18 +53,18 @@ export class Variables {
     return []
   }
 
-  /** The names of all that are set. */
+  /** Names of all variables that are set. */
   names(): readonly string[] {
     return this.#sources.flatMap((source) => Object.keys(source).filter((name) => valueIn(source, name) !== undefined))
   }
 
-  /** Whether it is set in the `.env` file only. */
+  /** Whether the variable is set in the `.env` file only. */
   inDotenvOnly(name: string): boolean {
     const [environment = {}, dotenv = {}] = this.#sources
     return valueIn(environment, name) === undefined && valueIn(dotenv, name) !== undefined
   }
 
-  /** The value of a setting; one that cannot be read is a problem. */
+  /** Value of a setting; an invalid one is a problem. */
   read<T>({ names, reader }: Variable<T>, findings: Findings): Found<T> | undefined {
     const found = this.first(names)
     if (!found) return undefined

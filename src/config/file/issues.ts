@@ -13,7 +13,7 @@ const typeNames: Readonly<Record<string, string>> = {
   record: 'a block of keys',
 }
 
-/** Tells each issue of a schema as a problem. `where` is the path of what was checked. */
+/** Reports the issues of a schema as problems. `where`: path of the checked value. */
 export function report(issues: readonly Issue[], where: Path, findings: Findings): void {
   for (const issue of issues) reportIssue(issue, [...where, ...issue.path], findings)
 }
@@ -21,7 +21,7 @@ export function report(issues: readonly Issue[], where: Path, findings: Findings
 function reportIssue(issue: Issue, path: Path, findings: Findings): void {
   switch (issue.code) {
     case 'unrecognized_keys': {
-      // The schema says one line for each key.
+      // The message of the schema has one line for each key.
       const reasons = issue.message.split('\n')
       for (const [index, key] of issue.keys.entries()) {
         findings.problem(pathText([...path, key]), reasons[index] ?? issue.message)
@@ -45,7 +45,7 @@ function reportIssue(issue: Issue, path: Path, findings: Findings): void {
   }
 }
 
-/** The branch of a union that the writer meant is the one that fails inside, not by what it is. */
+/** The branch of a union that was meant is the one that fails at an inner value, not at the value itself. */
 function isMeant(issues: readonly Issue[]): boolean {
   return issues.some(({ path, code }) => path.length > 0 || code === 'unrecognized_keys')
 }

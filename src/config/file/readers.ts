@@ -1,11 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { type LedgerSettings, readLedgerUrl } from '../../stores/ledger/settings.ts'
 
-/** How the text of a setting is read, wherever it is written. */
+/** Reads the text of a setting, in the file, a variable or a flag. */
 export interface Reader<T> {
-  /** What the text must be; follows "must be". */
+  /** Description of valid texts; follows "must be". */
   readonly expects: string
-  /** undefined when the text is anything else. */
+  /** Undefined for an invalid text. */
   read(text: string): T | undefined
 }
 
@@ -128,7 +128,7 @@ export const modelId: Reader<string> = {
   },
 }
 
-/** The name of one provider. */
+/** Name of one provider. */
 export const name: Reader<string> = {
   expects: 'one name',
   read: (value) => (/^[\w-]+$/.test(value) ? value.toLowerCase() : undefined),
@@ -147,7 +147,7 @@ export function unique<T>(values: readonly T[]): readonly T[] {
   return [...new Set(values)]
 }
 
-/** Where to listen. Without a host the default one is meant. */
+/** Address to listen on; without a host the default host is used. */
 export interface ListenAddress {
   readonly host: string | undefined
   readonly port: number
@@ -167,7 +167,7 @@ export const listenAddress: Reader<ListenAddress> = {
   },
 }
 
-/** A last label of digits would be a mistyped IPv4 address. */
+/** A host whose last label is all digits is a mistyped IPv4 address. */
 function isHostname(host: string): boolean {
   return /^(?!.*(^|\.)\d+$)[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(host)
 }
@@ -178,7 +178,7 @@ export const origin: Reader<string> = {
   read: (value) => (value === '*' || webUrl(value)?.origin === value ? value : undefined),
 }
 
-/** Where an OpenTelemetry collector takes traces, from its base URL. */
+/** URL for traces at an OpenTelemetry collector, from the collector's base URL. */
 export const otlpEndpoint: Reader<string> = {
   expects: 'an http:// or https:// URL',
   read(value) {
@@ -189,13 +189,13 @@ export const otlpEndpoint: Reader<string> = {
   },
 }
 
-/** The full URL where an OpenTelemetry collector takes traces. */
+/** Full URL for traces at an OpenTelemetry collector. */
 export const otlpTracesEndpoint: Reader<string> = {
   expects: 'an http:// or https:// URL',
   read: (value) => webUrl(value)?.href,
 }
 
-/** As everywhere, a proxy may be given without a scheme. */
+/** As in other programs, the scheme of a proxy may be left out. */
 export const proxyUrl: Reader<string> = {
   expects: 'the http:// or https:// URL of a proxy',
   read: (value) => webUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(value) ? value : `http://${value}`)?.href,

@@ -1,13 +1,7 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import type { Clock } from '../../domain/clock.ts'
-
-/** Where HTTP requests go through, as in HTTPS_PROXY, HTTP_PROXY and NO_PROXY. */
-export interface ProxySettings {
-  readonly https?: string | undefined
-  readonly http?: string | undefined
-  readonly no?: string | undefined
-}
+import type { ProxySettings } from '../settings.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'

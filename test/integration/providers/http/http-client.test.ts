@@ -8,12 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/domain/clock.ts'
-import {
-  createHttpClient,
-  type HttpClient,
-  type HttpReplyHandler,
-  type ProxySettings,
-} from '../../../../src/providers/http/http-client.ts'
+import { createHttpClient, type HttpClient, type HttpReplyHandler } from '../../../../src/providers/http/http-client.ts'
+import type { ProxySettings } from '../../../../src/providers/settings.ts'
 import { makeTlsFiles } from '../../../server/tls-files.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 import { runProcess } from '../../../support/process.ts'

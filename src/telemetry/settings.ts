@@ -1,0 +1,12 @@
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export interface TelemetrySettings {
+  /** Full URL that traces are sent to; undefined sends none. */
+  readonly otlpEndpoint?: string
+  /** Share of traces that is kept, from 0 to 1. */
+  readonly sampleRatio: number
+  readonly logLevel: LogLevel
+}
+
+export const defaultTelemetrySettings = { sampleRatio: 1, logLevel: 'info' } as const
