@@ -19,7 +19,7 @@ export interface ProviderTools {
   readonly events?: Pick<OperatorEvents, 'keyChanged'>
 }
 
-/** A provider as it is configured. */
+/** Creates a configured provider. */
 export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
   const { clock, proxy, prices, replies, events } = tools
   const { kind, timeout } = settings

@@ -12,44 +12,44 @@ import type { Sign } from './failures/sign.ts'
 import type { VendorError } from './failures/vendor-error.ts'
 import type { ModelRules, RuleOverride, SettableRule } from './model-rules.ts'
 
-/**
- * What a vendor is made of. A wire is how a vendor's API is spoken: pure mapping, no key, no socket, no clock. A kind
- * is a vendor: a wire with its address, its environment variables and its quirks, all of it data.
+/*
+ * What a vendor consists of. A wire maps to and from the vendor's API: no key, no socket, no clock. A kind is a vendor: a
+ * wire with its address, its environment variables and its quirks, all of them data.
  */
 
 /** A vendor, or a family of servers, that can be configured under `providers`. */
 export interface ProviderKind {
-  /** As in the configuration's `kind`. */
+  /** Name in the configuration's `kind`. */
   readonly kind: string
-  /** Other names that mean the same, wherever a kind or a provider is named. */
+  /** Other names of the kind, accepted wherever a kind or a provider is named. */
   readonly alsoKnownAs?: readonly string[]
-  /** How it is spoken to over HTTP; undefined for a kind that makes its provider itself. */
+  /** Mapping to its API over HTTP; undefined for a kind that creates its provider itself. */
   readonly wire?: Wire
-  /** Makes a provider that needs no wire. */
+  /** Creates a provider that needs no wire. */
   create?(settings: ProviderSettings, clock: Clock): Provider
-  /** Where the vendor is reached; undefined when it has no fixed address and must be told. */
+  /** Base URL of the vendor; undefined if it has no fixed address and one must be configured. */
   readonly baseUrl?: string
-  /** Endings of a base URL that its requests bring themselves: written there, they are left out. */
+  /** Endings that its requests add to the base URL; they are removed from a configured one. */
   readonly baseUrlEndings?: RegExp
-  /** Makes a base URL of what the variables of the address hold, where that need not be one. */
+  /** Turns the value of an address variable into a base URL, for vendors whose variables hold something else. */
   readAddress?(value: string): string
-  /** How a key is sent; undefined for servers that ask for none. */
+  /** How a key is sent; undefined for servers without keys. */
   readonly key?: KeyHeader
-  /** Makes the credentials of a configured provider. Default: each of its keys as it is, in the `key` header. */
+  /** Creates the credentials of a configured provider. Default: each of its keys as it is, in the `key` header. */
   credentials?(settings: ProviderSettings, clock: Clock): readonly Credential[]
-  /** Whether it can only be used with a key. Default: yes, where `key` is given. */
+  /** Whether it works without a key. Default: false if `key` is set. */
   readonly keyOptional?: boolean
-  /** Environment variables that configure it, each list by falling rank. */
+  /** Environment variables that configure it, each list by decreasing precedence. */
   readonly environment: {
     readonly keys?: readonly string[]
     readonly baseUrl?: readonly string[]
     readonly defaultModel?: readonly string[]
-    /** Further options by their name in the configuration. */
+    /** Variables of further options, by the name of the option in the configuration. */
     readonly options?: Readonly<Record<string, readonly string[]>>
   }
-  /** Whether it runs on the operator's own machines: a missing model is to be pulled, calls cost nothing. */
+  /** Whether it runs on the operator's own machines: missing models can be pulled, calls are free. */
   readonly local?: boolean
-  /** Whether it is expected at its `baseUrl` where nothing says which providers to use. */
+  /** Whether it is assumed at its `baseUrl` if nothing says which providers to use. */
   readonly assumed?: boolean
   /** What its failed replies say, beside what holds for every kind. */
   readonly failures?: readonly Sign[]
@@ -57,18 +57,18 @@ export interface ProviderKind {
   readonly probe?: ProbeProves
   /** What happens at the vendor when a stream is cancelled. Default: `stops`. */
   readonly onCancel?: OnCancel
-  /** The vendor's id in the price tables; undefined when they do not hold it. */
+  /** The vendor's id in the price list; undefined if it is not in the list. */
   readonly prices?: string
   readonly capabilities: readonly Capability[]
   /** What its single models take; undefined where nothing is known of them. */
   readonly models?: KindModels
-  /** Options of its own in the configuration, beside those of every provider. */
+  /** Options in the configuration, beside those of every provider. */
   readonly options?: z.ZodRawShape
-  /** The model of calls that name only the provider, where nobody has configured another. */
+  /** Model of chats that name only the provider, unless another one is configured. */
   readonly defaultModel?: string
-  /** The same for embeddings. */
+  /** Model of embeddings that name only the provider, unless another one is configured. */
   readonly defaultEmbedModel?: string
-  /** Its name in OpenTelemetry's conventions. Default: the kind. */
+  /** Name in OpenTelemetry's conventions. Default: the kind. */
   readonly genAiName?: string
 }
 
@@ -82,27 +82,27 @@ export interface KindModels {
   readonly settable: readonly SettableRule[]
 }
 
-/** How a vendor's API is spoken. Made once for each configured provider. */
+/** Mapping to and from a vendor's API. */
 export interface Wire {
   readonly chat: ChatWire
   /** Chooses the chat API for a request, where the vendor has several. Default: `chat`. */
   chooseChat?(request: ChatRequest, context: ChatContext): ChatWire
   readonly embed?: EmbedWire
   readonly models: ModelsWire
-  /** What an error body says, whatever its shape; undefined where it says nothing. */
+  /** Reads an error body of any shape; undefined if it holds no error. */
   readError(body: unknown): VendorError | undefined
 }
 
-/** The facts of the configured provider that a wire may need. */
+/** Facts about the configured provider and the call that a wire may need. */
 export interface WireContext {
   readonly model: string
-  /** The options of the kind's own, as configured. */
+  /** Options of the kind, as configured. */
   readonly options: Readonly<Record<string, unknown>>
   /** What the operator says of the model. It outranks the vendor's table. */
   readonly overrides: ModelRules
-  /** The fields of `provider_options` for this provider, checked; to be merged into the body last. */
+  /** Checked fields of `provider_options` for this provider; merged into the body last. */
   readonly extra: Readonly<Record<string, unknown>>
-  /** A tuning field cannot be sent: it is left out, and the caller is told; throws when the caller was strict. */
+  /** Leaves out a tuning field that cannot be sent, with a warning to the caller; throws for a strict call. */
   leaveOut(field: string, why: string): void
 }
 
@@ -115,7 +115,7 @@ export interface ChatWire {
   /** Throws UNSUPPORTED for content that the vendor cannot carry. */
   encode(request: ChatRequest, context: ChatContext): UpstreamRequest
   decoder(sink: ChatSink): ChatDecoder
-  /** How a stream is cut into frames where its content type does not say. Default: server-sent events. */
+  /** Framing of a stream whose content type does not name it. Default: server-sent events. */
   readonly streamFraming?: 'sse' | 'ndjson'
 }
 
@@ -147,22 +147,22 @@ export interface UpstreamRequest {
   readonly body: string
 }
 
-/** Reads one reply. Whatever it is given, it does not throw: what it cannot read it tells the sink as a failure. */
+/** Reads one reply. It never throws: invalid input is reported to the sink as a failure. */
 export interface ChatDecoder {
   /** The whole reply, when it is one JSON body: what it was parsed to, and its text. */
   whole(body: unknown, text: string): void
-  /** The next frame of a streamed reply: the data of an SSE event, or a line of NDJSON. */
+  /** Reads the next frame of a streamed reply: the data of an SSE event, or a line of NDJSON. */
   frame(data: string, event: string): void
-  /** The reply has ended without a break of the connection. Tells the sink `done` or that it was cut. */
+  /** The reply ended without a broken connection. Reports `done`, or a failure if the reply is truncated. */
   end(): void
 }
 
 /**
- * Takes what a vendor says, in the vendor's order, and makes the caller's events of it. Written once; decoders only
- * call it. After `done` or `fail` everything is ignored.
+ * Receives what a vendor sends, in the vendor's order, and turns it into the caller's events. After `done` or `fail`
+ * everything is ignored.
  */
 export interface ChatSink {
-  /** The vendor's id of the answer and the model that it says it used. What is not a text, or empty, is ignored. */
+  /** The vendor's id of the response and the model that it reports. Empty values and other types are ignored. */
   identify(id: unknown, model: unknown): void
   /** Empty texts are ignored, unless they are signed: `signature` proves the text since the last one. */
   text(text: string, signature?: string): void
@@ -175,7 +175,7 @@ export interface ChatSink {
   citation(citation: Citation): void
   /** What the vendor reports. Several reports of one reply are merged: see `mergeUsage`. */
   usage(usage: Usage): void
-  /** A departure that the caller should know. */
+  /** Reports a deviation to the caller. */
   warn(warning: string): void
   /**
    * Why the model stopped. Does not end the answer: usage may follow. `modelFailed`: the model itself failed, so that
@@ -186,10 +186,10 @@ export interface ChatSink {
   readonly stopped: boolean
   /** Whether `done` or `fail` was called. */
   readonly ended: boolean
-  /** The answer is complete. */
+  /** The response is complete. */
   done(): void
   fail(error: GatewayError): void
-  /** The vendor reports a failure inside a reply that had begun well (HTTP 200). */
+  /** The vendor reports a failure inside a reply with status 200. */
   failWith(error: VendorError): void
 }
 
@@ -199,13 +199,13 @@ export interface EmbedReply {
   readonly model: string
 }
 
-/** How many calls there may be at once, and how many may wait. */
+/** Limit on calls at once, and on calls that wait for a turn. */
 export interface ConcurrencyLimit {
   readonly most: number
   readonly queue: number
 }
 
-/** One entry under `providers` in the configuration, with its defaults filled in. */
+/** One entry under `providers` in the configuration, complete with its defaults. */
 export interface ProviderSettings {
   readonly name: string
   readonly kind: ProviderKind
@@ -216,18 +216,18 @@ export interface ProviderSettings {
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Timeouts
-  /** Whether Chat, too, is streamed by the vendor. */
+  /** Whether Chat is streamed by the vendor, too. */
   readonly streamUnary: boolean
-  /** Undefined where nothing bounds its calls. */
+  /** Undefined if its calls are not limited. */
   readonly concurrency?: ConcurrencyLimit
-  /** The target, as `provider/model`, that its calls go to while it is rate limited with no key left. */
+  /** Target, as `provider/model`, of its calls while it is rate limited with no key left. */
   readonly safetyLock?: string
-  /** Whether nobody has asked for it: it is expected at its usual address. */
+  /** Whether it is not configured but assumed at its usual address. */
   readonly assumed?: boolean
-  /** How much may be asked of it; what they leave out is as for every provider. */
+  /** Its own limits; what they leave out comes from the limits of every provider. */
   readonly limits?: Partial<RateLimits> | undefined
   /** What the operator says of single models. */
   readonly models?: readonly RuleOverride[]
-  /** Fields of the kind's own. */
+  /** Options of the kind. */
   readonly options: Readonly<Record<string, unknown>>
 }

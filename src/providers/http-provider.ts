@@ -8,10 +8,10 @@ import type { Connection } from './http/connection.ts'
 import { fetchJson } from './http/fetch-json.ts'
 import { otherNames } from './names.ts'
 
-/** How long a quarantined key may take to list the vendor's models, in ms. */
+/** Time that listing the models may take when a quarantined key is probed, in ms. */
 const PROBE_TIMEOUT = 10_000
 
-/** A provider whose wire is spoken over HTTP. */
+/** Creates a provider from a wire over HTTP. */
 export function createHttpProvider(connection: Connection, events?: Pick<OperatorEvents, 'keyChanged'>): Provider {
   const { settings, wire, catalogue } = connection
   const listModels = async (timeout: number, keyId: string) => {

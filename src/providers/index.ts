@@ -1,5 +1,5 @@
 import type { ProviderKind } from './define.ts'
-import { goesBy } from './names.ts'
+import { hasName } from './names.ts'
 import { anthropic } from './vendors/anthropic/kind.ts'
 import { azure } from './vendors/azure.ts'
 import { gemini } from './vendors/gemini/kind.ts'
@@ -8,7 +8,7 @@ import { openai, presets } from './vendors/presets.ts'
 import { selfHosted } from './vendors/self-hosted.ts'
 import { simulator } from './vendors/simulator.ts'
 
-/** The only list of vendors. Everything that must know them all derives from it. */
+/** The only list of vendors. Everything that needs all of them is derived from it. */
 export const kinds: readonly ProviderKind[] = [
   openai,
   azure,
@@ -21,8 +21,8 @@ export const kinds: readonly ProviderKind[] = [
 ]
 
 export function kindNamed(name: string, among = kinds): ProviderKind | undefined {
-  return among.find((kind) => goesBy(kind, name))
+  return among.find((kind) => hasName(kind, name))
 }
 
-export { goesBy, namesOf, otherNames } from './names.ts'
+export { hasName, namesOf, otherNames } from './names.ts'
 export { upcoming } from './vendors/upcoming.ts'

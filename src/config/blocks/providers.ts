@@ -1,5 +1,5 @@
 import type { ProviderKind, ProviderSettings } from '../../providers/define.ts'
-import { goesBy, kindNamed, namesOf } from '../../providers/index.ts'
+import { hasName, kindNamed, namesOf } from '../../providers/index.ts'
 import { defaultTimeouts } from '../../providers/settings.ts'
 import type { Variables } from '../env/variables.ts'
 import { report } from '../file/issues.ts'
@@ -101,7 +101,7 @@ export function discoveredProviders(
   const anyWanted = wanted.primary !== undefined || wanted.others.length > 0 || Object.keys(old).length > 0
   return sources.kinds.flatMap((kind) => {
     const written = old[kind.kind]
-    const isNamed = (name: string) => goesBy(kind, name)
+    const isNamed = (name: string) => hasName(kind, name)
     const demanded = written !== undefined || (wanted.primary !== undefined && isNamed(wanted.primary))
     const chosen = demanded || isUsable(kind, wanted.others.some(isNamed), sources)
     const assumed = !chosen && !anyWanted && kind.assumed === true

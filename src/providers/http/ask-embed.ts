@@ -11,7 +11,7 @@ import { costOfUsage, withTotal } from '../prices/usage.ts'
 import type { Connection } from './connection.ts'
 import { fetchJson } from './fetch-json.ts'
 
-/** How many requests of one call are under way at once. */
+/** Requests of one call that are under way at once. */
 const PARALLEL_BATCHES = 4
 
 /** The inputs of one upstream request and the response to it. Each is billed by the vendor on its own. */
@@ -112,12 +112,12 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
   }
 }
 
-/** Some servers pass over a field that they do not know. */
+/** Some servers ignore a field that they do not know. */
 function isOfOtherLength({ vectors }: EmbedReply, { dimensions }: EmbedRequest): boolean {
   return dimensions !== undefined && vectors.some((vector) => vector.length !== dimensions)
 }
 
-/** What holds no vectors may tell a failure. */
+/** A body without vectors may report a failure. */
 function decoded(wire: EmbedWire, body: unknown, meaning: (malformed: GatewayError) => GatewayError): EmbedReply {
   try {
     return wire.decode(body)

@@ -19,13 +19,13 @@ function isNameOf(info: ModelInfo, model: string): boolean {
   const patterns = literalsOf(info.match)
   const names = new Set([info.id, ...patterns].map((name) => name.toLowerCase()))
   if (names.has(model)) return true
-  // A fine-tuned model is named after its base, which is what its price goes by.
+  // A fine-tuned model is named after its base model, which determines its price.
   if (patterns.some((pattern) => /^ft:|\.ft-/.test(pattern) && model.startsWith(pattern.toLowerCase()))) return true
   const known = new Set(Array.from(names, withoutVersion))
   return known.has(withoutVersion(model))
 }
 
-/** The texts that names are compared with. */
+/** The literal texts of a pattern. */
 function literalsOf(match: MatchLogic): string[] {
   if ('or' in match) return match.or.flatMap(literalsOf)
   if ('and' in match) return match.and.flatMap(literalsOf)
@@ -35,7 +35,7 @@ function literalsOf(match: MatchLogic): string[] {
   return ['contains' in match ? match.contains : match.ends_with]
 }
 
-/** One mark of a version at the end of a name: `-latest`, `-preview`, `-20250929`, `-2025-09-29`, `-05-06`, `-001`, `-v1:0`. */
+/** A version at the end of a name: `-latest`, `-preview`, `-20250929`, `-2025-09-29`, `-05-06`, `-001`, `-v1:0`. */
 const version =
   /[-@](?:latest|preview|exp|20\d{6}|20\d\d-\d\d-\d\d|(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])|\d{3,4}|v\d(?::\d)?|)$/
 

@@ -8,23 +8,23 @@ import type { PriceOverride } from './price-override.ts'
 import { priceOf, type Rates, ratesOf, type TierFactor } from './rates.ts'
 import { tierFactor } from './service-tiers.ts'
 
-/** What models cost. */
+/** Prices and other facts of models. */
 export interface PriceTable {
   /**
    * What is known of a model; looked up on every call. `pricesId` is the vendor's id in the list, undefined when it has
    * none. A model that the list does not hold has no price, never that of another model; where `local`, it is free.
    */
   facts(pricesId: string | undefined, local: boolean, provider: string, model: string): ModelFacts
-  /** The ids of a vendor's models that are priced by the token. */
+  /** Ids of a vendor's models that are priced by token. */
   catalogue(pricesId: string | undefined): readonly string[]
 }
 
 export interface PriceTableOptions {
-  /** Decides which of several prices holds: some begin on a date, some hold at certain hours. */
+  /** Selects among prices that begin on a date or apply at certain hours. */
   readonly clock: Clock
-  /** By `provider/model`, the provider as it is configured. */
+  /** By `provider/model`, with the configured name of the provider. */
   readonly overrides?: Readonly<Record<string, PriceOverride>>
-  /** Without it only overrides and local models have a price. */
+  /** Without the list only overrides and local models have a price. */
   readonly list?: PriceList | undefined
 }
 
@@ -83,7 +83,7 @@ function listedFacts(list: PriceList, clock: Clock, pricesId: string, model: str
   return { price: priceOf(rates, tiersOf(pricesId, model)), contextWindow: info.context_window }
 }
 
-/** The rates at this time. Prices change at whole minutes at the earliest, so they are looked up once in each. */
+/** The rates at this time. Prices change at whole minutes, so they are looked up at most once per minute. */
 function currentRates(list: PriceList, clock: Clock, pricesId: string, model: string, info: ModelInfo): () => Rates {
   if (!Array.isArray(info.prices)) {
     const rates = ratesOf(info.prices)

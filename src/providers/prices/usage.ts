@@ -2,7 +2,7 @@ import { costOf } from '../../domain/money.ts'
 import type { ModelFacts } from '../../domain/ports/provider.ts'
 import type { Cost, Usage } from '../../domain/types.ts'
 
-/** Token counts as a vendor reports them, believed only if they can be counts. */
+/** Token counts as a vendor reports them; values that cannot be counts are not used. */
 export interface ReportedUsage {
   readonly input?: unknown
   readonly output?: unknown
@@ -35,8 +35,8 @@ const MAX_COUNT = 2 ** 32
 const STANDARD_TIERS: readonly unknown[] = ['default', 'standard', 'auto', 'on_demand']
 
 /**
- * The usage that a vendor reports; undefined when it reports none. What is absent stays absent, a 0 is a 0. A count that
- * cannot be one (negative, a fraction, a text) marks the usage as one to be estimated.
+ * The usage that a vendor reports; undefined if it reports none. Absent counts stay absent, and 0 stays 0. A value that
+ * cannot be a count (negative, a fraction, a text) marks the usage as estimated.
  */
 export function usageFrom(reported: ReportedUsage): Usage | undefined {
   const usage: Usage = { $typeName: 'llmgateway.v1.Usage', estimated: false }
@@ -66,7 +66,7 @@ function isTier(value: unknown): value is string {
   return typeof value === 'string' && /^[\w-]{1,32}$/.test(value) && !STANDARD_TIERS.includes(value)
 }
 
-/** `total` alone may be computed. */
+/** Adds the total if the vendor did not report it. */
 export function withTotal(usage: Usage): Usage {
   if (usage.total !== undefined || usage.input === undefined || usage.output === undefined) return usage
   return { ...usage, total: usage.input + usage.output }
