@@ -127,7 +127,7 @@ export class ResponsesDecoder implements ChatDecoder {
 
   #report(response: JsonFields): void {
     this.#sink.identify(response['id'], response['model'])
-    const usage = isObject(response['usage']) ? readUsage(response['usage']) : undefined
+    const usage = readUsage(response)
     if (usage) this.#sink.usage(usage)
   }
 }

@@ -225,3 +225,18 @@ describe('a streamed response', () => {
     expect(response?.message?.parts).toEqual([])
   })
 })
+
+it('reports the service tier, and the web searches that the vendor charges for', async () => {
+  const search = (type: string) => ({
+    type: 'web_search_call',
+    id: `ws_${type}`,
+    status: 'completed',
+    action: { type },
+  })
+  const output = [search('search'), search('open_page'), search('search'), message]
+  const { response } = await decodeWhole(wire, completed(output, { service_tier: 'priority' }))
+  expect(response?.usage).toMatchObject({ webSearches: 2, serviceTier: 'priority' })
+  const { response: plain } = await decodeWhole(wire, completed([message], { service_tier: 'default' }))
+  expect(plain?.usage).not.toHaveProperty('webSearches')
+  expect(plain?.usage).not.toHaveProperty('serviceTier')
+})
