@@ -6,12 +6,12 @@ import type { MetricsPage } from '../telemetry/metrics/prometheus.ts'
 import type { Parts } from './build.ts'
 import type { Observed } from './observe.ts'
 
-/** Longest time that calls are still taken after the gateway is told to stop, in ms: load balancers notice meanwhile. */
+/** Longest time that calls are still accepted after a stop is requested, in ms; load balancers notice meanwhile. */
 const LINGER = 5_000
 
 /** How far the gateway is on its way to its end. */
 export interface Lifecycle {
-  /** Whether it was told to stop. */
+  /** Whether the gateway is stopping. */
   draining: boolean
   /** Whether it is so late in the drain that a further attempt would hardly complete. */
   ending: boolean

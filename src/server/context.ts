@@ -5,7 +5,7 @@ import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/error.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 
-/** What a door reads off the wire before a call begins. */
+/** What a server reads before a call begins. */
 export interface Arrival {
   /** Ours, and unique. */
   readonly requestId: string
@@ -15,7 +15,7 @@ export interface Arrival {
   readonly caller?: Caller | undefined
   /** The address of the caller. */
   readonly peer: string
-  /** What the caller left for the call, in ms; undefined when it set no deadline. */
+  /** Time that the caller's deadline leaves for the call, in ms; undefined if it set no deadline. */
   readonly timeout: number | undefined
   /** The most that the call may take whatever the caller set, in ms; Infinity for streams that watch. */
   readonly maxDuration: number
@@ -46,7 +46,7 @@ export class RequestContext implements CallContext {
 
   readonly #report: (error: GatewayError, context: CallContext) => void
 
-  /** A call whose time has already passed is born cancelled. The door must `close` it when it is over. */
+  /** A call whose time has already passed is created cancelled. The server must `close` it when it is over. */
   constructor(clock: Clock, arrival: Arrival, report: (error: GatewayError, context: CallContext) => void) {
     this.#report = report
     this.requestId = arrival.requestId

@@ -3,14 +3,14 @@ import { heartbeatEvent } from '../domain/events.ts'
 import { type ChatEvent, ChatEventSchema, HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../domain/types.ts'
 import type { Methods, MethodsOf, StreamMethod, UnaryMethod } from '../service/method-types.ts'
 
-/** One method as the doors mount it. */
+/** One method as the servers mount it. */
 export type Endpoint = UnaryEndpoint | StreamEndpoint
 
 export interface UnaryEndpoint {
   readonly kind: 'unary'
   readonly method: DescMethod
   readonly path: string
-  /** Whether it goes on until the caller leaves: no longest duration holds, and a drain does not wait for it. */
+  /** Whether it lasts until the client disconnects: it has no maximum duration, and a drain does not wait for it. */
   readonly endless: boolean
   /** Whether it needs no credential. */
   readonly isOpen: boolean
@@ -40,7 +40,7 @@ const chatHeartbeat: Heartbeat = {
   isLast: (message) => (message as ChatEvent).event.case === 'finish',
 }
 
-/** Everything that both doors serve. */
+/** Everything that both servers serve. */
 export function endpoints(methods: Methods, health: MethodsOf<typeof HealthCheckService>): Endpoint[] {
   return [
     ...mount(LlmGateway, methods, { endless: ['watchStats'], open: ['health'] }),

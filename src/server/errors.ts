@@ -21,7 +21,7 @@ import {
 } from '../domain/types.ts'
 
 /**
- * How an error leaves the gateway, the same through both doors.
+ * How an error leaves the gateway, the same at both servers.
  *
  * The sizes are those that a Python client can read: the sum of its response headers, binary ones in base64 and the
  * message percent-encoded, must stay under 8,192 bytes, or grpcio shows RESOURCE_EXHAUSTED in place of the status.
@@ -192,7 +192,7 @@ function shorten(text: string, limit: number, size: (text: string) => number = B
   return `${characters.slice(0, kept).join('')}...`
 }
 
-/** Of a message in its header `grpc-message`. */
+/** Length of a message in the header `grpc-message`. */
 function encodedLength(text: string): number {
   return encodeURI(text).length
 }

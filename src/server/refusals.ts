@@ -4,7 +4,7 @@ import type { Clock } from '../domain/clock.ts'
 import { GatewayError, unauthenticated } from '../domain/error.ts'
 import { type ErrorReply, errorReply, toHeaders } from './errors.ts'
 
-/** What a door refuses before any work is done for it. Names a label of a metric. */
+/** What a server refuses before any work is done. Values of a metric label. */
 export const refusals = [
   'credential',
   'overloaded',
@@ -53,7 +53,7 @@ export function refusalReply(refusal: AnswerableRefusal, clock: Clock): ErrorRep
   return errorReply(refusalErrors[refusal], new CallRecord(clock))
 }
 
-/** The answers of the gRPC door, made once: one frame of trailers only. */
+/** Responses of the gRPC server to refused calls, made once: one frame of trailers only. */
 export function refusalHeaders(clock: Clock): Readonly<Record<AnswerableRefusal, OutgoingHttpHeaders>> {
   const of = (refusal: AnswerableRefusal) => ({
     ':status': 200,

@@ -3,7 +3,7 @@ const MINUTE = 60_000
 
 /** The tunable values of the servers, with their defaults. Durations in ms, sizes in bytes. */
 export const defaultServerSettings = {
-  /** Time that calls in flight get to end after the gateway is told to stop; 0 cuts them off. */
+  /** Time that calls in flight get to end after a stop is requested; 0 cuts them off. */
   drain: 25_000,
   /** Largest request message. */
   maxReceiveBytes: 16 * MiB,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import { GatewayError } from '../../src/domain/error.ts'
 
-const left = new GatewayError('CANCELLED', 'The caller left.')
+const left = new GatewayError('CANCELLED', 'The client disconnected.')
 const late = new GatewayError('DEADLINE_EXCEEDED', 'Too late.')
 
 /** Members that write down what they are told. */

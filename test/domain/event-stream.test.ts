@@ -3,7 +3,7 @@ import { Cancellation } from '../../src/domain/cancellation.ts'
 import { GatewayError } from '../../src/domain/error.ts'
 import { EventStream, type Reader, type Source, type Watcher } from '../../src/domain/event-stream.ts'
 
-const left = new GatewayError('CANCELLED', 'The caller left.')
+const left = new GatewayError('CANCELLED', 'The client disconnected.')
 
 /** A stream whose every part writes down what it is told. */
 function setUp() {

@@ -480,7 +480,7 @@ class Client {
     for (let turn = 0; turn < turns; turn++) await Promise.resolve()
     if (this.#endings > 0) return
     this.#left = true
-    this.#context.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+    this.#context.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
     // A pending call settles in promises, an open stream at once: neither needs time.
     await settle()
     try {

@@ -101,7 +101,7 @@ describe('cancelling a call', () => {
         throw bug
       },
     })
-    context.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+    context.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
     expect(reports).toMatchObject([{ reason: 'INTERNAL', cause: bug }])
   })
 })

@@ -122,7 +122,7 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
         clock.advance(script.rest ?? 0)
         if (scene.cancelled) {
           if (script.usage) attempt.usage = script.usage
-          cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+          cancellation.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
           return
         }
         record.succeed(attempt)

@@ -26,7 +26,7 @@ interface Shape {
   readonly isShort: boolean
   /** By name, of a message. */
   readonly fields?: ReadonlyMap<string, Shape>
-  /** Of the items of a list or the values of a map. */
+  /** Shape of the items of a list or the values of a map. */
   readonly inner?: Shape
 }
 

@@ -27,7 +27,7 @@ export interface GrpcMount<E extends Endpoint> extends Mount<E> {
   readonly turn: NextTurn
 }
 
-/** One call at the gRPC door, from its arrival until its last byte has left. */
+/** One call at the gRPC server, from its arrival until its last byte is sent. */
 export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closable {
   slot = -1
   readonly endless: boolean
@@ -82,7 +82,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     this.sendStatus(toGrpcStatus(errorReply(error, this.context.record), this.context))
   }
 
-  /** What goes with a good status; undefined when there is nothing to tell. */
+  /** Trailers of a call that succeeded; undefined if there are none. */
   protected trailers(): Metadata | undefined {
     const { trailers } = this.context.record
     return trailers && new FinalMetadata(trailers)
@@ -110,10 +110,10 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     this.release()
     if (this.#settled) return
     this.#settled = true
-    this.context.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+    this.context.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
   }
 
-  /** Whoever works for the call was told to end. If nobody does, the door answers; if nobody reads, it closes. */
+  /** Handlers of the call are cancelled already. Without a handler the server answers; without a reader it closes. */
   cancel(reason: GatewayError): void {
     if (this.#over) return
     const { clock } = this.settings
@@ -175,7 +175,7 @@ function contextOf(
   )
 }
 
-/** The same for all calls of a connection: grpc-js would ask its socket anew for each of them. */
+/** The same for all calls of a connection: grpc-js would ask its socket again for each of them. */
 function peerOf(surface: Surface, { session }: ServerHttp2Stream): string {
   if (!session) return surface.getPeer()
   const known: Http2Session & { [PEER]?: string } = session
@@ -183,7 +183,7 @@ function peerOf(surface: Surface, { session }: ServerHttp2Stream): string {
   return known[PEER]
 }
 
-/** Of repeated values the first counts. */
+/** The first value of a header. */
 function textOf(metadata: Metadata, name: string): string | undefined {
   const value = metadata.get(name)[0]
   return typeof value === 'string' ? value : value?.toString('base64')

@@ -17,7 +17,7 @@ const MAX_HEADERS = 64
 /** Frames and streams that break the protocol, before their connection is closed. */
 const MAX_FAULTS = 32
 
-/** The door for services: gRPC over HTTP/2. */
+/** The server for services: gRPC over HTTP/2. */
 export class GrpcServer {
   readonly #settings: ServerOptions
   readonly #server: grpc.Server
@@ -64,8 +64,8 @@ export class GrpcServer {
   }
 
   /**
-   * Stops listening, tells every client to go elsewhere, and finishes what is open. What is left after `grace` ms ends
-   * with UNAVAILABLE. Calls that arrive on old connections are dropped unprocessed, and clients send them anew.
+   * Stops listening, sends every client to another connection, and finishes open calls. What is left after `grace` ms
+   * ends with UNAVAILABLE. Calls that arrive on old connections are dropped unprocessed, and clients send them again.
    */
   async drain(grace: number): Promise<void> {
     const { clock } = this.#settings

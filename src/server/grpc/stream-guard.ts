@@ -73,7 +73,7 @@ export class StreamGuard {
   /** Paths of the methods that need no credential. */
   readonly #openPaths: ReadonlySet<string>
   readonly #uploads = new Slots<GuardedUpload>()
-  /** Of the next look for late ones; undefined while nobody looks. */
+  /** Cancels the next check for late uploads; undefined while there is none. */
   #stopLooking: (() => void) | undefined
   #sessions = 0
   #onLastSession: (() => void) | undefined
@@ -206,7 +206,7 @@ export class StreamGuard {
     this.#stopLooking = clock.after(readTimeout / LOOKS, () => {
       const since = clock.now() - readTimeout
       for (const upload of this.#uploads.filter(({ arrivedAt }) => arrivedAt < since)) {
-        // It is told so once, however long its stream takes to close.
+        // Refused once, however long its stream takes to close.
         this.#uploads.remove(upload)
         if (!upload.stream.destroyed) this.#refuse(upload.stream, 'read_timeout')
       }
@@ -252,7 +252,7 @@ export class StreamGuard {
   }
 }
 
-/** Tells the call of a stream that it is closed. A listener of its own would cost each call more. */
+/** Notifies the call of a stream when that closes. A listener for each call would cost more. */
 export function notifyWhenClosed(stream: GuardedStream, call: Closable): void {
   if (stream[UPLOAD]) stream[UPLOAD].call = call
 }

@@ -1,13 +1,13 @@
 import type { GatewayError } from '../../domain/error.ts'
 import type { EventStream, Reader } from '../../domain/event-stream.ts'
 
-/** Whoever follows what becomes of the events. */
+/** Observes what happens to the events. */
 export interface Follower<in E> {
   /** The reader asks for the next event. */
   asked(): void
   /** It is given one, and has to take it. What this throws ends the stream instead. */
   gave(event: E): void
-  /** Told once. Returns what the reader is to be told of an error. */
+  /** Called once. Returns the error as the reader receives it. */
   ended(error: GatewayError | undefined): Error | undefined
   /** The reader went before the end. */
   left(): void

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { HttpRequest } from './http-rules.ts'
 
-/** Pieces below this size, in bytes, are joined when there are so many: each takes a place of its own beside its bytes. */
+/** Pieces below this size, in bytes, are joined once their number is reached: each takes memory beside its bytes. */
 const SMALL_PIECE = 1024
 const MANY_PIECES = 256
 

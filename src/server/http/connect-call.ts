@@ -27,7 +27,7 @@ export interface ConnectExchange {
 /** How the exchange reaches Connect's handlers. */
 export const exchangeKey = createContextKey<ConnectExchange | undefined>(undefined, { description: 'exchange' })
 
-/** One call at the HTTP door, from its arrival until its last byte has left. */
+/** One call at the HTTP server, from its arrival until its last byte is sent. */
 class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   slot = -1
   readonly endless: boolean
@@ -50,7 +50,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
 
   constructor({ endpoint, settings, live }: Mount<Endpoint>, request: Message, handler: HandlerContext) {
     const exchange = handler.values.get(exchangeKey)
-    if (!exchange) throw new Error('the door gave no exchange')
+    if (!exchange) throw new Error('the HTTP server passed no exchange to the handler')
     this.endless = endpoint.endless
     this.#responseTrailer = handler.responseTrailer
     if (endpoint.kind === 'server_streaming') this.#heartbeat = endpoint.heartbeat
@@ -102,7 +102,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   left(): void {
     if (this.#settled) return
     this.#settled = true
-    this.context.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+    this.context.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
   }
 
   #end(): void {

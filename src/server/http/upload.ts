@@ -1,6 +1,6 @@
 import { FRAME_PREFIX } from '../codec/encode.ts'
 
-/** Frame lengths that an ordinary client has no reason for: so many frames, of so few bytes on average. */
+/** Many frames with few bytes on average, which ordinary clients have no reason to send. */
 const MANY_FRAMES = 64
 const SMALL_FRAME = 256
 

@@ -132,7 +132,7 @@ test('a caller that leaves during the wait is told at once, and nothing is begun
   const ended = call(one)
   await clock.advance(100)
   expect(budget).toEqual({ calls: 1, retries: 1 })
-  one.context.cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+  one.context.cancellation.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
   expect(await ended).toBe('CANCELLED')
   expect(begun).toEqual([0])
   expect(clock.waiting).toBe(0)

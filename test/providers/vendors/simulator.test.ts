@@ -152,7 +152,7 @@ test('a slow answer that is not awaited, or not in time, leaves nothing behind',
   const late: Ask<typeof request> = ask(clock, 'slow', request, clock.now() + 50)
   const endings = Promise.allSettled([provider.chat(left), provider.chat(late)])
   await clock.advance(10)
-  left.context.cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+  left.context.cancellation.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
   await clock.advance(100)
   expect((await endings).map((ending) => ending.status === 'rejected' && ending.reason.reason)).toEqual([
     'CANCELLED',

@@ -22,7 +22,7 @@ function world() {
     },
     left: () => {
       reported.push('left')
-      cancellation.cancel(new GatewayError('CANCELLED', 'The caller left.'))
+      cancellation.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
     },
   })
   return { reported, stream, events }

@@ -265,7 +265,7 @@ describe('a stream', () => {
     await reader.first()
     reader.call.cancel()
     await eventually(() => server.openCalls === 0)
-    expect(stream?.cancelledWith).toMatchObject({ reason: 'CANCELLED', message: 'The caller left.' })
+    expect(stream?.cancelledWith).toMatchObject({ reason: 'CANCELLED', message: 'The client disconnected.' })
   })
 
   it('ends with the deadline, a little early', async () => {

@@ -151,7 +151,7 @@ describe.each(transports)('over %s', (_name, transport) => {
     })
     await failureOf(createClient(LlmGateway, transport(url)).chat({}, { signal: leaving.signal }))
     await eventually(() => reason !== undefined && server.openCalls === 0)
-    expect(reason).toMatchObject({ reason: 'CANCELLED', message: 'The caller left.' })
+    expect(reason).toMatchObject({ reason: 'CANCELLED', message: 'The client disconnected.' })
   })
 
   it('leaving cancels a stream', async () => {
