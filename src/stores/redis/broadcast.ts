@@ -14,12 +14,15 @@ const MAX_LENGTH = 1_000
 /** Time between two reads, in ms. */
 const READ_INTERVAL = 300
 const MAX_READ = 100
+/** How far back the first read goes, in ms: longer than the longest time between two probes of a key. */
+const REMEMBERED = 900_000
 
 type Listener = (message: unknown) => void
 
 /**
  * Messages from one gateway to all others that share a Redis: best effort, within a second, in order. They are sent over
- * a stream and not a subscription, so that nothing is lost while a connection is down.
+ * a stream and not a subscription, so that nothing is lost while a connection is down, and so that a gateway that has just
+ * started learns what others reported before.
  */
 export class Broadcast {
   readonly #options: BroadcastOptions
@@ -59,13 +62,10 @@ export class Broadcast {
   }
 
   async #read(): Promise<void> {
-    const { store } = this.#options
+    const { store, clock } = this.#options
     if (!store.available) return
-    if (this.#last === undefined) {
-      const newest = await store.send('XREVRANGE', [STREAM, '+', '-', 'COUNT', 1])
-      if (Array.isArray(newest)) this.#last = entryOf(newest[0])?.id ?? '0-0'
-      return
-    }
+    // What others reported before this process was there still holds.
+    this.#last ??= `${clock.wall() - REMEMBERED}-0`
     const entries = await store.send('XRANGE', [STREAM, `(${this.#last}`, '+', 'COUNT', MAX_READ])
     if (!Array.isArray(entries)) return
     for (const raw of entries) {

@@ -22,9 +22,18 @@ const FIRST_PROBE_TIMEOUT = 1_000
 /** Time between two probes, in ms. */
 const PROBE_INTERVAL = 1_000
 const PROBE_INTERVAL_UNAVAILABLE = 250
-const PROBE_KEY = 'llm-gateway:probe'
-/** Errors about the state of Redis, not about a command. */
-const UNAVAILABLE = /^(READONLY|OOM|LOADING|MISCONF|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM)\b/
+/** Two keys as calls use them: in a cluster they are on different servers. */
+const PROBE_KEYS = ['llm-gateway:probe', 'llm-gateway:probe:other']
+/** Runs what calls run: a script, with several keys, that reads and writes. */
+const probeScript = defineScript(`
+redis.call('SET', KEYS[1], ARGV[1], 'PX', 10000)
+redis.call('HSET', KEYS[2], 'at', ARGV[1])
+redis.call('PEXPIRE', KEYS[2], 10000)
+return redis.call('GET', KEYS[1])
+`)
+/** Errors about Redis or what it may run for the gateway, not about one command. */
+const UNAVAILABLE =
+  /^(READONLY|OOM|LOADING|MISCONF|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|BUSY|NOAUTH|WRONGPASS|NOPERM|CROSSSLOT|MOVED|ASK|TRYAGAIN|ERR unknown command)\b/
 
 /** Waits a moment for the first probe. Never rejects: a gateway starts without Redis, too. */
 export async function connectRedis(options: RedisOptions): Promise<RedisStore> {
@@ -110,12 +119,10 @@ export class RedisStore implements SharedStore {
     return reply instanceof Error ? undefined : reply
   }
 
-  async run({ lua, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+  async run(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
     if (!this.available) return undefined
-    const rest = [keys.length, ...keys, ...args]
-    const reply = await this.#request('EVALSHA', [sha, ...rest])
-    if (!(reply instanceof Error)) return reply
-    return reply.message.startsWith('NOSCRIPT') ? this.send('EVAL', [lua, ...rest]) : undefined
+    const reply = await this.#evaluate(script, keys, args)
+    return reply instanceof Error ? undefined : reply
   }
 
   close(): void {
@@ -124,6 +131,13 @@ export class RedisStore implements SharedStore {
     this.#available = false
     this.#inFlight.abandon()
     this.#client.disconnect()
+  }
+
+  async #evaluate({ lua, sha }: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const rest = [keys.length, ...keys, ...args]
+    const reply = await this.#request('EVALSHA', [sha, ...rest])
+    const isUnknown = reply instanceof Error && reply.message.startsWith('NOSCRIPT')
+    return isUnknown ? this.#request('EVAL', [lua, ...rest]) : reply
   }
 
   /** Settles with the reply, an error reply as an Error, or undefined when there is no reply in time. */
@@ -149,19 +163,27 @@ export class RedisStore implements SharedStore {
       return undefined
     }
     // After a failover the old master refuses writes: a new connection looks up the master again.
-    if (error.message.startsWith('READONLY')) this.#reconnect()
+    if (error.message.includes('READONLY')) this.#reconnect()
     // Failing settles and counts all waiting commands, this one included.
     if (UNAVAILABLE.test(error.message)) this.#fail(faultOf(error))
     else if (!error.message.startsWith('NOSCRIPT')) this.#failures++
     return error
   }
 
-  /** Writes, so that a Redis that is read-only or full does not count as available. */
+  /** Runs what calls run, so that a Redis that refuses it does not count as available. */
   async #probe(): Promise<void> {
-    const reply = await this.#request('SET', [PROBE_KEY, '1', 'PX', 10_000])
+    const { db } = this.#options.address
+    // The client goes on in database 0 where its own does not exist.
+    const selected = db === 0 ? undefined : await this.#request('SELECT', [db])
+    if (selected instanceof Error) {
+      this.#fail(`database ${db} cannot be used`)
+      return
+    }
+    const reply = await this.#evaluate(probeScript, PROBE_KEYS, ['1'])
     // A late reply over a closed connection says nothing about the next one.
-    if (this.#closed || this.#disconnecting || reply === undefined || reply instanceof Error) return
-    this.#change(true, '')
+    if (this.#closed || this.#disconnecting || reply === undefined) return
+    if (reply instanceof Error) this.#fail(faultOf(reply))
+    else this.#change(true, '')
   }
 
   #probeLater(): void {
@@ -203,6 +225,9 @@ export class RedisStore implements SharedStore {
 
 /** The system's code or the first word of the error reply: health responses must not contain addresses. */
 function faultOf(error: Error & { readonly code?: unknown }): string {
-  if (error.name === 'ReplyError') return error.message.split(' ', 1)[0] ?? ''
+  if (error.name === 'ReplyError') {
+    const [, command] = /^ERR unknown command ['`]?(\w{1,20})/.exec(error.message) ?? []
+    return command ? `no ${command} command` : (error.message.split(' ', 1)[0] ?? '')
+  }
   return typeof error.code === 'string' ? error.code : 'no connection'
 }

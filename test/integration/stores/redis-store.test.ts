@@ -13,8 +13,8 @@ let store: RedisStore
 let changes: ComponentState[]
 let clock: FakeClock
 
-const connect = async (port: number, timeout = 2_000) => {
-  const address = readRedisUrl(`redis://127.0.0.1:${port}`)
+const connect = async (port: number, timeout = 2_000, db = 0) => {
+  const address = readRedisUrl(`redis://127.0.0.1:${port}/${db}`)
   if (!address) throw new Error('a good URL')
   changes = []
   const events = { sharedStoreChanged: (state: ComponentState) => void changes.push(state) }
@@ -123,6 +123,36 @@ describe('trouble', () => {
       expect(store.waiting).toBe(0)
     },
   )
+
+  test.each([
+    ['has no command EVALSHA', ['--rename-command', 'EVALSHA', ''], 0, 'no EVALSHA command'],
+    ['has no command EVAL', ['--rename-command', 'EVAL', ''], 0, 'no EVAL command'],
+    ['is part of a cluster that is not complete', ['--cluster-enabled', 'yes'], 0, 'C'],
+    ['has no such database', [], 99, 'database 99 cannot be used'],
+  ])('a Redis that %s is in trouble from the start, reported once', async (_, options, db, message) => {
+    const incapable = await startRedis(...options)
+    store.close()
+    try {
+      await connect(incapable.port, 2_000, db)
+      await clock.passUntil(() => store.state().message.includes(message))
+      expect(store.available).toBe(false)
+      expect(await store.send('GET', ['key'])).toBeUndefined()
+      expect(health()).toEqual([false])
+    } finally {
+      store.close()
+      await incapable.close()
+    }
+  })
+
+  test('a user that may run no scripts any more is noticed while nobody asks, and reported once', async () => {
+    const client = await server.client()
+    await client.call('ACL', 'SETUSER', 'default', '-eval', '-evalsha')
+    await became(false)
+    expect(store.state().message).toBe('Redis is unavailable (NOPERM).')
+    await client.call('ACL', 'SETUSER', 'default', '+eval', '+evalsha')
+    await became(true)
+    expect(health()).toEqual([true, false, true])
+  })
 
   test('trouble is noticed while nobody asks', async () => {
     server.stop()
