@@ -1,4 +1,5 @@
 import { GatewayError } from '../../domain/error.ts'
+import { ProxyError } from '../http/proxy.ts'
 
 const UNREACHABLE_WAIT = 5_000
 const ASSUMED_ADVICE =
@@ -25,6 +26,10 @@ export function networkError({ provider, model, assumed }: Peer, cause: Error, p
   const name = `${provider}/${model}`
   const facts = { provider, model, cause }
   const code = codeOf(cause)
+  if (cause instanceof ProxyError) {
+    const message = `${name} cannot be reached: the proxy ${cause.proxy} ${cause.trouble}. Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY.`
+    return new GatewayError('UPSTREAM_UNREACHABLE', message, { ...facts, retryAfter: UNREACHABLE_WAIT })
+  }
   if (/^(ENOTFOUND|EAI_\w+|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(code)) {
     const advice = assumed ? ASSUMED_ADVICE : 'Check base_url.'
     const message = `${name} cannot be reached (${code}). ${advice}`

@@ -1,7 +1,8 @@
 import { type LookupAddress, type LookupOptions, lookup as systemLookup } from 'node:dns'
-import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { Agent, type buildConnector, type Dispatcher } from 'undici'
 import type { Clock } from '../../domain/clock.ts'
 import type { ProxySettings } from '../settings.ts'
+import { proxyConnector } from './proxy.ts'
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST'
@@ -44,8 +45,9 @@ const LOOKUP_TIMEOUT_MS = 2_000
 
 export function createHttpClient(options: { clock: Clock; connectTimeout: number; proxy: ProxySettings }): HttpClient {
   const { clock, connectTimeout, proxy } = options
-  const connector = new WatchedConnector({ timeout: connectTimeout, lookup: boundedLookup(clock) })
-  const proxied = proxy.https || proxy.http
+  const connector = new WatchedConnector(
+    proxyConnector(proxy, { timeout: connectTimeout, lookup: boundedLookup(clock) }),
+  )
   const settings: Agent.Options = {
     // Only the gateway's own queue may wait: a cap on connections would be a second one, without deadlines.
     connections: null,
@@ -57,16 +59,8 @@ export function createHttpClient(options: { clock: Clock; connectTimeout: number
     maxHeaderSize: 64 * 1024,
     connect: connector.connect,
   }
-  const dispatcher: Dispatcher = proxied
-    ? new EnvHttpProxyAgent({
-        ...settings,
-        ...(proxy.https && { httpsProxy: proxy.https }),
-        ...(proxy.http && { httpProxy: proxy.http }),
-        noProxy: proxy.no ?? '',
-      })
-    : new Agent(settings)
-  // A proxy's connections are made elsewhere: of these nothing is known, and they count as fresh.
-  const isFresh = () => Boolean(proxied) || connector.isConnecting
+  const dispatcher = new Agent(settings)
+  const isFresh = () => connector.isConnecting
   return {
     send(request, handler) {
       const upstreamCall = new UndiciRequest(handler, isFresh)
@@ -83,8 +77,7 @@ class WatchedConnector {
   isConnecting = false
   readonly connect: buildConnector.connector
 
-  constructor(options: buildConnector.BuildOptions) {
-    const connect = buildConnector(options)
+  constructor(connect: buildConnector.connector) {
     this.connect = (target, callback) =>
       connect(target, (...made) => {
         this.isConnecting = true
