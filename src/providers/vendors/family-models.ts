@@ -22,7 +22,7 @@ export const groqModels: Table = [
   { models: /deepseek-r1|qwq/, rules: { ...groqParsed, efforts: {} }, source: GROQ_REASONING, date: '2026-11' },
   {
     models: /./,
-    rules: { ...groqEvery, efforts: {}, lacks: [Capability.REASONING] },
+    rules: { ...groqEvery, efforts: {} },
     source: 'https://console.groq.com/docs/api-reference#chat-create',
     date: '2026-11',
   },
@@ -30,13 +30,17 @@ export const groqModels: Table = [
 
 /** xAI's models that think refuse penalties and stop texts, and only some of them take an effort. */
 const XAI_REASONING = 'https://docs.x.ai/docs/guides/reasoning'
-const xaiThinking: OpenAiRules = { refused: ['frequency_penalty', 'presence_penalty'], maxStops: 0 }
+const xaiThinking: OpenAiRules = {
+  refused: ['frequency_penalty', 'presence_penalty'],
+  maxStops: 0,
+  thinksByDefault: true,
+}
 
 export const xaiModels: Table = [
   { models: /non-reasoning/, rules: notThinking, source: XAI_REASONING, date: '2026-11' },
   { models: /grok-(3-mini|4\.[3-9](?!\d)|[5-9])/, rules: xaiThinking, source: XAI_REASONING, date: '2026-11' },
   { models: /grok-(4|code|build)/, rules: { ...xaiThinking, efforts: {} }, source: XAI_REASONING, date: '2026-11' },
-  { models: /./, rules: notThinking, source: XAI_REASONING, date: '2026-11' },
+  { models: /./, rules: { efforts: {} }, source: XAI_REASONING, date: '2026-11' },
 ]
 
 /** Mistral's models think, or they do not. */

@@ -14,7 +14,7 @@ export const xaiResponses: ResponsesDialect = {
 }
 
 /** Reasoning may be that of any vendor behind it. https://openrouter.ai/docs/api-reference/responses-api/overview */
-export const openRouterResponses: ResponsesDialect = { ...family, takesReasoningOf: () => true }
+export const openRouterResponses: ResponsesDialect = { ...family, encrypted: 'all', takesReasoningOf: () => true }
 
 /** https://api-docs.deepseek.com */
-export const deepSeekResponses: ResponsesDialect = { ...family, encrypted: false, takesReasoningOf: () => false }
+export const deepSeekResponses: ResponsesDialect = { ...family, encrypted: 'none', takesReasoningOf: () => false }

@@ -192,7 +192,7 @@ export const sayOpenAi: Say = ({ model }, baseURL, request) => {
 
 export const sayAzure: Say = ({ model }, endpoint, request) => {
   const params = { ...intents, ...plain }[request]
-  const client = () => new AzureOpenAI({ apiKey: KEY, endpoint, apiVersion: '2024-10-21', maxRetries: 0 })
+  const client = () => new AzureOpenAI({ apiKey: KEY, endpoint, apiVersion: '2025-04-01-preview', maxRetries: 0 })
   return params && client().chat.completions.create({ model, ...params })
 }
 

@@ -94,8 +94,8 @@ export interface ResponsesDialect {
   readonly minTokens?: number
   /** Whether the first system message goes into `instructions`. */
   readonly instructions: boolean
-  /** Whether it returns its reasoning encrypted where that is requested. */
-  readonly encrypted: boolean
+  /** Which models it takes the request for encrypted reasoning for. */
+  readonly encrypted: 'all' | 'those that think' | 'none'
   /** Whether it takes back encrypted reasoning of this maker. */
   takesReasoningOf(maker: SignatureMaker): boolean
 }

@@ -24,7 +24,7 @@ export const openAiResponses: ResponsesDialect = {
   tuning: taking('temperature', 'top_p', 'parallel_tool_calls'),
   minTokens: 16,
   instructions: true,
-  encrypted: true,
+  encrypted: 'those that think',
   takesReasoningOf: (maker) => maker === 'openai',
 }
 

@@ -136,7 +136,8 @@ export const openAiModels: readonly ModelRow<OpenAiRules>[] = [
     source: 'https://platform.openai.com/docs/guides/tools-web-search?api-mode=chat',
     date: '2026-11',
   },
-  { models: /./, rules: plain, source: REFERENCE, date: '2026-11' },
+  // Names of deployments and new models: nothing is known of them.
+  { models: /./, rules: { ...every, efforts: {} }, source: REFERENCE, date: '2026-11' },
 ]
 
 /** What a model takes: its row, then the operator's settings. */

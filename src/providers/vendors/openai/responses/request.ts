@@ -1,5 +1,4 @@
 import type { ChatRequest } from '../../../../domain/types.ts'
-import { Capability } from '../../../../domain/types.ts'
 import type { ChatContext, UpstreamRequest } from '../../../define.ts'
 import { fieldsOf, type JsonFields, objectJson } from '../../json.ts'
 import type { OpenAiDialect, OpenAiRules, Options, ResponsesDialect } from '../dialect.ts'
@@ -39,7 +38,7 @@ export function encodeResponses(
     ...(stream && { stream }),
     ...withEnoughTokens(tuningFields(request, context, target), responses, leaveOut),
     ...(Object.keys(reasoning).length > 0 && { reasoning }),
-    ...(mayThink(rules) && responses.encrypted && { include: ['reasoning.encrypted_content'] }),
+    ...(isEncrypted(responses, rules) && { include: ['reasoning.encrypted_content'] }),
     ...(request.tools.length > 0 && request.toolChoice && { tool_choice: toolChoice(request.toolChoice) }),
     ...others,
   }
@@ -56,9 +55,9 @@ export function encodeResponses(
 
 const TOKEN_FIELD = 'max_output_tokens'
 
-/** Other models answer the request for encrypted reasoning with an error. */
-function mayThink({ lacks = [] }: OpenAiRules): boolean {
-  return !lacks.includes(Capability.REASONING)
+/** Models that do not think answer the request for encrypted reasoning with an error. */
+function isEncrypted({ encrypted }: ResponsesDialect, { thinksByDefault }: OpenAiRules): boolean {
+  return encrypted === 'all' || (encrypted === 'those that think' && thinksByDefault !== undefined)
 }
 
 function reasoningOf({ effort, budget, isOn }: Thinking, { reasoning_summary: summary }: Options): JsonFields {

@@ -87,6 +87,12 @@ describe('a whole response', () => {
     ])
     expect(response?.message?.parts[0]?.content).toMatchObject({ case: 'image', value: { mimeType: 'image/webp' } })
     expect(response?.finishReason).toBe(FinishReason.STOP)
+    expect(response?.usage?.webSearches).toBe(1)
+  })
+
+  it('says in which service tier it was made', async () => {
+    const { response } = await decodeWhole(wire, completed([message], { service_tier: 'flex' }))
+    expect(response?.usage?.serviceTier).toBe('flex')
   })
 
   it.each([
