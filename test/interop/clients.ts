@@ -1,5 +1,5 @@
 import { cpSync, readdirSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mustExecute } from './execute.ts'
 import { curl, goToolsOf, grpcurl, pythonWith } from './tools.ts'
@@ -29,8 +29,10 @@ const PACKAGE = 'llmgateway/v1'
 const GO_MODULE = 'github.com/llm-gateway/llm-gateway/gen/go'
 const BUF = join(ROOT, 'node_modules/.bin/buf')
 const BUILD_TIME = 240_000
+/** It has more than a hundred packages. */
+const LITELLM_INSTALL_TIME = 900_000
 
-/** The clients in the order in which they are run. */
+/** The clients in the order in which they are run. The last two start servers of their own, as upstreams of a gateway. */
 export const clients: readonly Client[] = [
   { name: 'grpcurl', install: async () => typescript('grpcurl.ts', { GRPCURL: await grpcurl() }) },
   {
@@ -57,6 +59,14 @@ export const clients: readonly Client[] = [
     },
   },
   { name: 'buf-curl', install: async () => typescript('buf-curl.ts', { BUF, CONTRACT }) },
+  { name: 'aimock', install: async () => typescript('aimock.ts') },
+  {
+    name: 'litellm',
+    async install() {
+      const python = await pythonWith(join(HERE, 'litellm/requirements.txt'), LITELLM_INSTALL_TIME)
+      return typescript('litellm.ts', { LITELLM: join(dirname(python), 'litellm') })
+    },
+  },
 ]
 
 function typescript(file: string, env: Readonly<Record<string, string>> = {}): Build {

@@ -1,5 +1,6 @@
 /**
- * Calls a running gateway with clients that know nothing of it but its contract, each with the tools of its own world.
+ * Calls a running gateway with clients that know nothing of it but its contract, each with the tools of its own world,
+ * and puts a gateway before servers that other people wrote.
  * `npm run interop -- [--require NAME,...] [NAME...]`: only the clients named, or all. A client whose tools cannot be had
  * is skipped, which counts as a failure for those that are required.
  */
