@@ -89,7 +89,7 @@ export const azure = openAiKind({
     modelOf,
     // The path of the v1 API, which needs no version.
     responses: { ...openAiResponses, path: '/openai/v1/responses', modelField: deploymentOf },
-    // Older versions refuse to be asked, and report no usage in streams.
+    // Older versions refuse the request for usage, and report none in streams.
     streamUsage: (options) => versionOf(options) >= '2024-09',
   },
 })

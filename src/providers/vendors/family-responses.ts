@@ -16,5 +16,8 @@ export const xaiResponses: ResponsesDialect = {
 /** Reasoning may be that of any vendor behind it. https://openrouter.ai/docs/api-reference/responses-api/overview */
 export const openRouterResponses: ResponsesDialect = { ...family, encrypted: 'all', takesReasoningOf: () => true }
 
+/** Gateways such as LiteLLM pass on what the vendor behind them takes. */
+export const compatibleResponses: ResponsesDialect = { ...family, encrypted: 'none', takesReasoningOf: () => true }
+
 /** https://api-docs.deepseek.com */
 export const deepSeekResponses: ResponsesDialect = { ...family, encrypted: 'none', takesReasoningOf: () => false }

@@ -7,7 +7,7 @@ import { deepSeekResponses, openRouterResponses, xaiResponses } from './family-r
 import { apiOption, familyDialect, openAiDialect, openAiKind, summaryOption, taking } from './openai/kind.ts'
 import { LOW_TO_HIGH, NONE_TO_HIGH } from './openai/models.ts'
 
-/** Vendors that speak OpenAI's API, a row each: what each takes, renames, leaves out or cannot carry. */
+/** Vendors that speak OpenAI's API. Each row says what the vendor takes, renames, leaves out or cannot carry. */
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
 const { NONE, MINIMAL } = ReasoningEffort
@@ -121,7 +121,7 @@ const deepseek = openAiKind({
 const openrouter = openAiKind({
   kind: 'openrouter',
   failures: openRouterSigns,
-  // Anybody may list its models.
+  // Its models can be listed without a key.
   probe: 'nothing',
   baseUrl: 'https://openrouter.ai/api/v1',
   environment: { keys: ['OPENROUTER_API_KEY'], defaultModel: ['OPENROUTER_MODEL'] },
@@ -194,7 +194,7 @@ const fireworks = openAiKind({
 /** Searches and cites, and has no tools. https://docs.perplexity.ai/api-reference/chat-completions-post */
 const perplexity = openAiKind({
   kind: 'perplexity',
-  // It documents no listing that needs a key.
+  // No listing that needs a key is documented.
   probe: 'nothing',
   baseUrl: 'https://api.perplexity.ai',
   environment: { keys: ['PERPLEXITY_API_KEY'], defaultModel: ['PERPLEXITY_MODEL'] },
@@ -218,7 +218,7 @@ const perplexity = openAiKind({
 const huggingface = openAiKind({
   kind: 'huggingface',
   failures: chargedBefore,
-  // Anybody may list its models.
+  // Its models can be listed without a key.
   probe: 'nothing',
   baseUrl: 'https://router.huggingface.co/v1',
   environment: { keys: ['HF_TOKEN'], defaultModel: ['HF_MODEL'] },
@@ -229,7 +229,7 @@ const huggingface = openAiKind({
 /** https://docs.api.nvidia.com/nim/reference/llm-apis */
 const nvidia = openAiKind({
   kind: 'nvidia',
-  // Anybody may list its models.
+  // Its models can be listed without a key.
   probe: 'nothing',
   baseUrl: 'https://integrate.api.nvidia.com/v1',
   environment: { keys: ['NVIDIA_API_KEY'], defaultModel: ['NVIDIA_MODEL'] },

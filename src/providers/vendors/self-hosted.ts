@@ -1,9 +1,10 @@
 import { Capability } from '../../domain/types.ts'
 import type { ProviderKind } from '../define.ts'
+import { compatibleResponses } from './family-responses.ts'
 import type { OpenAiDialect } from './openai/dialect.ts'
-import { familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
+import { apiOption, familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
 
-/** Servers that speak OpenAI's API, a row each: on the operator's own machines, but for the last. */
+/** Servers that speak OpenAI's API. All but the last run on the operator's own machines. */
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability
 
@@ -96,7 +97,8 @@ const openAiCompatible: ProviderKind = {
     kind: 'openai-compatible',
     environment: { keys: ['LITELLM_API_KEY'], baseUrl: ['LITELLM_BASE_URL'] },
     capabilities: [...USUAL, AUDIO_INPUT, FILE_INPUT],
-    dialect: anyDialect,
+    options: apiOption,
+    dialect: { ...anyDialect, responses: compatibleResponses },
   }),
   alsoKnownAs: ['litellm'],
   keyOptional: true,

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { chat } from '../../support/client.ts'
 import { startProcess } from '../../support/process.ts'
+import { freePort } from '../../support/redis.ts'
 import { check, variable } from './checks.ts'
 import { ask, checkChat, checkStreamChat, connectTo, disconnect, SAID } from './upstream.ts'
 
@@ -73,14 +73,4 @@ async function startProxy(): Promise<() => Promise<void>> {
     }
   }
   throw new Error('the proxy did not start')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const bound = server.address()
-  server.close()
-  await once(server, 'close')
-  if (bound === null || typeof bound === 'string') throw new Error('there is no free port')
-  return bound.port
 }

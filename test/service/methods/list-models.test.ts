@@ -44,6 +44,20 @@ test('joins the vendor’s list with what is known of each model', async () => {
   ])
 })
 
+test('a model that is known to do less than its provider is listed so', async () => {
+  const clock = new FakeClock()
+  const openai = providerNamed('openai', {
+    capabilities: [Capability.CHAT, Capability.EMBED, Capability.TOOLS],
+    listModels: async () => ['text-embedding-3-small', 'gpt-4o'],
+    describe: (model) => (model.startsWith('text-embedding') ? { capabilities: [Capability.EMBED] } : {}),
+  })
+  const { models } = await createListModels([openai], [], clock)(all, contextFor(clock))
+  expect(models.map(({ capabilities }) => capabilities)).toEqual([
+    [Capability.CHAT, Capability.EMBED, Capability.TOOLS],
+    [Capability.EMBED],
+  ])
+})
+
 test('a default model is listed that its vendor leaves out, but not one that a local server does not have', async () => {
   const clock = new FakeClock()
   const facts = { defaultModel: 'own', defaultEmbedModel: 'vectors' }

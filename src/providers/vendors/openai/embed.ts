@@ -21,7 +21,7 @@ function encodeEmbed(
   dialect: OpenAiDialect,
   { base64, dimensions }: NonNullable<OpenAiDialect['embed']>,
 ): UpstreamRequest {
-  // Vectors of another length would not compare: not a field that can be left out.
+  // Vectors of another length could not be compared, so the field cannot be left out.
   if (length !== undefined && dimensions === undefined) {
     throw unsupported('dimensions', 'the target cannot change the length of its vectors')
   }
@@ -35,7 +35,7 @@ function encodeEmbed(
   return { path: dialect.paths.embed(model, options), headers: dialect.headers(options), body: JSON.stringify(fields) }
 }
 
-/** The vectors in the order of their `index`, of which there must be each from 0 on. Throws UPSTREAM_MALFORMED. */
+/** The vectors in the order of their `index`, which counts from 0 without a gap. Throws UPSTREAM_MALFORMED. */
 function decodeEmbed(body: unknown): EmbedReply {
   const reply = fieldsOf(body)
   const data = listOf(reply['data'])
@@ -44,12 +44,12 @@ function decodeEmbed(body: unknown): EmbedReply {
     const { index, embedding } = fieldsOf(item)
     const place = index ?? position
     if (!isObject(item) || typeof place !== 'number' || !(place in data) || vectors[place] !== undefined) {
-      throw malformed('The upstream numbered its vectors wrongly.')
+      throw malformed('The upstream sent vectors with wrong indices.')
     }
     vectors[place] = vectorOf(embedding)
   }
   const [first] = vectors
-  if (first === undefined) throw malformed('The upstream answered without vectors.')
+  if (first === undefined) throw malformed('The upstream sent a response without vectors.')
   if (vectors.some((vector) => vector.length !== first.length)) {
     throw malformed('The upstream sent vectors of different lengths.')
   }
@@ -69,7 +69,7 @@ function floatsOf(base64: string): number[] | undefined {
   const bytes = Buffer.from(base64, 'base64')
   if (bytes.length % 4 !== 0) return undefined
   if (endianness() === 'BE') bytes.swap32()
-  // A copy, which lies on a multiple of 4 as a Float32Array over it wants.
+  // A copy, because a Float32Array needs bytes that begin at a multiple of 4.
   return Array.from(new Float32Array(new Uint8Array(bytes).buffer))
 }
 

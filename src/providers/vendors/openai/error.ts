@@ -1,12 +1,12 @@
 import type { VendorError } from '../../failures/vendor-error.ts'
 import { fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../json.ts'
 
-/** The most of a vendor's text that is looked at. */
+/** Largest length of a vendor's text that is read. */
 const LONGEST = 4096
 
 /**
- * What an error body says, in any spelling of the family: `{error: {message, type, code, param}}`, the same without
- * `error`, `{error: "text"}`, `{detail}`, a list of one of these, plain text. Undefined where it says nothing.
+ * The error in a body, in any spelling of the family: `{error: {message, type, code, param}}`, the same without
+ * `error`, `{error: "text"}`, `{detail}`, a list of one of these, plain text. Undefined where there is none.
  */
 export function readError(reply: unknown): VendorError | undefined {
   const body: unknown = Array.isArray(reply) ? reply[0] : reply
@@ -19,7 +19,7 @@ export function readError(reply: unknown): VendorError | undefined {
   return compact(body, body)
 }
 
-/** A page of HTML tells more of a proxy than of the failure. */
+/** Pages of HTML are ignored: a proxy wrote them, not the vendor. */
 function readText(text: string): VendorError | undefined {
   const message = text.trim().slice(0, LONGEST)
   return message === '' || message.startsWith('<') ? undefined : { message }
@@ -47,7 +47,7 @@ function codeOf(code: unknown): string {
   return typeof code === 'number' ? String(code) : textOf(code)
 }
 
-/** The first that is an HTTP status of a failure. */
+/** The first candidate that is an HTTP status of a failure. */
 function statusOf(...candidates: readonly unknown[]): number | undefined {
   return candidates
     .map((candidate) => (typeof candidate === 'string' ? Number(candidate) : candidate))
@@ -57,7 +57,7 @@ function statusOf(...candidates: readonly unknown[]): number | undefined {
     )
 }
 
-/** Azure's own word for it. https://learn.microsoft.com/en-us/azure/ai-services/openai/concepts/content-filter */
+/** Azure's own code. https://learn.microsoft.com/en-us/azure/ai-services/openai/concepts/content-filter */
 function innerCode({ innererror }: JsonFields): unknown {
   return isObject(innererror) ? innererror['code'] : undefined
 }
@@ -67,7 +67,7 @@ function readMessage(error: JsonFields): { message: string; param: string } {
   const detail = isObject(said) ? (said['detail'] ?? said['message']) : said
   const [first] = listOf(detail)
   if (isObject(first)) {
-    // A list of what is wrong with which field, as FastAPI writes it: vLLM, Mistral.
+    // A list of fields with their mistakes, as FastAPI writes it: vLLM, Mistral.
     const param = listOf(first['loc']).filter((step) => step !== 'body')
     return { message: cut(first['msg']), param: param.join('.') }
   }
@@ -85,7 +85,7 @@ function isRelayed({ message, metadata }: JsonFields): boolean {
   )
 }
 
-/** What the vendor behind OpenRouter said. https://openrouter.ai/docs/api-reference/errors */
+/** The message of the vendor behind OpenRouter. https://openrouter.ai/docs/api-reference/errors */
 function upstreamMessage(metadata: unknown): string {
   const raw = isObject(metadata) ? metadata['raw'] : undefined
   const inner = typeof raw === 'string' ? parseJson(raw) : raw

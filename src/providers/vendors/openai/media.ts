@@ -30,12 +30,12 @@ export class Sound {
 
   add(audio: unknown): void {
     const { data, transcript } = fieldsOf(audio)
-    // Every piece is base64 of its own: they cannot be joined before they are decoded.
+    // Each piece is base64 by itself: they cannot be joined before they are decoded.
     if (textOf(data) !== '') this.#pieces.push(Buffer.from(textOf(data), 'base64'))
     this.#transcript += textOf(transcript)
   }
 
-  /** The whole of it; undefined where there was none. */
+  /** The whole sound; undefined where there was none. */
   take(): Part | undefined {
     if (this.#pieces.length === 0 && this.#transcript === '') return undefined
     const bytes = Buffer.concat(this.#pieces)
@@ -50,7 +50,7 @@ function mediaOf(source: Media['source'], mimeType: string, transcript = ''): Me
   return { $typeName: 'llmgateway.v1.Media', source, mimeType, name: '', transcript }
 }
 
-/** The reply does not name the format, so its first bytes must. Streams are raw samples. */
+/** The type by the first bytes: the reply does not name the format. Streams are raw samples. */
 function soundType(bytes: Buffer): string {
   const start = bytes.toString('latin1', 0, 4)
   if (start === 'RIFF') return 'audio/wav'

@@ -154,7 +154,7 @@ function encodeCall(call: ToolCall, dialect: OpenAiDialect, rules: OpenAiRules):
   return fields
 }
 
-/** Whether it goes back as a signature of Google's. */
+/** Whether a signature is sent back as one of Google's. */
 function isReplayed(signature: string, { thoughtSignatures }: OpenAiDialect): boolean {
   const maker = makerOf(signature)
   return thoughtSignatures && signature !== '' && maker !== 'anthropic' && maker !== 'openai'

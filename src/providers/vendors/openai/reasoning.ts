@@ -2,7 +2,7 @@ import type { ChatSink } from '../../define.ts'
 import { fieldsOf, type JsonFields, listOf, textOf } from '../json.ts'
 import { elementsOf, type ReplySource } from '../json-source.ts'
 
-/** Where reasoning stands that comes as plain text. */
+/** The place of reasoning that comes as plain text. */
 const PLAIN = 'plain'
 
 /** Joins the pieces of a model's reasoning, sent as plain text or as OpenRouter's details. */
@@ -23,7 +23,7 @@ export class ReasoningBlocks {
     if (text !== '') this.#sink.reasoning(this.#blockAt(PLAIN), { text })
   }
 
-  /** A proof of the whole turn. */
+  /** A signature of the whole turn. */
   sign(signature: string): void {
     this.#sink.reasoning(this.#blockAt(PLAIN), { signature })
   }

@@ -10,12 +10,12 @@ import { emitText, ReasoningBlocks, thinkingText } from './reasoning.ts'
 import { signatureOf, ToolCalls } from './tool-calls.ts'
 import { readUsage } from './usage.ts'
 
-/** The most sources that one answer may list. */
+/** Largest number of sources in one response. */
 const MAX_CITATIONS = 1024
 
 /**
- * Reads one answer, whole or in chunks. A chunk's `delta` holds the next pieces of what a whole answer's `message`
- * holds, so one reader serves both.
+ * Reads one response, whole or in chunks. The `delta` of a chunk holds the next pieces of what the `message` of a whole
+ * response holds, so one reader serves both.
  * https://platform.openai.com/docs/api-reference/chat/object
  * https://platform.openai.com/docs/api-reference/chat/streaming
  */
@@ -25,7 +25,7 @@ export class OpenAiDecoder implements ChatDecoder {
   readonly #toolCalls: ToolCalls
   readonly #reasoning: ReasoningBlocks
   readonly #sound = new Sound()
-  /** Sources that were told already: Perplexity repeats them in every chunk. */
+  /** Sources that have been passed on: Perplexity repeats them in every chunk. */
   readonly #cited = new Set<string>()
 
   constructor(sink: ChatSink) {
@@ -39,7 +39,7 @@ export class OpenAiDecoder implements ChatDecoder {
     const reply = fieldsOf(body)
     const choice = firstChoice(reply)
     if (isFailure(body)) this.#sink.failWith(readError(body) ?? {})
-    else if (!choice) this.#sink.fail(malformed('The upstream answered without a choice.'))
+    else if (!choice) this.#sink.fail(malformed('The upstream sent a response without a choice.'))
     else {
       this.#head(reply, choice)
       this.#message(fieldsOf(choice['message']), true)
@@ -58,7 +58,7 @@ export class OpenAiDecoder implements ChatDecoder {
     this.#source.read(data, chunk)
     if (event === 'error') this.#sink.failWith(readError(chunk ?? data) ?? {})
     else if (!isObject(chunk) && !isFailure(chunk))
-      this.#sink.fail(malformed('The upstream sent a frame that is no JSON object.'))
+      this.#sink.fail(malformed('The upstream sent a frame that is not a JSON object.'))
     else this.#chunk(chunk)
   }
 
@@ -79,14 +79,14 @@ export class OpenAiDecoder implements ChatDecoder {
       this.#message(fieldsOf(choice['delta'] ?? choice['message']), false)
       this.#choiceEnd(choice)
     }
-    // After the pieces that came beside it: what was said before the failure stays.
+    // After the pieces that came with it: what was said before the failure stays.
     if (isFailure(chunk)) this.#sink.failWith(readError(chunk) ?? {})
   }
 
-  /** What stands beside the choices. */
+  /** The fields beside the choices. */
   #head(reply: JsonFields, choice: JsonFields | undefined): void {
     this.#sink.identify(reply['id'], reply['model'])
-    // Groq has told usage in a field of its own, Moonshot in the choice.
+    // Groq reports usage in a field of its own, Moonshot in the choice.
     const reported = reply['usage'] ?? fieldsOf(reply['x_groq'])['usage'] ?? choice?.['usage']
     const usage = isObject(reported) ? readUsage(reported, reply['service_tier']) : undefined
     if (usage) this.#sink.usage(usage)
@@ -98,7 +98,7 @@ export class OpenAiDecoder implements ChatDecoder {
     const { content, refusal } = message
     if (typeof content === 'string') this.#sink.text(content)
     else if (Array.isArray(content)) for (const part of content) this.#contentPart(fieldsOf(part))
-    // Structured answers come as the object itself from some servers.
+    // Some servers send structured output as the object itself.
     else if (isObject(content)) this.#sink.text(this.#source.member(message, 'content'))
     if (typeof refusal === 'string' && refusal !== '') this.#sink.refusal(refusal)
     this.#calls(message, whole)
@@ -114,7 +114,7 @@ export class OpenAiDecoder implements ChatDecoder {
     this.#reasoning.plain(textOf(message['reasoning_content']) || textOf(message['reasoning']))
   }
 
-  /** Parts of content: Mistral's way, and of servers that mirror the request's. */
+  /** A part of content, as Mistral sends them and servers that mirror the request. */
   #contentPart(part: JsonFields): void {
     switch (part['type']) {
       case 'thinking':
@@ -155,7 +155,7 @@ export class OpenAiDecoder implements ChatDecoder {
     if (part) this.#sink.part(part)
   }
 
-  /** The sources of the whole answer. https://docs.perplexity.ai/api-reference/chat-completions-post */
+  /** The sources of the whole response. https://docs.perplexity.ai/api-reference/chat-completions-post */
   #sources(reply: JsonFields): void {
     for (const result of listOf(reply['search_results'])) {
       const { url, title, snippet } = fieldsOf(result)
@@ -174,7 +174,7 @@ export class OpenAiDecoder implements ChatDecoder {
     const raw = textOf(choice['finish_reason'])
     const ending = raw === '' || this.#sink.stopped ? undefined : endingOf(raw)
     if (ending) this.#sink.stop(ending.reason, raw, ending.modelFailed)
-    if (isUnfiltered(choice)) this.#sink.warn("The vendor's content filter failed: the answer was not filtered.")
+    if (isUnfiltered(choice)) this.#sink.warn("The vendor's content filter failed: the response was not filtered.")
     if (isObject(choice['error'])) this.#sink.failWith(readError(choice) ?? {})
   }
 
@@ -186,13 +186,13 @@ export class OpenAiDecoder implements ChatDecoder {
   }
 }
 
-/** A failure told in a reply that began well: OpenAI's way, or the older one of vLLM and Mistral. */
+/** Whether a reply with status 200 holds a failure, as OpenAI writes it or as vLLM and Mistral once did. */
 function isFailure(reply: unknown): boolean {
   const { error, object } = fieldsOf(Array.isArray(reply) ? reply[0] : reply)
   return (error !== undefined && error !== null && error !== '') || object === 'error'
 }
 
-/** Answers beside the first are not asked for, and not read. */
+/** Further choices are not requested, and not read. */
 function firstChoice({ choices }: JsonFields): JsonFields | undefined {
   for (const choice of listOf(choices)) if (isObject(choice) && !choice['index']) return choice
   return undefined

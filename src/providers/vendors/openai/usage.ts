@@ -3,7 +3,7 @@ import { usageFrom } from '../../prices/usage.ts'
 import { countOf, fieldsOf } from '../json.ts'
 
 /**
- * The tokens of an answer; undefined where none are reported.
+ * The usage of a response; undefined where none is reported.
  * https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
  */
 export function readUsage(reported: unknown, serviceTier?: unknown): Usage | undefined {
@@ -32,13 +32,13 @@ export function readUsage(reported: unknown, serviceTier?: unknown): Usage | und
   })
 }
 
-/** Of embeddings. A count of generated tokens, where there is one, means nothing. */
+/** The usage of embeddings. A count of generated tokens, where there is one, means nothing. */
 export function readEmbedUsage(reported: unknown): Usage | undefined {
   const usage = fieldsOf(reported)
   return usageFrom({ input: usage['prompt_tokens'], total: usage['total_tokens'] })
 }
 
-/** xAI leaves reasoning out of `completion_tokens`; its total gives it away. https://docs.x.ai/docs/guides/reasoning */
+/** Generated tokens, reasoning included. xAI leaves it out of `completion_tokens`, which its total shows. https://docs.x.ai/docs/guides/reasoning */
 export function withReasoning(completion: unknown, reasoning: unknown, input: unknown, total: unknown): unknown {
   const [spoken, thought, asked, sum] = [completion, reasoning, input, total].map(countOf)
   if (spoken === undefined || thought === undefined || asked === undefined) return completion

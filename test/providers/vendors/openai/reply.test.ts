@@ -63,7 +63,7 @@ describe('an answer', () => {
       delta({ content: 'x' }, { content_filter_results: { error: { code: 'content_filter_error' } } }),
       STOP,
     )
-    expect(warnings).toEqual(["The vendor's content filter failed: the answer was not filtered."])
+    expect(warnings).toEqual(["The vendor's content filter failed: the response was not filtered."])
   })
 })
 

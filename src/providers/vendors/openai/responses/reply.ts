@@ -24,7 +24,8 @@ export class ResponsesDecoder implements ChatDecoder {
   whole(body: unknown): void {
     const response = fieldsOf(body)
     if (isFailure(response) || Array.isArray(body)) this.#sink.failWith(readError(body) ?? {})
-    else if (!Array.isArray(response['output'])) this.#sink.fail(malformed('The upstream answered without output.'))
+    else if (!Array.isArray(response['output']))
+      this.#sink.fail(malformed('The upstream sent a response without output.'))
     else this.#finish(response)
   }
 
@@ -118,7 +119,7 @@ export class ResponsesDecoder implements ChatDecoder {
     this.#items.flush()
     const finish = finishOf(response)
     if (isFailure(response)) this.#sink.failWith(readError(response) ?? {})
-    else if (!finish) this.#sink.fail(malformed(`The upstream answered with the status ${status(response)}.`))
+    else if (!finish) this.#sink.fail(malformed(`The upstream sent a response with the status ${status(response)}.`))
     else {
       this.#sink.stop(finish.reason, finish.raw)
       this.#sink.done()

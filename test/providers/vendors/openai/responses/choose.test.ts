@@ -63,6 +63,8 @@ describe('the configuration chooses the API', () => {
     ['xai', 'grok-4.3', { options: { api: 'responses' } }, RESPONSES],
     ['openrouter', 'openai/gpt-5-pro', {}, CHAT],
     ['openrouter', 'openai/gpt-5-pro', { options: { api: 'responses' } }, RESPONSES],
+    ['openai-compatible', 'any', {}, CHAT],
+    ['litellm', 'any', { options: { api: 'responses' } }, RESPONSES],
     ['groq', 'any', { options: { api: 'responses' } }, CHAT],
   ] as const)('%s/%s %j: %s', (kind, model, options, path) => {
     expect(pathOf(kind, {}, { model, ...options })).toBe(path)
