@@ -24,7 +24,8 @@ COPY --from=packages /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY gen gen
 COPY package.json LICENSE ./
-ENV NODE_ENV=production
+# Node 24 lets the young part of the heap grow to twice the size of Node 20 and keeps that memory: see docs/deployment.md.
+ENV NODE_ENV=production NODE_OPTIONS=--max-semi-space-size=16
 # The user `node` of the base image, as a number so that Kubernetes can tell that it is not root.
 USER 1000:1000
 # gRPC, HTTP, metrics

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
 import { addressText } from '../config/check.ts'
 import type { Config, TlsConfig } from '../config/config.ts'
 import { CallerCheck } from '../server/bounds/caller-check.ts'
@@ -16,6 +15,7 @@ import { serveMetrics } from '../telemetry/metrics/prometheus.ts'
 import type { GatewayTelemetry } from '../telemetry/telemetry.ts'
 import { build, type Environment, type Parts } from './build.ts'
 import { drain, type Lifecycle } from './drain.ts'
+import { allocateYoung, collectGarbage } from './heap.ts'
 import { createMethods } from './methods.ts'
 import { observe } from './observe.ts'
 
@@ -40,6 +40,7 @@ export async function serve(config: Config, environment: Environment): Promise<(
     hosts: server.hosts,
     corsOrigins: server.cors.origins,
   })
+  collectGarbage()
   const grpcPort = await grpcServer.listen()
   const httpPort = await httpServer.listen()
   health.setServing(parts.providers.length > 0)
@@ -107,13 +108,4 @@ function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
   const { version }: { version: string } = JSON.parse(text)
   return version
-}
-
-/**
- * Turns pretenuring off. V8 learns from objects that are made at the start and live on that such objects are best made
- * old at once. Messages made by the same code for calls are garbage soon, and only long pauses of the collector would
- * remove them from the old generation.
- */
-function allocateYoung(): void {
-  setFlagsFromString('--no-allocation-site-pretenuring')
 }
