@@ -7,7 +7,7 @@ import type { Variables } from './variables.ts'
 /** Variables of features that this version does not have. If a switch is set to false, the feature is not wanted. */
 export const unusedVariables = [
   {
-    what: 'a ledger of costs, with its alerts',
+    what: 'alerts on costs; write a block ledger to record costs',
     switches: ['COST_TRACKING_ENABLED'],
     names: ['COST_TRACKING_ENABLED', 'COST_CURRENCY', 'COST_ALERT_THRESHOLD', 'COST_ALERT_EMAIL'],
   },
