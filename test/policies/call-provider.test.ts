@@ -7,7 +7,8 @@ import type { Ask } from '../../src/domain/ports/provider.ts'
 import { type ChatEvent, type ChatRequest, UsageSchema } from '../../src/domain/types.ts'
 import { callProvider } from '../../src/policies/call-provider.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { openStream, routedCall, targetOf } from './one-target.ts'
+import { routedCall, targetOf } from '../support/routed-call.ts'
+import { openStream } from '../support/streams.ts'
 
 test('two attempts of one call at once do not see the facts of each other', async () => {
   const clock = new FakeClock()

@@ -9,7 +9,8 @@ import { SafetyLocks } from '../../src/policies/routing/safety-locks.ts'
 import { useKeys } from '../../src/policies/use-keys.ts'
 import { ProviderKeyPool } from '../../src/providers/credentials/key-pool.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { openStream, type RoutedCall, routedCall, targetOf } from './one-target.ts'
+import { type RoutedCall, routedCall, targetOf } from '../support/routed-call.ts'
+import { openStream } from '../support/streams.ts'
 
 function failureOf(reason: Reason, retryAfter?: number): GatewayError {
   return new GatewayError(reason, 'no', retryAfter === undefined ? {} : { retryAfter })

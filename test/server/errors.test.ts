@@ -14,7 +14,7 @@ import {
 } from '../../src/domain/types.ts'
 import { errorReply, toConnectError, toGrpcStatus } from '../../src/server/errors.ts'
 import { FakeClock } from '../support/fake-clock.ts'
-import { detailsOf } from './server-world.ts'
+import { detailsOf } from '../support/test-client.ts'
 
 const clock = new FakeClock()
 const context = { requestId: 'call-7', record: new CallRecord(clock) } as Parameters<typeof toGrpcStatus>[1] // nothing else of it is read

@@ -18,7 +18,7 @@ import {
   WatchStatsRequestSchema,
 } from '../../src/domain/types.ts'
 import type { Methods } from '../../src/service/method-types.ts'
-import { contextOf, serviceOver, simulated } from './methods/service-world.ts'
+import { contextOf, serviceOver, simulated } from '../support/service-world.ts'
 
 const service = serviceOver(simulated('sim'))
 

@@ -4,9 +4,9 @@ import { BreakerState } from '../../src/domain/types.ts'
 import { createLog, type Level } from '../../src/telemetry/log/log.ts'
 import { logOperatorEvents } from '../../src/telemetry/log/operator-log.ts'
 import { OperatorEventHub } from '../../src/telemetry/operator-event-hub.ts'
-import { contextFor } from '../service/methods/view-world.ts'
+import { contextFor } from '../support/provider-world.ts'
 import { samples } from '../support/scrape.ts'
-import { ManualClock, world } from './world.ts'
+import { ManualClock, world } from '../support/telemetry-world.ts'
 
 /** A hub with the log and the metrics as its subscribers, and the members of the lines that it wrote. */
 function observed(level: Level = 'debug') {

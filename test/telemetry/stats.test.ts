@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../src/domain/error.ts'
 import { BreakerState } from '../../src/domain/types.ts'
-import { usage, world } from './world.ts'
+import { usage, world } from '../support/telemetry-world.ts'
 
 const timeout = new GatewayError('UPSTREAM_TIMEOUT', 'The provider was too slow.')
 const badRequest = new GatewayError('UPSTREAM_INVALID_REQUEST', 'The vendor refused the request.')

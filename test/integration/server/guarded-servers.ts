@@ -6,8 +6,9 @@ import { CallerCheck } from '../../../src/server/bounds/caller-check.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer, type HttpServerOptions } from '../../../src/server/http/http-server.ts'
 import type { Methods } from '../../../src/service/method-types.ts'
-import { chatResponse, serverOptions } from '../../server/server-world.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
+import { serverOptions } from '../../support/server-options.ts'
+import { chatResponse } from '../../support/test-stream.ts'
 
 /** Keys of two callers. */
 export const keys = { alice: 'alice-key-0123456789', bob: 'bob-key-0123456789' }
@@ -73,7 +74,7 @@ export async function openGuarded(
 
 async function ask(kind: ServerKind, port: number, key: string): Promise<boolean> {
   if (kind === 'gRPC') {
-    const { TestClient } = await import('../../server/server-world.ts')
+    const { TestClient } = await import('../../support/test-client.ts')
     const { LlmGateway } = await import('../../../src/domain/types.ts')
     const { Metadata } = await import('@grpc/grpc-js')
     const client = new TestClient(port)

@@ -6,9 +6,11 @@ import type { EventStream } from '../../../src/domain/event-stream.ts'
 import { type ChatEvent, LlmGateway } from '../../../src/domain/types.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../src/server/http/http-server.ts'
-import { finish, serverOptions, TestClient, TestStream } from '../../server/server-world.ts'
 import { eventually } from '../../support/eventually.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
+import { serverOptions } from '../../support/server-options.ts'
+import { TestClient } from '../../support/test-client.ts'
+import { finish, TestStream } from '../../support/test-stream.ts'
 
 const closing: (() => unknown)[] = []
 

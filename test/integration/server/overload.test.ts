@@ -6,10 +6,12 @@ import { ErrorInfoSchema, LlmGateway, RetryInfoSchema } from '../../../src/domai
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { LoopDelay } from '../../../src/server/loop-delay.ts'
-import { chatResponse, serverOptions, TestClient, TestStream } from '../../server/server-world.ts'
 import { BlockedClock } from '../../support/blocked-clock.ts'
 import { eventually } from '../../support/eventually.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2 } from '../../support/raw-http2.ts'
+import { serverOptions } from '../../support/server-options.ts'
+import { TestClient } from '../../support/test-client.ts'
+import { chatResponse, TestStream } from '../../support/test-stream.ts'
 
 const { chat, streamChat } = LlmGateway.method
 const closing: (() => unknown)[] = []

@@ -2,8 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { HealthCheckService, ServingStatus } from '../../../src/domain/types.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { probe } from '../../../src/server/grpc/probe.ts'
-import { serverOptions, TestClient } from '../../server/server-world.ts'
 import { eventually } from '../../support/eventually.ts'
+import { serverOptions } from '../../support/server-options.ts'
+import { TestClient } from '../../support/test-client.ts'
 
 const { check, watch } = HealthCheckService.method
 const READY = ['', 'llmgateway.v1.LlmGateway']

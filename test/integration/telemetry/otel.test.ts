@@ -6,7 +6,7 @@ import type { TelemetryOptions } from '../../../src/telemetry/telemetry.ts'
 import { startTracing } from '../../../src/telemetry/tracing/otel.ts'
 import { Collector } from '../../support/collector.ts'
 import { samples, scrape } from '../../support/scrape.ts'
-import { usage, world } from '../../telemetry/world.ts'
+import { usage, world } from '../../support/telemetry-world.ts'
 
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const spanId = 'b7ad6b7169203331'

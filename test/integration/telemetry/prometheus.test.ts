@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { serveMetrics } from '../../../src/telemetry/metrics/prometheus.ts'
 import { samples, scrape } from '../../support/scrape.ts'
-import { provider, usage, world } from '../../telemetry/world.ts'
+import { provider, usage, world } from '../../support/telemetry-world.ts'
 
 const timeout = new GatewayError('UPSTREAM_TIMEOUT', 'Too slow.')
 

@@ -6,7 +6,8 @@ import { AttemptOutcome, type ChatEvent } from '../../../src/domain/types.ts'
 import { admitToProvider } from '../../../src/policies/admission/admit.ts'
 import { ConcurrencyGate } from '../../../src/policies/admission/concurrency-gate.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
-import { openStream, type RoutedCall, routedCall, targetOf } from '../one-target.ts'
+import { type RoutedCall, routedCall, targetOf } from '../../support/routed-call.ts'
+import { openStream } from '../../support/streams.ts'
 
 /** A provider with one place, which is taken. */
 async function fullProvider() {

@@ -5,7 +5,8 @@ import type { ChatEvent } from '../../../src/domain/types.ts'
 import { Latencies } from '../../../src/policies/balancing/latencies.ts'
 import { measure } from '../../../src/policies/balancing/measure.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-import { openStream, type RoutedCall, routedCall, targetOf } from '../one-target.ts'
+import { type RoutedCall, routedCall, targetOf } from '../../support/routed-call.ts'
+import { openStream } from '../../support/streams.ts'
 
 function measured() {
   const clock = new FakeClock()

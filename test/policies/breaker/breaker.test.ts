@@ -8,7 +8,7 @@ import { AttemptOutcome, BreakerState, type ChatEvent } from '../../../src/domai
 import { breaker } from '../../../src/policies/breaker/breaker.ts'
 import { Circuits } from '../../../src/policies/breaker/circuits.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-import { type RoutedChat, routedChat, targetNamed } from '../../support/routed-chat.ts'
+import { type RoutedCall, routedCall, targetOf } from '../../support/routed-call.ts'
 
 type Answer = 'ok' | 'hangs' | GatewayError
 
@@ -25,7 +25,7 @@ class World {
   streams: EventStream<ChatEvent>[] = []
   #requests = 0
 
-  readonly #next: Handler<RoutedChat, ChatEvent> = async (call) => {
+  readonly #next: Handler<RoutedCall, ChatEvent> = async (call) => {
     this.hits++
     const { answer } = this
     if (this.latency > 0) await new Promise<void>((resolve) => this.clock.alarm(this.latency, resolve))
@@ -36,11 +36,11 @@ class World {
     return stream
   }
 
-  readonly #ask = breaker(this.circuits, this.clock)<RoutedChat, ChatEvent>(this.#next)
+  readonly #ask = breaker(this.circuits, this.clock)<RoutedCall, ChatEvent>(this.#next)
 
   /** A call of `caller` with a request that no other has. */
-  different(caller = 'web'): RoutedChat {
-    const call = routedChat(this.clock)
+  different(caller = 'web'): RoutedCall {
+    const call = routedCall(this.clock)
     const context = { ...call.context, requestBytes: Buffer.from(`request ${this.#requests++}`) }
     return { ...call, context, caller: { name: caller, admin: false } }
   }
@@ -165,7 +165,7 @@ describe('it opens', () => {
 
   test('for its own target only', async () => {
     const world = await opened()
-    const other = { ...routedChat(world.clock), target: targetNamed('house', 'other') }
+    const other = { ...routedCall(world.clock), target: targetOf('house', {}, { model: 'other' }) }
     world.answer = 'ok'
     expect(await world.call(other)).toBe('ok')
   })
@@ -174,7 +174,7 @@ describe('it opens', () => {
 describe('while it is open', () => {
   test('calls are refused without asking the target, and told when to come back', async () => {
     const world = await opened()
-    const call = routedChat(world.clock)
+    const call = routedCall(world.clock, undefined, { caller: 'web' })
     await world.clock.advance(1_000)
     const refused = await world.call(call)
     expect(refused).toMatchObject({
@@ -295,7 +295,7 @@ describe('after the cool-down', () => {
     const world = await opened()
     await world.clock.advance(5_000)
     world.answer = 'hangs'
-    const call = routedChat(world.clock)
+    const call = routedCall(world.clock)
     const probe = world.call(call)
     call.context.cancellation.cancel(new GatewayError('CANCELLED', 'left'))
     expect(await probe).toMatchObject({ reason: 'CANCELLED' })
@@ -410,7 +410,7 @@ test('a limit that the caller chose opens nothing', async () => {
 test('chats and embeddings of one model have a breaker each', async () => {
   const world = await opened()
   world.answer = 'ok'
-  expect(world.circuits.of(targetNamed('house'), 'embed').state).toBe(BreakerState.CLOSED)
+  expect(world.circuits.of(targetOf('house'), 'embed').state).toBe(BreakerState.CLOSED)
 })
 
 test('every change is told once', async () => {
@@ -426,10 +426,10 @@ test('every change is told once', async () => {
 
 test('models that callers make up are forgotten, and those that are out of service are not', async () => {
   const world = await opened()
-  const early = targetNamed('house', 'made-up-0')
+  const early = targetOf('house', {}, { model: 'made-up-0' })
   const circuit = world.circuits.of(early, 'chat')
   for (let index = 0; index < 2_500; index++) {
-    await world.call({ ...routedChat(world.clock), target: targetNamed('house', `made-up-${index}`) })
+    await world.call({ ...routedCall(world.clock), target: targetOf('house', {}, { model: `made-up-${index}` }) })
   }
   expect(world.state).toBe(BreakerState.OPEN)
   expect(world.circuits.of(early, 'chat')).not.toBe(circuit)

@@ -6,7 +6,7 @@ import type { ChatEvent } from '../../../src/domain/types.ts'
 import { retry } from '../../../src/policies/retrying/retry.ts'
 import { RetryBudget } from '../../../src/policies/retrying/retry-budget.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-import { type RoutedChat, routedChat } from '../../support/routed-chat.ts'
+import { type RoutedCall, routedCall } from '../../support/routed-call.ts'
 
 const SOURCE = { pause() {}, resume() {}, cancel() {} }
 
@@ -17,13 +17,13 @@ function world(random: number, ...answers: readonly (GatewayError | 'ok')[]) {
   const budget = new RetryBudget()
   const begun: number[] = []
   const start = clock.now()
-  const next: Handler<RoutedChat, ChatEvent> = async (call) => {
+  const next: Handler<RoutedCall, ChatEvent> = async (call) => {
     begun.push(clock.now() - start)
     const answer = answers[Math.min(begun.length, answers.length) - 1]
     if (answer instanceof GatewayError) throw answer
     return new EventStream(call.context.cancellation, SOURCE)
   }
-  const ask = retry({ clock, random: () => random, budget, isEnding: () => ending })<RoutedChat, ChatEvent>(next)
+  const ask = retry({ clock, random: () => random, budget, isEnding: () => ending })<RoutedCall, ChatEvent>(next)
   return {
     clock,
     budget,
@@ -32,7 +32,7 @@ function world(random: number, ...answers: readonly (GatewayError | 'ok')[]) {
       ending = true
     },
     /** What becomes of a call: `ok`, or the reason of its error. */
-    call: (call = routedChat(clock)) =>
+    call: (call = routedCall(clock)) =>
       ask(call).then(
         () => 'ok',
         (error: GatewayError) => error.reason,
@@ -107,7 +107,7 @@ describe('no attempt is begun that cannot end in time:', () => {
     ['just within the time for the first event', { left: 60_000, firstEvent: 450 }, 2],
   ])('%s', async (_, limits, attempts) => {
     const { clock, begun, call } = world(0, failed())
-    const ended = call(routedChat(clock, limits))
+    const ended = call(routedCall(clock, undefined, limits))
     await clock.advance(10_000)
     await ended
     expect(begun).toHaveLength(attempts)
@@ -116,7 +116,7 @@ describe('no attempt is begun that cannot end in time:', () => {
 
 test('a call has two further attempts, however many targets it asks', async () => {
   const { clock, begun, call } = world(0, failed())
-  const one = routedChat(clock)
+  const one = routedCall(clock)
   for (let target = 0; target < 4; target++) {
     const ended = call(one)
     await clock.advance(10_000)
@@ -128,7 +128,7 @@ test('a call has two further attempts, however many targets it asks', async () =
 
 test('a caller that leaves during the wait is told at once, and nothing is begun', async () => {
   const { clock, budget, begun, call } = world(0.5, failed())
-  const one = routedChat(clock)
+  const one = routedCall(clock)
   const ended = call(one)
   await clock.advance(100)
   expect(budget).toEqual({ calls: 1, retries: 1 })

@@ -4,7 +4,8 @@ import type { Handler } from '../../../src/domain/follow.ts'
 import type { ChatEvent } from '../../../src/domain/types.ts'
 import { route } from '../../../src/policies/routing/route.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-import { openStream, type RoutedCall, routedCall, targetOf } from '../one-target.ts'
+import { type RoutedCall, routedCall, targetOf } from '../../support/routed-call.ts'
+import { openStream } from '../../support/streams.ts'
 
 test.each([
   ['goes on to the next target', false, ['one', 'two'], 'answered'],

@@ -9,7 +9,7 @@ import {
   Role,
   TestProviderRequestSchema,
 } from '../../../src/domain/types.ts'
-import { contextOf, serviceOver, simulated } from './service-world.ts'
+import { contextOf, serviceOver, simulated } from '../../support/service-world.ts'
 
 function testOf(provider: string, model = '') {
   return create(TestProviderRequestSchema, { provider, model })

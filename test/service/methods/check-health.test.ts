@@ -8,7 +8,7 @@ import type { LastAttempt } from '../../../src/domain/ports/stats.ts'
 import { BreakerState, HealthRequestSchema, HealthStatus } from '../../../src/domain/types.ts'
 import { createCheckHealth } from '../../../src/service/methods/check-health.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-import { contextFor, providerNamed, statsWith } from './view-world.ts'
+import { contextFor, providerNamed, statsWith } from '../../support/provider-world.ts'
 
 interface World {
   readonly clock?: FakeClock

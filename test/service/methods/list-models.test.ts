@@ -4,7 +4,7 @@ import { GatewayError } from '../../../src/domain/error.ts'
 import { Capability, ListModelsRequestSchema } from '../../../src/domain/types.ts'
 import { createListModels } from '../../../src/service/methods/list-models.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-import { contextFor, providerNamed } from './view-world.ts'
+import { contextFor, providerNamed } from '../../support/provider-world.ts'
 
 const all = create(ListModelsRequestSchema)
 

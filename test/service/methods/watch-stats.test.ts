@@ -6,7 +6,7 @@ import type { EventStream } from '../../../src/domain/event-stream.ts'
 import { type StatsResponse, WatchStatsRequestSchema } from '../../../src/domain/types.ts'
 import { createWatchStats } from '../../../src/service/methods/watch-stats.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
-import { contextFor, statsWith } from './view-world.ts'
+import { contextFor, statsWith } from '../../support/provider-world.ts'
 
 function world() {
   const clock = new FakeClock()

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/error.ts'
 import { createLog } from '../../../src/telemetry/log/log.ts'
-import { ManualClock, usage, world } from '../world.ts'
+import { ManualClock, usage, world } from '../../support/telemetry-world.ts'
 
 function parsed(lines: readonly string[]): Record<string, unknown>[] {
   return lines.map((line) => {

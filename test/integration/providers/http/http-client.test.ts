@@ -10,9 +10,9 @@ import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/domain/clock.ts'
 import { createHttpClient, type HttpClient, type HttpReplyHandler } from '../../../../src/providers/http/http-client.ts'
 import type { ProxySettings } from '../../../../src/providers/settings.ts'
-import { makeTlsFiles } from '../../../server/tls-files.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
 import { runProcess } from '../../../support/process.ts'
+import { makeTlsFiles } from '../../../support/tls-files.ts'
 
 const closing: (() => unknown)[] = []
 afterEach(async () => {

@@ -1,8 +1,10 @@
 import { afterEach, expect, it } from 'vitest'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
-import { chatResponse, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { TestClient } from '../../../support/test-client.ts'
+import { chatResponse, TestStream } from '../../../support/test-stream.ts'
 
 const { chat, streamChat } = LlmGateway.method
 const closing: (() => unknown)[] = []

@@ -3,10 +3,12 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { HealthCheckService } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
-import { chatResponse, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { randomFrom } from '../../../support/random.ts'
 import { callFrame, flags, frame, frames, message, resetFrame, uint32 } from '../../../support/raw-http2.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { TestClient } from '../../../support/test-client.ts'
+import { chatResponse, TestStream } from '../../../support/test-stream.ts'
 
 /* Good connections, damaged at random. */
 

@@ -3,8 +3,10 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import { probe } from '../../../../src/server/grpc/probe.ts'
-import { chatResponse, serverOptions, TestClient } from '../../../server/server-world.ts'
-import { makeTlsFiles } from '../../../server/tls-files.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { TestClient } from '../../../support/test-client.ts'
+import { chatResponse } from '../../../support/test-stream.ts'
+import { makeTlsFiles } from '../../../support/tls-files.ts'
 
 const files = makeTlsFiles()
 const closing: (() => unknown)[] = []

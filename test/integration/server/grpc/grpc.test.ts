@@ -7,16 +7,11 @@ import { AttemptOutcome, HealthCheckService, LlmGateway } from '../../../../src/
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import type { ServerOptions } from '../../../../src/server/server-options.ts'
 import type { Methods } from '../../../../src/service/method-types.ts'
-import {
-  cancelled,
-  chatResponse,
-  serverOptions,
-  TestClient,
-  TestStream,
-  untilCancelled,
-} from '../../../server/server-world.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { TestClient } from '../../../support/test-client.ts'
+import { cancelled, chatResponse, TestStream, untilCancelled } from '../../../support/test-stream.ts'
 
 const { chat, streamChat, watchStats } = LlmGateway.method
 const closing: (() => unknown)[] = []

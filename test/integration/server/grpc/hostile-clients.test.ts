@@ -5,7 +5,6 @@ import type { CallContext } from '../../../../src/domain/call.ts'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import type { ServerOptions } from '../../../../src/server/server-options.ts'
-import { chatResponse, detailsOf, serverOptions, TestClient } from '../../../server/server-world.ts'
 import { eventually } from '../../../support/eventually.ts'
 import {
   callFrame,
@@ -19,6 +18,9 @@ import {
   resetFrame,
   uint32,
 } from '../../../support/raw-http2.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { detailsOf, TestClient } from '../../../support/test-client.ts'
+import { chatResponse } from '../../../support/test-stream.ts'
 
 /* Clients that break the rules, or keep to them with ill intent: the door lives, and others are served. */
 

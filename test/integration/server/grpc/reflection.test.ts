@@ -12,7 +12,8 @@ import {
   ServerReflectionResponseSchema,
 } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
-import { chatResponse, serverOptions } from '../../../server/server-world.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { chatResponse } from '../../../support/test-stream.ts'
 
 const run = promisify(execFile)
 const hasGrpcurl = await run('grpcurl', ['-version']).then(

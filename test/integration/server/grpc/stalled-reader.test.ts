@@ -2,9 +2,11 @@ import http2 from 'node:http2'
 import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
-import { chatResponse, serverOptions, TestClient, TestStream } from '../../../server/server-world.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { TestClient } from '../../../support/test-client.ts'
+import { chatResponse, TestStream } from '../../../support/test-stream.ts'
 
 const { streamChat } = LlmGateway.method
 const TEXT = 'x'.repeat(10_000)

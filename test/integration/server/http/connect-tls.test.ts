@@ -6,9 +6,10 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { HttpServer } from '../../../../src/server/http/http-server.ts'
 import type { Methods } from '../../../../src/service/method-types.ts'
-import { chatResponse, serverOptions, TestStream } from '../../../server/server-world.ts'
-import { makeTlsFiles } from '../../../server/tls-files.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { chatResponse, TestStream } from '../../../support/test-stream.ts'
+import { makeTlsFiles } from '../../../support/tls-files.ts'
 
 const files = makeTlsFiles()
 const closing: (() => unknown)[] = []

@@ -7,9 +7,10 @@ import { GatewayError } from '../../../../src/domain/error.ts'
 import { ErrorDetailSchema, ErrorInfoSchema, LlmGateway } from '../../../../src/domain/types.ts'
 import { HttpServer, type HttpServerOptions } from '../../../../src/server/http/http-server.ts'
 import type { Methods } from '../../../../src/service/method-types.ts'
-import { cancelled, chatResponse, serverOptions, TestStream, untilCancelled } from '../../../server/server-world.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { cancelled, chatResponse, TestStream, untilCancelled } from '../../../support/test-stream.ts'
 
 const closing: (() => unknown)[] = []
 

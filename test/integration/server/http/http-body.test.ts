@@ -3,8 +3,9 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { afterEach, expect, it } from 'vitest'
 import { ChatRequestSchema } from '../../../../src/domain/types.ts'
 import { HttpServer } from '../../../../src/server/http/http-server.ts'
-import { chatResponse, serverOptions, TestStream } from '../../../server/server-world.ts'
 import { message } from '../../../support/raw-http2.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { chatResponse, TestStream } from '../../../support/test-stream.ts'
 
 /* What is done with the body of a request before Connect has it. */
 

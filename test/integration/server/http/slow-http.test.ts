@@ -6,9 +6,10 @@ import type { CallContext } from '../../../../src/domain/call.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../../src/server/http/http-server.ts'
 import type { ServerOptions } from '../../../../src/server/server-options.ts'
-import { chatResponse, serverOptions } from '../../../server/server-world.ts'
-import { makeTlsFiles } from '../../../server/tls-files.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { serverOptions } from '../../../support/server-options.ts'
+import { chatResponse } from '../../../support/test-stream.ts'
+import { makeTlsFiles } from '../../../support/tls-files.ts'
 
 /* The HTTP door, and both under TLS: slow clients, large ones, many, and those of a load balancer. */
 

@@ -8,129 +8,13 @@ import {
 } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import * as grpc from '@grpc/grpc-js'
-import type { CallContext } from '../../src/domain/call.ts'
-import { systemClock } from '../../src/domain/clock.ts'
-import { GatewayError } from '../../src/domain/error.ts'
-import { EventStream, type Source } from '../../src/domain/event-stream.ts'
-import { emptyMessage, finishEvent, textEvent } from '../../src/domain/events.ts'
-import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
 import {
   BadRequestSchema,
-  type ChatEvent,
-  type ChatRequest,
-  type ChatResponse,
   ErrorDetailSchema,
   ErrorInfoSchema,
   RetryInfoSchema,
   RpcStatusSchema,
 } from '../../src/domain/types.ts'
-import { CallerCheck } from '../../src/server/bounds/caller-check.ts'
-import { endpoints } from '../../src/server/endpoints.ts'
-import type { ServerOptions } from '../../src/server/server-options.ts'
-import { defaultServerSettings } from '../../src/server/settings.ts'
-import { HealthService } from '../../src/service/health-service.ts'
-import type { Methods } from '../../src/service/method-types.ts'
-
-/** Every request is of an admin, as without authentication. */
-const everybody: Authenticator = { identify: () => ({ name: 'anonymous', admin: true, anonymous: true }) }
-
-const missing = () => Promise.reject(new GatewayError('UNSUPPORTED', 'not part of this test'))
-
-/** A whole gateway of which a test writes the methods that it calls. */
-export function methodsOf(some: Partial<Methods>): Methods {
-  return {
-    chat: missing,
-    streamChat: missing,
-    embed: missing,
-    listModels: missing,
-    health: missing,
-    stats: missing,
-    watchStats: missing,
-    listProviders: missing,
-    testProvider: missing,
-    getCacheStats: missing,
-    listCallerCosts: missing,
-    listUsage: missing,
-    getCostSummary: missing,
-    clearCache: missing,
-    resetStats: missing,
-    listKeys: missing,
-    ...some,
-  }
-}
-
-/** The options of a door on a free port of loopback. What it reports is kept in `reports`. */
-export function serverOptions(some: Partial<Methods>, rest: Partial<ServerOptions> = {}) {
-  const health = new HealthService()
-  const reports: GatewayError[] = []
-  let calls = 0
-  const options: ServerOptions = {
-    address: '127.0.0.1:0',
-    endpoints: endpoints(methodsOf(some), health),
-    clock: systemClock,
-    ids: () => `call-${++calls}`,
-    report: (error) => reports.push(error),
-    isOverloaded: () => false,
-    onRefused: () => {},
-    callerCheck: new CallerCheck({ authenticator: everybody, clock: systemClock }),
-    ...defaultServerSettings,
-    ...rest,
-  }
-  return { options, health, reports }
-}
-
-export function chatResponse(content: string): ChatResponse {
-  const message = { ...emptyMessage(3), content }
-  return { $typeName: 'llmgateway.v1.ChatResponse', id: 'chat-1', message, finishReason: 1, rawFinishReason: 'stop' }
-}
-
-export const finish: ChatEvent = finishEvent({ finishReason: 1, rawFinishReason: 'stop' })
-
-/** A stream whose source is this object: it says what was asked of it. */
-export class TestStream implements Source {
-  readonly events: EventStream<ChatEvent>
-  paused = false
-  pauses = 0
-  cancelledWith: GatewayError | undefined
-
-  constructor(context: CallContext) {
-    this.events = new EventStream(context.cancellation, this)
-  }
-
-  pause(): void {
-    this.paused = true
-    this.pauses++
-  }
-
-  resume(): void {
-    this.paused = false
-  }
-
-  cancel(reason: GatewayError): void {
-    this.cancelledWith = reason
-  }
-
-  say(...texts: string[]): this {
-    for (const text of texts) this.events.push(textEvent(text))
-    return this
-  }
-
-  finish(): this {
-    this.events.push(finish)
-    this.events.end()
-    return this
-  }
-}
-
-/** Settles when the call is cancelled, with the reason. */
-export function cancelled(context: CallContext): Promise<GatewayError> {
-  return new Promise((resolve) => context.cancellation.add({ cancel: resolve }))
-}
-
-/** A method that works until it is told to stop, and then throws why, as the road of a call does. */
-export async function untilCancelled(_request: ChatRequest, context: CallContext): Promise<never> {
-  throw await cancelled(context)
-}
 
 export interface Ending {
   readonly code: number

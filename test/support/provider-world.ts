@@ -1,25 +1,14 @@
-import type { CallContext } from '../../../src/domain/call.ts'
-import { CallRecord } from '../../../src/domain/call-record.ts'
-import { Cancellation } from '../../../src/domain/cancellation.ts'
-import type { Clock } from '../../../src/domain/clock.ts'
-import { GatewayError } from '../../../src/domain/error.ts'
-import { EventStream } from '../../../src/domain/event-stream.ts'
-import type { Authenticator } from '../../../src/domain/ports/authenticator.ts'
-import type { Provider } from '../../../src/domain/ports/provider.ts'
-import type { LastAttempt, StatsSource } from '../../../src/domain/ports/stats.ts'
-import { Capability, type StatsResponse } from '../../../src/domain/types.ts'
+import type { CallContext } from '../../src/domain/call.ts'
+import type { Clock } from '../../src/domain/clock.ts'
+import { GatewayError } from '../../src/domain/error.ts'
+import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
+import type { Provider } from '../../src/domain/ports/provider.ts'
+import type { LastAttempt, StatsSource } from '../../src/domain/ports/stats.ts'
+import { Capability, type StatsResponse } from '../../src/domain/types.ts'
+import { testContext } from './test-gateway.ts'
 
-export function contextFor(clock: Clock, credential = 'Bearer user'): CallContext {
-  return {
-    requestId: 'request-1',
-    credential,
-    deadline: clock.now() + 60_000,
-    cancellation: new Cancellation(),
-    peer: '127.0.0.1:1',
-    record: new CallRecord(clock),
-    requestBytes: new Uint8Array(),
-    header: () => undefined,
-  }
+export function contextFor(clock: Clock, credential: string | undefined = 'Bearer user'): CallContext {
+  return testContext(clock, { requestId: 'request-1', credential })
 }
 
 /** Knows `Bearer user` and `Bearer admin`. */
@@ -85,12 +74,4 @@ export function statsWith(attempts: Readonly<Record<string, LastAttempt>> = {}):
     snapshot: () => ({ ...noStats, totalRequests: ++requests }),
     lastAttempt: (provider) => attempts[provider],
   }
-}
-
-/** A stream that has all its events already. */
-export function streamOf<E>(cancellation: Cancellation, events: readonly E[]): EventStream<E> {
-  const stream = new EventStream<E>(cancellation, { pause() {}, resume() {}, cancel() {} })
-  for (const event of events) stream.push(event)
-  stream.end()
-  return stream
 }

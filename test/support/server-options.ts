@@ -1,0 +1,57 @@
+import { systemClock } from '../../src/domain/clock.ts'
+import { GatewayError } from '../../src/domain/error.ts'
+import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
+import { CallerCheck } from '../../src/server/bounds/caller-check.ts'
+import { endpoints } from '../../src/server/endpoints.ts'
+import type { ServerOptions } from '../../src/server/server-options.ts'
+import { defaultServerSettings } from '../../src/server/settings.ts'
+import { HealthService } from '../../src/service/health-service.ts'
+import type { Methods } from '../../src/service/method-types.ts'
+
+/** Every request is of an admin, as without authentication. */
+const everybody: Authenticator = { identify: () => ({ name: 'anonymous', admin: true, anonymous: true }) }
+
+const missing = () => Promise.reject(new GatewayError('UNSUPPORTED', 'not part of this test'))
+
+/** A whole gateway of which a test writes the methods that it calls. */
+export function methodsOf(some: Partial<Methods>): Methods {
+  return {
+    chat: missing,
+    streamChat: missing,
+    embed: missing,
+    listModels: missing,
+    health: missing,
+    stats: missing,
+    watchStats: missing,
+    listProviders: missing,
+    testProvider: missing,
+    getCacheStats: missing,
+    listCallerCosts: missing,
+    listUsage: missing,
+    getCostSummary: missing,
+    clearCache: missing,
+    resetStats: missing,
+    listKeys: missing,
+    ...some,
+  }
+}
+
+/** The options of a door on a free port of loopback. What it reports is kept in `reports`. */
+export function serverOptions(some: Partial<Methods>, rest: Partial<ServerOptions> = {}) {
+  const health = new HealthService()
+  const reports: GatewayError[] = []
+  let calls = 0
+  const options: ServerOptions = {
+    address: '127.0.0.1:0',
+    endpoints: endpoints(methodsOf(some), health),
+    clock: systemClock,
+    ids: () => `call-${++calls}`,
+    report: (error) => reports.push(error),
+    isOverloaded: () => false,
+    onRefused: () => {},
+    callerCheck: new CallerCheck({ authenticator: everybody, clock: systemClock }),
+    ...defaultServerSettings,
+    ...rest,
+  }
+  return { options, health, reports }
+}
