@@ -3,8 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { CallContext } from '../../../src/domain/call.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../src/server/http/http-server.ts'
-import { chatResponse, serverOptions } from '../../server/server-world.ts'
 import { eventually } from '../../support/eventually.ts'
+import { serverOptions } from '../../support/server-options.ts'
+import { chatResponse } from '../../support/test-stream.ts'
 import { CHAT_PATH, rawHttp } from './guarded-servers.ts'
 
 /* Row 15: who may say where a connection comes from. */
