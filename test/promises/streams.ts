@@ -56,9 +56,9 @@ export class Endless {
   }
 }
 
-/** Looks every few ms. Throws after 20 s. */
+/** Looks every few ms. Throws after 100 s. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + 20_000
+  const end = performance.now() + 100_000
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`it never came to: ${what}`)
     await pause(10)

@@ -40,7 +40,7 @@ beforeAll(async () => {
       providers:
         first: { kind: local, base_url: "${first.url}" }
         impatient:
-          { kind: local, base_url: "${first.url}", timeout: { first_token: 300ms, idle: 200ms, total: 700ms } }
+          { kind: local, base_url: "${first.url}", timeout: { first_token: 2s, idle: 2s, total: 6s } }
         second: { kind: local, base_url: "${second.url}" }
         kept: { kind: local, base_url: "${kept.url}" }
     `,
@@ -202,7 +202,7 @@ test('a failure that a vendor tells in the middle keeps its code where it is not
 test('an answer that goes on for ever is ended at the longest time for it', async () => {
   first.answer(({ response, socket }) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
-    const dripping = setInterval(() => response.write(delta('drip ')), 50)
+    const dripping = setInterval(() => response.write(delta('drip ')), 500)
     socket.once('close', () => clearInterval(dripping))
   })
   const { text, error } = await streamChat(client, orSecond('impatient'))
