@@ -87,10 +87,10 @@ const BEFORE: readonly Row[] = [
   ['stalls before its first token', begin(': ping\n\n'), 'UPSTREAM_TIMEOUT'],
   ['is no HTTP', bytesThenFin('SSH-2.0-OpenSSH_9.6\r\n'), 'UPSTREAM_MALFORMED'],
   ['begins with broken JSON', stream(frame('{"choices":['), delta('late'), STOP, DONE), 'UPSTREAM_MALFORMED'],
-  ['has a line of 2 MiB', stream('x'.repeat(2 << 20)), 'UPSTREAM_LIMIT'],
+  ['has a line of 33 MiB', stream('x'.repeat(33 << 20)), 'UPSTREAM_LIMIT'],
   [
-    'has an event of 2 MiB',
-    stream(...Array.from({ length: 32 }, () => `data: ${'x'.repeat(64 << 10)}\n`)),
+    'has an event of 33 MiB',
+    stream(...Array.from({ length: 33 }, () => `data: ${'x'.repeat(1 << 20)}\n`)),
     'UPSTREAM_LIMIT',
   ],
   [
@@ -159,7 +159,7 @@ const AFTER: readonly Row[] = [
   ['ends inside an event', stream(...PART, 'data: {"choices":[{"delta":{"con'), 'UPSTREAM_STREAM_TRUNCATED'],
   ['stalls', begin(...PART), 'UPSTREAM_IDLE_TIMEOUT'],
   ['holds broken JSON', stream(...PART, frame('{"choices":['), STOP, DONE), 'UPSTREAM_MALFORMED'],
-  ['holds a line of 2 MiB', stream(...PART, 'x'.repeat(2 << 20)), 'UPSTREAM_LIMIT'],
+  ['holds a line of 33 MiB', stream(...PART, 'x'.repeat(33 << 20)), 'UPSTREAM_LIMIT'],
   ['tells an error', stream(...PART, frame({ error: ERROR })), 'UPSTREAM_STREAM_ERROR'],
   ['tells a rate limit', stream(...PART, frame({ error: { ...ERROR, code: 429 } })), 'UPSTREAM_STREAM_ERROR'],
   [

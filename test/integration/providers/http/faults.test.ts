@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { AttemptOutcome } from '../../../../src/domain/types.ts'
+import { AttemptOutcome, Role } from '../../../../src/domain/types.ts'
 import { type CallError, type CallOptions, type ChatInit, chat, streamChat } from '../../../support/client.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
@@ -302,16 +302,20 @@ describe("what is the caller's own is sent nowhere else:", () => {
   })
 })
 
-test('a model that the vendor does not have is not asked for again for a minute, and the error stays the same', async () => {
+test('a model that three different requests did not find is not asked for again for 30 s, and the error stays the same', async () => {
   const model = newModel()
   first.answer(model, failure(404))
-  await chat(client, { model: `first/${model}` })
-  const { error } = await chat(client, { model: `first/${model}` })
+  const about = (content: string) => ({ model: `first/${model}`, messages: [{ role: Role.USER, content }] })
+  for (const content of ['one', 'two', 'three']) await chat(client, about(content))
+  const { error } = await chat(client, about('four'))
   expect(error).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'UPSTREAM_MODEL_MISSING' })
   expect(error?.detail?.attempts).toMatchObject([{ outcome: AttemptOutcome.SKIPPED }])
-  const { value } = await chat(client, { model: `first/${model}`, fallbackModels: [`second/${model}`] })
+  const { value } = await chat(client, { ...about('five'), fallbackModels: [`second/${model}`] })
   expect(value?.route?.attempts).toMatchObject([{ outcome: AttemptOutcome.SKIPPED }, { outcome: AttemptOutcome.OK }])
-  expect(first.hits(model)).toHaveLength(1)
+  expect(first.hits(model)).toHaveLength(3)
+  await gateway.pass(30_000)
+  await chat(client, about('six'))
+  expect(first.hits(model)).toHaveLength(4)
 })
 
 test('an answer by fallback costs what the target costs that gave it', async () => {
