@@ -8,6 +8,7 @@ import { streamOf } from '../../domain/stream-of.ts'
 import type { Embedding, EmbedRequest, Usage } from '../../domain/types.ts'
 import type { EmbedReply, EmbedWire } from '../define.ts'
 import { costOfUsage, withTotal } from '../prices/usage.ts'
+import { batchesOf } from './batches.ts'
 import type { Connection } from './connection.ts'
 import { fetchJson } from './fetch-json.ts'
 
@@ -64,22 +65,23 @@ async function askBatches(
   answered: Batch[],
 ): Promise<void> {
   const { inputs } = ask.request
-  const size = connection.catalogue.overrides(ask.model).batchInputs ?? wire.limits.inputs
-  const batches = Math.ceil(inputs.length / size)
+  const { batchInputs = wire.limits.inputs, batchTokens = wire.limits.tokens } = connection.catalogue.overrides(
+    ask.model,
+  )
+  const batches = batchesOf(inputs, { inputs: batchInputs, tokens: batchTokens })
   const cancellation = new Cancellation()
   ask.context.cancellation.add(cancellation)
   const askBatch = batchAsker(connection, wire, ask, cancellation)
   let next = 0
   const work = async () => {
-    while (next < batches) {
-      const index = next++
+    for (let index = next++; index < batches.length; index = next++) {
       cancellation.throwIfCancelled()
-      const part = inputs.slice(index * size, (index + 1) * size)
+      const part = batches[index] ?? []
       answered[index] = { inputs: part, reply: await askBatch(part) }
     }
   }
   try {
-    await Promise.all(Array.from({ length: Math.min(PARALLEL_BATCHES, batches) }, work))
+    await Promise.all(Array.from({ length: Math.min(PARALLEL_BATCHES, batches.length) }, work))
   } catch (thrown) {
     const error = GatewayError.from(thrown)
     cancellation.cancel(error)
