@@ -26,6 +26,7 @@ export async function observe(
     clock,
     random: Math.random,
     log,
+    events,
     providers,
     targets: [
       ...config.models.flatMap(({ targets }) => targets.map(({ target }) => target)),

@@ -6,10 +6,10 @@ import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import type { CallObserver } from '../domain/ports/call-observer.ts'
+import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { AttemptTelemetry, CallTelemetry } from '../domain/ports/telemetry.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 import { type AttemptParent, AttemptRecorder, knownReason } from './attempt-recorder.ts'
-import type { Log } from './log/log.ts'
 import type { CallCounts } from './metrics/call-counts.ts'
 import type { TargetSeries } from './metrics/target-series.ts'
 import type { TargetSeriesTable } from './metrics/target-series-table.ts'
@@ -20,7 +20,7 @@ import { formatTraceparent, parseTraceparent } from './tracing/traceparent.ts'
 /** Parts that all recorders of one gateway share. */
 export interface RecorderParts {
   readonly clock: Clock
-  readonly log: Log
+  readonly events: Pick<OperatorEvents, 'priceMissing'>
   readonly table: TargetSeriesTable
   readonly counts: CallCounts
   /** Receive the summary of each call, in this order. */
@@ -80,11 +80,7 @@ export class CallRecorder implements CallTelemetry, AttemptParent, EndingCall {
 
   priceMissing(series: TargetSeries): void {
     if (series.priceMissing.value++ > 0) return
-    const { provider, model } = series
-    this.#parts.log.warn('The model has no price, so its cost is not counted. Set one under prices.', {
-      provider,
-      model,
-    })
+    this.#parts.events.priceMissing(series.provider, series.model)
   }
 
   attemptEnded(attempt: AttemptRecord, waited: number): void {

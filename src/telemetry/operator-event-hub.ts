@@ -35,6 +35,10 @@ export class OperatorEventHub implements OperatorEvents {
     for (const subscriber of this.#subscribers) subscriber.limitReached?.(scope, limit, enforced)
   }
 
+  priceMissing(provider: string, model: string): void {
+    for (const subscriber of this.#subscribers) subscriber.priceMissing?.(provider, model)
+  }
+
   adminCall(method: string, context: CallContext, reason: Reason | ''): void {
     for (const subscriber of this.#subscribers) subscriber.adminCall?.(method, context, reason)
   }

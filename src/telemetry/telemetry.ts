@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
-import type { OperatorEventSubscriber } from '../domain/ports/operator-events.ts'
+import type { OperatorEventSubscriber, OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { StatsSource } from '../domain/ports/stats.ts'
 import type { Telemetry } from '../domain/ports/telemetry.ts'
@@ -26,6 +26,8 @@ export interface TelemetryOptions {
   /** From 0 up to 1. */
   readonly random: () => number
   readonly log: Log
+  /** Receives what telemetry itself finds out. */
+  readonly events: Pick<OperatorEvents, 'priceMissing'>
   readonly providers: readonly ObservedProvider[]
   /** The configured targets, as `provider/model`. */
   readonly targets?: readonly string[]
@@ -59,7 +61,7 @@ export interface GatewayTelemetry extends Telemetry {
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
-  const { clock, random, log, providers, breakers, tracing, loopDelay, targets = [], sampleRatio = 0 } = options
+  const { clock, random, log, events, providers, breakers, tracing, loopDelay, targets = [], sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
   const table = new TargetSeriesTable(metrics, providers, targets)
   const counts = new CallCounts(metrics, table)
@@ -73,7 +75,7 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   const tracer = tracing?.tracer
   const parts: RecorderParts = {
     clock,
-    log,
+    events,
     table,
     counts,
     observers: [counts, stats, logCalls(log)],

@@ -18,6 +18,8 @@ import {
 import { callProvider } from '../../src/policies/call-provider.ts'
 import { observe } from '../../src/policies/observe.ts'
 import { createLog, type Level } from '../../src/telemetry/log/log.ts'
+import { logOperatorEvents } from '../../src/telemetry/log/operator-log.ts'
+import { OperatorEventHub } from '../../src/telemetry/operator-event-hub.ts'
 import { createTelemetry, type TelemetryOptions } from '../../src/telemetry/telemetry.ts'
 
 /** Time that only moves when it is told to. */
@@ -78,7 +80,10 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
     level: options.level ?? 'info',
     destination: { write: (line) => void lines.push(line) },
   })
+  const events = new OperatorEventHub()
+  events.subscribe(logOperatorEvents(log))
   const telemetry = createTelemetry({
+    events,
     clock,
     random: () => 0.5,
     log,

@@ -21,6 +21,8 @@ export interface OperatorEvents {
   sharedStoreChanged(state: ComponentState): void
   /** A limit was reached. Called for every call that exceeds it, so it takes no object. */
   limitReached(scope: LimitScope, limit: LimitKind, enforced: boolean): void
+  /** The cost of a response is not known, because its model has no price. Reported once per model. */
+  priceMissing(provider: string, model: string): void
   /** An admin call has ended, refused ones included. `reason` is empty for a success. */
   adminCall(method: string, context: CallContext, reason: Reason | ''): void
 }

@@ -20,6 +20,9 @@ export function logOperatorEvents(log: Log): OperatorEventSubscriber {
       if (healthy) log.info('Redis is available')
       else log.warn(`${message} Calls continue without it, and the gateway keeps trying to reconnect.`)
     },
+    priceMissing(provider, model) {
+      log.warn('The model has no price, so its cost is not counted. Set one under prices.', { provider, model })
+    },
     adminCall(method, { requestId, record, peer }, reason) {
       log.info('admin call', { method, request_id: requestId, caller: record.caller, peer, reason })
     },

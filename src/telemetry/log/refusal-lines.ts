@@ -6,8 +6,8 @@ const MAX_LINES = 10
 const WINDOW = 10_000
 
 /**
- * Logs what the servers refuse before a call begins. Strangers can cause such lines, so their number is bounded, and they
- * hold nothing of the request: the first line after a window says how many were left out.
+ * Logs what the servers refuse before a call begins. Clients without a credential can cause such lines, so their number is
+ * limited and they contain nothing of the request. The first line of a window says how many were left out before it.
  */
 export function refusalLines(log: Log, clock: Clock): (server: string, refusal: string, address?: string) => void {
   let since = clock.now()
