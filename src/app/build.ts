@@ -121,7 +121,7 @@ async function createProviders(config: Config, clock: Clock, events: OperatorEve
   )
 }
 
-/** Counts in memory, or in Redis with a share of it in memory for the time that Redis is in trouble. */
+/** Counts in memory, or in Redis with a share of it in memory for the time that Redis is unavailable. */
 function createLimiter({ limits }: Config, clock: Clock, redis: RedisStore | undefined): Limiter {
   if (limits.store === 'memory' || !redis) return new MemoryLimiter({ clock })
   const local = new MemoryLimiter({ clock, share: 1 / limits.replicas })

@@ -3,9 +3,9 @@ import type { RateLimits } from '../../domain/limits.ts'
 /** Settings of the limits. */
 export interface LimitSettings {
   readonly store: 'memory' | 'redis'
-  /** What happens while Redis is in trouble: each gateway enforces its share, or every call is refused. */
+  /** What happens while Redis is unavailable: each gateway enforces its share, or every call is refused. */
   readonly onRedisTrouble: 'local' | 'refuse'
-  /** Number of gateways that divide the limits among them while Redis is in trouble. */
+  /** Number of gateways that divide the limits among them while Redis is unavailable. */
   readonly replicas: number
   /** Whether limits are only counted and reported. */
   readonly shadow: boolean
