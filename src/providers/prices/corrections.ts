@@ -1,8 +1,10 @@
 import type { PriceOverride } from './price-override.ts'
 
 /**
- * Prices that the public list has wrong, by the vendor's id in the list and by model. They go before the list and after
- * what the operator states. A row is removed once the list has the right price.
+ * Prices that the public list (genai-prices 0.1.8) has wrong, by the vendor's id in the list and by model. They take
+ * precedence over the list, and the operator's prices over them. The values are those of LiteLLM's table (1.110.2, compared
+ * on 2026-11-28); the page of the vendor to check them against stands beside each. A test fails once the list agrees: then
+ * the row can go.
  */
 export const corrections: Readonly<Record<string, Readonly<Record<string, PriceOverride>>>> = {
   deepseek: {
