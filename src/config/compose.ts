@@ -2,9 +2,9 @@ import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { otherNames } from '../providers/index.ts'
 import { authOf } from './blocks/auth.ts'
 import { cacheOf } from './blocks/cache.ts'
-import { providersOf } from './blocks/chosen-providers.ts'
 import { ledgerOf } from './blocks/ledger.ts'
 import { limitsOf, redisOf } from './blocks/limits.ts'
+import { providersOf } from './blocks/providers/chosen-providers.ts'
 import {
   aliasesOf,
   asConfigured,

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { ProviderKind } from '../providers/define.ts'
 import { kinds as allKinds, namesOf, upcoming } from '../providers/index.ts'
-import { writtenProviders } from './blocks/providers.ts'
+import { writtenProviders } from './blocks/providers/providers.ts'
 import { compose } from './compose.ts'
 import type { Config } from './config.ts'
 import { readEnvironment } from './env/env.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { baseUrlFault, correctedBaseUrl } from '../../src/config/blocks/base-url.ts'
+import { baseUrlFault, correctedBaseUrl } from '../../src/config/blocks/providers/base-url.ts'
 import { kindNamed } from '../../src/providers/index.ts'
 
 describe('the metadata service of a cloud is refused in every spelling', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { ownVariables } from '../../src/config/blocks/providers.ts'
+import { ownVariables } from '../../src/config/blocks/providers/providers.ts'
 import { flagReaders } from '../../src/config/env/flags.ts'
 import { knownVariables } from '../../src/config/env/known.ts'
 import { unenforcedVariables, unusedVariables } from '../../src/config/env/unused.ts'

@@ -1,5 +1,5 @@
 import type { ProviderKind } from '../../providers/define.ts'
-import { providerVariables } from '../blocks/providers.ts'
+import { providerVariables } from '../blocks/providers/providers.ts'
 import { unique } from '../file/readers.ts'
 import { gatewayVariables } from './env.ts'
 

@@ -1,5 +1,5 @@
 import { upcoming } from '../../providers/index.ts'
-import { ownVariables } from '../blocks/providers.ts'
+import { ownVariables } from '../blocks/providers/providers.ts'
 import { flag } from '../file/readers.ts'
 import { type Findings, withHint } from '../findings.ts'
 import type { Variables } from './variables.ts'

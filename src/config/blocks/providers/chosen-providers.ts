@@ -1,9 +1,9 @@
-import type { ProviderSettings } from '../../providers/define.ts'
-import { kindNamed } from '../../providers/index.ts'
-import type { OldProviderEntry } from '../file/old-block.ts'
-import type { FileSettings } from '../file/schema.ts'
+import type { ProviderSettings } from '../../../providers/define.ts'
+import { kindNamed } from '../../../providers/index.ts'
+import type { OldProviderEntry } from '../../file/old-block.ts'
+import type { FileSettings } from '../../file/schema.ts'
+import type { Preference } from '../routes.ts'
 import { discoveredProviders, type ProviderSources, writtenProviders } from './providers.ts'
-import type { Preference } from './routes.ts'
 
 /** The providers of the file; if it has none, those whose key or address is in the environment. */
 export function providersOf(

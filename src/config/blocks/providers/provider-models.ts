@@ -1,7 +1,7 @@
-import type { ProviderKind } from '../../providers/define.ts'
-import type { ModelRules, RuleOverride, SettableRule } from '../../providers/model-rules.ts'
-import type { ModelRulesEntry, ProviderEntry } from '../file/provider-block.ts'
-import { type Findings, pathText } from '../findings.ts'
+import type { ProviderKind } from '../../../providers/define.ts'
+import type { ModelRules, RuleOverride, SettableRule } from '../../../providers/model-rules.ts'
+import type { ModelRulesEntry, ProviderEntry } from '../../file/provider-block.ts'
+import { type Findings, pathText } from '../../findings.ts'
 
 const keys: Readonly<Record<SettableRule, keyof ModelRulesEntry>> = {
   sampling: 'sampling',

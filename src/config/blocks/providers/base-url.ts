@@ -1,6 +1,6 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net'
-import type { ProviderKind } from '../../providers/define.ts'
-import { webUrl } from '../file/readers.ts'
+import type { ProviderKind } from '../../../providers/define.ts'
+import { webUrl } from '../../file/readers.ts'
 
 /**
  * Why a URL cannot be the base URL of an upstream; undefined if it can. Private addresses are allowed, because local

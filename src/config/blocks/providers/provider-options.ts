@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { ProviderKind } from '../../providers/define.ts'
-import type { Variables } from '../env/variables.ts'
-import { report } from '../file/issues.ts'
-import { type ProviderEntry, providerShape } from '../file/provider-block.ts'
-import { type Findings, pathText } from '../findings.ts'
+import type { ProviderKind } from '../../../providers/define.ts'
+import type { Variables } from '../../env/variables.ts'
+import { report } from '../../file/issues.ts'
+import { type ProviderEntry, providerShape } from '../../file/provider-block.ts'
+import { type Findings, pathText } from '../../findings.ts'
 
 interface Gathered {
   readonly values: ReadonlyMap<string, unknown>

@@ -1,4 +1,4 @@
-import { type Findings, pathText } from '../findings.ts'
+import { type Findings, pathText } from '../../findings.ts'
 
 /** Headers of the connection, and those that the gateway sets for each request. */
 const ownHeaders = new Set([
