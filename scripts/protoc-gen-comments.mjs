@@ -1,6 +1,7 @@
 /*
  * A plugin of `buf generate` that keeps the comments of the proto files, which protoc-gen-es leaves out of the generated
- * descriptors: gen/comments.js has the SourceCodeInfo of each file, reduced to the places that have a comment.
+ * descriptors: gen/comments.js has the SourceCodeInfo of each file, reduced to declarations and their comments. Tools
+ * print declarations in the order of their places, so those without a comment are there as well.
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
@@ -29,7 +30,17 @@ writeSync(STDOUT, toBinary(CodeGeneratorResponseSchema, response))
 
 /** @param {import('@bufbuild/protobuf/wkt').FileDescriptorProto} file */
 function lineOf({ name, sourceCodeInfo }) {
-  const location = (sourceCodeInfo?.location ?? []).filter((place) => place.leadingComments || place.trailingComments)
+  const location = (sourceCodeInfo?.location ?? []).filter(isDeclaration)
   const bytes = toBinary(SourceCodeInfoSchema, create(SourceCodeInfoSchema, { location }))
   return `  '${name}': '${Buffer.from(bytes).toString('base64')}',\n`
+}
+
+/**
+ * Whether a place is that of a message, field, enum, value, service or method: pairs of a kind and an index. Options have
+ * the kind 8 at the top. https://protobuf.com/docs/descriptors#source-code-info
+ *
+ * @param {import('@bufbuild/protobuf/wkt').SourceCodeInfo_Location} place
+ */
+function isDeclaration({ path }) {
+  return path.length > 0 && path.length % 2 === 0 && path[0] !== 8
 }

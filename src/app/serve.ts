@@ -82,11 +82,13 @@ function createServers({ server, auth }: Config, { loopDelay, authenticator }: P
   const grpcServer = new GrpcServer({
     ...common,
     address: addressText(server.grpc),
+    otherAddress: addressText(server.http),
     onRefused: onRefusedAt('grpc'),
   })
   const httpServer = new HttpServer({
     ...common,
     address: addressText(server.http),
+    otherAddress: addressText(server.grpc),
     ready: () => health.serving,
     hosts: auth.kind === 'none' ? server.hosts : undefined,
     corsOrigins: server.cors.origins,

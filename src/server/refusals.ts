@@ -23,6 +23,7 @@ export const refusals = [
   'proxy_line',
   'connections',
   'connections_per_address',
+  'wrong_port',
 ] as const
 export type Refusal = (typeof refusals)[number]
 

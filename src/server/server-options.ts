@@ -10,6 +10,8 @@ import type { ServerSettings } from './settings.ts'
 export interface ServerOptions extends ServerSettings {
   /** `host:port`; port 0 picks a free one. */
   readonly address: string
+  /** Configured address of the server for the other protocol, for clients that reached the wrong port. */
+  readonly otherAddress?: string
   readonly endpoints: readonly Endpoint[]
   readonly clock: Clock
   /** Makes request ids. */

@@ -19,6 +19,7 @@ import { http2StreamOf } from './grpc-js.ts'
 import { type Closable, callerOf, messageIsRead, notifyWhenClosed } from './stream-guard.ts'
 
 const PEER = Symbol('peer')
+const NEVER_REPEATED = ['x-request-id', ...CHANGING_TRAILERS]
 
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
@@ -82,10 +83,14 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     this.sendStatus(toGrpcStatus(errorReply(error, this.context.record), this.context))
   }
 
-  /** Trailers of a call that succeeded; undefined if there are none. */
-  protected trailers(): Metadata | undefined {
-    const { trailers } = this.context.record
-    return trailers && new FinalMetadata(trailers)
+  /** Headers of a response. */
+  protected headers(): Metadata {
+    return new FinalMetadata(this.context.requestId)
+  }
+
+  /** Trailers of a response with status OK. */
+  protected trailers(): Metadata {
+    return new FinalMetadata(this.context.requestId, this.context.record.trailers)
   }
 
   protected abstract sendStatus(status: StatusObject): void
@@ -131,12 +136,12 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
 class FinalMetadata extends Metadata {
   readonly #headers: OutgoingHttpHeaders
 
-  constructor(trailers: Trailers) {
+  constructor(requestId: string, trailers?: Trailers) {
     super()
-    const headers: OutgoingHttpHeaders & { [sensitiveHeaders]?: string[] } = {}
+    const headers: OutgoingHttpHeaders & { [sensitiveHeaders]?: string[] } = { 'x-request-id': requestId }
     // Not a spread: to add a property to one takes half a microsecond.
-    for (const [name, value] of Object.entries(trailers)) headers[name] = value
-    headers[sensitiveHeaders] = CHANGING_TRAILERS
+    if (trailers) for (const [name, value] of Object.entries(trailers)) headers[name] = value
+    headers[sensitiveHeaders] = NEVER_REPEATED
     this.#headers = headers
   }
 

@@ -22,6 +22,8 @@ export interface Http2Access {
   /** Puts `hook` before grpc-js. What it does not pass on, grpc-js never sees. */
   onStream(hook: (pass: StreamListener) => StreamListener): void
   onSession(listener: (session: ServerHttp2Session) => void): void
+  /** Under TLS: a client that does not negotiate HTTP/2. */
+  onUnknownProtocol(listener: (socket: Socket) => void): void
 }
 
 /** `options` are those of Node's HTTP/2 server; they outrank what grpc-js sets. */
@@ -38,6 +40,7 @@ export function accessHttp2(server: Server, credentials: ServerCredentials, opti
   return {
     inject: (socket) => injector.injectConnection(socket),
     onSession: (listener) => void http2Server.on('session', listener),
+    onUnknownProtocol: (listener) => void http2Server.on('unknownProtocol', listener),
     onStream(hook) {
       const [inner] = http2Server.listeners('stream')
       http2Server.removeAllListeners('stream')

@@ -1,13 +1,15 @@
 import type { ServerOptions as Http2Options } from 'node:http2'
-import { createServer, type Server as Listener } from 'node:net'
+import { createServer, type Server as Listener, type Socket } from 'node:net'
 import * as grpc from '@grpc/grpc-js'
 import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { NextTurn } from '../calls/next-turn.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
+import { listenForProtocol } from '../connections/first-bytes.ts'
 import { listenOn } from '../connections/listen.ts'
 import type { Endpoint } from '../endpoints.ts'
 import type { ServerOptions, ServerTls } from '../server-options.ts'
-import { accessHttp2 } from './grpc-js.ts'
+import { refuseHttp1, useHttpPort } from '../wrong-port.ts'
+import { accessHttp2, type Http2Access } from './grpc-js.ts'
 import { streamHandler } from './grpc-stream.ts'
 import { unaryHandler } from './grpc-unary.ts'
 import { addReflection } from './reflection/reflection.ts'
@@ -38,7 +40,9 @@ export class GrpcServer {
     this.#guard = new StreamGuard(settings)
     http2.onStream(this.#guard.hook)
     http2.onSession(this.#guard.watchSession)
-    this.#listener = createServer({ noDelay: true }, (socket) => this.#gate.admit(socket, http2.inject))
+    http2.onUnknownProtocol((socket) => this.#refuseHttp1(socket))
+    const enter = settings.tls ? http2.inject : (socket: Socket) => this.#listenTo(socket, http2)
+    this.#listener = createServer({ noDelay: true }, (socket) => this.#gate.admit(socket, enter))
     const methods = new Map<string, Endpoint[]>()
     for (const endpoint of settings.endpoints) {
       const service = endpoint.method.parent.typeName
@@ -82,6 +86,25 @@ export class GrpcServer {
     stopTimer()
     // Those that have not begun to speak.
     this.#gate.destroyAll()
+  }
+
+  /** A client of HTTP/1.1 would otherwise see a closed connection only. */
+  #listenTo(socket: Socket, http2: Http2Access): void {
+    const { clock, readTimeout, onRefused } = this.#settings
+    listenForProtocol(socket, {
+      clock,
+      timeout: readTimeout,
+      spoken: (_, spoken) => (spoken === 'http1' ? this.#refuseHttp1(socket) : http2.inject(socket)),
+      silent: () => {
+        onRefused('handshake')
+        socket.destroy()
+      },
+    })
+  }
+
+  #refuseHttp1(socket: Socket): void {
+    this.#settings.onRefused('wrong_port')
+    refuseHttp1(socket, useHttpPort(this.#settings.otherAddress))
   }
 
   #mount(endpoints: readonly Endpoint[]): void {

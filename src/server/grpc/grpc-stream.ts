@@ -1,6 +1,6 @@
 import { constants } from 'node:http2'
 import type { Message } from '@bufbuild/protobuf'
-import { type handleServerStreamingCall, Metadata, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
+import type { handleServerStreamingCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
 import { GatewayError } from '../../domain/error.ts'
 import type { EventStream, Reader } from '../../domain/event-stream.ts'
 import { checkSize, stalled } from '../calls/reply-limits.ts'
@@ -13,8 +13,6 @@ import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 const ROOM = 4 * 1024
 
 type Surface = ServerWritableStream<Buffer, Buffer>
-
-const NO_HEADERS = new Metadata()
 
 /**
  * Hands the events of a call to its reader, and stops while that is full. Those of one turn of the loop leave together,
@@ -83,7 +81,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
     const { stream } = this
     if (stream.destroyed || stream.closed) return false
-    if (!stream.headersSent) this.#surface.sendMetadata(NO_HEADERS)
+    if (!stream.headersSent) this.#surface.sendMetadata(this.headers())
     if (!this.#gathers) this.#gather()
     if (this.#pending++ === 0) this.#takenAt = this.#saidAt
     stream.write(frame, this.#onTaken)

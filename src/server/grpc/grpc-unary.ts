@@ -8,7 +8,7 @@ import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
 class UnaryCall extends GrpcCall {
   readonly #endpoint: UnaryEndpoint
-  readonly #request: Buffer
+  readonly #surface: ServerUnaryCall<Buffer, Buffer>
   readonly #codec: Codec
   readonly #callback: sendUnaryData<Buffer>
 
@@ -20,7 +20,7 @@ class UnaryCall extends GrpcCall {
   ) {
     super(mount, surface)
     this.#endpoint = mount.endpoint
-    this.#request = surface.request
+    this.#surface = surface
     this.#codec = codec
     this.#callback = callback
   }
@@ -29,7 +29,7 @@ class UnaryCall extends GrpcCall {
     const { call } = this.#endpoint
     try {
       this.context.cancellation.throwIfCancelled()
-      this.#answer(await call(this.#codec.decode(this.#request), this.context))
+      this.#answer(await call(this.#codec.decode(this.#surface.request), this.context))
     } catch (error) {
       this.fail(GatewayError.from(error))
     }
@@ -38,7 +38,10 @@ class UnaryCall extends GrpcCall {
   #answer(response: Message): void {
     const bytes = this.#codec.encode(response)
     checkSize(bytes.length, this.settings.maxSendBytes)
-    this.succeed(() => this.#callback(null, bytes, this.trailers()))
+    this.succeed(() => {
+      this.#surface.sendMetadata(this.headers())
+      this.#callback(null, bytes, this.trailers())
+    })
   }
 
   protected sendStatus(status: StatusObject): void {

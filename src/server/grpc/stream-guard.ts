@@ -7,6 +7,7 @@ import { UnpackingRoom } from '../codec/unpacking.ts'
 import { Upload } from '../http/upload.ts'
 import { type AnswerableRefusal, type Refusal, refusalHeaders } from '../refusals.ts'
 import type { ServerOptions } from '../server-options.ts'
+import { isGrpc, refuseStream, useHttpPort } from '../wrong-port.ts'
 import type { StreamListener } from './grpc-js.ts'
 
 const UPLOAD = Symbol('upload')
@@ -69,6 +70,7 @@ export class StreamGuard {
   /** Bytes of requests that are not whole yet, in all. */
   #pendingBytes = 0
   readonly #unpacking: UnpackingRoom
+  readonly #useHttpPort: string
   /** Requests that are not whole yet. */
   /** Paths of the methods that need no credential. */
   readonly #openPaths: ReadonlySet<string>
@@ -81,6 +83,7 @@ export class StreamGuard {
   constructor(settings: ServerOptions) {
     this.#settings = settings
     this.#answers = refusalHeaders(settings.clock)
+    this.#useHttpPort = useHttpPort(settings.otherAddress)
     this.#openPaths = new Set(settings.endpoints.filter(({ isOpen }) => isOpen).map(({ path }) => path))
     this.#unpacking = new UnpackingRoom(settings.maxCompressedCalls)
   }
@@ -89,6 +92,16 @@ export class StreamGuard {
   readonly hook =
     (pass: StreamListener): StreamListener =>
     (stream, headers, flags, raw) => {
+      // It came in one piece with what broke its connection; its error is still to be emitted.
+      if (stream.destroyed) {
+        stream.on('error', nothing)
+        return
+      }
+      if (!isGrpc(headers['content-type'])) {
+        this.#settings.onRefused('wrong_port')
+        refuseStream(stream, this.#useHttpPort)
+        return
+      }
       const refusal = this.#judge(headers, raw)
       if (refusal) {
         this.#refuse(stream, refusal)

@@ -14,9 +14,12 @@ import { UnpackingRoom } from '../codec/unpacking.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { answerStream, answerUnary, type ConnectExchange, exchangeKey } from './connect-call.ts'
 import { refuseConnect } from './connect-refusal.ts'
+import { inTextMode, takeTextMode } from './grpc-web-text.ts'
 import { type BodyOptions, withCheckedBody } from './http-body.ts'
 import { breakOff } from './node-server.ts'
 import { type Exchange, programHeaders, type Route } from './route.ts'
+
+const MAX_UINT32 = 2 ** 32 - 1
 
 /** A route for each method, in Connect's protocol and in gRPC-Web. */
 export function connectRoutes(options: ServerOptions, live: LiveCalls): readonly Route[] {
@@ -36,8 +39,8 @@ function connectHandlers(options: ServerOptions, live: LiveCalls): readonly Univ
   const router = createConnectRouter({
     grpc: false, // has a server of its own
     readMaxBytes: options.maxReceiveBytes,
-    // Each call checks the size of its own response; JSON is longer than what is counted there.
-    writeMaxBytes: 8 * options.maxSendBytes,
+    // Each call checks the size of its own response. In JSON it may be many times as long.
+    writeMaxBytes: MAX_UINT32,
     acceptCompression: [compressionGzip],
     // A misspelt field must not be ignored silently.
     jsonOptions: { ignoreUnknownFields: false },
@@ -91,7 +94,7 @@ function serve(mount: ConnectMount, exchange: Exchange): void {
 async function call(
   handler: UniversalHandler,
   { request, response, requestId, caller }: Exchange,
-  body: BodyOptions,
+  body: Omit<BodyOptions, 'isText'>,
 ): Promise<void> {
   const exchange: ConnectExchange = {
     requestId,
@@ -105,8 +108,9 @@ async function call(
     limitConnectTimeout(request.headers)
     const values = createContextValues().set(exchangeKey, exchange)
     const universal = universalRequestFromNodeRequest(request, response, undefined, values)
-    const reply = await handler(withCheckedBody(request, universal, body))
-    await universalResponseToNodeResponse(reply, response)
+    const isText = takeTextMode(universal.header)
+    const reply = await handler(withCheckedBody(request, universal, { ...body, isText }))
+    await universalResponseToNodeResponse(isText ? inTextMode(reply) : reply, response)
   } catch {
     // The connection broke, or Connect met what it cannot answer.
     breakOff(response)

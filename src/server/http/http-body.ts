@@ -10,6 +10,7 @@ import type { UnpackingRoom } from '../codec/unpacking.ts'
 import { errorReply, toConnectError } from '../errors.ts'
 import { type Refusal, refusalReply } from '../refusals.ts'
 import { collect } from './collect.ts'
+import { fromText, textLength } from './grpc-web-text.ts'
 import type { HttpRequest } from './http-rules.ts'
 
 /** In the flags before an enveloped message. https://connectrpc.com/docs/protocol/ */
@@ -25,6 +26,8 @@ export interface BodyOptions {
   readonly isGone: () => boolean
   readonly onRefused: (refusal: Refusal) => void
   readonly clock: Clock
+  /** Whether the body is in base64. */
+  readonly isText: boolean
 }
 
 /**
@@ -40,7 +43,7 @@ export function withCheckedBody(
   const form = formOf(header)
   const length = Number(header.get('content-length') ?? Number.NaN)
   if (!form || (!form.enveloped && length > options.maxReceiveBytes)) return request
-  if (form.packed) {
+  if (form.packed || options.isText) {
     header.delete('content-length')
     if (!form.enveloped) header.delete('content-encoding')
   }
@@ -66,12 +69,17 @@ function formOf(header: Headers): Form | undefined {
 
 async function read(node: HttpRequest, form: Form, options: BodyOptions): Promise<Uint8Array> {
   const { maxReceiveBytes } = options
-  if (form.enveloped) return readEnveloped(await collect(node, maxReceiveBytes + FRAME_PREFIX), form, options)
+  if (form.enveloped) return readEnveloped(await collectEnveloped(node, options), form, options)
   const body = await collect(node, maxReceiveBytes)
   if (body.length > maxReceiveBytes) return body
   if (form.packed) return unpack(body, form, options)
   check(body, form, options)
   return body
+}
+
+function collectEnveloped(node: HttpRequest, { maxReceiveBytes, isText }: BodyOptions): Promise<Buffer> {
+  const limit = maxReceiveBytes + FRAME_PREFIX
+  return isText ? collect(node, textLength(limit)).then(fromText) : collect(node, limit)
 }
 
 /** Leaves to Connect what it refuses before it decodes anything: a message that is too large, or is cut off. */

@@ -4,6 +4,7 @@ import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenOn } from '../connections/listen.ts'
 import type { ServerOptions } from '../server-options.ts'
+import { isGrpc, useGrpcPort, wrongPortBody, wrongPortTrailers } from '../wrong-port.ts'
 import { connectRoutes } from './connect-routes.ts'
 import { healthRoutes } from './health-routes.ts'
 import {
@@ -15,7 +16,7 @@ import {
   isPreflight,
   setCorsHeaders,
 } from './http-rules.ts'
-import { createNodeServer, leaveBodyUnread, type NodeHttpServer, putGateBefore } from './node-server.ts'
+import { createNodeServer, leaveBodyUnread, type NodeHttpServer, putGateBefore, refuseHttp2 } from './node-server.ts'
 import { answerText, type Exchange, programHeaders, type Route } from './route.ts'
 
 export interface HttpServerOptions extends ServerOptions {
@@ -55,7 +56,7 @@ export class HttpServer {
       this.#serve(request, response, true),
     )
     this.#gate = new ConnectionGate(options)
-    putGateBefore(this.#server, this.#gate)
+    putGateBefore(this.#server, this.#gate, options.tls ? (socket, pass) => pass(socket) : refuseHttp2(options))
     this.#server.on('session', (session: ServerHttp2Session) => {
       this.#sessions.add(session)
       session.once('close', () => this.#sessions.delete(session))
@@ -109,13 +110,28 @@ export class HttpServer {
       if (hasBody(request)) leaveBodyUnread(request, response, clock)
       answerText(response, status, text)
     }
-    if (!hasValidHost(request)) answerPlainly(400, 'The Host header is missing or malformed.')
+    if (isGrpc(request.headers['content-type'])) this.#refuseGrpc(request, response)
+    else if (!hasValidHost(request)) answerPlainly(400, 'The Host header is missing or malformed.')
     else if (!route?.isForProbes && hosts && !isPrivateHost(hostOf(request), hosts)) answerPlainly(403, WRONG_HOST)
     else if (!route?.isForProbes && isForeignOrigin(request.headers.origin, hostOf(request), corsOrigins)) {
       answerPlainly(403, WRONG_ORIGIN)
     } else if (isPreflight(request)) answerPlainly(204, '')
     else if (route) this.#enter(route, { request, response, requestId, caller: undefined }, waitsToSend)
     else answerPlainly(404, 'Not found.')
+  }
+
+  /** A gRPC client comes here under TLS; in cleartext its connection was refused. */
+  #refuseGrpc(request: HttpRequest, response: HttpResponse): void {
+    const { onRefused, otherAddress, clock } = this.#options
+    const sentence = useGrpcPort(otherAddress)
+    onRefused('wrong_port', request.socket.remoteAddress)
+    leaveBodyUnread(request, response, clock)
+    if ('stream' in response) {
+      response.stream.respond(wrongPortTrailers(sentence), { endStream: true })
+      return
+    }
+    response.writeHead(415, { 'content-type': 'application/json' })
+    response.end(wrongPortBody(sentence))
   }
 
   /** Checks the credential. Nothing of a body is read before. */

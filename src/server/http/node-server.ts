@@ -3,8 +3,10 @@ import { constants, createSecureServer, type Http2SecureServer } from 'node:http
 import type { Socket } from 'node:net'
 import type { Clock } from '../../domain/clock.ts'
 import type { ConnectionGate } from '../connections/connection-gate.ts'
+import { listenForProtocol } from '../connections/first-bytes.ts'
 import { passAddressOn } from '../connections/proxy-protocol.ts'
 import type { ServerOptions } from '../server-options.ts'
+import { http2Refuser, useGrpcPort } from '../wrong-port.ts'
 import type { HttpRequest, HttpResponse } from './http-rules.ts'
 
 export type NodeHttpServer = Server | Http2SecureServer
@@ -46,15 +48,38 @@ export function createNodeServer(settings: ServerOptions, listener: HttpListener
   return Object.assign(server, timeouts)
 }
 
-/** Lets no connection reach the server that the gate does not let in. */
-export function putGateBefore(server: NodeHttpServer, gate: ConnectionGate): void {
+/** Passes to the server only connections that the gate admits, each through `enter`. */
+export function putGateBefore(
+  server: NodeHttpServer,
+  gate: ConnectionGate,
+  enter: (socket: Socket, pass: (socket: Socket) => void) => void,
+): void {
   const listeners = server.listeners('connection')
   server.removeAllListeners('connection')
-  server.on('connection', (socket: Socket) =>
-    gate.admit(socket, () => {
-      for (const listener of listeners) listener.call(server, socket)
-    }),
-  )
+  const pass = (socket: Socket) => {
+    for (const listener of listeners) listener.call(server, socket)
+  }
+  server.on('connection', (socket: Socket) => gate.admit(socket, () => enter(socket, pass)))
+}
+
+/** Answers gRPC and other clients of HTTP/2 in cleartext, which such a server does not speak, with the port to use. */
+export function refuseHttp2(settings: ServerOptions): (socket: Socket, pass: (socket: Socket) => void) => void {
+  const { clock, readTimeout, otherAddress, onRefused } = settings
+  const refuse = http2Refuser(useGrpcPort(otherAddress), readTimeout)
+  return (socket, pass) =>
+    listenForProtocol(socket, {
+      clock,
+      timeout: readTimeout,
+      spoken(_, spoken) {
+        if (spoken !== 'http2') pass(socket)
+        else {
+          onRefused('wrong_port')
+          refuse(socket)
+        }
+      },
+      // Node answers it with 408 and closes it.
+      silent: pass,
+    })
 }
 
 /** Time that a client has to read the last response of a connection, in ms. */

@@ -30,6 +30,28 @@ async function open(some: Partial<Methods>, rest: Partial<ServerOptions> = {}) {
   return { server, port, client, health, reports }
 }
 
+describe('a call that succeeds', () => {
+  it.each(['headers', 'trailers'] as const)('carries its request id in the %s', async (place) => {
+    const { port } = await open({
+      chat: async () => chatResponse('fine'),
+      streamChat: async (_request, context) => new TestStream(context).say('fine').finish().events,
+    })
+    const session = http2.connect(`http://127.0.0.1:${port}`)
+    closing.push(() => session.destroy())
+    for (const [method, id] of [
+      ['Chat', 'call-1'],
+      ['StreamChat', 'call-2'],
+    ]) {
+      const path = `/llmgateway.v1.LlmGateway/${method}`
+      const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' })
+      const received = new Promise((resolve) => stream.once(place === 'headers' ? 'response' : 'trailers', resolve))
+      stream.resume()
+      stream.end(Buffer.alloc(5))
+      expect(await received).toMatchObject({ 'x-request-id': id })
+    }
+  })
+})
+
 describe('a unary call', () => {
   it('is answered, and knows its caller', async () => {
     let seen: CallContext | undefined

@@ -1,14 +1,23 @@
 import net from 'node:net'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { CallContext } from '../../../../src/domain/call.ts'
 import { GatewayError } from '../../../../src/domain/error.ts'
-import { ErrorDetailSchema, ErrorInfoSchema, LlmGateway } from '../../../../src/domain/types.ts'
+import {
+  Capability,
+  ChatRequestSchema,
+  ErrorDetailSchema,
+  ErrorInfoSchema,
+  LlmGateway,
+} from '../../../../src/domain/types.ts'
+import { fromText } from '../../../../src/server/http/grpc-web-text.ts'
 import { HttpServer, type HttpServerOptions } from '../../../../src/server/http/http-server.ts'
 import type { Methods } from '../../../../src/service/method-types.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
+import { message } from '../../../support/raw-http2.ts'
 import { serverOptions } from '../../../support/server-options.ts'
 import { cancelled, chatResponse, TestStream, untilCancelled } from '../../../support/test-stream.ts'
 
@@ -327,6 +336,77 @@ describe('the HTTP door itself', () => {
   })
 })
 
+it('JSON may be longer than the limit for a response, whose size is that of its binary form', async () => {
+  const model = {
+    $typeName: 'llmgateway.v1.Model' as const,
+    id: 'm',
+    provider: '',
+    model: '',
+    capabilities: Array(900).fill(Capability.IMAGE_INPUT),
+    defaultModel: false,
+  }
+  const listModels = async () => ({
+    $typeName: 'llmgateway.v1.ListModelsResponse' as const,
+    aliases: [],
+    models: [model],
+    unavailable: [],
+  })
+  const { url } = await open({ listModels }, { maxSendBytes: 1000 })
+  const response = await post(url, 'ListModels', {})
+  expect(response.status).toBe(200)
+  expect((await response.text()).length).toBeGreaterThan(20_000)
+})
+
+describe('gRPC-Web in text mode', () => {
+  const request = (model: string) => {
+    const bytes = toBinary(ChatRequestSchema, create(ChatRequestSchema, { model }))
+    return message(Buffer.from(bytes)).toString('base64')
+  }
+  const send = (url: string, method: string, body: string) =>
+    fetch(`${url}/llmgateway.v1.LlmGateway/${method}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/grpc-web-text' },
+      body,
+    })
+
+  it('a unary call is answered', async () => {
+    const { url } = await open({ chat: async ({ model }) => chatResponse(`hello from ${model}`) })
+    const response = await send(url, 'Chat', request('m'))
+    expect(response.headers.get('content-type')).toBe('application/grpc-web-text+proto')
+    const bytes = fromText(Buffer.from(await response.text()))
+    expect(bytes.toString()).toContain('hello from m')
+    expect(bytes.toString()).toContain('grpc-status: 0')
+  })
+
+  it('a stream is answered, piece by piece', async () => {
+    const { url } = await open({
+      streamChat: async (_request, context) => new TestStream(context).say('one', 'two').finish().events,
+    })
+    const bytes = fromText(Buffer.from(await (await send(url, 'StreamChat', request('m'))).text()))
+    expect(bytes.toString()).toMatch(/one.*two.*grpc-status: 0/s)
+  })
+
+  it.each([
+    ['a request that is not base64', '!!!!', 'grpc-status: '],
+    [
+      'a request that the check of bytes refuses',
+      message(Buffer.from('32021a00', 'hex')).toString('base64'),
+      'grpc-status: 3',
+    ],
+  ])('%s is refused', async (_, body, words) => {
+    const { url } = await open({ chat: async () => chatResponse('never') })
+    const text = fromText(Buffer.from(await (await send(url, 'Chat', body)).text())).toString()
+    expect(text).toContain(words)
+    expect(text).not.toMatch(/never|grpc-status: 0/)
+  })
+
+  it('a request that is too large is refused', async () => {
+    const { url } = await open({ chat: async () => chatResponse('never') }, { maxReceiveBytes: 1000 })
+    const text = fromText(Buffer.from(await (await send(url, 'Chat', request('m'.repeat(2000)))).text())).toString()
+    expect(text).toContain('grpc-status: 8')
+  })
+})
+
 describe('scripts of other origins', () => {
   const preflight = {
     method: 'OPTIONS',
@@ -345,10 +425,12 @@ describe('scripts of other origins', () => {
     expect(allowed.status).toBe(204)
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example')
     expect(allowed.headers.get('access-control-allow-headers')).toMatch(
-      /Connect-Protocol-Version.*X-Grpc-Web.*Authorization/i,
+      /Connect-Protocol-Version.*X-Grpc-Web.*Authorization, X-Api-Key, Traceparent/i,
     )
     const answered = await post(url, 'Chat', {}, { origin: 'https://app.example' })
-    expect(answered.headers.get('access-control-expose-headers')).toMatch(/Grpc-Status-Details-Bin.*X-Request-Id/i)
+    expect(answered.headers.get('access-control-expose-headers')).toMatch(
+      /Grpc-Status-Details-Bin.*Retry-After, X-Request-Id, RateLimit-Limit.*Trailer-RateLimit-Reset/i,
+    )
     const other = await post(url, 'Chat', {}, { origin: 'https://evil.example' })
     expect(other.headers.get('access-control-allow-origin')).toBeNull()
     expect(other.headers.get('vary')).toBe('Origin')
