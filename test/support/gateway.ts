@@ -56,7 +56,7 @@ const FREE = '127.0.0.1:0'
 const MOVABLE_TIME = new URL('movable-time.mjs', import.meta.url).href
 
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
-  const started = start('serve', { ...options, yaml: patient(options.yaml) })
+  const started = start('serve', { ...options, yaml: patient(options) })
   try {
     const ready = await started.logged((line) => line['message'] === 'ready')
     return {
@@ -76,11 +76,15 @@ export function portOf(address: string): number {
   return Number(address.split(':').at(-1))
 }
 
-/** A gateway of a busy machine must not refuse calls because its event loop is late. */
-function patient(yaml = ''): string {
+/**
+ * On a busy machine no gateway may refuse calls because its event loop is late. Where a test moves time, no ping may be
+ * missing that a client had no time to answer.
+ */
+function patient({ yaml = '', movableTime = false }: GatewayOptions): string {
   const document = parseDocument(yaml)
-  const path = ['server', 'limits', 'loop_delay']
-  if (!document.hasIn(path)) document.setIn(path, '10s')
+  const set = (path: readonly string[], value: string) => void (document.hasIn(path) || document.setIn(path, value))
+  set(['server', 'limits', 'loop_delay'], '10s')
+  if (movableTime) set(['server', 'keepalive'], '24h')
   return document.toString()
 }
 

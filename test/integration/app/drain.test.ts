@@ -60,14 +60,14 @@ async function openStreams(client: GrpcClient, count: number) {
 }
 
 test('200 streams at SIGTERM: those that end in time are whole, the others are told why, and all is let go', async () => {
-  const gateway = await startDraining('10m')
+  const gateway = await startDraining('60s')
   const client = new GrpcClient(gateway.grpc)
   const { streams, notify, waiting } = await openStreams(client, 200)
   gateway.signal('SIGTERM')
   await gateway.logged(({ message }) => message === 'shutting down')
   notify()
   await Promise.all(streams.slice(0, 100))
-  await gateway.pass(600_000)
+  await gateway.pass(60_000)
   const outcomes = await Promise.all(streams)
   const whole = ({ text, cases, error }: StreamedChat) =>
     text === 'one two' && cases.at(-1) === 'finish' && error === undefined
@@ -82,7 +82,7 @@ test('200 streams at SIGTERM: those that end in time are whole, the others are t
 })
 
 test('a second SIGTERM ends it at once', async () => {
-  const gateway = await startDraining('10m')
+  const gateway = await startDraining('60s')
   const client = new GrpcClient(gateway.grpc)
   const { streams } = await openStreams(client, 2)
   gateway.signal('SIGTERM')
@@ -95,7 +95,7 @@ test('a second SIGTERM ends it at once', async () => {
 })
 
 test('while it drains its connections are told to go, and none is taken', async () => {
-  const gateway = await startDraining('10m')
+  const gateway = await startDraining('60s')
   const old = new GrpcClient(gateway.grpc)
   const { streams, notify, waiting } = await openStreams(old, 2)
   gateway.signal('SIGTERM')
@@ -108,7 +108,7 @@ test('while it drains its connections are told to go, and none is taken', async 
     return error?.code
   }
   await gateway.logged(({ message }) => message === 'shutting down')
-  await gateway.pass(120_000)
+  await gateway.pass(6_000)
   await eventually(async () => expect(await refusal()).toBe('UNAVAILABLE'))
   notify()
   for (const { response } of waiting) if (!response.writableEnded) response.end([STOP, DONE].join(''))

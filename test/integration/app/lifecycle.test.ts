@@ -66,7 +66,7 @@ async function begun<T>(start: (options: CallOptions) => Promise<T>): Promise<{ 
 
 describe('SIGTERM', () => {
   test('lets streams finish at both doors, takes calls for a while, tells who watches, and exits with 0', async () => {
-    const { gateway, servers, close } = await startDraining('10m')
+    const { gateway, servers, close } = await startDraining('60s')
     const { reply, notify } = untilNotified()
     upstream.answer(reply)
     const streams = await Promise.all(
@@ -98,7 +98,7 @@ describe('SIGTERM', () => {
     upstream.answer(answers('late'))
     for (const server of servers) expect((await chat(server, {})).value?.message?.content).toBe('late')
 
-    await gateway.pass(120_000)
+    await gateway.pass(6_000)
     await watch.ended
     expect(statuses).toEqual([ServingStatus.SERVING, ServingStatus.NOT_SERVING])
 
@@ -112,7 +112,7 @@ describe('SIGTERM', () => {
   })
 
   test('ends with UNAVAILABLE what does not finish in time, and exits with 0 all the same', async () => {
-    const { gateway, servers, close } = await startDraining('10m')
+    const { gateway, servers, close } = await startDraining('60s')
     upstream.answer(begin(delta('one ')))
     const streams = await Promise.all(
       servers.map((server) => begun((options) => streamChat(server, { model: 'house/m' }, options))),
@@ -120,7 +120,7 @@ describe('SIGTERM', () => {
     const [hit] = upstream.hits.slice(-1)
     gateway.signal('SIGTERM')
     await gateway.logged(({ message }) => message === 'shutting down')
-    await gateway.pass(600_000)
+    await gateway.pass(60_000)
     for (const { ended } of streams) {
       const { text, error } = await ended
       expect(text).toBe('one ')

@@ -138,7 +138,7 @@ test('no metric, no statistic and no state of health tells them', async () => {
   const metadata = { authorization: `Bearer ${CANARIES.callerKey}` }
   for (const server of servers) {
     const stats = await server.unary(LlmGateway.method.stats, {}, { metadata })
-    const health = await server.unary(LlmGateway.method.health, {})
+    const health = await server.unary(LlmGateway.method.health, {}, { metadata })
     expect(health.value?.providers[0]?.message).toMatch(/./)
     expectNoCanary(textOf(stats) + textOf(health))
   }

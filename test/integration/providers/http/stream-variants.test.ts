@@ -101,7 +101,7 @@ describe('usage', () => {
   const HI = 1 // "hi" is about one token, the answer "12345678" about two.
   test.each([
     ['absent is estimated, and marked so', undefined, { input: HI, output: 2, total: 3, estimated: true }],
-    ['of 0 is 0', { prompt_tokens: 0, completion_tokens: 0 }, { input: 0, output: 0, total: 0, estimated: false }],
+    ['of 0 beside a text is estimated', { prompt_tokens: 0, completion_tokens: 0 }, { output: 2, estimated: true }],
     ['below 0 is estimated', { prompt_tokens: 5, completion_tokens: -9 }, { input: 5, output: 2, estimated: true }],
     ['that is a fraction is estimated', { prompt_tokens: 5, completion_tokens: 1.5 }, { output: 2, estimated: true }],
     ['that is a text is estimated', { prompt_tokens: '5', completion_tokens: 3 }, { input: HI, estimated: true }],
