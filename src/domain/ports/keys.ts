@@ -76,6 +76,11 @@ export type KeyEvent = { readonly provider: string; readonly keyId: string } & (
       readonly until: number
       readonly reason: Reason
     }
-  | { readonly change: 'quarantined'; readonly reason: Reason }
+  | {
+      readonly change: 'quarantined'
+      readonly reason: Reason
+      /** Set when no other key of the provider is left, though it has several: the account is refused. */
+      readonly isLast?: true
+    }
   | { readonly change: 'recovered' }
 )

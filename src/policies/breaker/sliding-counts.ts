@@ -1,11 +1,11 @@
 const BUCKETS = 10
 
-/** Counts calls of the last while, in a few buckets of time that are used again: its size never changes. */
+/** Counts recent calls in a few buckets of time that are reused: its size never changes. */
 export class SlidingCounts {
   readonly #width: number
   readonly #calls = new Array<number>(BUCKETS).fill(0)
   readonly #bad = new Array<number>(BUCKETS).fill(0)
-  /** The latest slice of time that was counted; slices are numbered from the clock's beginning. */
+  /** The latest slice of time that was counted; slices are numbered from the start of the clock. */
   #latest = 0
 
   /** `window` in ms. */
@@ -33,7 +33,7 @@ export class SlidingCounts {
     this.#bad.fill(0)
   }
 
-  /** Empties the buckets whose time has come round again. */
+  /** Empties the buckets whose slice of time is over. */
   #bucketAt(now: number): number {
     const slice = Math.floor(now / this.#width)
     for (let passed = Math.max(this.#latest + 1, slice - BUCKETS + 1); passed <= slice; passed++) {

@@ -145,7 +145,13 @@ export class ProviderKeyPool implements KeyPool {
     else if (blame === 'maybe key') key.suspicions.add(use, witness(), error, now)
     // Where there is no key, none can be put aside: what the vendor refuses is the gateway, or one of its headers.
     else if (blame === 'key' && key.id !== '' && this.#quarantine(key, error)) {
-      this.#options.events?.keyChanged({ ...this.#names(key), change: 'quarantined', reason })
+      const isLast = this.size > 1 && this.#keys.every(({ quarantine }) => quarantine !== undefined)
+      this.#options.events?.keyChanged({
+        ...this.#names(key),
+        change: 'quarantined',
+        reason,
+        ...(isLast && { isLast }),
+      })
     }
   }
 

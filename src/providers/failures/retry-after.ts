@@ -1,11 +1,11 @@
 import type { HttpHeaders } from '../http/http-client.ts'
 
-/** The longest wait that is believed, in ms. */
+/** Longer waits are cut to this, in ms. */
 const MAX_WAIT = 3_600_000
 
 /**
- * How long a reply asks to wait, in ms: `retry-after-ms`, `retry-after` in seconds or as a date, else the reset of the
- * limit that has nothing left. Undefined where it does not say, or says nonsense.
+ * Wait that a reply asks for, in ms: `retry-after-ms`, `retry-after` in seconds or as a date, else the reset of the
+ * limit that has nothing left. Undefined where the reply names none, or an invalid one.
  * https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
  */
 export function retryAfter(headers: HttpHeaders, now: number): number | undefined {

@@ -31,7 +31,10 @@ export function logOperatorEvents(log: Log): OperatorEventSubscriber {
 
 function logKey(log: Log, event: KeyEvent): void {
   const key = { provider: event.provider, key_id: event.keyId }
-  if (event.change === 'quarantined') log.warn('key quarantined', { ...key, reason: event.reason })
-  else if (event.change === 'recovered') log.info('key available again', key)
+  if (event.change === 'quarantined') {
+    const { provider, reason, isLast } = event
+    log.warn('key quarantined', { ...key, reason })
+    if (isLast) log.warn('every key quarantined: the account is refused', { provider, reason })
+  } else if (event.change === 'recovered') log.info('key available again', key)
   else log.debug('key cooling down', { ...key, model: event.model, reason: event.reason })
 }

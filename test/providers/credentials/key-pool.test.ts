@@ -410,3 +410,10 @@ test('a rest for chats is none for embeddings', () => {
   attempt(limited(5_000))
   expect(pool.wait({ model: 'm', task: 'embed' })).toBe(0)
 })
+
+test('an account outage puts every key aside, and is reported with the last one alone', () => {
+  const { attempt, event, free } = poolOf(['a', 'b', 'c'])
+  for (let key = 0; key < 3; key++) attempt(refused)
+  expect(free()).toBeUndefined()
+  expect(event.map((item) => 'isLast' in item)).toEqual([false, false, true])
+})
