@@ -5,7 +5,7 @@ type Random = (below: number) => number
 
 /** One part in this many is something that no encoder writes. */
 const ODDITY = 40
-const FIXED = new Map([
+const FIXED: ReadonlyMap<ScalarType | undefined, number> = new Map([
   [ScalarType.DOUBLE, 1],
   [ScalarType.FIXED64, 1],
   [ScalarType.SFIXED64, 1],
@@ -34,7 +34,22 @@ function knownField(field: DescField, random: Random, depth: number): Buffer {
     if (random(ODDITY) === 0) entry.push(unknownField(random))
     return delimited(field.number, Buffer.concat(entry.slice(random(3) === 0 ? 1 : 0)), random)
   }
+  if (isPackable(field) && random(2) === 0) {
+    const numbers = Array.from({ length: random(5) }, () => numberOf(wireTypeOf(field.scalar), random))
+    return delimited(field.number, Buffer.concat(numbers), random)
+  }
   return singleField(field.number, field.scalar, field.message, random, depth)
+}
+
+/** Whether the numbers of a list may follow one another in one field. */
+export function isPackable(field: DescField): boolean {
+  if (field.fieldKind !== 'list' || field.message) return false
+  return field.scalar !== ScalarType.STRING && field.scalar !== ScalarType.BYTES
+}
+
+/** Wire type of a number; an enum has no scalar type. */
+export function wireTypeOf(scalar: ScalarType | undefined): number {
+  return FIXED.get(scalar) ?? 0
 }
 
 function singleField(
@@ -48,7 +63,7 @@ function singleField(
   if (message) return delimited(number, randomProto(message, random, depth - 1), random)
   if (scalar === ScalarType.STRING) return delimited(number, randomText(random), random)
   if (scalar === ScalarType.BYTES) return delimited(number, noise(random(20), random), random)
-  const wireType = (scalar && FIXED.get(scalar)) ?? 0
+  const wireType = wireTypeOf(scalar)
   return Buffer.concat([varint(number * 8 + wireType), numberOf(wireType, random)])
 }
 

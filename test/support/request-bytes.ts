@@ -1,13 +1,13 @@
 import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import { reflect } from '@bufbuild/protobuf/reflect'
-import { BinaryReader } from '@bufbuild/protobuf/wire'
+import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
 import { GatewayError } from '../../src/domain/error.ts'
 import { HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../../src/domain/types.ts'
 import { decidingBytes } from '../../src/policies/cache/key.ts'
 import { type CheckProto, protoCheck } from '../../src/server/codec/check-proto.ts'
 import { mutator } from './mutator.ts'
 import { randomFrom } from './random.ts'
-import { randomProto } from './random-proto.ts'
+import { isPackable, randomProto, wireTypeOf } from './random-proto.ts'
 
 /*
  * What must hold of any bytes that the check of requests accepts, tried on random messages of every request type and on
@@ -63,9 +63,11 @@ function accepted(check: CheckProto, bytes: Buffer): number | undefined {
 
 function holdsOf(desc: DescMessage, bytes: Buffer, parts: number, reading: Reading): void {
   const wrong = (what: string) => new Error(`${desc.typeName} ${bytes.toString('hex')}: ${what}`)
-  reading.fields = 0
+  reading.start()
   const message = fromBinary(desc, bytes)
-  if (reading.fields !== parts) throw wrong(`${parts} parts counted, ${reading.fields} decoded`)
+  reading.stop()
+  const decoded = reading.fields + packedNumbers(desc, new BinaryReader(bytes), bytes.length)
+  if (decoded !== parts) throw wrong(`${parts} parts counted, ${decoded} decoded`)
   const deciding = Buffer.concat(decidingBytes(bytes))
   if (!canonical(desc, fromBinary(desc, deciding)).equals(canonical(desc, message))) {
     throw wrong(`its key is made of ${deciding.toString('hex')}, which is another message`)
@@ -85,23 +87,62 @@ function isNeutral(number: number): boolean {
   return number >= 20 && number <= 23
 }
 
+/** How many numbers the packed lists of a valid message have. */
+function packedNumbers(desc: DescMessage, reader: BinaryReader, end: number): number {
+  let count = 0
+  while (reader.pos < end) {
+    const [number, wireType] = reader.tag()
+    const field = desc.fields.find((candidate) => candidate.number === number)
+    if (!field || wireType !== WireType.LengthDelimited) {
+      reader.skip(wireType, number)
+      continue
+    }
+    const length = reader.uint32()
+    const fieldEnd = reader.pos + length
+    if (field.fieldKind === 'map') count += packedInEntry(field.message, reader, fieldEnd)
+    else if (field.message) count += packedNumbers(field.message, reader, fieldEnd)
+    else if (isPackable(field)) {
+      for (; reader.pos < fieldEnd; count++) reader.skip(wireTypeOf(field.scalar), number)
+    }
+    reader.pos = fieldEnd
+  }
+  return count
+}
+
+function packedInEntry(value: DescMessage | undefined, reader: BinaryReader, end: number): number {
+  let count = 0
+  while (reader.pos < end) {
+    const [number, wireType] = reader.tag()
+    if (number !== 2 || !value) reader.skip(wireType, number)
+    else {
+      const length = reader.uint32()
+      count += packedNumbers(value, reader, reader.pos + length)
+    }
+  }
+  return count
+}
+
 interface Reading {
   fields: number
+  start(): void
   stop(): void
 }
 
-/** Counts the fields that the decoder reads. The contract's requests have no packed lists. */
+/** Counts the fields that the decoder reads. */
 function countReads(): Reading {
   const { tag } = BinaryReader.prototype
   const reading: Reading = {
     fields: 0,
+    start() {
+      reading.fields = 0
+      BinaryReader.prototype.tag = function () {
+        reading.fields++
+        return tag.call(this)
+      }
+    },
     stop() {
       BinaryReader.prototype.tag = tag
     },
-  }
-  BinaryReader.prototype.tag = function () {
-    reading.fields++
-    return tag.call(this)
   }
   return reading
 }

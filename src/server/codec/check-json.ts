@@ -20,11 +20,11 @@ const RETURN = 13
 const [SPACE, QUOTE, COMMA, COLON, OPEN_LIST, BACKSLASH, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] =
   Buffer.from(' ",:[\\]{}')
 
-/** What a value may be, as far as it matters here. */
+/** What this check knows of a value. */
 interface Shape {
   /** Whether a text in its place is a number, an enum or a time. */
   readonly isShort: boolean
-  /** By name, of a message. */
+  /** Fields of a message by name. */
   readonly fields?: ReadonlyMap<string, Shape>
   /** Shape of the items of a list or the values of a map. */
   readonly inner?: Shape
@@ -33,8 +33,12 @@ interface Shape {
 /** Texts, bytes and any JSON value. */
 const FREE: Shape = { isShort: false }
 const SHORT: Shape = { isShort: true }
-/** Messages that JSON writes in a form of their own. */
-const ANY_JSON: ReadonlySet<string> = new Set(['Struct', 'Value', 'ListValue'].map((name) => `google.protobuf.${name}`))
+/** Standard messages that are texts of any length or any JSON value in JSON. */
+const FREE_MESSAGES: ReadonlySet<string> = new Set(
+  ['Any', 'Struct', 'Value', 'ListValue', 'StringValue', 'BytesValue', 'FieldMask'].map(
+    (name) => `google.protobuf.${name}`,
+  ),
+)
 
 export function jsonCheck(desc: DescMessage): CheckJson {
   const shape = messageShape(desc, new Map())
@@ -45,7 +49,7 @@ export function jsonCheck(desc: DescMessage): CheckJson {
 }
 
 function messageShape(desc: DescMessage, known: Map<DescMessage, Shape>): Shape {
-  if (ANY_JSON.has(desc.typeName)) return FREE
+  if (FREE_MESSAGES.has(desc.typeName)) return FREE
   if (desc.typeName.startsWith('google.protobuf.')) return SHORT
   const found = known.get(desc)
   if (found) return found
