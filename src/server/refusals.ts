@@ -18,6 +18,7 @@ export const refusals = [
   'small_frames',
   'pending_bytes',
   'resets',
+  'conversations',
   'handshake',
   'stalled',
   'proxy_line',

@@ -1,6 +1,8 @@
 import type { CallContext } from '../domain/call.ts'
 import { GatewayError } from '../domain/error.ts'
 import { EventStream } from '../domain/event-stream.ts'
+import { type Held, Shares } from '../domain/shares.ts'
+import { holderOfPeer } from '../domain/text/address-holder.ts'
 import {
   type HealthCheckRequest,
   type HealthCheckResponse,
@@ -18,7 +20,7 @@ const LIVE = 'live'
 /** Names that stand for accepting calls. */
 const READY: readonly string[] = ['', LlmGateway.typeName]
 
-interface Watcher {
+interface Watcher extends Held {
   readonly events: EventStream<HealthCheckResponse>
   readonly service: string
 }
@@ -26,7 +28,7 @@ interface Watcher {
 /** grpc.health.v1: whether the gateway accepts calls. Independent of the providers. */
 export class HealthService implements MethodsOf<typeof HealthCheckService> {
   #serving = false
-  readonly #watchers = new Set<Watcher>()
+  readonly #watchers = new Shares<Watcher>(MAX_WATCHERS)
 
   /** Whether calls are accepted. */
   get serving(): boolean {
@@ -56,11 +58,8 @@ export class HealthService implements MethodsOf<typeof HealthCheckService> {
   /** A watch of an unknown service stays open, as the protocol requires. */
   async watch(
     { service }: HealthCheckRequest,
-    { cancellation }: CallContext,
+    { cancellation, caller, peer }: CallContext,
   ): Promise<EventStream<HealthCheckResponse>> {
-    if (this.#watchers.size >= MAX_WATCHERS) {
-      throw new GatewayError('TOO_MANY_WATCHERS', `There are already ${MAX_WATCHERS} open watches. Use Check instead.`)
-    }
     const leave = () => {
       this.#watchers.delete(watcher)
     }
@@ -70,8 +69,9 @@ export class HealthService implements MethodsOf<typeof HealthCheckService> {
       resume: nothing,
       cancel: leave,
     })
-    const watcher = { events, service }
-    this.#watchers.add(watcher)
+    const holder = caller && !caller.anonymous ? caller.name : holderOfPeer(peer)
+    const watcher = { events, service, holder }
+    this.#watchers.add(watcher)?.events.cancel(tooManyWatchers())
     events.push(response(this.#statusOf(service)))
     return events
   }
@@ -81,6 +81,13 @@ export class HealthService implements MethodsOf<typeof HealthCheckService> {
     if (!READY.includes(service)) return ServingStatus.SERVICE_UNKNOWN
     return this.#serving ? ServingStatus.SERVING : ServingStatus.NOT_SERVING
   }
+}
+
+function tooManyWatchers(): GatewayError {
+  return new GatewayError(
+    'TOO_MANY_WATCHERS',
+    'You hold the most of all open watches, which are too many. Use Check instead.',
+  )
 }
 
 function response(status: ServingStatus): HealthCheckResponse {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Caller } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { Authenticator, CredentialSource } from '../../domain/ports/authenticator.ts'
-import { holderOfAddress } from './address-holder.ts'
+import { holderOfAddress } from '../../domain/text/address-holder.ts'
 import { FailedCredentials } from './failed-credentials.ts'
 
 /** A client whose credential is checked. */

@@ -6,6 +6,7 @@ import { NextTurn } from '../calls/next-turn.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenForProtocol } from '../connections/first-bytes.ts'
 import { listenOn } from '../connections/listen.ts'
+import { SessionGuard } from '../connections/session-guard.ts'
 import type { Endpoint } from '../endpoints.ts'
 import type { ServerOptions, ServerTls } from '../server-options.ts'
 import { refuseHttp1, useHttpPort } from '../wrong-port.ts'
@@ -25,6 +26,7 @@ export class GrpcServer {
   readonly #server: grpc.Server
   readonly #gate: ConnectionGate
   readonly #guard: StreamGuard
+  readonly #sessions: SessionGuard
   readonly #listener: Listener
   readonly #live = new LiveCalls()
   readonly #turn = new NextTurn()
@@ -37,9 +39,10 @@ export class GrpcServer {
     this.#server = new grpc.Server(serverOptions(settings))
     const http2 = accessHttp2(this.#server, credentials(settings.tls), http2Options(settings))
     this.#gate = new ConnectionGate(settings)
-    this.#guard = new StreamGuard(settings)
+    this.#sessions = new SessionGuard(settings)
+    this.#guard = new StreamGuard(settings, this.#sessions)
     http2.onStream(this.#guard.hook)
-    http2.onSession(this.#guard.watchSession)
+    http2.onSession(this.#sessions.watch)
     http2.onUnknownProtocol((socket) => this.#refuseHttp1(socket))
     const enter = settings.tls ? http2.inject : (socket: Socket) => this.#listenTo(socket, http2)
     this.#listener = createServer({ noDelay: true }, (socket) => this.#gate.admit(socket, enter))
@@ -75,6 +78,7 @@ export class GrpcServer {
     const { clock } = this.#settings
     this.#listener.close()
     this.#guard.draining = true
+    this.#sessions.draining = true
     let stopTimer = clock.after(grace, () => {
       this.#live.drainAll()
       stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
@@ -82,7 +86,7 @@ export class GrpcServer {
     // With Node 24 it is done while sessions are still open.
     this.#server.tryShutdown(() => {})
     this.#live.drainEndless()
-    await this.#guard.sessionsEnded()
+    await this.#sessions.ended()
     stopTimer()
     // Those that have not begun to speak.
     this.#gate.destroyAll()

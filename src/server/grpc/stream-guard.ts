@@ -4,24 +4,21 @@ import type { Clock } from '../../domain/clock.ts'
 import { Slots, type Slotted } from '../calls/slots.ts'
 import { limitGrpcTimeout } from '../calls/timeouts.ts'
 import { UnpackingRoom } from '../codec/unpacking.ts'
+import type { SessionGuard } from '../connections/session-guard.ts'
 import { Upload } from '../http/upload.ts'
 import { type AnswerableRefusal, type Refusal, refusalHeaders } from '../refusals.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { isGrpc, refuseStream, useHttpPort } from '../wrong-port.ts'
+import { Conversations } from './conversations.ts'
 import type { StreamListener } from './grpc-js.ts'
 
 const UPLOAD = Symbol('upload')
-const RESETS = Symbol('resets')
 type GuardedStream = ServerHttp2Stream & { [UPLOAD]?: GuardedUpload }
-type GuardedSession = ServerHttp2Session & { [RESETS]?: { count: number; since: number } }
 
 /** Its messages come in their own time: it is a conversation. */
 const REFLECTION = '/grpc.reflection.'
 /** Requests below this size are taken even where larger ones have filled the room. */
 const SMALL_UPLOAD = 65_536
-/** A call that is reset younger than this, unanswered, is one of a flood; so long its resets are counted. In ms. */
-const YOUNG = 1000
-const RESET_WINDOW = 10_000
 /** Interval between looks at whether a response has left, in ms. */
 const QUEUE_CHECK = 10
 /** How often it is looked for late requests within the time that each may take: one may take so much longer. */
@@ -45,7 +42,7 @@ class GuardedUpload extends Upload implements Slotted {
   /** Whether it takes one of the places for compressed calls. */
   packed: boolean
   /** A stream that is over does not know it any more. */
-  readonly session: GuardedSession | undefined
+  readonly session: ServerHttp2Session | undefined
 
   constructor(
     guard: StreamGuard,
@@ -57,7 +54,7 @@ class GuardedUpload extends Upload implements Slotted {
     this.guard = guard
     this.stream = stream
     this.packed = packed
-    this.session = stream.session as GuardedSession | undefined // of a server's stream
+    this.session = stream.session as ServerHttp2Session | undefined // of a server's stream
   }
 }
 
@@ -66,9 +63,11 @@ export class StreamGuard {
   /** Whether new calls are refused because the gateway shuts down. */
   draining = false
   readonly #settings: ServerOptions
+  readonly #sessions: SessionGuard
   readonly #answers: ReturnType<typeof refusalHeaders>
   /** Bytes of requests that are not whole yet, in all. */
   #pendingBytes = 0
+  readonly #conversations: Conversations
   readonly #unpacking: UnpackingRoom
   readonly #useHttpPort: string
   /** Requests that are not whole yet. */
@@ -77,14 +76,14 @@ export class StreamGuard {
   readonly #uploads = new Slots<GuardedUpload>()
   /** Cancels the next check for late uploads; undefined while there is none. */
   #stopLooking: (() => void) | undefined
-  #sessions = 0
-  #onLastSession: (() => void) | undefined
 
-  constructor(settings: ServerOptions) {
+  constructor(settings: ServerOptions, sessions: SessionGuard) {
     this.#settings = settings
+    this.#sessions = sessions
     this.#answers = refusalHeaders(settings.clock)
     this.#useHttpPort = useHttpPort(settings.otherAddress)
     this.#openPaths = new Set(settings.endpoints.filter(({ isOpen }) => isOpen).map(({ path }) => path))
+    this.#conversations = new Conversations(settings)
     this.#unpacking = new UnpackingRoom(settings.maxCompressedCalls)
   }
 
@@ -109,6 +108,7 @@ export class StreamGuard {
       }
       const path = headers[':path'] ?? ''
       if (path.startsWith(REFLECTION)) {
+        this.#conversations.add(stream, stream.session?.socket.remoteAddress)
         pass(stream, headers, flags, raw)
         return
       }
@@ -127,34 +127,6 @@ export class StreamGuard {
         refuse: () => this.#refuse(stream, 'credential', address),
       })
     }
-
-  /** A client that says nothing, or never takes note of our settings, which bound what it may send. */
-  readonly watchSession = (session: ServerHttp2Session): void => {
-    const { clock, readTimeout, onRefused } = this.#settings
-    this.#sessions++
-    session.once('close', () => {
-      if (--this.#sessions > 0) return
-      this.#stopLooking?.()
-      this.#stopLooking = undefined
-      this.#onLastSession?.()
-    })
-    if (this.draining) session.close()
-    const stopTimer = clock.after(readTimeout, () => {
-      if (session.destroyed || !session.pendingSettingsAck) return
-      onRefused('handshake')
-      session.destroy()
-    })
-    session.once('close', stopTimer)
-    session.once('localSettings', stopTimer)
-  }
-
-  /** Resolves when no client is connected, at once where none is. */
-  sessionsEnded(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#sessions === 0) resolve()
-      else this.#onLastSession = resolve
-    })
-  }
 
   #judge(headers: IncomingHttpHeaders, raw: readonly string[]): AnswerableRefusal | undefined {
     const { maxHeaderBytes, isOverloaded } = this.#settings
@@ -242,26 +214,14 @@ export class StreamGuard {
     else setImmediate(closeWhenSent, stream, this.#settings.clock)
   }
 
+  /** The client has reset a call. */
+  countReset(stream: GuardedStream, { session, arrivedAt }: GuardedUpload): void {
+    this.#sessions.countReset({ session, arrivedAt, isAnswered: stream.headersSent })
+  }
+
   #reset(stream: GuardedStream, refusal: Refusal): void {
     this.#settings.onRefused(refusal)
     stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-  }
-
-  /** A client that begins calls and resets them at once costs more than it spends. */
-  countReset(stream: GuardedStream, { session, arrivedAt }: GuardedUpload): void {
-    const { clock, maxResets, onRefused } = this.#settings
-    const now = clock.now()
-    if (!session || session.destroyed || stream.headersSent || now - arrivedAt > YOUNG) return
-    session[RESETS] ??= { count: 0, since: now }
-    const resets = session[RESETS]
-    if (now - resets.since > RESET_WINDOW) {
-      resets.count = 0
-      resets.since = now
-    }
-    if (++resets.count <= maxResets) return
-    onRefused('resets')
-    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
-    session.destroy()
   }
 }
 

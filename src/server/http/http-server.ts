@@ -1,8 +1,9 @@
-import type { ServerHttp2Session } from 'node:http2'
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { isForeignOrigin, isPrivateHost } from '../../domain/text/web-origin.ts'
 import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenOn } from '../connections/listen.ts'
+import { SessionGuard } from '../connections/session-guard.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { isGrpc, useGrpcPort, wrongPortBody, wrongPortTrailers } from '../wrong-port.ts'
 import { connectRoutes } from './connect-routes.ts'
@@ -43,7 +44,7 @@ export class HttpServer {
   readonly #server: NodeHttpServer
   readonly #routes: ReadonlyMap<string, Route>
   readonly #live = new LiveCalls()
-  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #sessions: SessionGuard
   #draining = false
 
   constructor(options: HttpServerOptions) {
@@ -56,11 +57,13 @@ export class HttpServer {
       this.#serve(request, response, true),
     )
     this.#gate = new ConnectionGate(options)
+    this.#sessions = new SessionGuard(options)
     putGateBefore(this.#server, this.#gate, options.tls ? (socket, pass) => pass(socket) : refuseHttp2(options))
     this.#server.on('session', (session: ServerHttp2Session) => {
-      this.#sessions.add(session)
-      session.once('close', () => this.#sessions.delete(session))
+      this.#sessions.watch(session)
+      this.#sessions.closeWhenIdle(session)
     })
+    this.#server.on('stream', (stream: ServerHttp2Stream) => this.#countReset(stream))
   }
 
   /** Number of calls that are open. */
@@ -91,7 +94,8 @@ export class HttpServer {
         stopTimer()
         resolve()
       })
-      for (const session of this.#sessions) session.close()
+      this.#sessions.draining = true
+      this.#sessions.closeAll()
       this.#live.drainEndless()
     })
   }
@@ -153,6 +157,16 @@ export class HttpServer {
         },
       },
     )
+  }
+
+  #countReset(stream: ServerHttp2Stream): void {
+    const session = stream.session as ServerHttp2Session | undefined // of a server's stream
+    const arrivedAt = this.#options.clock.now()
+    stream.once('close', () => {
+      if (stream.rstCode !== constants.NGHTTP2_CANCEL) return
+      // By then Connect has answered every request that was broken off, so an answer shows nothing.
+      this.#sessions.countReset({ session, arrivedAt, isAnswered: false })
+    })
   }
 
   /** Reports the request when it is over. While draining, its connection must not stay for another one. */

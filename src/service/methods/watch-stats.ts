@@ -1,7 +1,9 @@
 import type { Clock } from '../../domain/clock.ts'
-import { invalid } from '../../domain/error.ts'
+import { GatewayError, invalid } from '../../domain/error.ts'
 import { EventStream } from '../../domain/event-stream.ts'
 import type { StatsSource } from '../../domain/ports/stats.ts'
+import { type Held, Shares } from '../../domain/shares.ts'
+import { holderOfPeer } from '../../domain/text/address-holder.ts'
 import type { StatsResponse, WatchStatsRequest } from '../../domain/types.ts'
 import type { StreamMethod } from '../method-types.ts'
 
@@ -9,13 +11,20 @@ import type { StreamMethod } from '../method-types.ts'
 const MIN_INTERVAL = 100
 const MAX_INTERVAL = 3_600_000
 const DEFAULT_INTERVAL = 1_000
+/** Limit for open watches. */
+const MAX_WATCHES = 1_000
+
+interface StatsWatch extends Held {
+  readonly events: EventStream<StatsResponse>
+}
 
 /**
  * Sends the counters at once and again after each interval, until the call is cancelled. A reader that is full receives
  * none until it has room.
  */
 export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod<WatchStatsRequest, StatsResponse> {
-  return async (request, { cancellation }) => {
+  const watches = new Shares<StatsWatch>(MAX_WATCHES)
+  return async (request, { cancellation, caller, peer }) => {
     const interval = intervalOf(request)
     cancellation.throwIfCancelled()
     let due = clock.now()
@@ -23,8 +32,15 @@ export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod
     const events = new EventStream<StatsResponse>(cancellation, {
       pause: () => stopTimer(),
       resume: sleep,
-      cancel: () => stopTimer(),
+      cancel: leave,
     })
+    const watch = { events, holder: caller && !caller.anonymous ? caller.name : holderOfPeer(peer) }
+    watches.add(watch)?.events.cancel(tooManyWatches())
+
+    function leave(): void {
+      watches.delete(watch)
+      stopTimer()
+    }
 
     function sleep(): void {
       stopTimer = clock.after(Math.max(0, due - clock.now()), notify)
@@ -40,6 +56,13 @@ export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod
     notify()
     return events
   }
+}
+
+function tooManyWatches(): GatewayError {
+  return new GatewayError(
+    'TOO_MANY_WATCHERS',
+    'You hold the most of all open watches, which are too many. Use Stats instead.',
+  )
 }
 
 /** The interval in ms. Throws INVALID_REQUEST. */

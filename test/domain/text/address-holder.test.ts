@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { holderOfAddress } from '../../../src/server/bounds/address-holder.ts'
+import { holderOfAddress } from '../../../src/domain/text/address-holder.ts'
 
 it.each([
   ['192.0.2.7', '192.0.2.7'],

@@ -23,3 +23,8 @@ function expand(address: string): string[] {
   const after = groups(tail)
   return [...before, ...Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0'), ...after]
 }
+
+/** The same for the peer of a call, `address:port`. */
+export function holderOfPeer(peer: string): string {
+  return holderOfAddress(peer.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1'))
+}
