@@ -586,16 +586,16 @@ describe('an operator', () => {
   })
 
   test('sees the health of the cache', async () => {
-    const { value } = await grpc.unary(LlmGateway.method.health, { view: HealthView.CACHE }, {})
+    const { value } = await grpc.unary(LlmGateway.method.health, { view: HealthView.CACHE }, ADA)
     expect(value).toMatchObject({
       status: HealthStatus.HEALTHY,
       providers: [],
       components: [{ name: 'cache', healthy: true }],
     })
-    const { value: providers } = await grpc.unary(LlmGateway.method.health, { view: HealthView.PROVIDERS }, {})
+    const { value: providers } = await grpc.unary(LlmGateway.method.health, { view: HealthView.PROVIDERS }, ADA)
     expect(providers?.components).toEqual([])
     expect(providers?.providers).toHaveLength(2)
-    expect((await grpc.unary(LlmGateway.method.health, { view: 7 as HealthView }, {})).error?.code).toBe(
+    expect((await grpc.unary(LlmGateway.method.health, { view: 7 as HealthView }, ADA)).error?.code).toBe(
       'INVALID_ARGUMENT',
     )
   })
