@@ -114,6 +114,7 @@ async function createProviders(config: Config, clock: Clock, events: OperatorEve
     createProvider(settings, {
       clock,
       replies,
+      upstreamMessages: config.telemetry.upstreamMessages,
       proxy: config.proxy,
       prices,
       events,

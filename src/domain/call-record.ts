@@ -1,5 +1,6 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import type { Clock } from './clock.ts'
+import type { UpstreamFailure } from './error.ts'
 import { type Attempt, AttemptOutcome, type Cost, type Route, type Usage } from './types.ts'
 
 const NO_WARNINGS: readonly string[] = []
@@ -19,6 +20,8 @@ export class AttemptRecord {
   status: number | undefined
   /** Whether the request was written to a connection. */
   sent = false
+  /** What the vendor said of its failure. */
+  upstream: UpstreamFailure | undefined
   /** What the vendor has reported so far. */
   usage: Usage | undefined
   /** What the vendor charges for an attempt that failed after part of its work was done, where it is known. */

@@ -23,6 +23,10 @@ export interface UpstreamFailure {
   readonly code?: string
   /** The vendor's request id, for its support. */
   readonly requestId?: string
+  /** The vendor's own words, at most 300 characters without keys. They may hold parts of the prompt. */
+  readonly message?: string
+  /** Whether the caller may read `message`; the log may, at `debug`. */
+  readonly isMessagePublic?: boolean
 }
 
 export interface ErrorFacts {

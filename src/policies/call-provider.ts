@@ -53,6 +53,7 @@ class AttemptWatcher implements Watcher<AnyEvent> {
   }
 
   end(error?: GatewayError): void | Promise<void> {
+    if (error) this.#attempt.upstream = error.facts.upstream
     if (error) this.#record.fail(this.#attempt, attemptOutcomeOf(error.reason), error.reason)
     return this.#telemetry.end(error)
   }

@@ -1,6 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { ModelFacts, Provider } from '../domain/ports/provider.ts'
+import type { UpstreamMessageAudience } from '../domain/upstream-messages.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
 import { createHttpClient } from './http/http-client.ts'
@@ -16,12 +17,14 @@ export interface ProviderTools {
   readonly prices: PriceTable
   /** Bounds the replies of all providers together. */
   readonly replies: ReplyBudget
+  /** Who may read the messages of vendors' errors. */
+  readonly upstreamMessages: UpstreamMessageAudience
   readonly events?: Pick<OperatorEvents, 'keyChanged'>
 }
 
 /** Creates a configured provider. */
 export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
-  const { clock, proxy, prices, replies, events } = tools
+  const { clock, proxy, prices, replies, upstreamMessages, events } = tools
   const { kind, timeout } = settings
   if (kind.create) return kind.create(settings, clock)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
@@ -34,7 +37,8 @@ export function createProvider(settings: ProviderSettings, tools: ProviderTools)
     overrides: remembered((model) => overridesFor(settings.models ?? [], model)),
     ids: () => prices.catalogue(kind.prices),
   }
-  return createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue, replies), events)
+  const connection = new Connection(settings, kind.wire, upstream, clock, catalogue, replies, upstreamMessages)
+  return createHttpProvider(connection, events)
 }
 
 /** What is known of the price of a model: by its name, else by that of the model behind it. */

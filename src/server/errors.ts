@@ -79,11 +79,16 @@ export function errorReply(error: GatewayError, record: CallRecord): ErrorReply 
       attempts: record.endedAttempts().slice(-MAX_ATTEMPTS),
       committed: record.committed(),
       ...(usage && { usage }),
+      upstreamMessage: publicMessage(error),
     }),
   }
   while (statusOf({ code, message, details: listed(details) }).length > MAX_STATUS_BYTES && shrink(details));
   const pushback = error.reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? -1 : delay
   return { code, message, pushback, details: listed(details) }
+}
+
+function publicMessage({ facts }: GatewayError): string {
+  return (facts.upstream?.isMessagePublic && facts.upstream.message) || ''
 }
 
 /** What grpc-js sends as the status of a call. */
@@ -132,6 +137,10 @@ function listed({ info, retry, quota, badRequest, attempts }: Details): Detail[]
 /** Drops what can best be missed. False when nothing is left to drop. */
 function shrink({ info, badRequest, attempts }: Details): boolean {
   if (attempts.attempts.shift()) return true
+  if (attempts.upstreamMessage !== '') {
+    attempts.upstreamMessage = ''
+    return true
+  }
   if (badRequest && badRequest.fieldViolations.length > 1) return badRequest.fieldViolations.pop() !== undefined
   const last = Object.keys(info.metadata).at(-1)
   return last !== undefined && delete info.metadata[last]

@@ -1,3 +1,5 @@
+import type { UpstreamMessageAudience } from '../domain/upstream-messages.ts'
+
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
@@ -7,6 +9,8 @@ export interface TelemetrySettings {
   /** Share of traces that is kept, from 0 to 1. */
   readonly sampleRatio: number
   readonly logLevel: LogLevel
+  /** Who may read the messages of vendors' errors. */
+  readonly upstreamMessages: UpstreamMessageAudience
 }
 
-export const defaultTelemetrySettings = { sampleRatio: 1, logLevel: 'info' } as const
+export const defaultTelemetrySettings = { sampleRatio: 1, logLevel: 'info', upstreamMessages: 'log' } as const

@@ -26,7 +26,7 @@ describe('a file', () => {
       priority: [],
       defaults: {},
       prices: {},
-      telemetry: { sampleRatio: 1, logLevel: 'info' },
+      telemetry: { sampleRatio: 1, logLevel: 'info', upstreamMessages: 'log' },
       proxy: {},
     })
   })
@@ -77,7 +77,7 @@ describe('a file', () => {
         priority: [acme]
         defaults: { temperature: 0.5, max_tokens: 100 }
         prices: { acme/small: { input: 1, output: 0.5, cached_input: 0, cache_write: 2, context_window: 8192 } }
-        telemetry: { otlp_endpoint: "http://otel:4318", sample_ratio: 0.25, log_level: debug }
+        telemetry: { otlp_endpoint: "http://otel:4318", sample_ratio: 0.25, log_level: debug, upstream_messages: caller }
       `,
     })
     expect(config).toMatchObject({
@@ -127,7 +127,12 @@ describe('a file', () => {
       priority: ['acme'],
       defaults: { temperature: 0.5, maxTokens: 100 },
       prices: { 'acme/small': { input: 1, output: 0.5, cachedInput: 0, cacheWrite: 2, contextWindow: 8192 } },
-      telemetry: { otlpEndpoint: 'http://otel:4318/v1/traces', sampleRatio: 0.25, logLevel: 'debug' },
+      telemetry: {
+        otlpEndpoint: 'http://otel:4318/v1/traces',
+        sampleRatio: 0.25,
+        logLevel: 'debug',
+        upstreamMessages: 'caller',
+      },
     })
   })
 

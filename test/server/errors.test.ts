@@ -3,7 +3,7 @@ import { ConnectError } from '@connectrpc/connect'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CallRecord } from '../../src/domain/call-record.ts'
-import { type ErrorFacts, GatewayError } from '../../src/domain/error.ts'
+import { type ErrorFacts, GatewayError, type UpstreamFailure } from '../../src/domain/error.ts'
 import { codes, type Reason, reasons } from '../../src/domain/reasons.ts'
 import {
   AttemptOutcome,
@@ -100,6 +100,15 @@ describe('the status of an error', () => {
       expect(grpcStatusOf(error).code).toBe(codes[error.code])
       expect(toConnectError(errorReply(error, new CallRecord(clock))).code).toBe(codes[error.code])
     }
+  })
+
+  it("has a vendor's own words only where the operator shows them", () => {
+    const wordsOf = (upstream: UpstreamFailure) => {
+      const error = new GatewayError('UPSTREAM_ERROR', 'It failed.', { upstream })
+      return toConnectError(errorReply(error, recordOf(1))).findDetails(ErrorDetailSchema)[0]?.upstreamMessage
+    }
+    expect(wordsOf({ message: 'Out of order.' })).toBe('')
+    expect(wordsOf({ message: 'Out of order.', isMessagePublic: true })).toBe('Out of order.')
   })
 
   it('is the same for Connect', () => {

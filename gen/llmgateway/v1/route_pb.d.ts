@@ -348,6 +348,14 @@ export declare type ErrorDetail = Message<"llmgateway.v1.ErrorDetail"> & {
    * @generated from field: llmgateway.v1.Usage usage = 3;
    */
   usage?: Usage | undefined;
+
+  /**
+   * What the vendor of the last attempt said in its own words: at most 300 characters, keys masked. Empty unless the
+   * operator shows such messages to callers.
+   *
+   * @generated from field: string upstream_message = 4;
+   */
+  upstreamMessage: string;
 };
 
 /**

@@ -17,6 +17,7 @@ export function telemetryOf(
     ...(endpoint !== undefined && { otlpEndpoint: endpoint }),
     sampleRatio: file?.sample_ratio ?? env.sampleRatio?.value ?? defaults.sampleRatio,
     logLevel: logLevel ?? defaults.logLevel,
+    upstreamMessages: file?.upstream_messages ?? defaults.upstreamMessages,
   }
 }
 

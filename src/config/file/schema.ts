@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { strategies } from '../../domain/facts.ts'
+import { upstreamMessageAudiences } from '../../domain/upstream-messages.ts'
 import { logLevels } from '../../telemetry/settings.ts'
 import { block, expected, field } from './block.ts'
 import { oldBlock } from './old-block.ts'
@@ -147,6 +148,7 @@ const telemetry = block({
   otlp_endpoint: field(otlpEndpoint).optional(),
   sample_ratio: field(decimal(0, 1)).optional(),
   log_level: field(oneOf(logLevels)).optional(),
+  upstream_messages: field(oneOf(upstreamMessageAudiences)).optional(),
 })
 
 /** Model of a task type, with its own cache rules if it has any. */

@@ -2,10 +2,12 @@ import type { AnyRequest } from '../../domain/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, unsupported } from '../../domain/error.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
+import type { UpstreamMessageAudience } from '../../domain/upstream-messages.ts'
 import { type Credential, keyInHeader, noCredential } from '../credentials/credential.ts'
 import type { ChatContext, ProviderSettings, UpstreamRequest, Wire } from '../define.ts'
 import { failedReply, reportedError } from '../failures/failed-reply.ts'
 import type { VendorError } from '../failures/vendor-error.ts'
+import { vendorWords } from '../failures/vendor-words.ts'
 import type { ModelRules } from '../model-rules.ts'
 import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
@@ -38,6 +40,7 @@ export class Connection {
   readonly clock: Clock
   readonly catalogue: ModelCatalogue
   readonly replies: ReplyBudget
+  readonly #upstreamMessages: UpstreamMessageAudience
   readonly #origin: string
   readonly #basePath: string
   /** At least one. */
@@ -50,6 +53,7 @@ export class Connection {
     clock: Clock,
     catalogue: ModelCatalogue,
     replies = new ReplyBudget(Number.POSITIVE_INFINITY),
+    upstreamMessages: UpstreamMessageAudience = 'log',
   ) {
     this.settings = settings
     this.wire = wire
@@ -57,6 +61,7 @@ export class Connection {
     this.clock = clock
     this.catalogue = catalogue
     this.replies = replies
+    this.#upstreamMessages = upstreamMessages
     const base = new URL(settings.baseUrl)
     this.#origin = base.origin
     this.#basePath = base.pathname.replace(/\/+$/, '')
@@ -115,18 +120,31 @@ export class Connection {
     const error = this.wire.readError(parsedBody)
     // A vendor writes its errors as JSON; whatever else comes is from a proxy, or from a server of another kind.
     const isVendors = error !== undefined && typeof parsedBody === 'object'
-    return failedReply({ ...this.#failure(model, headers, error), status, isVendors })
+    return this.#withWords(failedReply({ ...this.#failure(model, headers, error), status, isVendors }), error)
   }
 
   /** The error that a vendor tells inside a reply that began well. */
   reported(model: string, error: VendorError, headers: HttpHeaders): GatewayError {
-    return reportedError(this.#failure(model, headers, error))
+    return this.#withWords(reportedError(this.#failure(model, headers, error)), error)
   }
 
   malformed(model: string): GatewayError {
     const { name } = this.settings
     const message = `${name}/${model} sent a reply that is not what its API says. Check base_url and kind.`
     return new GatewayError('UPSTREAM_MALFORMED', message, { provider: name, model, fallback: true })
+  }
+
+  /** Adds the vendor's own words, as far as the operator wants them. */
+  #withWords(error: GatewayError, { message = '' }: VendorError = {}): GatewayError {
+    if (message === '' || this.#upstreamMessages === 'off') return error
+    const words = {
+      message: vendorWords(message, [...this.settings.keys, ...Object.values(this.settings.headers)]),
+      ...(this.#upstreamMessages === 'caller' && { isMessagePublic: true }),
+    }
+    return new GatewayError(error.reason, error.message, {
+      ...error.facts,
+      upstream: { ...error.facts.upstream, ...words },
+    })
   }
 
   #failure(model: string, headers: HttpHeaders, error: VendorError | undefined) {

@@ -1,9 +1,9 @@
 import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { CallSummary } from '../../domain/call-summary.ts'
-import type { GatewayError } from '../../domain/error.ts'
+import type { GatewayError, UpstreamFailure } from '../../domain/error.ts'
 import type { CallObserver } from '../../domain/ports/call-observer.ts'
 import { originOf } from '../../domain/reasons.ts'
-import type { Usage } from '../../domain/types.ts'
+import { AttemptOutcome, type Usage } from '../../domain/types.ts'
 import { finishReasonName, outcomeNames } from '../names.ts'
 import { describeCause } from './cause.ts'
 import type { Level, Log } from './log.ts'
@@ -14,8 +14,24 @@ export function logCalls(log: Log): CallObserver {
     callEnded(summary) {
       const level = levelOf(summary.error)
       if (log.writes(level)) log.line(level, callLine(summary))
+      if (log.writes('debug')) for (const attempt of summary.attempts) logFailedAttempt(log, summary, attempt)
     },
   }
+}
+
+/** What the vendor of a failed attempt said. Its words may hold parts of the prompt, so they are for `debug` only. */
+function logFailedAttempt(log: Log, { requestId }: CallSummary, attempt: AttemptRecord): void {
+  if (attempt.outcome !== AttemptOutcome.FAILED) return
+  let line = `"message":"attempt failed","request_id":${quote(requestId)}`
+  line += text('provider', attempt.provider) + text('model', attempt.model) + text('reason', attempt.reason)
+  line += upstreamMembers(attempt.status, attempt.upstream)
+  const words = attempt.upstream?.message
+  if (words) line += `,"upstream_message":${JSON.stringify(words)}`
+  log.line('debug', line)
+}
+
+function upstreamMembers(status: number | undefined, upstream: UpstreamFailure | undefined): string {
+  return number('upstream_status', status ?? upstream?.status) + text('upstream_code', upstream?.code)
 }
 
 function levelOf(error: GatewayError | undefined): Level {
@@ -37,7 +53,7 @@ function callLine(summary: CallSummary): string {
   line += text('provider', summary.provider) + text('model', summary.model)
   if (summary.cached) line += ',"cached":true'
   line += `,"status":"${error ? error.code : 'OK'}"`
-  if (error) line += `,"reason":"${error.reason}"`
+  if (error) line += `,"reason":"${error.reason}"${upstreamMembers(last?.status, error.facts.upstream)}`
   if (finishReason !== undefined) line += `,"finish_reason":"${finishReasonName(finishReason)}"`
   if (usage) line += usageMembers(usage)
   line += number('cost_usd', summary.costUsd)
@@ -69,7 +85,8 @@ function attemptsMember(attempts: readonly AttemptRecord[]): string {
   for (const attempt of attempts.length > MAX_ATTEMPTS ? attempts.slice(0, MAX_ATTEMPTS) : attempts) {
     if (list !== '') list += ','
     list += `{"provider":${quote(attempt.provider)},"model":${quote(attempt.model)}`
-    list += `,"outcome":"${outcomeNames[attempt.outcome]}"${text('reason', attempt.reason)}}`
+    list += `,"outcome":"${outcomeNames[attempt.outcome]}"${text('reason', attempt.reason)}`
+    list += attempt.reason === '' ? '}' : `${upstreamMembers(attempt.status, attempt.upstream)}}`
   }
   return `,"attempts":[${list}]`
 }

@@ -63,6 +63,23 @@ test.each([
   expect(parsed(lines)).toMatchObject([{ level, status, reason: refusal.reason, model: 'asked/for' }])
 })
 
+test('a call that a vendor refused says with which status and code, and what it said at debug only', async () => {
+  const upstream = { status: 429, code: 'slow_down', message: 'Slow down: "canary-prompt".' }
+  const error = new GatewayError('UPSTREAM_RATE_LIMITED', 'x', { upstream })
+  const facts = { reason: 'UPSTREAM_RATE_LIMITED', upstream_status: 429, upstream_code: 'slow_down' }
+  for (const level of ['info', 'debug'] as const) {
+    const { run, lines } = world({ level })
+    await run({ attempts: [{ target: 'one/small', error }] })
+    const [call, attempt, ...more] = parsed(lines)
+    expect(call).toMatchObject({ message: 'call', ...facts, attempts: [facts] })
+    expect(JSON.stringify(call)).not.toContain('canary')
+    expect(more).toEqual([])
+    if (level === 'info') expect(attempt).toBeUndefined()
+    else
+      expect(attempt).toMatchObject({ message: 'attempt failed', level, ...facts, upstream_message: upstream.message })
+  }
+})
+
 test('hostile texts stay inside their strings and are cut', async () => {
   const hostile = '"}\n{"level":"error"}\u001b[31m\u2028\ud800\u0000%0a'
   const { run, lines } = world()
