@@ -8,7 +8,7 @@ export interface Hit {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: string
-  /** The body, parsed; empty when it is no JSON object. */
+  /** The body, parsed; empty when it is not a JSON object. */
   readonly json: Readonly<Record<string, unknown>>
   /** Which of the connections it came by, counted from 1. */
   readonly connection: number

@@ -28,7 +28,7 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
   })
 }
 
-/** Stands between the caller's events and the vendor's reply. One object for all that either may ask of it. */
+/** Connects the events for the caller with the vendor's reply. One object serves both sides. */
 class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
   readonly ask: Ask<ChatRequest>
   readonly describe: (model: string) => ModelFacts
@@ -40,7 +40,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
   readonly #answer: ChatReply
   readonly #upstreamCall: UpstreamCall
   #replyHeaders: HttpHeaders = NO_HEADERS
-  /** Whether the caller has the stream. */
+  /** Whether the caller has received the stream. */
   #begun = false
 
   constructor(
@@ -104,7 +104,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
     this.#answer.fail(error)
   }
 
-  /* What becomes of it. */
+  /* The response. */
 
   begin(): EventStream<ChatEvent> {
     const { cancellation } = this.ask.context
@@ -131,7 +131,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
     return this.#connection.reported(this.ask.model, error, this.#replyHeaders)
   }
 
-  /* The caller's wishes. */
+  /* Flow control by the caller. */
 
   pause(): void {
     this.#upstreamCall.pause()

@@ -138,7 +138,7 @@ function vectorsOf(batches: readonly Batch[]): Embedding[] {
   return embeddings
 }
 
-/** The sum over the batches; estimated as a whole where one of them reports nothing. */
+/** Sum over the batches; estimated as a whole if one of them reports nothing. */
 function joinUsage(batches: readonly Batch[]): Usage {
   let input = 0
   let total: number | undefined = 0

@@ -28,7 +28,7 @@ import { costOfUsage, withTotal } from '../prices/usage.ts'
 import { isAllZeros, mergeUsage } from './merge-usage.ts'
 import { SplitCharacters } from './split-characters.ts'
 
-/** The most tool calls, and blocks of reasoning, in one answer. */
+/** Limit for the tool calls, and for the blocks of reasoning, of one response. */
 const MAX_ITEMS = 1024
 
 /** Channels of text, each cut by the vendor on its own. Reasoning and tool calls have one for each index. */
@@ -37,22 +37,22 @@ const REFUSAL = 1
 const reasoningChannel = (index: number) => 2 + 2 * index
 const argumentsChannel = (index: number) => 3 + 2 * index
 
-/** Whose answer it is. */
+/** The call that a reply belongs to. */
 export interface ChatReplyOwner {
   readonly ask: Ask<ChatRequest>
-  /** What is known of a model, for the cost. */
+  /** Known facts of a model, for the cost. */
   describe(model: string): ModelFacts
-  /** The first meaningful event is in hand: makes the stream that the caller receives. */
+  /** Called with the first meaningful event; returns the stream that the caller receives. */
   begin(): EventStream<ChatEvent>
-  /** The answer is complete. */
+  /** Called when the response is complete. */
   completed(): void
-  /** The answer failed; `begun` tells whether the caller has the stream. */
+  /** Called when the response failed. `begun`: whether the caller has received the stream. */
   failed(error: GatewayError, begun: boolean): void
-  /** What a vendor's error inside a good reply means. */
+  /** The error that a vendor's error in a reply with status 200 means. */
   readError(error: VendorError): GatewayError
 }
 
-/** Makes the caller's events of what a vendor says. The stream begins with the first event that means something. */
+/** Turns what a vendor says into events for the caller. The stream begins with the first meaningful event. */
 export class ChatReply implements ChatSink {
   readonly #owner: ChatReplyOwner
   #events: EventStream<ChatEvent> | undefined
@@ -188,13 +188,13 @@ export class ChatReply implements ChatSink {
     const events = this.#events
     const { attempt } = this.#owner.ask
     if (events) attempt.usage = this.#cutUsage()
-    // Decoders do not know whose reply they read.
+    // Decoders do not know the target.
     const named = error.at(attempt.provider, attempt.model)
     this.#owner.failed(named, events !== undefined)
     events?.end(named)
   }
 
-  /** Nobody waits for the rest: tells what was used until now. */
+  /** The caller needs no more: records the usage so far. */
   abandon(): void {
     if (this.#ended) return
     this.#ended = true
@@ -203,7 +203,7 @@ export class ChatReply implements ChatSink {
 
   failWith(error: VendorError): void {
     const reported = this.#owner.readError(error)
-    // Once the answer has begun, it no longer matters which failure of the vendor's own cut it.
+    // After the beginning, all failures of the vendor itself are one: the stream was cut.
     const cut = this.#events !== undefined && reported.code === 'UNAVAILABLE'
     this.fail(
       cut
@@ -234,14 +234,14 @@ export class ChatReply implements ChatSink {
       const { context, attempt, streamed } = this.#owner.ask
       this.#events = this.#owner.begin()
       attempt.committed = true
-      // Who waits for the whole answer reads the route at its end.
+      // Callers that wait for the whole response read the route at its end.
       const route = streamed ? context.record.route(attempt, this.#id, this.#model) : undefined
       this.#events.push(startEvent(context.requestId, route))
     }
     this.#events.push(event)
   }
 
-  /** Indices come from the vendor: a jump would make a hole, or an array of a billion places. */
+  /** Indices come from the vendor; a jump would leave a hole in an array, or make a huge one. */
   #inOrder(index: number, count: number): boolean {
     if (index <= count && index < MAX_ITEMS) return true
     const { provider, model } = this.#owner.ask.attempt
@@ -255,7 +255,7 @@ export class ChatReply implements ChatSink {
     return this.#reason ?? FinishReason.OTHER
   }
 
-  /** What the vendor reports; where it reports nothing, or nonsense, what can be counted here. */
+  /** Usage that the vendor reports; counts that are missing or invalid are estimated. */
   #finalUsage(): Usage {
     const isReported = this.#usage && !(this.#events && isAllZeros(this.#usage))
     const usage = isReported ? this.#usage : undefined

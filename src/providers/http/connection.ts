@@ -13,10 +13,10 @@ import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
 import { ReplyBudget } from './reply-budget.ts'
 
-/** What is known of models without asking a vendor. */
+/** Known facts of models, without a request to the vendor. */
 export interface ModelCatalogue {
   facts(model: string): ModelFacts
-  /** What the operator says of a model. */
+  /** Rules that the operator set for a model. */
   overrides(model: string): ModelRules
   ids(): readonly string[]
 }
@@ -32,7 +32,7 @@ export interface OutgoingRequest extends HttpRequest {
   readonly credential: Credential
 }
 
-/** A configured provider that is reached over HTTP: what its calls share. */
+/** What the calls to one configured HTTP provider share. */
 export class Connection {
   readonly settings: ProviderSettings
   readonly wire: Wire
@@ -95,7 +95,7 @@ export class Connection {
     return this.#accounts[0]
   }
 
-  /** What the wire may know of a call. One literal holds all of it: to copy it into a larger one would cost more. */
+  /** Facts of a call for the wire. One literal holds all of them, because copying them into a larger one costs more. */
   wireContext(ask: Ask<AnyRequest>, stream = false): ChatContext {
     const { settings } = this
     const { providerOptions } = ask.request
@@ -118,12 +118,12 @@ export class Connection {
   refusal(model: string, status: number, headers: HttpHeaders, body: string): GatewayError {
     const parsedBody = parsed(body)
     const error = this.wire.readError(parsedBody)
-    // A vendor writes its errors as JSON; whatever else comes is from a proxy, or from a server of another kind.
+    // Vendors write errors as JSON; other bodies are from a proxy or from a server of another kind.
     const isVendors = error !== undefined && typeof parsedBody === 'object'
     return this.#withWords(failedReply({ ...this.#failure(model, headers, error), status, isVendors }), error)
   }
 
-  /** The error that a vendor tells inside a reply that began well. */
+  /** The error that a vendor reports in a reply with status 200. */
   reported(model: string, error: VendorError, headers: HttpHeaders): GatewayError {
     return this.#withWords(reportedError(this.#failure(model, headers, error)), error)
   }
@@ -134,7 +134,7 @@ export class Connection {
     return new GatewayError('UPSTREAM_MALFORMED', message, { provider: name, model, fallback: true })
   }
 
-  /** Adds the vendor's own words, as far as the operator wants them. */
+  /** Adds the vendor's own words to an error, if the operator wants them. */
   #withWords(error: GatewayError, { message = '' }: VendorError = {}): GatewayError {
     if (message === '' || this.#upstreamMessages === 'off') return error
     const words = {
@@ -173,7 +173,7 @@ function hasAny(headers: Readonly<Record<string, string>> | undefined): boolean 
   return false
 }
 
-/** An error body is JSON, or whatever a proxy on the way wrote. */
+/** An error body is JSON, or text from a proxy in between. */
 function parsed(body: string): unknown {
   try {
     return JSON.parse(body)

@@ -10,13 +10,13 @@ import { UpstreamCall } from './upstream-call.ts'
 export interface FetchOptions {
   /** For messages. */
   readonly model: string
-  /** For the whole exchange, in ms. */
+  /** Limit for the whole request, in ms. */
   readonly timeout: number
-  /** In place of the provider's own. */
+  /** Override those of the provider. */
   readonly timeouts?: Partial<Timeouts> | undefined
   readonly cancellation: Cancellation
   readonly attempt?: AttemptRecord
-  /** Who asks; nobody, where the gateway asks for itself. */
+  /** Caller that asks; none for requests of the gateway itself. */
   readonly holder?: string
 }
 

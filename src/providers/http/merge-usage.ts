@@ -4,9 +4,9 @@ import { COUNTS, PRICED_PARTS } from '../prices/usage.ts'
 const MERGED = [...COUNTS, ...PRICED_PARTS] as const
 
 /**
- * What several reports of one reply say together. Vendors report the prompt first and the completion last, count up, or
- * repeat a report with zeros. The largest of each count holds, so usage never falls, but that the final report corrects
- * an estimated one: Gemini's counts of the prompt do fall at its end.
+ * Merges reports of one reply. Vendors report the prompt first and the completion last, count up, or send zeros at the
+ * end. The largest of each count holds, so usage never falls, with one exception: a final report corrects preliminary
+ * counts, because Gemini's count of the prompt may fall at the end.
  */
 export function mergeUsage(earlier: Usage | undefined, later: Usage): Usage {
   if (!earlier) return later
@@ -18,7 +18,7 @@ export function mergeUsage(earlier: Usage | undefined, later: Usage): Usage {
   }
   if (earlier.serviceTier !== undefined) merged.serviceTier ??= earlier.serviceTier
   const { input = 0, output = 0, total } = merged
-  // A total of one half only is less than both.
+  // The total of one half is too small for both.
   if (total !== undefined && total < input + output) merged.total = input + output
   const isWhole = merged.input !== undefined && merged.output !== undefined
   merged.estimated = later.estimated
@@ -32,7 +32,7 @@ function countOf(before: number | undefined, now: number | undefined, corrects: 
   return Math.max(before, now ?? 0)
 }
 
-/** Whether a report holds nothing but zeros. No prompt is empty, so such a report says nothing. */
+/** Whether a report holds only zeros. No prompt is empty, so such a report has no meaning. */
 export function isAllZeros(usage: Usage): boolean {
   return COUNTS.every((name) => !usage[name])
 }

@@ -1,6 +1,6 @@
-/** A reply of which part is kept until the rest of it arrives. */
+/** A reply that is partly in memory until the rest arrives. */
 export interface HeldReply {
-  /** Who asked for it. */
+  /** Caller that asked for the reply. */
   readonly holder: string
   /** Bytes that are kept. */
   readonly held: number
@@ -8,12 +8,12 @@ export interface HeldReply {
   giveWay(): void
 }
 
-/** Smaller replies need no entry of their own: as many as there can be calls at once take little. */
+/** Smaller replies are counted but not listed: even one for each possible call takes little memory. */
 const LARGE = 64 << 10
 
 /**
- * Bounds the bytes that all replies together keep in memory while they arrive. When they are too many, the holder of most
- * gives way with its largest reply, so that nobody loses a reply because of what others ask for.
+ * Limits the bytes that all incomplete replies keep in memory. Above the limit, the caller that holds most loses its
+ * largest reply, so that no caller loses a reply because of what others ask for.
  */
 export class ReplyBudget {
   readonly #limit: number
@@ -29,12 +29,12 @@ export class ReplyBudget {
     return this.#held
   }
 
-  /** A reply keeps `reply.held` bytes now, and kept `before`. */
+  /** To be called after a change: the reply keeps `reply.held` bytes, and kept `before`. */
   change(reply: HeldReply, before: number): void {
     this.#held += reply.held - before
     if (reply.held < LARGE) this.#large.delete(reply)
     else if (before < LARGE) this.#large.add(reply)
-    // Whoever gives way releases at least one byte.
+    // Each reply that gives way releases at least one byte.
     while (this.#held > this.#limit) (this.#largest() ?? reply).giveWay()
   }
 

@@ -8,7 +8,7 @@ const REPLACEMENT = '\uFFFD'
 export class SplitCharacters {
   readonly #waiting = new Map<number, string>()
 
-  /** The part of the next piece that can be sent. */
+  /** Part of the next piece that can be sent. */
   join(channel: number, piece: string): string {
     if (piece === '') return ''
     const text = this.#waiting.size > 0 ? this.#takeFrom(channel) + piece : piece
@@ -17,7 +17,7 @@ export class SplitCharacters {
     return text.slice(0, -1)
   }
 
-  /** The channels in which half a character is left, each with what stands for it. */
+  /** Channels with half a character left, each with its replacement. */
   finish(): [channel: number, text: string][] {
     const left = Array.from(this.#waiting.keys(), (channel): [number, string] => [channel, REPLACEMENT])
     this.#waiting.clear()

@@ -10,11 +10,11 @@ import type { ClientRequest, HttpClient, HttpHeaders, HttpReplyHandler, HttpRequ
 import type { HeldReply, ReplyBudget } from './reply-budget.ts'
 import { Watchdog, type Watched } from './watchdog.ts'
 
-/** The most bytes of a reply. */
+/** Limit for a reply, in bytes. */
 const MAX_BODY = 32 << 20
-/** The most bytes of a failed reply that are read. */
+/** Limit for the part of a failed reply that is read, in bytes. */
 const MAX_ERROR_BODY = 64 << 10
-/** How long a reply may flow on after its answer was complete, in ms; then its connection is given up. */
+/** Time in which a reply may end after its response is complete, in ms; then its connection is closed. */
 const DRAIN_MS = 5_000
 
 export interface UpstreamCallOptions {
@@ -23,19 +23,19 @@ export interface UpstreamCallOptions {
   readonly clock: Clock
   /** Shared by all calls. */
   readonly replies: ReplyBudget
-  /** Who asks, for the budget of replies. */
+  /** Caller that asks, for the budget of replies. */
   readonly holder: string
   /** For messages. */
   readonly provider: string
   readonly model: string
-  /** Whether nobody has configured the provider. For messages, too. */
+  /** Whether the provider is assumed, not configured. For messages. */
   readonly assumed: boolean
   /** Learns when the request is sent. */
   readonly attempt?: Pick<AttemptRecord, 'sent'> | undefined
-  /** Whether the reply is asked for as a stream: then first token and idle time are limited. */
+  /** Whether a stream is requested; then the time to the first token and idle time are limited. */
   readonly streamed: boolean
   readonly timeouts: Timeouts
-  /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
+  /** Deadline of the first meaningful event, on the monotonic clock, in ms. */
   readonly firstEventBy: number
   /** Whether that is a share of the caller's own deadline. */
   readonly isShare?: boolean | undefined
@@ -46,22 +46,22 @@ export interface BodyReader {
   /** Bytes that are kept until they are complete. */
   readonly held: number
   write(chunk: Buffer): void
-  /** The body has ended in good order. */
+  /** The body is complete. */
   end(): void
 }
 
 export interface ReplyReader {
-  /** The reply is good: who reads its body? */
+  /** The reply has status 200; returns the reader of its body. */
   accept(headers: HttpHeaders): BodyReader
   /** The reply is a failure; `body` is its beginning. */
   refuse(status: number, headers: HttpHeaders, body: string): void
-  /** There is no reply, or it broke off. */
+  /** There is no reply, or it was cut off. */
   fail(error: GatewayError): void
 }
 
 type Phase = 'before reply' | 'good reply' | 'failed reply' | 'draining' | 'over'
 
-/** One upstream call: its limits in time and size, and its end. Every body is read to its end or its socket closed. */
+/** One upstream call with its limits for time and size. Every body is read to its end or its socket is closed. */
 export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldReply {
   readonly #options: UpstreamCallOptions
   readonly #reader: ReplyReader
@@ -114,7 +114,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldRepl
     this.#http = this.#options.upstream.send(request, this)
   }
 
-  /** The first meaningful event is in hand: from now on only the pauses between chunks are limited. */
+  /** To be called with the first meaningful event: from then on only pauses between chunks are limited. */
   commit(): void {
     this.#committed = true
     this.#watchdog.recheck()
@@ -146,7 +146,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldRepl
     this.#http?.resume()
   }
 
-  /** Closes the socket; the reader hears nothing more. */
+  /** Closes the socket. The reader is not called any more. */
   cancel(): void {
     if (this.#phase === 'over') return
     this.#close()
@@ -198,7 +198,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldRepl
     )
   }
 
-  /** Only pauses in a stream are limited. */
+  /** Only streams have a limit for pauses. */
   #noteChunk(): void {
     if (this.#options.streamed) this.#lastChunkAt = this.#options.clock.now()
   }
@@ -295,7 +295,7 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldRepl
     return this.#error('UPSTREAM_IDLE_TIMEOUT', `sent nothing for ${timeouts.idle / 1000} s`)
   }
 
-  /** Once part of the answer is in the caller's hands, only who allowed it is answered anew by another target. */
+  /** Another target may be tried. After the beginning that needs the caller's permission. */
   #error(reason: Reason, what: string, facts: ErrorFacts = {}): GatewayError {
     const { provider, model } = this.#options
     return new GatewayError(reason, `${provider}/${model} ${what}.`, { ...facts, provider, model, fallback: true })

@@ -1,16 +1,16 @@
 import type { Clock } from '../../domain/clock.ts'
 
-/** What must not take longer than it may. */
+/** Something with a time limit. */
 export interface Watched {
-  /** When time is up, on the monotonic clock, in ms; asked anew each time. */
+  /** Current deadline on the monotonic clock, in ms; read again each time. */
   limit(): number
-  /** Time is up. */
+  /** Called when the deadline has passed. */
   expire(): void
 }
 
 /**
- * One timer for all the limits of an attempt. Limits move with every chunk; the timer does not: when it fires it looks
- * at the clock, and sleeps on if there is time left.
+ * One timer for all time limits of an attempt. Deadlines move with every chunk, the timer does not: when it fires, it
+ * compares the clock with the deadline, and waits again if there is time left.
  */
 export class Watchdog {
   readonly #clock: Clock
@@ -24,7 +24,7 @@ export class Watchdog {
     this.recheck()
   }
 
-  /** To be called when the limit may have become earlier. */
+  /** To be called when the deadline may have become earlier. */
   recheck(): void {
     const limit = this.#watched.limit()
     if (limit >= this.#wakesAt) return

@@ -1,6 +1,6 @@
-/** Reading of JSON that a vendor wrote: only what is used is looked at, and nothing is believed of its type. */
+/** Readers for JSON from vendors: only what is used is read, and no type is taken for granted. */
 
-/** An object of which nothing is known but that it is one. */
+/** An object with unknown members. */
 export type JsonFields = Readonly<Record<string, unknown>>
 
 const NOTHING: JsonFields = Object.freeze({})
@@ -24,12 +24,12 @@ export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : ''
 }
 
-/** A count of tokens: a whole number that is not negative and fits the contract. Anything else was not reported. */
+/** A count of tokens: a whole number that is not negative and fits the contract. Other values are ignored. */
 export function countOf(value: unknown): number | undefined {
   return Number.isInteger(value) && Number(value) >= 0 && Number(value) < 2 ** 32 ? Number(value) : undefined
 }
 
-/** Counts that a vendor reports more than once: the last of each holds that is not 0. */
+/** Merges counts that a vendor reports more than once: the last one that is not 0 counts. */
 export function mergeCounts(earlier: JsonFields, later: JsonFields): JsonFields {
   const merged: Record<string, unknown> = { ...earlier }
   for (const name in later) {
@@ -39,7 +39,7 @@ export function mergeCounts(earlier: JsonFields, later: JsonFields): JsonFields 
   return merged
 }
 
-/** The JSON value of a text; undefined, which no JSON text means, when it is none. */
+/** Value of a JSON text; undefined, which is no JSON value, for other texts. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -48,7 +48,7 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The JSON text of a value; empty when it is nested too deeply to be written. */
+/** JSON text of a value; empty if it is nested too deeply to be printed. */
 export function jsonOf(value: unknown): string {
   try {
     return JSON.stringify(value)
@@ -57,7 +57,7 @@ export function jsonOf(value: unknown): string {
   }
 }
 
-/** The JSON text of an object some of whose fields, `texts`, are JSON texts already. They stay as they are. */
+/** JSON text of an object. The members in `texts` are JSON texts already and stay unchanged. */
 export function objectJson(fields: JsonFields, texts: Readonly<Record<string, string>>): string {
   const written = JSON.stringify(fields).slice(1, -1)
   const given = Object.entries(texts).map(([name, text]) => `${JSON.stringify(name)}:${text}`)

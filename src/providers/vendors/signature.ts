@@ -11,7 +11,7 @@ const BEGINNING = 24
 
 export type SignatureMaker = 'anthropic' | 'google' | 'openai' | 'unknown'
 
-/** The maker of a signature; undefined for a text that cannot be one. An unknown maker may be any. */
+/** Maker of a signature; undefined for a text that cannot be one. An unknown maker may be any. */
 export function makerOf(signature: string): SignatureMaker | undefined {
   if (!BASE64.test(signature)) return undefined
   const bytes = Buffer.from(signature.slice(0, BEGINNING), 'base64')
@@ -25,7 +25,7 @@ export function makerOf(signature: string): SignatureMaker | undefined {
   return first === 0x08 ? 'anthropic' : first === 0x01 ? 'google' : 'unknown'
 }
 
-/** Where the bytes begin whose length is at a place. */
+/** Offset of the bytes behind a length at a place. */
 function afterLength(bytes: Buffer, at: number): number {
   let end = at
   while ((bytes[end] ?? 0) >= 0x80) end++

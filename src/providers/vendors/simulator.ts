@@ -24,8 +24,8 @@ import { Watchdog } from '../http/watchdog.ts'
 import { costOfUsage, usageFrom } from '../prices/usage.ts'
 
 /*
- * A vendor inside the gateway, for the clients' own tests: no network, no key, and the same answer to the same
- * question. Its models are behaviours.
+ * A vendor inside the gateway for tests of clients: no network, no key, and equal responses to equal requests. Each
+ * model is a behaviour.
  */
 
 const MODELS = ['echo', 'tool', 'slow', 'cut', 'embed', 'error-429', 'error-500', 'error-503']
@@ -35,11 +35,11 @@ const MAX_NUMBERS = 4_000_000
 const FREE: ModelFacts = { price: { bill: () => ({ input: 0, output: 0 }), list: { input: 0, output: 0 } } }
 
 const options = z.object({
-  /** To the first event, in ms. */
+  /** Time to the first event, in ms. */
   first_token_ms: z.number().min(0).max(3_600_000).default(0),
-  /** Between two events, in ms. */
+  /** Time between two events, in ms. */
   pace_ms: z.number().min(0).max(3_600_000).default(0),
-  /** The wait of `slow` before its first event, in ms. */
+  /** Time to the first event of the model `slow`, in ms. */
   slow_ms: z.number().min(0).max(3_600_000).default(30_000),
   input_tokens: z.number().int().min(0).optional(),
   output_tokens: z.number().int().min(0).optional(),
@@ -146,7 +146,7 @@ function chat(
   })
 }
 
-/** Takes the steps of an answer in their time; at once, in one turn, where there is no time between them. */
+/** Runs the steps of a response at their times; all in one turn if there is no time between them. */
 class Player implements Source {
   readonly #clock: Clock
   readonly #steps: number
@@ -220,12 +220,12 @@ function scriptFor(ask: Ask<ChatRequest>): Step[] {
   }
 }
 
-/** Word by word. */
+/** Sends a text word by word. */
 function speak(text: string): Step[] {
   return text.split(/(?<=\s)(?=\S)/).map((word) => (answer) => answer.text(word))
 }
 
-/** Calls the first tool; once its result is there, says it. */
+/** Calls the first tool, and repeats its result once there is one. */
 function callTool(request: ChatRequest): Step[] {
   const last = request.messages.at(-1)
   if (last?.role === Role.TOOL) return speak(textOf(last))
@@ -239,7 +239,7 @@ function callTool(request: ChatRequest): Step[] {
   ]
 }
 
-/** A value that fits a plain JSON schema. */
+/** A value that matches a plain JSON schema. */
 function sample(schema: unknown): unknown {
   if (typeof schema !== 'object' || schema === null) return null
   if ('enum' in schema && Array.isArray(schema.enum)) return schema.enum[0]
@@ -285,10 +285,10 @@ function embed(settings: ProviderSettings, clock: Clock, ask: Ask<EmbedRequest>)
   ])
 }
 
-/** The same for the same text, of length 1. */
+/** A vector of length 1, equal for equal texts. */
 function unitVector(text: string, length: number): number[] {
   const seed = createHash('sha256').update(text).digest()
-  // xorshift32: any fixed sequence serves, this one is short.
+  // xorshift32, a short fixed sequence.
   let state = seed.readUInt32LE(0) | 1
   const values = Array.from({ length }, () => {
     state ^= state << 13
@@ -300,7 +300,7 @@ function unitVector(text: string, length: number): number[] {
   return values.map((value) => value / norm)
 }
 
-/** `error-<status>` fails as a vendor that answers so. */
+/** The model `error-<status>` fails like a vendor with this status. */
 function refuseIfToldTo(settings: ProviderSettings, clock: Clock, ask: Ask<ChatRequest | EmbedRequest>): void {
   const status = /^error-([345]\d\d)$/.exec(ask.model)?.[1]
   if (!status) return

@@ -1,19 +1,19 @@
 import type { Part } from '../../../domain/types.ts'
 import { type JsonFields, objectJson } from '../json.ts'
 
-/** How long a prefix of the conversation is to be cached. */
+/** Time for which a prefix of the conversation is cached. */
 export interface CacheMark {
   readonly ttl: '5m' | '1h'
-  /** The field that asks for it. */
+  /** Field of the request that asks for it. */
   readonly at: string
 }
 
-/** One content block of a request. */
+/** A content block of a request. */
 export interface Block {
   readonly fields: JsonFields
   /** Fields that are JSON text already. */
   readonly texts?: Readonly<Record<string, string>>
-  /** Whether the prefix that ends here is to be cached. */
+  /** Asks the vendor to cache the prefix that ends here. */
   mark?: CacheMark | undefined
 }
 
@@ -21,13 +21,13 @@ export function textBlock(text: string): Block {
   return { fields: { type: 'text', text } }
 }
 
-/** The vendor refuses texts that are empty, and turns that hold nothing but white space. */
+/** The vendor refuses empty texts, and turns of nothing but white space. */
 export function isBlank(text: string): boolean {
   return text.trim() === ''
 }
 
 export function blockJson({ fields, texts = {}, mark }: Block): string {
-  // Five minutes is what the vendor keeps a prefix without further words.
+  // Five minutes is the vendor's default.
   const ttl = mark?.ttl === '1h' && { ttl: mark.ttl }
   return objectJson({ ...fields, ...(mark && { cache_control: { type: 'ephemeral', ...ttl } }) }, texts)
 }
@@ -41,12 +41,12 @@ export function cacheMark({ cacheTtl }: Part, at: string): CacheMark | undefined
   return { ttl: seconds > FIVE_MINUTES ? '1h' : '5m', at: `${at}.cache_ttl` }
 }
 
-/** The most marks that the vendor takes. */
+/** Limit of the vendor for cache marks in a request. */
 const MAX_MARKS = 4
 
 /**
- * Keeps the marks that the vendor takes: the last four, since each of them covers what the ones before it cover, and no
- * hour behind five minutes.
+ * Keeps the marks that the vendor takes: the last four, because each covers what the ones before it cover. A mark of an
+ * hour may not follow one of five minutes, so it is shortened.
  */
 export function limitMarks(blocks: readonly Block[], leaveOut: (field: string, why: string) => void): void {
   const marked = blocks.filter((block) => block.mark)

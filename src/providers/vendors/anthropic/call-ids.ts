@@ -4,17 +4,17 @@ import { hash } from 'node:crypto'
 const TAKEN = /^[a-zA-Z0-9_-]+$/
 
 /**
- * The ids of the tool calls of one conversation. The vendor takes letters, digits, `_` and `-`, and wants each id once;
- * other vendors use other characters, and where a wire has no ids every answer begins at `call_0` again.
+ * Ids of the tool calls of one conversation. The vendor takes letters, digits, `_` and `-`, and each id only once.
+ * Other vendors use other characters, and for wires without ids every response begins at `call_0` again.
  */
 export class CallIds {
   /** The latest call of each id. */
   readonly #latest = new Map<string, string>()
-  /** How often an id was asked for. */
+  /** Number of calls with each id. */
   readonly #count = new Map<string, number>()
   readonly #used = new Set<string>()
 
-  /** The id of a call that comes next in the conversation. */
+  /** Id of the next call in the conversation. */
   next(id: string): string {
     const base = TAKEN.test(id) ? id : `call_${hash('sha256', id, 'hex').slice(0, 24)}`
     let unique = base
@@ -26,7 +26,7 @@ export class CallIds {
     return unique
   }
 
-  /** The id of the call that a result belongs to. */
+  /** Id of the call that a result belongs to. */
   of(id: string): string {
     return this.#latest.get(id) ?? this.next(id)
   }

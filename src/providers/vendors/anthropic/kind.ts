@@ -12,7 +12,7 @@ export const anthropic: ProviderKind = {
   baseUrlEndings: /\/v1(\/messages)?$|\/messages$/,
   wire: anthropicWire,
   baseUrl: 'https://api.anthropic.com',
-  // Some libraries want the version in it, the vendor's own do not.
+  // Some libraries expect the version in this variable; the vendor's own do not.
   readAddress: (value) => value.replace(/\/v1\/?$/, ''),
   key: { name: 'x-api-key', prefix: '' },
   environment: {

@@ -13,13 +13,13 @@ type LeaveOut = (field: string, why: string) => void
 /** The conversation as JSON texts. */
 export interface Conversation {
   readonly messages: string
-  /** Undefined where the system says nothing. */
+  /** Undefined without system messages. */
   readonly system: string | undefined
-  /** Whether it ends with an answer that is to be continued. */
+  /** Whether the conversation ends with a response that the model should continue. */
   readonly isBegun: boolean
 }
 
-/** What one side says in a row. Results of tool calls are the user's, and come first. */
+/** Consecutive messages of one side. Results of tool calls belong to the user and come first. */
 interface Turn {
   readonly role: 'user' | 'assistant'
   readonly results: Block[]
@@ -27,7 +27,7 @@ interface Turn {
 }
 
 /**
- * The conversation as the vendor takes it. Throws UNSUPPORTED for content that the vendor cannot carry.
+ * Encodes the conversation for the vendor. Throws UNSUPPORTED for content that the vendor cannot carry.
  *
  * | ours | the vendor's |
  * |---|---|
@@ -88,7 +88,7 @@ function listJson(blocks: readonly Block[]): string {
   return `[${blocks.map(blockJson).join(',')}]`
 }
 
-/** An answer that is to be continued must not end in white space. */
+/** A response that the model should continue must not end in white space. */
 function trimEnd({ blocks }: Turn): void {
   const last = blocks.at(-1)
   const text = last?.fields['text']
@@ -150,7 +150,7 @@ class MessageEncoder {
     }
   }
 
-  /** What a result holds cannot be cached by itself: the result can. */
+  /** Parts of a result cannot be cached, only the whole result. */
   #result(message: Message, at: string): Block {
     const blocks = contentBlocks(message, at, anyMedia)
     const mark = blocks.findLast((block) => block.mark)?.mark
@@ -164,7 +164,7 @@ class MessageEncoder {
 }
 
 /**
- * Thinking goes back as it came, its text empty where the vendor kept it to itself.
+ * Thinking is sent back unchanged; its text is empty if the vendor did not reveal it.
  * https://platform.claude.com/docs/en/build-with-claude/extended-thinking
  */
 function thinkingBlock({ text, signature, redacted }: Reasoning): Block[] {
@@ -172,7 +172,7 @@ function thinkingBlock({ text, signature, redacted }: Reasoning): Block[] {
   return isOwn(signature) ? [{ fields: { type: 'thinking', thinking: text, signature } }] : []
 }
 
-/** How the content of a part goes out; undefined where it says nothing. */
+/** Encodes the content of a part; undefined if it is empty. */
 type EncodeMedia = (content: Part['content'], at: string) => Block | undefined
 
 function anyMedia(content: Part['content'], at: string): Block | undefined {
@@ -185,7 +185,7 @@ function textOnly(_content: Part['content'], at: string): Block | undefined {
   throw unsupported(at, 'the target takes only text here')
 }
 
-/** Of a sound that another vendor's model made, what it said. */
+/** Transcript of a sound that another vendor's model made. */
 function ownWords({ case: kind, value }: Part['content'], at: string): Block | undefined {
   if (kind !== 'audio' || value.transcript === '') {
     throw unsupported(at, 'the target takes only text in an earlier answer')
@@ -193,7 +193,7 @@ function ownWords({ case: kind, value }: Part['content'], at: string): Block | u
   return isBlank(value.transcript) ? undefined : textBlock(value.transcript)
 }
 
-/** An answer's text stands beside its parts where they are all media. */
+/** The text of a response is separate from its parts when these are all media. */
 function contentBlocks({ content, parts }: Message, at: string, encodeMedia: EncodeMedia): Block[] {
   const beside = parts.some((part) => part.content.case === 'text') ? '' : content
   const blocks = isBlank(beside) ? [] : [textBlock(beside)]
@@ -201,7 +201,7 @@ function contentBlocks({ content, parts }: Message, at: string, encodeMedia: Enc
     const place = `${at}.parts[${index}]`
     const block = part.content.case === 'text' ? wordsOf(part.content.value) : encodeMedia(part.content, place)
     if (block) blocks.push(block)
-    // A mark on a text that is passed over is the end of the same prefix as one before it.
+    // A mark on a text that is left out ends the same prefix as the block before it.
     const marked = blocks.at(-1)
     const mark = cacheMark(part, place)
     if (marked && mark) marked.mark = mark
@@ -213,13 +213,14 @@ function wordsOf(text: string): Block | undefined {
   return isBlank(text) ? undefined : textBlock(text)
 }
 
-/** A name that only another vendor takes: of a call that was made, so that none can be made by it now. */
+/** Replaces characters of a name that only another vendor takes. It belongs to a past call; no new call can use it. */
 function toolName(name: string): string {
   return name.replace(/[^a-zA-Z0-9_-]/g, '_').slice(0, 128)
 }
 
 /**
- * The vendor wants an object. Arguments that are none, as when an answer was cut, are wrapped as it advises:
+ * The vendor requires an object. Other arguments, for example of a response that was cut off, are wrapped as it
+ * advises:
  * https://platform.claude.com/docs/en/agents-and-tools/tool-use/fine-grained-tool-streaming
  */
 function inputJson(text: string): string {

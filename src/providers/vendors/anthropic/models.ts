@@ -4,7 +4,7 @@ import { type ModelRow, type ModelRules, rulesIn } from '../../model-rules.ts'
 export interface ModelTraits extends ModelRules {
   /** How thinking is requested. */
   readonly thinking: 'not at all' | 'by budget' | 'by budget or effort' | 'by effort'
-  /** How it is turned off: it is off already, by a word for `thinking.type`, or not at all. */
+  /** How it is turned off: it is off by default, by a value of `thinking.type`, or not at all. */
   readonly thinkingOff: 'is off' | 'disabled' | 'between_tools' | 'never'
   readonly sampling: NonNullable<ModelRules['sampling']>
   /** Whether it can be forced to call a tool. */
@@ -40,7 +40,7 @@ const OPUS = 'https://platform.claude.com/docs/en/models/opus-5-5/migration-guid
 const SONNET = 'https://platform.claude.com/docs/en/models/sonnet-5-5/migration-guide'
 const THREE = ['opus', 'sonnet', 'haiku']
 
-/** The generations of models, the newest first. What follows the newest of a family is taken to be like it. */
+/** Generations of models, newest first. Unknown newer models are treated like the newest of their family. */
 const generations: readonly ModelRow<ModelTraits>[] = [
   row(['opus'], 505, NEWEST, OPUS),
   row(['fable', 'mythos'], 501, NEWEST, OVERVIEW),
@@ -56,7 +56,7 @@ const generations: readonly ModelRow<ModelTraits>[] = [
   row(FAMILIES, 0, FIRST, OVERVIEW),
 ]
 
-/** A row for the models of some families from a version on: 405 is 4.5. */
+/** Row for models of some families from a version on: 405 is 4.5. */
 function row(families: readonly string[], since: number, rules: ModelTraits, source: string): ModelRow<ModelTraits> {
   const test = (name: string) => families.includes(familyOf(name) ?? '') && versionOf(name) >= since
   return { models: { test }, rules, source, date: '2026-11' }
@@ -67,7 +67,7 @@ const COMPATIBLE: ModelTraits = { ...BY_BUDGET, thinkingOff: 'disabled' }
 
 /**
  * What a model takes, by its name: `claude-sonnet-4-5-20250929`, `claude-3-7-sonnet-latest`, `claude-fable-5`, with
- * whatever a cloud puts around it.
+ * any prefix or suffix that a cloud adds.
  */
 export function traitsOf(model: string): ModelTraits {
   const name = /claude-.*/.exec(model.toLowerCase())?.[0]
@@ -80,7 +80,7 @@ function familyOf(name: string): string | undefined {
   return FAMILIES.find((family) => name.includes(family))
 }
 
-/** The version in a name; infinite where there is none, which means the newest. Dates are not versions. */
+/** Version in a name; infinite without one, which means the newest. Dates are not versions. */
 function versionOf(name: string): number {
   const [, major, minor = 0] = /[-v](\d{1,2})(?:[.-](\d{1,2}))?(?!\d)/.exec(name) ?? []
   return major === undefined ? Number.POSITIVE_INFINITY : Number(major) * 100 + Number(minor)

@@ -9,17 +9,17 @@ import { readError } from '../openai/error.ts'
 import { ANSWER_TOOL } from './tools.ts'
 import { readPromptUsage, readUsage } from './usage.ts'
 
-/** The most sources of one block. */
+/** Limit for the sources of one block. */
 const MAX_CITATIONS = 1024
-/** The most blocks that are told at once. By the book it is one. */
+/** Limit for blocks that are open at once. The documentation allows one. */
 const MAX_OPEN = 1024
 
-/** A content block that is being told. */
+/** A content block that has begun and not ended. */
 type OpenBlock = TextBlock | ThinkingBlock | ToolBlock
 
 interface TextBlock {
   readonly type: 'text'
-  /** Where it begins in the answer's text, in characters. */
+  /** Offset in the text of the response, in characters. */
   readonly start: number
   /** Its sources. */
   readonly citations: unknown[]
@@ -27,22 +27,22 @@ interface TextBlock {
 
 interface ThinkingBlock {
   readonly type: 'thinking'
-  /** Undefined until there is something to tell. */
+  /** Undefined until the block has content. */
   index: number | undefined
 }
 
 interface ToolBlock {
   readonly type: 'tool'
-  /** Undefined where the call is the answer itself. */
+  /** Undefined if the call carries the response itself. */
   readonly index: number | undefined
-  /** The JSON text that came with its beginning. */
+  /** JSON text of the input in the block's first event; empty without input. */
   readonly input: string
-  /** Whether its input has come in pieces. */
+  /** Whether input was passed on. */
   reported: boolean
 }
 
 /**
- * Reads one answer, whole or as a stream. A stream tells the same blocks one by one, each begun, continued and ended, so
+ * Reads a response, whole or as a stream. A stream has the same blocks, each with a beginning, pieces and an end, so
  * one reader serves both.
  * https://platform.claude.com/docs/en/api/messages/create
  * https://platform.claude.com/docs/en/build-with-claude/streaming
@@ -50,14 +50,14 @@ interface ToolBlock {
 export class AnthropicDecoder implements ChatDecoder {
   readonly #sink: ChatSink
   readonly #source = new ReplySource()
-  /** By their place in the answer. */
+  /** Open blocks by their index in the response. */
   readonly #blocks = new Map<number, OpenBlock>()
   #begun = false
-  /** As reported so far: each report may hold some of the counts. */
+  /** Counts reported so far; each report may hold only some of them. */
   #usage: JsonFields = {}
   #thoughts = 0
   #calls = 0
-  /** Whether the answer came as the call of a tool. */
+  /** Whether the response came as the call of a tool. */
   #answered = false
   #characters = 0
 
@@ -69,7 +69,8 @@ export class AnthropicDecoder implements ChatDecoder {
     this.#source.read(text, body)
     const message = fieldsOf(body)
     if (isFailure(body)) this.#sink.failWith(readError(body) ?? {})
-    else if (!Array.isArray(message['content'])) this.#sink.fail(malformed('The upstream answered without content.'))
+    else if (!Array.isArray(message['content']))
+      this.#sink.fail(malformed('The upstream sent a reply without content.'))
     else {
       this.#sink.identify(message['id'], message['model'])
       this.#report(message)
@@ -89,7 +90,7 @@ export class AnthropicDecoder implements ChatDecoder {
     this.#source.read(data, fields)
     if (event === 'error' || isFailure(fields)) this.#sink.failWith(readError(fields ?? data) ?? {})
     else if (isObject(fields)) this.#event(fields)
-    else this.#sink.fail(malformed('The upstream sent a frame that is no JSON object.'))
+    else this.#sink.fail(malformed('The upstream sent a frame that is not a JSON object.'))
   }
 
   end(): void {
@@ -101,7 +102,7 @@ export class AnthropicDecoder implements ChatDecoder {
     }
   }
 
-  /** Events of unknown types are passed over, as the vendor asks for. */
+  /** Ignores events of unknown types, as the vendor's documentation asks. */
   #event(event: JsonFields): void {
     const at = countOf(event['index']) ?? 0
     switch (event['type']) {
@@ -127,10 +128,10 @@ export class AnthropicDecoder implements ChatDecoder {
     }
   }
 
-  /** It has been sent twice for one answer. It may hold blocks that are complete already. */
+  /** The event may come twice in one response, and may hold complete blocks. */
   #begin(message: JsonFields): void {
     this.#sink.identify(message['id'], message['model'])
-    // Its output is a placeholder.
+    // The output count of this event is a placeholder.
     const { output_tokens: _, ...prompt } = fieldsOf(message['usage'])
     this.#usage = mergeCounts(this.#usage, prompt)
     const usage = readPromptUsage(this.#usage)
@@ -156,7 +157,7 @@ export class AnthropicDecoder implements ChatDecoder {
     if (open && this.#blocks.size < MAX_OPEN) this.#blocks.set(at, open)
   }
 
-  /** Blocks of the vendor's own tools, and of types that are not known, are passed over. */
+  /** Ignores blocks of the vendor's own tools and of unknown types. */
   #open(block: JsonFields): OpenBlock | undefined {
     switch (block['type']) {
       case 'text': {
@@ -195,7 +196,7 @@ export class AnthropicDecoder implements ChatDecoder {
     return { type: 'tool', index, input, reported: false }
   }
 
-  /** The input of a tool is JSON; some models have written it as a text with JSON inside. */
+  /** The input of a tool is JSON; some models write it as a string with JSON inside. */
   #inputOf(block: JsonFields): string {
     const { input } = block
     if (typeof input === 'string') return input
@@ -226,13 +227,13 @@ export class AnthropicDecoder implements ChatDecoder {
     this.#blocks.delete(at)
   }
 
-  /** Blocks whose end was not told end with the answer. */
+  /** Blocks without an end event end with the response. */
   #finish(): void {
     for (const at of [...this.#blocks.keys()]) this.#closeAt(at)
     this.#sink.done()
   }
 
-  /** Sources belong to the whole block. Input that came with its beginning counts where none came in pieces. */
+  /** Sources belong to the whole block. Input of the first event counts if none came in pieces. */
   #close(block: OpenBlock | undefined): void {
     if (block?.type === 'text') {
       for (const citation of block.citations) this.#sink.citation(citationOf(citation, block.start, this.#characters))
@@ -258,7 +259,7 @@ export class AnthropicDecoder implements ChatDecoder {
     else this.#sink.toolCall(block.index, { arguments: text })
   }
 
-  /** An answer that came as the call of a tool is an answer. */
+  /** A response that came as the call of a tool ends with STOP. */
   #stop({ stop_reason: reason }: JsonFields): void {
     const raw = textOf(reason)
     const ending = raw === '' || this.#sink.stopped ? undefined : endingOf(raw)

@@ -10,16 +10,16 @@ import { planTools } from './tools.ts'
 
 type LeaveOut = WireContext['leaveOut']
 
-/** The version of the API, to be named with every request. https://platform.claude.com/docs/en/api/versioning */
+/** API version, a header of every request. https://platform.claude.com/docs/en/api/versioning */
 export const VERSION = { 'anthropic-version': '2023-06-01' }
 
-/** The vendor wants to be told the most tokens of an answer. */
+/** `max_tokens` of requests without one; the vendor requires the field. */
 const MAX_TOKENS = 4096
-/** What `top_p` must be at least where the model thinks. */
+/** Smallest `top_p` that the vendor takes while the model thinks. */
 const MIN_TOP_P_THINKING = 0.95
 
 /**
- * The request for one answer. Throws UNSUPPORTED for content, tools and formats that the model cannot carry.
+ * Encodes a chat request. Throws UNSUPPORTED for content, tools and formats that the model cannot carry.
  *
  * | ours | the vendor's |
  * |---|---|
@@ -77,7 +77,7 @@ function tuningOf({ stop, seed, frequencyPenalty, presencePenalty }: ChatRequest
   return sequences.length > 0 ? { stop_sequences: sequences } : {}
 }
 
-/** A value that says what is done anyway is not missed, and neither is a default where it would be refused. */
+/** Values equal to the default, and configured defaults that the model refuses, are left out without a warning. */
 function samplingOf(
   request: ChatRequest,
   defaults: Defaults,
@@ -95,7 +95,7 @@ function samplingOf(
     if (isTaken) fields[field] = value
     else if (value !== neutral) leaveOut(field, why)
   }
-  // Its scale ends at 1, which is also what it takes when it is not told.
+  // The vendor's scale ends at 1, which is also its default.
   const isHot = temperature !== undefined && temperature > 1
   send('temperature', temperature, isFree && !isHot, isHot ? 'the vendor takes 1 at most, as it does now' : refusal, 1)
   const isSecond = sampling === 'one' && 'temperature' in fields

@@ -1,7 +1,7 @@
 import { isObject, type JsonFields, parseJson } from '../json.ts'
 
 /**
- * The vendor binds a model to part of JSON Schema only, and refuses schemas that use more.
+ * The vendor supports part of JSON Schema for structured output, and refuses schemas that use more.
  * https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations
  */
 const KEYWORDS: ReadonlySet<string> = new Set([
@@ -11,13 +11,13 @@ const KEYWORDS: ReadonlySet<string> = new Set([
 const FORMATS: ReadonlySet<string> = new Set(
   'date-time time date duration email hostname uri ipv4 ipv6 uuid'.split(' '),
 )
-/** They say nothing of the answer. */
+/** Keywords that do not constrain the response. */
 const SILENT: ReadonlySet<string> = new Set(['$schema', '$id', '$comment', 'examples', 'deprecated'])
 
 /**
- * The schema, as JSON text, such that the vendor takes it; whatever follows it follows the one that was given, but for
- * bounds: they are told to the model in words, as the vendor's own libraries do. Undefined where objects with free names
- * are wanted, which the vendor cannot bind a model to. A schema that fits already stays as it is, to the letter.
+ * Adapts a schema, a JSON text, to what the vendor supports. Values of the adapted schema also match the given one,
+ * except for keywords that are moved to descriptions, as the vendor's own libraries do. Undefined for objects with free
+ * property names, which the vendor does not support. A supported schema is returned unchanged.
  */
 export function boundSchema(text: string): string | undefined {
   const given = parseJson(text)
@@ -26,7 +26,7 @@ export function boundSchema(text: string): string | undefined {
   return adapted === given ? text : JSON.stringify(adapted)
 }
 
-/** The same object where nothing had to change; undefined where it cannot be. */
+/** The same object if nothing had to change; undefined if it cannot be adapted. */
 function adapt(schema: unknown): unknown {
   if (!isObject(schema)) return schema
   if (isFree(schema)) return undefined
@@ -48,7 +48,7 @@ function adapt(schema: unknown): unknown {
   return isSame(adapted, schema) ? schema : adapted
 }
 
-/** An object whose names are not told: bound to none it would always be empty. */
+/** Whether an object has no list of properties. The vendor would allow none, so it would always be empty. */
 function isFree(schema: JsonFields): boolean {
   if (!isObjectType(schema) || isObject(schema['properties'])) return false
   return schema['additionalProperties'] !== false && !['$ref', 'anyOf', 'oneOf', 'allOf'].some((key) => key in schema)

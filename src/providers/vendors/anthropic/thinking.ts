@@ -6,9 +6,9 @@ import type { ModelTraits } from './models.ts'
 const { UNSPECIFIED, NONE, MINIMAL, LOW, MEDIUM, HIGH } = ReasoningEffort
 
 interface Amount {
-  /** For models that take an effort. */
+  /** Effort, for models that take one. */
   readonly effort: string
-  /** For the others, in tokens. Also the room that it gets where the caller sets no `max_tokens`. */
+  /** Budget for other models, in tokens. Also added to `max_tokens` if the caller sets none. */
   readonly budget: number
 }
 
@@ -20,20 +20,20 @@ const amounts: Readonly<Partial<Record<ReasoningEffort, Amount>>> = {
   [HIGH]: { effort: 'high', budget: 16384 },
 }
 
-/** The least budget that the vendor takes, in tokens. */
+/** Smallest budget that the vendor takes, in tokens. */
 const MIN_BUDGET = 1024
-/** What of `max_tokens` an effort may spend on thinking, so that there is an answer too. */
+/** Share of `max_tokens` that thinking may use, so that tokens are left for the response. */
 const SHARE = 3 / 4
 
-/** How much is to be thought, in the vendor's words. */
+/** Settings for thinking, in the vendor's fields. */
 export interface Thinking {
-  /** The field `thinking`; undefined leaves it to the vendor. */
+  /** Field `thinking`; undefined leaves it to the vendor. */
   readonly config?: JsonFields
   /** `output_config.effort` */
   readonly effort?: string
   /** Whether it was turned on. */
   readonly isOn: boolean
-  /** How many tokens it is expected to take. */
+  /** Tokens that thinking is expected to take. */
   readonly room: number
 }
 
@@ -42,11 +42,11 @@ const LEFT_TO_THE_VENDOR: Thinking = { isOn: false, room: 0 }
 export interface ThinkingQuestion {
   readonly request: ChatRequest
   readonly traits: ModelTraits
-  /** Undefined where nobody has set it. */
+  /** Undefined if nobody has set it. */
   readonly maxTokens: number | undefined
-  /** Whether the model is made to call a tool. */
+  /** Whether the model is forced to call a tool. */
   readonly isForced: boolean
-  /** Whether an answer is to be continued. */
+  /** Whether the model continues a response. */
   readonly isBegun: boolean
   leaveOut(field: string, why: string): void
 }
@@ -79,7 +79,7 @@ function turnedOff({ traits, leaveOut }: ThinkingQuestion): Thinking {
   }
 }
 
-/** Why the model cannot think here. */
+/** Reason why the model cannot think in this request. */
 function obstacleTo({ request, traits, isForced, isBegun }: ThinkingQuestion): string | undefined {
   if (traits.thinking === 'not at all') return 'the model does not think'
   if (isForced && traits.forcedTools === 'without thinking') return 'the model does not think where it must call a tool'
@@ -91,8 +91,8 @@ function obstacleTo({ request, traits, isForced, isBegun }: ThinkingQuestion): s
 }
 
 /**
- * Whether the results at the end are those of calls that no thinking comes before: where a turn was begun without
- * thinking, as by another vendor, the vendor does not let it go on with thinking.
+ * Whether the conversation ends with results of tool calls without thinking before them. The vendor refuses thinking in
+ * a turn that began without it, for example at another vendor.
  */
 function isWithoutThought(messages: readonly Message[]): boolean {
   const last = messages.findLastIndex(({ role }) => role === Role.ASSISTANT)
@@ -100,7 +100,7 @@ function isWithoutThought(messages: readonly Message[]): boolean {
   return !messages[last]?.reasoning.some(({ signature, redacted }) => isOwn(redacted || signature))
 }
 
-/** Whether a signature, or an encrypted block, can be one of this vendor's. */
+/** Whether a signature or an encrypted block may be from this vendor. */
 export function isOwn(secret: string): boolean {
   const maker = makerOf(secret)
   return maker !== undefined && maker !== 'google' && maker !== 'openai'
@@ -109,7 +109,7 @@ export function isOwn(secret: string): boolean {
 type GivenAmount = Exclude<ReasoningConfig['amount'], { case: undefined }>
 
 function byEffort(amount: GivenAmount, leaveOut: ThinkingQuestion['leaveOut']): Thinking {
-  // Newer models keep the text of their thinking to themselves unless they are asked for it.
+  // Newer models return the text of their thinking only on request.
   const config = { type: 'adaptive', display: 'summarized' }
   if (amount.case === 'budgetTokens') {
     leaveOut('reasoning.budget_tokens', 'the model takes an effort only')
@@ -119,7 +119,7 @@ function byEffort(amount: GivenAmount, leaveOut: ThinkingQuestion['leaveOut']): 
   return { config, ...(effort !== undefined && { effort }), isOn: true, room: budget ?? 0 }
 }
 
-/** The budget is part of `max_tokens`, and must be less. */
+/** The budget is part of `max_tokens` and must be smaller. */
 function byBudget(amount: GivenAmount, { maxTokens = Number.POSITIVE_INFINITY, leaveOut }: ThinkingQuestion): Thinking {
   const isEffort = amount.case === 'effort'
   const wanted = isEffort ? (amounts[amount.value]?.budget ?? 0) : amount.value

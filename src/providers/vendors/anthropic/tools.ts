@@ -5,8 +5,8 @@ import type { ModelTraits } from './models.ts'
 import { boundSchema } from './schema.ts'
 
 /**
- * The tool that a model calls with an answer that must be JSON, where it cannot be bound to a schema otherwise. Its name
- * is longer than those of callers can be, so that the decoder knows it.
+ * Tool that a model calls with its response, for models without structured output. Its name is longer than callers'
+ * names may be, so that the decoder recognizes it.
  */
 export const ANSWER_TOOL = 'answer_with_the_json_object_that_was_asked_for_and_with_nothing_else'
 
@@ -16,14 +16,14 @@ const NO_ARGUMENTS = '{"type":"object","properties":{}}'
 const ANY_OBJECT = '{"type":"object"}'
 const SCHEMA = 'response_format.json_schema.schema'
 
-/** What a model may call, and what its answer must be. */
+/** Tools and response format of a request. */
 export interface ToolPlan {
   /** JSON text. */
   readonly tools?: string
   readonly choice?: JsonFields
-  /** Whether the choice makes it call one. */
+  /** Whether the choice forces a call. */
   readonly isForced: boolean
-  /** The schema that it is bound to, as JSON text. */
+  /** Schema of the response, as JSON text. */
   readonly schema?: string
 }
 
@@ -65,7 +65,7 @@ function boundFormat({ responseFormat }: ChatRequest, traits: ModelTraits): stri
   return boundSchema(isDescribed ? schema : withMember(schema, `"description":${JSON.stringify(description)}`))
 }
 
-/** The arguments of the tool that is called with the answer. Where another tool must be called, there is no answer yet. */
+/** Arguments of the tool that carries the response. If another tool must be called, there is no response yet. */
 function unboundFormat(request: ChatRequest, traits: ModelTraits): string | undefined {
   const format = request.responseFormat?.format
   if (format?.case !== 'jsonObject' && format?.case !== 'jsonSchema') return undefined
@@ -110,7 +110,7 @@ function toolJson({ name, description, parameters, strict }: Tool, at: string, t
   return objectJson(fields, { input_schema: asObject(bound ?? (parameters || NO_ARGUMENTS), `${at}.parameters`) })
 }
 
-/** The vendor wants an object that says so, without alternatives. */
+/** The vendor requires an object schema without alternatives at the root. */
 function asObject(schema: string, at: string): string {
   const given = fieldsOf(parseJson(schema))
   const alternatives = ['anyOf', 'oneOf', 'allOf'].find((keyword) => keyword in given)
@@ -120,7 +120,7 @@ function asObject(schema: string, at: string): string {
   return withMember(schema, '"type":"object"')
 }
 
-/** The text of an object with a further member in front, the others as they are. */
+/** Adds a member to the front of an object's JSON text. */
 function withMember(object: string, member: string): string {
   const members = object.trim().slice(1, -1).trim()
   return `{${members === '' ? member : `${member},${members}`}}`

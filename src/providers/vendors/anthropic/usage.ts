@@ -3,7 +3,7 @@ import { usageFrom } from '../../prices/usage.ts'
 import { countOf, fieldsOf, type JsonFields } from '../json.ts'
 
 /**
- * The tokens of an answer; undefined where none are reported. The vendor counts the prompt in three parts.
+ * Token counts of a response; undefined if none are reported. The vendor counts the prompt in three parts.
  * https://platform.claude.com/docs/en/api/messages/create#response-usage
  */
 export function readUsage(usage: JsonFields): Usage | undefined {
@@ -20,13 +20,13 @@ export function readUsage(usage: JsonFields): Usage | undefined {
   })
 }
 
-/** What is known when an answer begins: its output is a placeholder then. */
+/** Usage at the beginning of a response, whose output count is a placeholder. */
 export function readPromptUsage({ output_tokens: _placeholder, ...prompt }: JsonFields): Usage | undefined {
   const usage = readUsage(prompt)
   return usage && { ...usage, estimated: true }
 }
 
-/** The first that cannot be a count stands for all: it makes the usage one to be estimated. */
+/** Returns the first part that is no count, if there is one: it marks the usage as estimated. */
 function sum(...parts: readonly unknown[]): unknown {
   const reported = parts.filter((part) => part !== undefined && part !== null)
   const nonsense = reported.find((part) => countOf(part) === undefined)

@@ -15,7 +15,7 @@ export const anthropicWire: Wire = {
     request: () => ({ path: '/v1/models?limit=1000', headers: VERSION }),
     decode: decodeModels,
   },
-  // `{type: "error", error: {type, message}}`, which the OpenAI family writes too.
+  // `{type: "error", error: {type, message}}`, which OpenAI-like vendors write too.
   readError,
 }
 
@@ -23,7 +23,7 @@ export const anthropicWire: Wire = {
 function decodeModels(body: unknown): readonly string[] {
   const { data } = fieldsOf(body)
   if (!Array.isArray(data)) {
-    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream answered without a list of models.', { fallback: true })
+    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream sent no list of models.', { fallback: true })
   }
   return data.map((model) => textOf(fieldsOf(model)['id'])).filter((id) => id !== '')
 }

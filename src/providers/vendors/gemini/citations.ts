@@ -1,7 +1,7 @@
 import type { ChatSink } from '../../define.ts'
 import { countOf, fieldsOf, type JsonFields, listOf, textOf } from '../json.ts'
 
-/** The most sources that one answer may list. */
+/** Limit for the sources of one response. */
 const MAX_CITATIONS = 1024
 
 interface Source {
@@ -10,7 +10,7 @@ interface Source {
   readonly text: string
 }
 
-/** Tells where an answer comes from. A stream may repeat what it has told: each place is told once. */
+/** Reports the sources of a response. A stream may repeat them; each place is reported once. */
 export class Citations {
   readonly #sink: ChatSink
   readonly #reported = new Set<string>()
@@ -24,16 +24,16 @@ export class Citations {
     this.#grounded(fieldsOf(groundingMetadata))
   }
 
-  /** What the model took from elsewhere word for word. https://ai.google.dev/api/generate-content#citationmetadata */
+  /** Sources that the model quoted word for word. https://ai.google.dev/api/generate-content#citationmetadata */
   #recited({ citationSources, citations }: JsonFields): void {
-    // Vertex AI has another name for the list.
+    // Vertex AI uses another name for the list.
     for (const recited of [...listOf(citationSources), ...listOf(citations)]) {
       const { uri, title, startIndex, endIndex } = fieldsOf(recited)
       this.#notify({ url: textOf(uri), title: textOf(title), text: '' }, startIndex, endIndex)
     }
   }
 
-  /** What it found by searching. https://ai.google.dev/api/generate-content#GroundingMetadata */
+  /** Sources found by searching. https://ai.google.dev/api/generate-content#GroundingMetadata */
   #grounded({ groundingChunks, groundingSupports }: JsonFields): void {
     const sources = listOf(groundingChunks).map(sourceOf)
     const unused = new Set(sources)
@@ -50,7 +50,7 @@ export class Citations {
     for (const source of unused) this.#notify(source, undefined, undefined)
   }
 
-  /** A start of 0 is not written, as nowhere in the vendor's JSON. */
+  /** The vendor's JSON leaves out a start of 0, as all zeros. */
   #notify(source: Source, startIndex: unknown, endIndex: unknown): void {
     const end = countOf(endIndex)
     const start = countOf(startIndex) ?? (end === undefined ? undefined : 0)

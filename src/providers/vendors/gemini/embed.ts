@@ -27,7 +27,7 @@ function decode(body: unknown): EmbedReply {
   const vectors = listOf(embeddings).map((embedding) => fieldsOf(embedding)['values'])
   const [first] = vectors
   if (!vectors.every(isVector) || !isVector(first)) {
-    throw malformed('The upstream answered without vectors, or with some that are not made of numbers.')
+    throw malformed('The upstream sent no vectors, or values that are not numbers.')
   }
   if (vectors.some(({ length }) => length !== first.length)) {
     throw malformed('The upstream sent vectors of different lengths.')
@@ -40,7 +40,7 @@ function isVector(value: unknown): value is number[] {
   return Array.isArray(value) && value.length > 0 && value.every(isFloat)
 }
 
-/** Whether it fits the contract's `float`. */
+/** Whether a value fits the contract's `float`. */
 function isFloat(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(Math.fround(value))
 }

@@ -1,25 +1,25 @@
 import type { VendorError } from '../../failures/vendor-error.ts'
 import { fieldsOf, isObject, type JsonFields, listOf, textOf } from '../json.ts'
 
-/** The most of a vendor's text that is looked at. */
+/** Limit for the part of a vendor's text that is read, in characters. */
 const LONGEST = 4096
-/** The longest wait that is believed, in ms. */
+/** Longest wait that is accepted, in ms. */
 const MAX_WAIT = 3_600_000
 
 /**
- * What an error body says: `{error: {code, message, status, details}}`, a list of one, or what is inside. Undefined where it says
- * nothing. https://google.aip.dev/193
+ * Reads an error body: `{error: {code, message, status, details}}`, a list of one, or the inner object. Undefined if it
+ * says nothing. https://google.aip.dev/193
  */
 export function readError(reply: unknown): VendorError | undefined {
   const body: unknown = Array.isArray(reply) ? reply[0] : reply
   if (typeof body === 'string') return readText(body)
   const { error } = fieldsOf(body)
   if (typeof error === 'string') return readText(error)
-  // A gateway on the way may leave out what is around it.
+  // A gateway in between may leave out the outer object.
   return isObject(body) ? compact(isObject(error) ? error : body) : undefined
 }
 
-/** A page of HTML tells more of a proxy than of the failure. */
+/** A page of HTML comes from a proxy and does not describe the failure. */
 function readText(text: string): VendorError | undefined {
   const message = text.trim().slice(0, LONGEST)
   return message === '' || message.startsWith('<') ? undefined : { message }

@@ -2,7 +2,7 @@ import { unsupported } from '../../../domain/error.ts'
 import type { Media, Part } from '../../../domain/types.ts'
 import { fieldsOf, textOf } from '../json.ts'
 
-/** Bytes, or where the vendor finds them. https://ai.google.dev/gemini-api/docs/file-input-methods */
+/** Bytes, or the URL where the vendor finds them. https://ai.google.dev/gemini-api/docs/file-input-methods */
 export function mediaJson(media: Media, signature: string, at: string): string {
   const signed = signature !== '' && { thoughtSignature: signature }
   const { source, mimeType, transcript } = media
@@ -11,12 +11,12 @@ export function mediaJson(media: Media, signature: string, at: string): string {
     const fileData = { ...(mimeType !== '' && { mimeType }), fileUri: source.value }
     return JSON.stringify({ fileData, ...signed })
   }
-  // What a model said in a sound whose bytes were not kept.
+  // Transcript of a sound whose bytes were not kept.
   if (transcript !== '') return JSON.stringify({ text: transcript })
   throw unsupported(at, 'the target needs bytes or a URL')
 }
 
-/** What the result of a tool holds beside text. https://ai.google.dev/gemini-api/docs/function-calling#multimodal */
+/** Media in the result of a tool. https://ai.google.dev/gemini-api/docs/function-calling#multimodal */
 export function resultMediaJson(parts: readonly Part[], takesMedia: boolean, at: string): string[] {
   return parts.flatMap(({ content }, index) => {
     if (content.case === 'text' || content.case === undefined) return []
@@ -32,7 +32,7 @@ function blob(bytes: Uint8Array, mimeType: string) {
   return { mimeType, data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64') }
 }
 
-/** An image, a sound or a file that the model made; undefined for what is none. */
+/** An image, a sound or a file that the model made; undefined without data. */
 export function mediaPart(inlineData: unknown, signature: string): Part | undefined {
   const { mimeType, data } = fieldsOf(inlineData)
   if (textOf(data) === '') return undefined

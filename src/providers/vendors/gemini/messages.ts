@@ -8,17 +8,17 @@ import { type TurnKind, Turns } from './turns.ts'
 
 type LeaveOut = (field: string, why: string) => void
 
-/** What an earlier call of a tool was. */
+/** An earlier call of a tool. */
 interface EarlierCall {
   readonly name: string
-  /** Among all calls of the conversation. */
+  /** Position among all calls of the conversation. */
   readonly position: number
 }
 
-/** Stands where a call comes from another vendor, or lost its signature on the way. Later models want one. */
+/** Replaces the signature of a call from another vendor, or of one that lost it. Newer models require one. */
 const NO_SIGNATURE = 'skip_thought_signature_validator'
 
-/** The name of an id that this gateway gave to a call. */
+/** Form of the ids that this gateway gives to calls. */
 const OWN_ID = /^call_\d+$/
 
 /** The conversation in JSON texts. */
@@ -28,8 +28,8 @@ export interface Conversation {
 }
 
 /**
- * The conversation as the vendor takes it: what the system and the developer say stands apart from the turns, wherever
- * it was said. Throws UNSUPPORTED for content that the vendor cannot carry.
+ * Encodes the conversation for the vendor. Messages of the system and the developer are separate from the turns,
+ * wherever they stand. Throws UNSUPPORTED for content that the vendor cannot carry.
  * https://ai.google.dev/api/caching#Content
  */
 export function encodeMessages(messages: readonly Message[], traits: ModelTraits, leaveOut: LeaveOut): Conversation {
@@ -61,12 +61,12 @@ function systemParts({ content, parts }: Message, at: string): string[] {
   })
 }
 
-/** Encodes messages in their order: the result of a tool call is told by the call before it. */
+/** Encodes messages in their order, because the result of a tool call depends on the call before it. */
 class MessageEncoder {
   readonly turns = new Turns()
   readonly #traits: ModelTraits
   readonly #leaveOut: LeaveOut
-  /** By their ids, the latest of each: ids that were given here repeat with every answer. */
+  /** Latest call of each id: ids from this gateway repeat in every response. */
   readonly #calls = new Map<string, EarlierCall>()
   #callCount = 0
 
@@ -118,7 +118,7 @@ class MessageEncoder {
     const fields = { ...idOf(call.id), name: call.name }
     const functionCall = objectJson(fields, { args: this.#args(call.arguments, at) })
     const signature = this.#signature(call.signature, at)
-    // Of calls that were made at once only the first is signed.
+    // Only the first of several parallel calls is signed.
     const needed = this.#traits.signedCalls && isFirst ? { thoughtSignature: NO_SIGNATURE } : {}
     return objectJson({ ...needed, ...signature }, { functionCall })
   }
@@ -127,7 +127,7 @@ class MessageEncoder {
   #args(text: string, at: string): string {
     if (text === '') return '{}'
     if (isObject(parseJson(text))) return text
-    this.#leaveOut(`${at}.arguments`, 'they are no JSON object')
+    this.#leaveOut(`${at}.arguments`, 'they are not a JSON object')
     return '{}'
   }
 
@@ -140,12 +140,12 @@ class MessageEncoder {
     if (signature === '') return {}
     const maker = makerOf(signature)
     if (maker !== undefined && maker !== 'anthropic') return { thoughtSignature: signature }
-    this.#leaveOut(`${at}.signature`, 'it is of another vendor')
+    this.#leaveOut(`${at}.signature`, 'it comes from another vendor')
     return {}
   }
 }
 
-/** An answer's text stands beside its parts where they are all media. */
+/** The text of a response is separate from its parts when these are all media. */
 function contentParts({ content, parts }: Pick<Message, 'content' | 'parts'>, at: string): string[] {
   const beside = parts.some((part) => part.content.case === 'text') ? '' : content
   return [...textJson(beside), ...parts.flatMap((part, index) => partJson(part, `${at}.parts[${index}]`))]
@@ -184,12 +184,12 @@ function resultJson(message: Message, at: string, call: EarlierCall | undefined,
   return `{"functionResponse":${functionResponse}}`
 }
 
-/** A result must be an object; any other stands under the name that the vendor has for it. */
+/** A result must be an object; other values are wrapped under the vendor's name for them. */
 function responseJson(text: string): string {
   return isObject(parseJson(text)) ? text : JSON.stringify({ output: text })
 }
 
-/** Only what a vendor gave: ids of this gateway's own are not unique in a conversation. */
+/** Ids from vendors only: those of this gateway are not unique in a conversation. */
 function idOf(id: string): { readonly id?: string } {
   return id === '' || OWN_ID.test(id) ? {} : { id }
 }

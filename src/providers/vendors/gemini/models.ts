@@ -3,20 +3,20 @@ import { type ModelRow, type ModelRules, rulesIn } from '../../model-rules.ts'
 
 const { TOOLS, JSON_OBJECT, JSON_SCHEMA } = Capability
 
-/** What the models of one family take. */
+/** Features of the models of one family. */
 export interface ModelTraits extends ModelRules {
-  /** How the amount of thinking is set; undefined where the model does not think, or decides by itself. */
+  /** How the amount of thinking is set; undefined if the model does not think or decides by itself. */
   readonly thinking?: Thinking
   /** Whether temperature, top_p and top_k have an effect. */
   readonly sampling: NonNullable<ModelRules['sampling']>
-  /** Whether it takes penalties, which later models answer with an error. */
+  /** Whether penalties are taken; later models refuse them. */
   readonly penalties: boolean
-  /** Whether a function call that comes back without the signature of its thoughts is an error. */
+  /** Whether a function call must be sent back with its thought signature. */
   readonly signedCalls: boolean
   /** Whether the result of a function may hold images and documents. */
   readonly mediaInResults: boolean
   readonly tools: boolean
-  /** Whether an answer can be bound to JSON: always, never, or only where there are no tools. */
+  /** Whether structured output is supported: always, never, or only without tools. */
   readonly json: 'always' | 'never' | 'without tools'
 }
 
@@ -27,7 +27,7 @@ export type Thinking =
       readonly by: 'budget'
       readonly least: number
       readonly most: number
-      /** Whether a budget of 0 is taken, which means not to think. */
+      /** Whether thinking can be turned off with a budget of 0. */
       readonly off: boolean
     }
 
@@ -36,7 +36,7 @@ export type Level = 'MINIMAL' | 'LOW' | 'MEDIUM' | 'HIGH'
 const fromLow: Thinking = { by: 'level', levels: ['LOW', 'MEDIUM', 'HIGH'] }
 const fromMinimal: Thinking = { by: 'level', levels: ['MINIMAL', 'LOW', 'MEDIUM', 'HIGH'] }
 
-/** An unknown model: nothing that could be an error is sent, nothing that might work is refused. */
+/** An unknown model: fields that may cause an error are not sent, and nothing that may work is refused. */
 const usual: ModelTraits = {
   sampling: 'all',
   maxStops: 5,
@@ -55,7 +55,7 @@ const THINKING = 'https://ai.google.dev/gemini-api/docs/thinking'
 const GEMMA = 'https://ai.google.dev/gemma/docs/core/gemma_on_gemini_api'
 const NEWEST = 'https://ai.google.dev/gemini-api/docs/generate-content/whats-new-gemini-3.6'
 
-/** The families; the first that matches counts. Names such as `gemini-flash-latest` stand for the newest model. */
+/** Families; the first match counts. Names such as `gemini-flash-latest` mean the newest model. */
 const families: readonly ModelRow<ModelTraits>[] = [
   row(
     /^gemma-3/,

@@ -2,14 +2,14 @@ import type { ToolCallPiece } from '../../../domain/events.ts'
 import { fieldsOf, isObject, type JsonFields, listOf, textOf } from '../json.ts'
 import type { ReplySource } from '../json-source.ts'
 
-/** The longest list, and the deepest path, that arguments may have here. */
+/** Limits for the length of a list and the depth of a path in arguments. */
 const MAX_ITEMS = 1024
 const MAX_DEPTH = 64
 
 type Step = string | number
 
 /**
- * A call whose arguments come piece by piece, each with its place; only its first piece has a name.
+ * A call whose arguments arrive in pieces, each with its path. Only the first piece has a name.
  * https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling#streaming-fc
  */
 export class PartialCall {
@@ -68,7 +68,7 @@ class SourceNumber {
   }
 }
 
-/** A place that was skipped in a list is null. */
+/** Skipped places in a list are null. */
 function print(value: unknown): string {
   if (value instanceof SourceNumber) return value.text
   if (Array.isArray(value)) return `[${Array.from(value, print).join(',')}]`
@@ -81,12 +81,12 @@ function isHolder(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(value instanceof SourceNumber)
 }
 
-/** Whether more of the call is to come, or this is more of one. */
+/** Whether this is a piece of a call. */
 export function isPartial(call: JsonFields): boolean {
   return call['willContinue'] === true || call['partialArgs'] !== undefined
 }
 
-/** `$.cities[0].name` as its steps. */
+/** Steps of a path such as `$.cities[0].name`. */
 function stepsOf(path: string): Step[] {
   const steps = path.matchAll(/\.([^.[\]]+)|\[(\d+)\]|\['([^']*)'\]/g)
   return Array.from(steps, ([, name, index, quoted]) => name ?? quoted ?? Number(index))
@@ -100,12 +100,12 @@ function valueAt(holder: object, step: Step): unknown {
   return Object.hasOwn(holder, step) ? Reflect.get(holder, step) : undefined
 }
 
-/** Lists are counted, objects have names: false where a step is of the other sort. */
+/** Sets an element by number or a member by name; false if the holder is of the other kind. */
 function put(holder: object, step: Step, value: unknown): boolean {
   return Array.isArray(holder) === (typeof step === 'number') && Reflect.set(holder, step, value)
 }
 
-/** Names come from the vendor: none of them may reach a prototype. */
+/** Names come from the vendor and must not reach a prototype. */
 function emptyObject(): object {
   return Object.create(null)
 }

@@ -13,22 +13,22 @@ import { readUsage } from './usage.ts'
 const UNPLACED = 'The answer held parts of a kind that has no place in this API: they were left out.'
 
 /**
- * Reads one answer. A stream is a row of whole replies, each with the next parts of the answer, so one reader serves
- * both. https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
+ * Reads a response. A stream is a sequence of whole replies, each with the next parts of the response, so one reader
+ * serves both. https://ai.google.dev/api/generate-content#v1beta.GenerateContentResponse
  */
 export class GeminiDecoder implements ChatDecoder {
   readonly #sink: ChatSink
   readonly #source = new ReplySource()
   readonly #citations: Citations
-  /** Counts grow from reply to reply, and not each reply has all of them. */
+  /** Counts reported so far; each reply may hold only some of them. */
   #usage: JsonFields = {}
   #toolCalls = 0
-  /** The call whose arguments are being told. */
+  /** Call whose arguments are arriving. */
   #partial: PartialCall | undefined
-  /** Blocks of reasoning that are closed. */
+  /** Number of closed blocks of reasoning. */
   #thoughts = 0
   #isThinking = false
-  /** Whether it was a reply of this API at all. */
+  /** Whether anything so far was a reply of this API. */
   #recognised = false
   #said = false
 
@@ -41,10 +41,10 @@ export class GeminiDecoder implements ChatDecoder {
     this.#replies(body, text)
     if (this.#sink.ended) return
     if (this.#recognised) this.#sink.done()
-    else this.#sink.fail(malformed('The upstream answered without a candidate.'))
+    else this.#sink.fail(malformed('The upstream sent a reply without a candidate.'))
   }
 
-  /** The vendor has no word for the end; servers that imitate it have OpenAI's. */
+  /** The vendor sends no end marker; servers that imitate it send OpenAI's. */
   frame(data: string): void {
     if (data === '[DONE]') this.end()
     else if (data !== '') this.#replies(parseJson(data), data)
@@ -52,7 +52,7 @@ export class GeminiDecoder implements ChatDecoder {
 
   end(): void {
     if (this.#sink.ended) return
-    // An answer without content and without a reason is what the vendor sends when it generated nothing.
+    // The vendor sends a response without content and reason when it generated nothing.
     if (this.#sink.stopped || (this.#recognised && !this.#said)) this.#sink.done()
     else {
       const message = 'The upstream ended its reply without saying that it was complete.'
@@ -60,7 +60,7 @@ export class GeminiDecoder implements ChatDecoder {
     }
   }
 
-  /** Without `alt=sse`, which a proxy may lose, a stream is a list of replies. */
+  /** Without `alt=sse`, which a proxy may drop, a stream is a list of replies. */
   #replies(body: unknown, text: string): void {
     this.#source.read(text, body)
     for (const reply of Array.isArray(body) ? body : [body]) if (!this.#sink.ended) this.#reply(reply)
@@ -68,7 +68,7 @@ export class GeminiDecoder implements ChatDecoder {
 
   #reply(body: unknown): void {
     if (!isObject(body)) {
-      this.#sink.fail(malformed('The upstream sent a reply that is no JSON object.'))
+      this.#sink.fail(malformed('The upstream sent a reply that is not a JSON object.'))
       return
     }
     this.#sink.identify(body['responseId'], textOf(body['modelVersion']).replace(/^models\//, ''))
@@ -85,7 +85,7 @@ export class GeminiDecoder implements ChatDecoder {
     this.#recognised = true
     this.#usage = mergeCounts(this.#usage, reported)
     const usage = readUsage(this.#usage)
-    // Before the end it lacks parts, and the count of the prompt is preliminary.
+    // Before the end some counts are missing, and the count of the prompt is preliminary.
     if (usage && !this.#sink.stopped) usage.estimated = true
     if (usage) this.#sink.usage(usage)
   }
@@ -122,7 +122,7 @@ export class GeminiDecoder implements ChatDecoder {
     this.#sink.text(text, signature)
   }
 
-  /** A signature ends a block. Drafts of images are thoughts too: they are passed over. */
+  /** A signature ends a block. Drafts of images are thoughts too and are ignored. */
   #thought(text: string, signature: string): void {
     if (text === '' && signature === '') return
     this.#said = true
@@ -136,7 +136,7 @@ export class GeminiDecoder implements ChatDecoder {
     this.#isThinking = false
   }
 
-  /** Calls come whole, unless the arguments were asked for in pieces. */
+  /** Calls arrive whole unless the request asked for arguments in pieces. */
   #call(call: JsonFields, signature: string): void {
     this.#said = true
     if (isPartial(call) || (this.#partial && textOf(call['name']) === '')) {
@@ -166,14 +166,14 @@ export class GeminiDecoder implements ChatDecoder {
     this.#sink.part(part)
   }
 
-  /** A question that the vendor does not answer. https://ai.google.dev/gemini-api/docs/safety-settings */
+  /** Reason why the vendor blocked the prompt. https://ai.google.dev/gemini-api/docs/safety-settings */
   #feedback(promptFeedback: unknown): void {
     const raw = textOf(fieldsOf(promptFeedback)['blockReason'])
     if (raw !== '' && !raw.endsWith('_UNSPECIFIED')) this.#sink.stop(FinishReason.CONTENT_FILTER, raw)
   }
 }
 
-/** Candidates beside the first are not asked for, and not read. */
+/** Only the first candidate is requested and read. */
 function firstCandidate({ candidates }: JsonFields): JsonFields | undefined {
   for (const candidate of listOf(candidates)) {
     if (isObject(candidate) && !candidate['index']) return candidate

@@ -17,17 +17,17 @@ import { thinkingConfig } from './thinking.ts'
 
 type Context = WireContext & { readonly stream: boolean; readonly defaults: Defaults }
 type Fields = Record<string, unknown>
-/** JSON texts by the fields that they stand in. Parsing them would lose the order of properties, which models follow. */
+/** JSON texts by their fields. Parsing them would lose the order of properties, which models follow. */
 type Texts = Readonly<Record<string, string>>
 
-/** Seeds have 32 bits. */
+/** Largest seed: the vendor takes 32 bits. */
 const LARGEST_SEED = 2n ** 31n
 const SCHEMA = 'response_format.json_schema.schema'
 
 /**
- * The request for one answer. Throws UNSUPPORTED for content, tools and formats that the model cannot carry.
+ * Encodes a chat request. Throws UNSUPPORTED for content, tools and formats that the model cannot carry.
  *
- * | field | as the vendor has it |
+ * | field | encoded as |
  * |---|---|
  * | temperature, top_p, top_k, max_tokens, stop, seed | in generationConfig; five stops, a seed of 32 bits |
  * | frequency_penalty, presence_penalty | up to Gemini 2.0; later models answer them with an error |
@@ -60,7 +60,7 @@ export function encodeChat(request: ChatRequest, context: Context): UpstreamRequ
   return { path: `${modelPath(model)}:${method}`, body }
 }
 
-/** `models/` in front of an id is the vendor's own way to write it. */
+/** Removes the vendor's prefix `models/` from an id. */
 export function modelId(model: string): string {
   return model.replace(/^models\//, '')
 }
@@ -69,7 +69,7 @@ export function modelPath(model: string): string {
   return `/models/${encodeURIComponent(modelId(model))}`
 }
 
-/** Objects are merged field by field, so that one setting does not cost the others beside it. `extra` wins. */
+/** Merges objects field by field, so that one setting does not remove the others beside it. `extra` wins. */
 function merged(fields: JsonFields, extra: JsonFields): JsonFields {
   const all: Fields = { ...fields }
   for (const [name, value] of Object.entries(extra)) {
@@ -118,7 +118,7 @@ function samplingOf(
   return fields
 }
 
-/** Whether the model was told to think. */
+/** Whether the request asks the model to think. */
 function isThinking(thinking: Fields | undefined): boolean {
   return thinking !== undefined && thinking['thinkingBudget'] !== 0
 }
@@ -159,7 +159,7 @@ function schemaOf(responseFormat: ResponseFormat | undefined): JsonSchemaFormat[
   return format?.case === 'jsonSchema' ? format.value.schema : undefined
 }
 
-/** A schema that the caller gives in the vendor's own words takes the place of ours. */
+/** A schema in `provider_options` replaces the one of the request. */
 function configJson(config: JsonFields, schema: string | undefined, leaveOut: WireContext['leaveOut']): string {
   if (config['candidateCount'] !== undefined && config['candidateCount'] !== 1) {
     throw unsupported('provider_options.generationConfig.candidateCount', 'one answer is asked for')
@@ -177,7 +177,7 @@ function toolsJson(tools: readonly Tool[], traits: ModelTraits): Texts {
   if (!traits.tools) throw unsupported('tools', 'the model has no tools')
   const declarations = tools.map(({ name, description, parameters }, index) => {
     if (!/^[A-Za-z_]/.test(name)) {
-      throw unsupported(`tools[${index}].name`, 'the target wants a letter or _ at the beginning')
+      throw unsupported(`tools[${index}].name`, 'the target requires a letter or _ at the beginning')
     }
     const fields = { name, ...(description !== '' && { description }) }
     return objectJson(fields, parameters === '' ? {} : { parametersJsonSchema: parameters })

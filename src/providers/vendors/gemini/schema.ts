@@ -1,14 +1,17 @@
 import { isObject, type JsonFields, parseJson } from '../json.ts'
 
 /**
- * The part of JSON Schema that the vendor reads, beside names that begin with `$`.
+ * Keywords of JSON Schema that the vendor reads, in addition to those that begin with `$`.
  * https://ai.google.dev/api/generate-content#FIELDS.response_json_schema
  */
 const READ: ReadonlySet<string> = new Set([
   ...['type', 'format', 'title', 'description', 'enum', 'items', 'prefixItems', 'minItems', 'maxItems', 'minimum'],
   ...['maximum', 'anyOf', 'oneOf', 'properties', 'additionalProperties', 'required', 'propertyOrdering'],
 ])
-/** What else binds an answer. Any other word says nothing of it. https://json-schema.org/draft/2020-12/json-schema-validation */
+/**
+ * Further keywords that constrain a response. All others do not.
+ * https://json-schema.org/draft/2020-12/json-schema-validation
+ */
 const BINDING: ReadonlySet<string> = new Set([
   ...['const', 'pattern', 'minLength', 'maxLength', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf', 'allOf'],
   ...['not', 'if', 'then', 'else', 'patternProperties', 'propertyNames', 'minProperties', 'maxProperties', 'nullable'],
@@ -16,14 +19,14 @@ const BINDING: ReadonlySet<string> = new Set([
   ...['additionalItems', 'unevaluatedItems', 'unevaluatedProperties', 'contentEncoding', 'contentMediaType'],
 ])
 
-/** A schema as the vendor reads it, and what it loses by that. */
+/** A schema that the vendor reads, and the keywords that were removed. */
 export interface ReadSchema {
   /** JSON text. */
   readonly json: string
   readonly lost: ReadonlySet<string>
 }
 
-/** The schema, a JSON text, without what the vendor does not read. One that fits stays as it is, to the letter. */
+/** Removes what the vendor does not read from a schema, a JSON text. A schema that fits is returned unchanged. */
 export function readableSchema(text: string): ReadSchema {
   const lost = new Set<string>()
   const given = parseJson(text)
@@ -31,12 +34,12 @@ export function readableSchema(text: string): ReadSchema {
   return { json: adapted === given ? text : JSON.stringify(adapted), lost }
 }
 
-/** The same value where nothing had to change. */
+/** The same value if nothing had to change. */
 function adapt(schema: unknown, lost: Set<string>): unknown {
   if (!isObject(schema)) return schema
   const adapted: Record<string, unknown> = {}
   for (const [keyword, value] of Object.entries(spelled(schema))) {
-    // Beside a reference the vendor refuses everything else.
+    // The vendor refuses other keywords beside a reference.
     const isRead = READ.has(keyword) && schema['$ref'] === undefined
     if (isRead || keyword.startsWith('$')) adapted[keyword] = adaptKeyword(keyword, value, lost)
     else if (READ.has(keyword) || BINDING.has(keyword)) lost.add(keyword)
@@ -44,7 +47,7 @@ function adapt(schema: unknown, lost: Set<string>): unknown {
   return isSame(adapted, schema) ? schema : adapted
 }
 
-/** The same in the vendor's words, where it has them. */
+/** Equivalent keywords that the vendor reads, if there are any. */
 function spelled(schema: JsonFields): JsonFields {
   const { const: only, definitions, $ref: reference } = schema
   const respelled: Record<string, unknown> = {}

@@ -4,7 +4,7 @@ import type { Level, Thinking } from './models.ts'
 type Fields = Readonly<Record<string, unknown>>
 type LeaveOut = (field: string, why: string) => void
 
-/** What a level is in tokens, as the vendor itself counts it. https://ai.google.dev/gemini-api/docs/openai#thinking */
+/** Tokens for each level, as the vendor maps them. https://ai.google.dev/gemini-api/docs/openai#thinking */
 const tokensOf: Readonly<Record<Level, number>> = { MINIMAL: 1024, LOW: 1024, MEDIUM: 8192, HIGH: 24_576 }
 
 const levelOf: Readonly<Partial<Record<ReasoningEffort, Level>>> = {
@@ -15,8 +15,8 @@ const levelOf: Readonly<Partial<Record<ReasoningEffort, Level>>> = {
 }
 
 /**
- * How much to think, in what the model takes; undefined where nothing is asked, or nothing can be. Whoever asks for
- * thinking is told the thoughts. https://ai.google.dev/gemini-api/docs/thinking
+ * Settings for thinking that the model takes; undefined if nothing is requested or possible. Callers that ask for
+ * thinking receive the thoughts. https://ai.google.dev/gemini-api/docs/thinking
  */
 export function thinkingConfig(
   reasoning: ReasoningConfig | undefined,
@@ -27,11 +27,11 @@ export function thinkingConfig(
   if (wanted === undefined) return undefined
   if (wanted === 0) return withoutThinking(thinking, leaveOut)
   if (thinking) return { ...amountOf(wanted, thinking), includeThoughts: true }
-  leaveOut('reasoning', 'the model does not think as it is told')
+  leaveOut('reasoning', 'the thinking of this model cannot be set')
   return undefined
 }
 
-/** 0 is not to think. */
+/** A budget of 0 turns thinking off. */
 function wantedBy({ amount }: ReasoningConfig): Level | number | undefined {
   if (amount.case === 'effort') return amount.value === ReasoningEffort.NONE ? 0 : levelOf[amount.value]
   return amount.value
@@ -44,7 +44,7 @@ function withoutThinking(thinking: Thinking | undefined, leaveOut: LeaveOut): Fi
   return thinking.by === 'budget' ? { thinkingBudget: thinking.least } : { thinkingLevel: thinking.levels[0] }
 }
 
-/** What the model takes, the nearest to what is wanted. */
+/** Nearest value that the model takes. */
 function amountOf(wanted: Level | number, thinking: Thinking): Fields {
   if (thinking.by === 'budget') {
     const tokens = typeof wanted === 'number' ? wanted : tokensOf[wanted]

@@ -1,16 +1,16 @@
-/** Who speaks: results of tool calls are the user's too, but stand in a turn of their own. */
+/** Side that speaks. Results of tool calls belong to the user but have a turn of their own. */
 export type TurnKind = 'user' | 'model' | 'result'
 
 /** A piece of a turn, as JSON text. */
 export interface TurnPart {
   readonly json: string
-  /** Where it belongs among the pieces of its turn; those of the same position stay as they came. */
+  /** Position among the pieces of its turn; pieces with the same position keep their order. */
   readonly position: number
 }
 
 /**
- * The turns of a conversation. What one side says in a row is one turn, as the vendor expects; of calls that were made
- * at once it wants all results in one turn, in the order of the calls.
+ * Turns of a conversation. Consecutive messages of one side form one turn, and the results of parallel calls stand in
+ * one turn in the order of the calls, as the vendor expects.
  */
 export class Turns {
   readonly #turns: { readonly kind: TurnKind; readonly parts: TurnPart[] }[] = []
@@ -19,7 +19,7 @@ export class Turns {
     return this.#turns.length === 0
   }
 
-  /** A message without content is passed over: the vendor refuses turns without parts. */
+  /** Skips messages without content, because the vendor refuses turns without parts. */
   add(kind: TurnKind, parts: readonly TurnPart[]): void {
     if (parts.length === 0) return
     const last = this.#turns.at(-1)
@@ -27,7 +27,7 @@ export class Turns {
     else this.#turns.push({ kind, parts: [...parts] })
   }
 
-  /** Puts words in front of the first turn, as the user's. */
+  /** Adds a text to the front of the first turn, as the user's. */
   lead(texts: readonly string[]): void {
     const parts = texts.map((json) => ({ json, position: 0 }))
     const [first] = this.#turns

@@ -3,8 +3,8 @@ import { usageFrom } from '../../prices/usage.ts'
 import { countOf, fieldsOf, type JsonFields, listOf } from '../json.ts'
 
 /**
- * The tokens of an answer; undefined where none are reported. Thoughts are generated but not among the candidates'
- * tokens, the results of the vendor's own tools are read but not among the prompt's.
+ * Token counts of a response; undefined if none are reported. Output is the sum of candidates and thoughts, input the
+ * sum of the prompt and the results of the vendor's own tools.
  * https://ai.google.dev/api/generate-content#UsageMetadata
  */
 export function readUsage(reported: JsonFields): Usage | undefined {
@@ -28,7 +28,7 @@ function countIn(details: unknown, modality: string): unknown {
     .find((detail) => detail['modality'] === modality)?.['tokenCount']
 }
 
-/** Of what is reported; nonsense stays nonsense, to be told as such. */
+/** Sum of the reported counts; the first invalid one is returned as it is, which marks the usage as estimated. */
 function sumOf(...reported: readonly unknown[]): unknown {
   const counts = reported.filter((count) => count !== undefined && count !== null)
   if (counts.length < 2) return counts[0]

@@ -14,7 +14,7 @@ export const geminiWire: Wire = {
   },
   embed,
   models: {
-    // As many as a page can hold: about fifty models are listed today. https://ai.google.dev/api/models#method:-models.list
+    // Largest page; about fifty models are listed today. https://ai.google.dev/api/models#method:-models.list
     request: () => ({ path: '/models?pageSize=1000' }),
     decode: decodeModels,
   },
@@ -24,7 +24,7 @@ export const geminiWire: Wire = {
 function decodeModels(body: unknown): readonly string[] {
   const { models } = fieldsOf(body)
   if (!Array.isArray(models)) {
-    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream answered without a list of models.', { fallback: true })
+    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream sent no list of models.', { fallback: true })
   }
   return models.map((model) => modelId(textOf(fieldsOf(model)['name']))).filter((id) => id !== '')
 }

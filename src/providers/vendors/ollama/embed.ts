@@ -5,11 +5,11 @@ import { fieldsOf, listOf, textOf } from '../json.ts'
 import { bodyFields } from './options.ts'
 
 /**
- * Embeddings, normalised to the length 1. Inputs that are too long for the model are cut by Ollama, unless
- * `provider_options` say `truncate: false`. https://docs.ollama.com/api/embed
+ * Embeddings of length 1. Ollama truncates inputs that are too long for the model unless `provider_options` has
+ * `truncate: false`. https://docs.ollama.com/api/embed
  */
 export const embed: EmbedWire = {
-  // It has no limit of its own; a reply has.
+  // Ollama has no limit, but the size of a reply has one.
   limits: { inputs: 256 },
   encode({ dimensions }, inputs, context) {
     const fields = {
@@ -28,7 +28,7 @@ function decode(body: unknown): EmbedReply {
   const vectors = listOf(reply['embeddings'])
   const [first] = vectors
   if (!vectors.every(isVector) || !isVector(first)) {
-    throw malformed('The upstream answered without vectors, or with some that are not made of numbers.')
+    throw malformed('The upstream sent no vectors, or values that are not numbers.')
   }
   if (vectors.some(({ length }) => length !== first.length)) {
     throw malformed('The upstream sent vectors of different lengths.')
@@ -40,7 +40,7 @@ function isVector(value: unknown): value is number[] {
   return Array.isArray(value) && value.length > 0 && value.every(isFloat)
 }
 
-/** Whether it fits the contract's `float`. */
+/** Whether a value fits the contract's `float`. */
 function isFloat(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(Math.fround(value))
 }

@@ -16,7 +16,7 @@ export const ollama: ProviderKind = {
   // For Ollama's cloud, or a proxy in front of a server. https://docs.ollama.com/cloud
   key: { name: 'authorization', prefix: 'Bearer ' },
   keyOptional: true,
-  // Its cloud lists models for anybody.
+  // Ollama's cloud lists models without a key.
   probe: 'nothing',
   environment: {
     keys: ['OLLAMA_API_KEY'],
@@ -27,9 +27,9 @@ export const ollama: ProviderKind = {
   assumed: true,
   capabilities: [CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT],
   options: {
-    // Ollama's own default cuts conversations after a few thousand tokens without a word.
+    // Ollama's default silently truncates conversations after a few thousand tokens.
     num_ctx: z.int().positive().optional(),
-    // A duration as in "5m", or seconds; below 0 for ever.
+    // A duration such as "5m", or seconds; negative means forever.
     keep_alive: z.union([z.string().min(1), z.number()]).optional(),
   },
   models: { rulesOf: () => ({}), settable: ['batchInputs', 'batchTokens'] },
@@ -38,7 +38,8 @@ export const ollama: ProviderKind = {
 }
 
 /**
- * OLLAMA_HOST says where the server listens, which is not always where it is reached: a host, a port, both, or a URL.
+ * OLLAMA_HOST is the address that the server listens on, which may differ from the one to reach it by: a host, a port,
+ * both, or a URL.
  * https://docs.ollama.com/faq#how-do-i-configure-ollama-server
  */
 function readAddress(value: string): string {
@@ -51,5 +52,5 @@ function readAddress(value: string): string {
   return `${scheme || 'http://'}${reached}${at === undefined ? '' : `:${at}`}${rest}`
 }
 
-/** Addresses to listen on all interfaces by: this machine answers on its own. */
+/** Addresses that mean all interfaces, each with the one to reach this machine by. */
 const everyAddress: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '[::]': '[::1]' }

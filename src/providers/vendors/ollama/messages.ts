@@ -6,8 +6,8 @@ import { leaveOutSignatures } from '../signature.ts'
 export type LeaveOut = (field: string, why: string) => void
 
 /**
- * The conversation, each message as JSON text: the arguments of tool calls are objects here, and go back to the letter.
- * Throws UNSUPPORTED for content that Ollama cannot carry. https://docs.ollama.com/api/chat
+ * Encodes the conversation, each message as JSON text. Arguments of tool calls are objects here and keep their exact
+ * text. Throws UNSUPPORTED for content that Ollama cannot carry. https://docs.ollama.com/api/chat
  */
 export function encodeMessages(messages: readonly Message[], leaveOut: LeaveOut): string[] {
   const toolNames = new Map<string, string>()
@@ -48,22 +48,22 @@ const roles: Readonly<Partial<Record<Role, string>>> = {
   [Role.TOOL]: 'tool',
 }
 
-/** Older servers tell results by the tool's name, newer ones also by the call's id. */
+/** Older servers match results by the tool's name, newer ones also by the call's id. */
 function toolResult({ name, toolCallId }: Message, toolNames: ReadonlyMap<string, string>) {
   const tool = name || toolNames.get(toolCallId)
   return { ...(tool !== undefined && { tool_name: tool }), tool_call_id: toolCallId }
 }
 
-/** One text and its images beside it: their order among each other cannot be told. */
+/** A text and separate images; the format cannot express their order. */
 function contentOf({ content, parts, refusal }: Message, at: string): { text: string; images: string[] } {
   let text = content
   const images: string[] = []
   for (const [index, part] of parts.entries()) {
     const { case: kind, value } = part.content
     if (kind === 'image') images.push(imageBytes(value, `${at}.parts[${index}]`))
-    // `content` beside parts is their text joined, or the text of an answer that is sent back.
+    // `content` beside parts is their joined text, or the text of a response that is sent back.
     else if (kind === 'text') text += content === '' ? value : ''
-    // Of a sound that a model made, what it said.
+    // Transcript of a sound that a model made.
     else if (kind === 'audio' && value.transcript !== '') text += value.transcript
     else if (kind !== undefined) throw unsupported(`${at}.parts[${index}]`, `the target takes no ${names[kind]}`)
   }
@@ -78,7 +78,7 @@ function imageBytes({ source }: Media, at: string): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64')
 }
 
-/** https://docs.ollama.com/capabilities/thinking. There are no signatures: the text alone goes back. */
+/** https://docs.ollama.com/capabilities/thinking. There are no signatures; only the text is sent back. */
 function thinkingOf({ reasoning }: Message, at: string, leaveOut: LeaveOut): string {
   for (const [index, { redacted }] of reasoning.entries()) {
     if (redacted !== '') leaveOut(`${at}.reasoning[${index}]`, 'only the vendor that encrypted it can read it')

@@ -2,24 +2,24 @@ import type { WireContext } from '../../define.ts'
 import { isObject, type JsonFields } from '../json.ts'
 
 /**
- * The names that Ollama reads in `options`; beside it they would have no effect.
+ * Names that Ollama reads in `options`; elsewhere they have no effect.
  * https://docs.ollama.com/modelfile#valid-parameters-and-values
  * https://github.com/ollama/ollama/blob/main/api/types.go (Options, Runner)
  */
 const optionNames: ReadonlySet<string> = new Set([
-  // How it samples.
+  // Sampling.
   ...['temperature', 'top_k', 'top_p', 'min_p', 'typical_p', 'tfs_z', 'seed', 'stop', 'num_predict', 'num_keep'],
   ...['repeat_last_n', 'repeat_penalty', 'presence_penalty', 'frequency_penalty', 'penalize_newline'],
   ...['mirostat', 'mirostat_tau', 'mirostat_eta'],
-  // How it loads the model: another value loads it anew.
+  // Loading of the model; another value loads it again.
   ...['num_ctx', 'num_batch', 'num_gpu', 'main_gpu', 'num_thread', 'numa', 'use_mmap', 'use_mlock'],
   ...['low_vram', 'f16_kv', 'logits_all', 'vocab_only'],
 ])
 
 /**
- * The fields of a body that come from the configuration and, above them, from `provider_options`: of the latter the
- * known options, and those of an `options` object, go into `options`, all others to the top level. `tuning` is what the
- * request itself sets there: it outranks the configuration.
+ * Fields of a body from the configuration and from `provider_options`, which take precedence. Known options, and those
+ * of an `options` object, go into `options`, all others to the top level. `tuning` holds the options from the request
+ * itself; they take precedence over the configuration.
  */
 export function bodyFields({ options, extra }: Pick<WireContext, 'options' | 'extra'>, tuning: JsonFields): JsonFields {
   const { options: given, ...rest } = extra

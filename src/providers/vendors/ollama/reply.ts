@@ -8,7 +8,7 @@ import { ReplySource } from '../json-source.ts'
 import { readError } from '../openai/error.ts'
 
 /**
- * Reads one answer. A line of a stream has the shape of a whole answer, with the next pieces of its message, so one
+ * Reads a response. A line of a stream has the form of a whole response, with the next pieces of its message, so one
  * reader serves both. https://docs.ollama.com/api/chat
  */
 export class OllamaDecoder implements ChatDecoder {
@@ -25,22 +25,22 @@ export class OllamaDecoder implements ChatDecoder {
     const reply = fieldsOf(body)
     if (isObject(reply['message']) || isFailure(reply)) {
       this.#line(reply)
-      // Servers that imitate Ollama may leave `done` out; only its false says that something is missing.
+      // Servers that imitate Ollama may leave out `done`; only `false` means that something is missing.
       if (reply['done'] === undefined && !this.#sink.ended) this.#finish(reply)
       this.end()
-    } else this.#sink.fail(malformed('The upstream answered without a message.'))
+    } else this.#sink.fail(malformed('The upstream sent a reply without a message.'))
   }
 
-  /** As events, which some proxies make of the lines, they have OpenAI's last word. */
+  /** Some proxies turn the lines into events, and add OpenAI's `[DONE]`. */
   frame(data: string): void {
     if (this.#sink.ended || data === '' || data === '[DONE]') return
     const line = parseJson(data)
     this.#source.read(data, line)
     if (isObject(line)) this.#line(line)
-    else this.#sink.fail(malformed('The upstream sent a line that is no JSON object.'))
+    else this.#sink.fail(malformed('The upstream sent a line that is not a JSON object.'))
   }
 
-  /** Only `done` says that an answer is complete. */
+  /** A response is complete only with `done`. */
   end(): void {
     if (this.#sink.ended) return
     const message = 'The upstream ended its reply without saying that it was complete.'
@@ -62,7 +62,7 @@ export class OllamaDecoder implements ChatDecoder {
     for (const image of listOf(message['images'])) if (textOf(image) !== '') this.#sink.part(imagePart(textOf(image)))
   }
 
-  /** Calls come whole. Older servers give them no id. */
+  /** Calls arrive whole. Older servers give them no id. */
   #toolCall(call: JsonFields): void {
     const called = fieldsOf(call['function'])
     const { name, arguments: given } = called
@@ -79,14 +79,14 @@ export class OllamaDecoder implements ChatDecoder {
     })
     if (usage) this.#sink.usage(usage)
     const raw = textOf(line['done_reason'])
-    // Servers from before 2024-05 give none. `load` and `unload`, which ask nothing, end for another reason.
+    // Servers from before 2024-05 give none. `load` and `unload` end calls without a prompt.
     const ending = endingOf(raw)
     if (ending) this.#sink.stop(ending.reason, raw, ending.modelFailed)
     this.#sink.done()
   }
 }
 
-/** A failure told in a reply that began well. */
+/** A failure reported in a reply with status 200. */
 function isFailure({ error }: JsonFields): boolean {
   return error !== undefined && error !== null && error !== ''
 }
@@ -103,7 +103,7 @@ function imagePart(base64: string): Part {
   return { $typeName: 'llmgateway.v1.Part', content, signature: '' }
 }
 
-/** The reply does not name the format, so its first bytes must. */
+/** The reply does not name the format; the first bytes do. */
 function imageType(bytes: Buffer): string {
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return 'image/jpeg'
   return bytes.toString('latin1', 8, 12) === 'WEBP' ? 'image/webp' : 'image/png'

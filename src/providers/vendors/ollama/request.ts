@@ -16,7 +16,7 @@ import { bodyFields } from './options.ts'
 type Context = WireContext & { readonly stream: boolean; readonly defaults: Defaults }
 
 /**
- * The request for one answer. Throws UNSUPPORTED for content and tool choices that Ollama cannot carry.
+ * Encodes a chat request. Throws UNSUPPORTED for content and tool choices that Ollama cannot carry.
  *
  * | ours | Ollama's |
  * |---|---|
@@ -35,7 +35,7 @@ export function encodeChat(request: ChatRequest, context: Context): UpstreamRequ
   const think = thinkOf(request, leaveOut)
   const fields = {
     model: context.model,
-    // Without it Ollama streams.
+    // Ollama streams by default.
     stream: context.stream,
     ...(think !== undefined && { think }),
     ...bodyFields(context, tuningOf(request, context.defaults)),
@@ -67,7 +67,7 @@ function tuningOf(request: ChatRequest, defaults: Defaults): Record<string, unkn
   return Object.fromEntries(Object.entries(tuning).filter(([, value]) => value !== undefined))
 }
 
-/** Models without levels think for any of them. https://docs.ollama.com/capabilities/thinking */
+/** Models without levels think for every level. https://docs.ollama.com/capabilities/thinking */
 const think: Readonly<Partial<Record<ReasoningEffort, string | false>>> = {
   [ReasoningEffort.NONE]: false,
   [ReasoningEffort.LOW]: 'low',
@@ -88,7 +88,7 @@ function thinkOf({ reasoning }: ChatRequest, leaveOut: LeaveOut): string | boole
   return word
 }
 
-/** The tools as JSON text; undefined where there are none to be called. */
+/** Tools as JSON text; undefined if none may be called. */
 function encodeTools(request: ChatRequest, leaveOut: LeaveOut): string | undefined {
   const { tools, toolChoice, parallelToolCalls } = request
   if (tools.length === 0 || !mayCall(toolChoice)) return undefined

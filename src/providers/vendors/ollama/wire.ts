@@ -7,7 +7,7 @@ import { OllamaDecoder } from './reply.ts'
 import { encodeChat } from './request.ts'
 
 /**
- * Ollama's own API. It also speaks OpenAI's, which knows neither its options (`num_ctx` ...) nor `keep_alive`.
+ * Ollama's own API. Its OpenAI-like API has neither its options (`num_ctx` ...) nor `keep_alive`.
  * https://docs.ollama.com/api
  */
 export const ollamaWire: Wire = {
@@ -21,15 +21,15 @@ export const ollamaWire: Wire = {
     request: () => ({ path: '/api/tags' }),
     decode: decodeModels,
   },
-  // `{error: "text"}`, with a `status` in a stream of newer servers: spellings of the OpenAI family too.
+  // `{error: "text"}`, with a `status` in a stream of newer servers: which OpenAI-like vendors write too.
   readError,
 }
 
-/** The models that are pulled. https://docs.ollama.com/api/tags */
+/** Pulled models. https://docs.ollama.com/api/tags */
 function decodeModels(body: unknown): readonly string[] {
   const { models } = fieldsOf(body)
   if (!Array.isArray(models)) {
-    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream answered without a list of models.', { fallback: true })
+    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream sent no list of models.', { fallback: true })
   }
   return models
     .map((model) => textOf(fieldsOf(model)['model']) || textOf(fieldsOf(model)['name']))

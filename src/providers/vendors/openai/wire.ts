@@ -37,7 +37,7 @@ export function openAiWire(dialect: OpenAiDialect): Wire {
 function decodeModels(body: unknown): readonly string[] {
   const list = Array.isArray(body) ? body : fieldsOf(body)['data']
   if (!Array.isArray(list)) {
-    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream answered without a list of models.', { fallback: true })
+    throw new GatewayError('UPSTREAM_MALFORMED', 'The upstream sent no list of models.', { fallback: true })
   }
   return listOf(list)
     .map((model) => textOf(fieldsOf(model)['id']))

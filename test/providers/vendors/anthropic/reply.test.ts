@@ -364,7 +364,7 @@ describe('the list of models', () => {
 
   it('is read, and anything else is told as malformed', () => {
     expect(wire.models.decode({ data: [{ id: 'claude-1' }, { id: 2 }, null], has_more: false })).toEqual(['claude-1'])
-    expect(() => wire.models.decode({ models: [] })).toThrow('without a list of models')
+    expect(() => wire.models.decode({ models: [] })).toThrow('no list of models')
   })
 })
 

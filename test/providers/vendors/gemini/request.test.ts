@@ -180,7 +180,7 @@ describe('tools', () => {
   })
 
   it.each([
-    ['gemini-2.5-flash', [{ name: '2nd' }], 'tools[0].name: the target wants a letter or _ at the beginning'],
+    ['gemini-2.5-flash', [{ name: '2nd' }], 'tools[0].name: the target requires a letter or _ at the beginning'],
     ['gemma-3-27b-it', tools, 'tools: the model has no tools'],
   ])('that %s cannot carry are refused', (model, refused, message) => {
     expect(() => encode({ tools: refused }, { model })).toThrow(
