@@ -28,7 +28,7 @@ export interface ProviderPlan {
 export interface BlameWorld {
   readonly client: GrpcClient
   readonly gateway: RunningGateway
-  /** Requests that this provider's vendor received. */
+  /** Requests that this provider's vendor received, those for its list of models apart. */
   hits(provider: string): readonly Hit[]
   /** A poisoned chat of caller `a`. */
   poisoned(model: string, words?: string, more?: object): ReturnType<typeof chat>
@@ -65,7 +65,7 @@ export async function startBlameWorld(
   return {
     client,
     gateway,
-    hits: (provider) => vendor.hits.filter(({ path }) => path.startsWith(`/${provider}/`)),
+    hits: (provider) => vendor.hits.filter(({ path, body }) => path.startsWith(`/${provider}/`) && body !== ''),
     poisoned: (model, words = '', request = {}) =>
       chat(client, { model, messages: [{ role: 1, content: `${POISON} ${words}` }], ...request }, as('a')),
     answer: (provider, reply) => void replies.set(provider, reply),
