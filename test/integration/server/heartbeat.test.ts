@@ -97,7 +97,7 @@ describe.each(['gRPC', 'Connect', 'gRPC-Web'] as const)('a silent stream over %s
     await eventually(() => reading.cases.length === 1)
     await clock.advance(15_000)
     await eventually(() => reading.cases.length === 2)
-    expect(context.record.committed).toBe(false)
+    expect(context.record.committed()).toBe(false)
     stream.say('one')
     begin()
     await eventually(() => reading.cases.length === 3)
