@@ -3,7 +3,7 @@ import { AttemptOutcome } from '../../src/domain/types.ts'
 import { chat, type Outcome } from '../support/client.ts'
 import { startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
-import { answers, failure, startUpstream } from '../support/upstream-server.ts'
+import { answers, failure, json, startUpstream } from '../support/upstream-server.ts'
 import { type Figures, type Promised, quantile, spread, times } from './figures.ts'
 import { openLoop } from './open-loop.ts'
 
@@ -70,7 +70,8 @@ async function fullOutage(short: boolean): Promise<Figures[]> {
   await times(2_000, 4, async (index) => void (await chat(client, { model: `first/warm-${index % 10}` })))
   for (const upstream of upstreams) {
     upstream.hits.length = 0
-    upstream.answer(failure(503))
+    // Without a body: with the vendor's own error it might be about the request.
+    upstream.answer(json('', 503))
   }
   const calls: Ended[] = []
   await openLoop(RATE, seconds, async () => {
