@@ -2,7 +2,7 @@ import { GatewayError } from '../../../domain/error.ts'
 import type { EmbedReply, EmbedWire } from '../../define.ts'
 import { usageFrom } from '../../prices/usage.ts'
 import { fieldsOf, listOf } from '../json.ts'
-import { modelId, modelPath } from './request.ts'
+import { modelId, modelPath } from './request/request.ts'
 
 /**
  * Embeddings. `provider_options` such as `taskType` go to each input. https://ai.google.dev/api/embeddings

@@ -2,7 +2,7 @@ import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
 import { geminiSigns } from '../failures/gemini.ts'
 import { traitsOf } from './models.ts'
-import { modelId } from './request.ts'
+import { modelId } from './request/request.ts'
 import { geminiWire } from './wire.ts'
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT } = Capability

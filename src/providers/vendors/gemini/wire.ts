@@ -3,8 +3,8 @@ import type { Wire } from '../../define.ts'
 import { fieldsOf, textOf } from '../json.ts'
 import { embed } from './embed.ts'
 import { readError } from './error.ts'
-import { GeminiDecoder } from './reply.ts'
-import { encodeChat, modelId } from './request.ts'
+import { GeminiDecoder } from './reply/reply.ts'
+import { encodeChat, modelId } from './request/request.ts'
 
 /** Google's Gemini API. https://ai.google.dev/api */
 export const geminiWire: Wire = {

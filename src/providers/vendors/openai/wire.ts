@@ -1,11 +1,11 @@
 import { GatewayError } from '../../../domain/error.ts'
 import type { ChatWire, Wire } from '../../define.ts'
 import { fieldsOf, listOf, textOf } from '../json.ts'
+import { OpenAiDecoder } from './chat/reply.ts'
+import { encodeChat } from './chat/request.ts'
 import type { OpenAiDialect } from './dialect.ts'
 import { embedWire } from './embed.ts'
 import { readError } from './error.ts'
-import { OpenAiDecoder } from './reply.ts'
-import { encodeChat } from './request.ts'
 import { apiFor } from './responses/choose.ts'
 import { responsesWire } from './responses/wire.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readableSchema } from '../../../../src/providers/vendors/gemini/schema.ts'
+import { readableSchema } from '../../../../src/providers/vendors/gemini/request/schema.ts'
 import { encodeChat } from '../../../support/encode.ts'
 
 function read(schema: object) {

@@ -3,9 +3,9 @@ import type { ChatContext } from '../../../define.ts'
 import type { JsonFields } from '../../json.ts'
 import { leaveOutSignatures, makerOf } from '../../signature.ts'
 import { fittingCallId } from '../call-ids.ts'
+import { assistantText, fittingName, instructionRole } from '../chat/messages.ts'
 import { isText, plainText, textOf } from '../content.ts'
 import type { OpenAiDialect, OpenAiRules, ResponsesDialect } from '../dialect.ts'
-import { assistantText, fittingName, instructionRole } from '../messages.ts'
 import { encodePart } from './content.ts'
 
 /** What decides how a conversation is written. */

@@ -1,6 +1,6 @@
-import type { ChatSink } from '../../define.ts'
-import { fieldsOf, type JsonFields, listOf, textOf } from '../json.ts'
-import { elementsOf, type ReplySource } from '../json-source.ts'
+import type { ChatSink } from '../../../define.ts'
+import { fieldsOf, type JsonFields, listOf, textOf } from '../../json.ts'
+import { elementsOf, type ReplySource } from '../../json-source.ts'
 
 /** The place of reasoning that comes as plain text. */
 const PLAIN = 'plain'

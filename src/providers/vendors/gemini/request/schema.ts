@@ -1,4 +1,4 @@
-import { isObject, type JsonFields, parseJson } from '../json.ts'
+import { isObject, type JsonFields, parseJson } from '../../json.ts'
 
 /**
  * Keywords of JSON Schema that the vendor reads, in addition to those that begin with `$`.

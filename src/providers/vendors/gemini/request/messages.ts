@@ -1,9 +1,9 @@
-import { unsupported } from '../../../domain/error.ts'
-import { type Message, type Part, type Reasoning, Role, type ToolCall } from '../../../domain/types.ts'
-import { isObject, objectJson, parseJson } from '../json.ts'
-import { makerOf } from '../signature.ts'
+import { unsupported } from '../../../../domain/error.ts'
+import { type Message, type Part, type Reasoning, Role, type ToolCall } from '../../../../domain/types.ts'
+import { isObject, objectJson, parseJson } from '../../json.ts'
+import { makerOf } from '../../signature.ts'
+import type { ModelTraits } from '../models.ts'
 import { mediaJson, resultMediaJson } from './media.ts'
-import type { ModelTraits } from './models.ts'
 import { type TurnKind, Turns } from './turns.ts'
 
 type LeaveOut = (field: string, why: string) => void

@@ -1,6 +1,6 @@
-import type { ToolCallPiece } from '../../../domain/events.ts'
-import { fieldsOf, isObject, type JsonFields, listOf, textOf } from '../json.ts'
-import type { ReplySource } from '../json-source.ts'
+import type { ToolCallPiece } from '../../../../domain/events.ts'
+import { fieldsOf, isObject, type JsonFields, listOf, textOf } from '../../json.ts'
+import type { ReplySource } from '../../json-source.ts'
 
 /** Limits for the length of a list and the depth of a path in arguments. */
 const MAX_ITEMS = 1024

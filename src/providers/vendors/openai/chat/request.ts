@@ -1,19 +1,19 @@
-import type { Defaults } from '../../../domain/call.ts'
-import { unsupported } from '../../../domain/error.ts'
+import type { Defaults } from '../../../../domain/call.ts'
+import { unsupported } from '../../../../domain/error.ts'
 import {
   type ChatRequest,
   type JsonSchemaFormat,
   type Tool,
   type ToolChoice,
   ToolChoiceMode,
-} from '../../../domain/types.ts'
-import type { UpstreamRequest, WireContext } from '../../define.ts'
+} from '../../../../domain/types.ts'
+import type { UpstreamRequest, WireContext } from '../../../define.ts'
+import type { OpenAiDialect } from '../dialect.ts'
+import { rulesOf } from '../models.ts'
+import { type Thinking, thinkingOf } from '../thinking.ts'
+import { checkTools, tuningFields } from '../tuning.ts'
 import { jsonBody } from './body.ts'
-import type { OpenAiDialect } from './dialect.ts'
 import { encodeMessages } from './messages.ts'
-import { rulesOf } from './models.ts'
-import { type Thinking, thinkingOf } from './thinking.ts'
-import { checkTools, tuningFields } from './tuning.ts'
 
 type Context = WireContext & { readonly stream: boolean; readonly defaults: Defaults }
 type Fields = Record<string, unknown>

@@ -1,4 +1,4 @@
-import { parseJson } from '../json.ts'
+import { parseJson } from '../../json.ts'
 
 const MAX_SCALAR = 64
 const SPACE = 32

@@ -1,4 +1,4 @@
-import type { WireContext } from '../../define.ts'
+import type { WireContext } from '../../../define.ts'
 
 /**
  * The body of a request. `spliced` are fields that are JSON text already: parsing and printing them again would change

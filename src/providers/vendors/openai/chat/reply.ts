@@ -1,14 +1,14 @@
-import { GatewayError } from '../../../domain/error.ts'
-import type { Citation } from '../../../domain/types.ts'
-import type { ChatDecoder, ChatSink } from '../../define.ts'
-import { endingOf } from '../finish-words.ts'
-import { countOf, fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../json.ts'
-import { ReplySource } from '../json-source.ts'
-import { readError } from './error.ts'
-import { imagePart, Sound } from './media.ts'
+import { GatewayError } from '../../../../domain/error.ts'
+import type { Citation } from '../../../../domain/types.ts'
+import type { ChatDecoder, ChatSink } from '../../../define.ts'
+import { endingOf } from '../../finish-words.ts'
+import { countOf, fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../../json.ts'
+import { ReplySource } from '../../json-source.ts'
+import { readError } from '../error.ts'
+import { imagePart, Sound } from '../media.ts'
+import { readUsage } from '../usage.ts'
 import { emitText, ReasoningBlocks, thinkingText } from './reasoning.ts'
 import { signatureOf, ToolCalls } from './tool-calls.ts'
-import { readUsage } from './usage.ts'
 
 /** Largest number of sources in one response. */
 const MAX_CITATIONS = 1024

@@ -1,6 +1,6 @@
-import { unsupported } from '../../../domain/error.ts'
-import type { Media, Part } from '../../../domain/types.ts'
-import { fieldsOf, textOf } from '../json.ts'
+import { unsupported } from '../../../../domain/error.ts'
+import type { Media, Part } from '../../../../domain/types.ts'
+import { fieldsOf, textOf } from '../../json.ts'
 
 /** Bytes, or the URL where the vendor finds them. https://ai.google.dev/gemini-api/docs/file-input-methods */
 export function mediaJson(media: Media, signature: string, at: string): string {

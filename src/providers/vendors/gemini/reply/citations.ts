@@ -1,5 +1,5 @@
-import type { ChatSink } from '../../define.ts'
-import { countOf, fieldsOf, type JsonFields, listOf, textOf } from '../json.ts'
+import type { ChatSink } from '../../../define.ts'
+import { countOf, fieldsOf, type JsonFields, listOf, textOf } from '../../json.ts'
 
 /** Limit for the sources of one response. */
 const MAX_CITATIONS = 1024

@@ -1,5 +1,5 @@
-import type { Defaults } from '../../../domain/call.ts'
-import { unsupported } from '../../../domain/error.ts'
+import type { Defaults } from '../../../../domain/call.ts'
+import { unsupported } from '../../../../domain/error.ts'
 import {
   type ChatRequest,
   type JsonSchemaFormat,
@@ -7,13 +7,13 @@ import {
   type Tool,
   type ToolChoice,
   ToolChoiceMode,
-} from '../../../domain/types.ts'
-import type { UpstreamRequest, WireContext } from '../../define.ts'
-import { fieldsOf, isObject, type JsonFields, objectJson } from '../json.ts'
+} from '../../../../domain/types.ts'
+import type { UpstreamRequest, WireContext } from '../../../define.ts'
+import { fieldsOf, isObject, type JsonFields, objectJson } from '../../json.ts'
+import { type ModelTraits, traitsOf } from '../models.ts'
+import { thinkingConfig } from '../thinking.ts'
 import { encodeMessages } from './messages.ts'
-import { type ModelTraits, traitsOf } from './models.ts'
 import { readableSchema } from './schema.ts'
-import { thinkingConfig } from './thinking.ts'
 
 type Context = WireContext & { readonly stream: boolean; readonly defaults: Defaults }
 type Fields = Record<string, unknown>

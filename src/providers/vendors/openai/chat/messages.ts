@@ -1,10 +1,10 @@
-import { unsupported } from '../../../domain/error.ts'
-import { type Media, type Message, type Part, type Reasoning, Role, type ToolCall } from '../../../domain/types.ts'
-import { isObject, parseJson } from '../json.ts'
-import { leaveOutSignatures, makerOf } from '../signature.ts'
-import { fittingCallId } from './call-ids.ts'
-import { base64, fileName, isText, plainText, textOf, urlOf } from './content.ts'
-import type { ContentKind, OpenAiDialect, OpenAiRules } from './dialect.ts'
+import { unsupported } from '../../../../domain/error.ts'
+import { type Media, type Message, type Part, type Reasoning, Role, type ToolCall } from '../../../../domain/types.ts'
+import { isObject, parseJson } from '../../json.ts'
+import { leaveOutSignatures, makerOf } from '../../signature.ts'
+import { fittingCallId } from '../call-ids.ts'
+import { base64, fileName, isText, plainText, textOf, urlOf } from '../content.ts'
+import type { ContentKind, OpenAiDialect, OpenAiRules } from '../dialect.ts'
 
 type Fields = Record<string, unknown>
 

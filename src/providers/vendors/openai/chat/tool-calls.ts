@@ -1,6 +1,6 @@
-import type { ChatSink } from '../../define.ts'
-import { countOf, fieldsOf, isObject, type JsonFields, textOf } from '../json.ts'
-import type { ReplySource } from '../json-source.ts'
+import type { ChatSink } from '../../../define.ts'
+import { countOf, fieldsOf, isObject, type JsonFields, textOf } from '../../json.ts'
+import type { ReplySource } from '../../json-source.ts'
 import { Arguments } from './arguments.ts'
 
 /** A call with a higher number is no call: it is passed on as it is, and refused there. */
