@@ -40,7 +40,7 @@ import type { SafetyLocks } from './policies/routing/safety-locks.ts'
 import { useKeys } from './policies/use-keys.ts'
 import { validate } from './policies/validate.ts'
 
-/** What the request pipeline is built from. */
+/** Dependencies of the request pipeline. */
 export interface GatewayParts {
   readonly telemetry: Telemetry
   readonly authenticator: Authenticator
@@ -50,7 +50,7 @@ export interface GatewayParts {
   /** Undefined when costs are not recorded. */
   readonly billing?: BillingParts | undefined
   readonly clock: Clock
-  /** From 0 up to 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number
   readonly limits: CallLimits & LimitParts & { readonly providers: ReadonlyMap<string, RateLimits> }
   /** Bounds on the number of upstream calls under way. */
@@ -58,11 +58,11 @@ export interface GatewayParts {
   readonly circuits: Circuits
   readonly locks: SafetyLocks
   readonly retryBudget: RetryBudget
-  /** True when the gateway is about to end and begins no further attempts. */
+  /** Whether the gateway is about to stop; it then starts no further attempts. */
   readonly isEnding: () => boolean
-  /** Upstream attempts of one call; undefined for the default. */
+  /** Maximum number of upstream attempts of one call; undefined for the default of `attemptBound`. */
   readonly maxAttempts?: number | undefined
-  /** Put behind every policy; tests use it to watch each step. */
+  /** Inserted after every policy; tests use it to watch each step. */
   readonly between?: Policy<unknown>
   /** Checks of the request; they throw INVALID_REQUEST. */
   readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
@@ -103,7 +103,7 @@ interface SharedParts extends GatewayParts {
   readonly retries: RetryTools
 }
 
-/** What one kind of operation does its own way. */
+/** Parts that differ between chats and embeddings. */
 interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
   /** Throws INVALID_REQUEST. */
   readonly check: (request: R) => void
@@ -111,7 +111,10 @@ interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
   readonly ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>
 }
 
-/** The request pipeline: one policy a line, in the order in which a call meets them. A wrong order does not compile. */
+/**
+ * The request pipeline: one policy per line, in the order in which a call passes through them. A wrong order does not
+ * compile.
+ */
 function chain<R extends AnyRequest, E extends AnyEvent>(
   {
     telemetry,

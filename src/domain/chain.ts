@@ -25,7 +25,7 @@ export function making<Needs, E extends AnyEvent, Adds = unknown>(
   return wrap as Policy<Needs, Adds, E>
 }
 
-/** Joins policies in the order in which a call meets them. */
+/** Joins policies in the order in which a call passes through them. */
 export class Chain<In, E extends AnyEvent, C = In> {
   readonly #wrap: (last: Handler<C, E>) => Handler<In, E>
   readonly #between: Policy<unknown> | undefined
@@ -35,7 +35,7 @@ export class Chain<In, E extends AnyEvent, C = In> {
     this.#between = between
   }
 
-  /** `between` is put behind every policy of the chain; tests use it to watch each step. */
+  /** `between` is inserted after every policy of the chain; tests use it to watch each step. */
   static of<In, E extends AnyEvent>(between?: Policy<unknown>): Chain<In, E> {
     return new Chain<In, E>((last) => last, between)
   }

@@ -9,7 +9,7 @@ import type { Ask, Provider } from '../domain/ports/provider.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import { attemptOutcomeOf } from '../domain/reasons.ts'
 
-/** The end of the pipeline: one attempt at one target, recorded to its ending. `ask` picks the provider's method. */
+/** The end of the pipeline: one attempt at one target, recorded until it ends. `ask` picks the provider's method. */
 export function callProvider<R extends AnyRequest, E extends AnyEvent>(
   ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>,
 ): Handler<Call<R> & Observed & Routed & Keyed, E> {

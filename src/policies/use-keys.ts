@@ -16,15 +16,17 @@ import { skipTarget } from './routing/skip-target.ts'
 
 /** Two waits that differ by less, in ms, are reported as one. */
 const SAME_WAIT = 50
-/** Answers that may be about the request: after this many from different keys of one target, no further key is tried. */
+/**
+ * Answers that may be about the request: after this many from different keys of one target, no further key is tried.
+ */
 const MAX_DOUBTFUL = 2
 
 type Needs = Call & Authenticated & Routed
 
 /**
- * Gives each attempt a key of its provider. A failure that may be the key's is followed by an attempt with the next one:
- * through the whole pool where it is clear that it is the key's, once where it may be the request's. A target whose keys
- * all rest is skipped at once.
+ * Gives each attempt a key of its provider. A failure that may be the key's is followed by an attempt with the next
+ * one: through the whole pool where it is clear that it is the key's, once where it may be the request's. A target
+ * whose keys all rest is skipped at once.
  */
 export function useKeys(clock: Clock, bound: AttemptBound = attemptBound()): Policy<Needs, Keyed> {
   return (next) => (call) => {
@@ -72,7 +74,7 @@ function aboutKey(thrown: unknown, { context }: Call): GatewayError {
   return error
 }
 
-/** Of two failures of one target the one that passes by itself, and of those the one that passes first. */
+/** Picks the more helpful of two failures: one that passes by itself and, if both do, the one that passes first. */
 function moreHelpful(a: GatewayError, b: GatewayError): GatewayError {
   if (a.code !== 'RESOURCE_EXHAUSTED') return b
   if (b.code !== 'RESOURCE_EXHAUSTED') return a

@@ -29,7 +29,7 @@ export const folders: readonly Folder[] = [
   {
     path: 'src/domain/',
     holds:
-      'the language of all other folders: calls, events, errors, reasons, money, time; `ports/` has the interfaces that other folders implement',
+      'types that all other folders share: calls, events, errors, reasons, money, time; `ports/` has the interfaces that other folders implement',
     mayImport: [],
   },
   {
@@ -40,7 +40,7 @@ export const folders: readonly Folder[] = [
   {
     path: 'src/providers/',
     holds:
-      '`index.ts`, the only list of vendors; `vendors/`, a mapping for each; `http/`, one upstream call; `credentials/`, keys and key pools; `failures/`, what an error of a vendor means; `prices/`',
+      '`index.ts`, the only list of vendors; `vendors/`, a mapping for each; `http/`, one upstream call; `credentials/`, keys and key pools; `failures/`, the meaning of vendor errors; `prices/`',
     mayImport: ['src/domain/'],
   },
   {
@@ -55,7 +55,7 @@ export const folders: readonly Folder[] = [
   },
   {
     path: 'src/policies/',
-    holds: 'the rules of the request pipeline, one in each file, or folder where a rule has parts',
+    holds: 'the policies of the request pipeline, each in a file, or in a folder if it has several parts',
     mayImport: ['src/domain/', 'src/telemetry/metrics/instruments.ts'],
   },
   {
@@ -65,7 +65,7 @@ export const folders: readonly Folder[] = [
   },
   {
     path: 'src/server/',
-    holds: 'what listens: `grpc/`, `http/`, what both share, the limits on clients, and encoding of messages',
+    holds: 'the two servers: `grpc/`, `http/`, what both share, the limits on clients, and encoding of messages',
     mayImport: ['src/domain/', 'src/service/'],
   },
   {
@@ -81,7 +81,7 @@ export const folders: readonly Folder[] = [
   },
   {
     path: 'src/app/',
-    holds: 'the only place that makes things: builds the parts that the configuration asks for, starts and stops them',
+    holds: 'builds the parts that the configuration asks for, connects them, starts and stops them',
     mayImport: ['src/'],
   },
   { path: 'src/main.ts', holds: 'the command line and signals', mayImport: ['src/'] },

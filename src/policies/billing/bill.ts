@@ -5,7 +5,9 @@ import type { Authenticated, Billed, Planned } from '../../domain/facts.ts'
 import { follow } from '../../domain/follow.ts'
 import { type BillingParts, CallBill } from './call-bill.ts'
 
-/** Opens the bill of a call and closes it when the call ends. Without a ledger no call has a bill. */
+/**
+ * Opens a bill (the charges of a call's attempts) and closes it when the call ends. Without a ledger there is no bill.
+ */
 export function bill(parts: BillingParts | undefined, clock: Clock): Policy<Call & Authenticated & Planned, Billed> {
   return (next) => (call) => {
     if (!parts) return next({ ...call, bill: undefined })

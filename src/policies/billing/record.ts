@@ -17,7 +17,7 @@ const UNKNOWN_OUTPUT = 1_000
 
 type Needs = Call & Billed & Routed & Keyed
 
-/** Records each attempt in the ledger before it is sent and when it has ended, at the price of its beginning. */
+/** Records each attempt in the ledger before it is sent and when it has ended, at the price when it began. */
 export function record(ledger: Ledger | undefined): Policy<Needs> {
   return (next) => {
     if (!ledger) return next
@@ -51,7 +51,7 @@ function charged({ input, output, cachedInput, cacheWrite, reasoning }: Usage, c
   return { tokens: { input, output, cachedInput, cacheWrite, reasoning }, cost }
 }
 
-/** What an attempt is assumed to use when its end is never learned. */
+/** Usage that is assumed for an attempt whose outcome never becomes known. */
 function unknownUsage({ operation, request, wishes, target }: Needs): Usage {
   const { promptTokens, mediaTokens } = operations[operation]
   const output = Math.min(wishes.maxTokens ?? target.defaults.maxTokens ?? UNKNOWN_OUTPUT, UNKNOWN_OUTPUT)

@@ -14,9 +14,9 @@ export interface Refusal {
 export type Pass = 'call' | 'probe'
 
 /**
- * Lets calls through to one target, for one task, while it works. What shows that the target itself is in trouble counts
- * whoever sees it, and opens the circuit for everybody. What a request can cause opens it for the callers that see it:
- * others are let through, because theirs may be answered.
+ * Lets calls through to one target, for one task, while it works. A failure that is certainly the target's counts for
+ * every caller and opens the circuit for all of them. A failure that a request can cause opens it only for the callers
+ * that had it: calls of others are let through, because they may succeed.
  */
 export class Circuit {
   readonly #rules: CircuitRules

@@ -7,13 +7,13 @@ import { BreakerState } from '../../domain/types.ts'
 import { Circuit } from './circuit.ts'
 import { type CircuitRules, usualRules } from './circuit-rules.ts'
 
-/** Callers make up names of models: no more than this many are remembered for one provider and task. */
+/** Limit for the circuits of one provider and task. It is needed because callers can send any model name. */
 const MAX_MODELS = 1_000
 
 type BreakerEvents = Pick<OperatorEvents, 'breakerChanged'>
 type ByModel = Map<string, Circuit>
 
-/** The circuits of all targets, one for each task. */
+/** Holds one circuit for each target and task. */
 export class Circuits implements Breakers {
   readonly #clock: Clock
   readonly #rules: CircuitRules
@@ -26,7 +26,7 @@ export class Circuits implements Breakers {
     this.#events = events
   }
 
-  /** The same circuit for the same target and task. */
+  /** Returns the circuit of a target and task; creates it if there is none yet. */
   of({ provider, model }: Target, task: Task): Circuit {
     return this.#providers.get(provider.name)?.[task].get(model) ?? this.#make(provider.name, model, task)
   }
@@ -60,7 +60,7 @@ export class Circuits implements Breakers {
   }
 }
 
-/** The oldest circuit that is closed; an open one only where all are open. */
+/** Removes the oldest closed circuit, or the oldest of all if none is closed. */
 function forgetOne(circuits: ByModel): void {
   for (const [model, { state }] of circuits) {
     if (state !== BreakerState.CLOSED) continue

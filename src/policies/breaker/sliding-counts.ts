@@ -1,11 +1,13 @@
 const BUCKETS = 10
 
-/** Counts recent calls in a few buckets of time that are reused: its size never changes. */
+/**
+ * Counts the calls of a sliding time window, and the bad ones (failed or slow), in a fixed number of reused buckets.
+ */
 export class SlidingCounts {
   readonly #width: number
   readonly #calls = new Array<number>(BUCKETS).fill(0)
   readonly #bad = new Array<number>(BUCKETS).fill(0)
-  /** The latest slice of time that was counted; slices are numbered from the start of the clock. */
+  /** Number of the latest time slice that was counted; slice 0 begins at time 0 of the clock. */
   #latest = 0
 
   /** `window` in ms. */
@@ -33,7 +35,7 @@ export class SlidingCounts {
     this.#bad.fill(0)
   }
 
-  /** Empties the buckets whose slice of time is over. */
+  /** Empties the buckets of slices that have left the window, and returns the index of the current bucket. */
   #bucketAt(now: number): number {
     const slice = Math.floor(now / this.#width)
     for (let passed = Math.max(this.#latest + 1, slice - BUCKETS + 1); passed <= slice; passed++) {

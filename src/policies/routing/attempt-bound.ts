@@ -3,20 +3,20 @@ import type { AttemptRecord } from '../../domain/call-record.ts'
 import type { Routed } from '../../domain/facts.ts'
 import { AttemptOutcome } from '../../domain/types.ts'
 
-/** Fewest attempts that a call may make, however few keys its target has. */
+/** Default bound for a target with few keys. */
 const LEAST = 6
-/** Attempts that a call may make beyond one for each key of its target. */
+/** Default bound for a target with many keys: one attempt for each key, and this many more. */
 const SPARE = 2
-/** The vendor executed nothing: the key was refused, or has to wait. */
+/** HTTP statuses with which a vendor rejects a key or limits its rate: it did no work, so they are not counted. */
 const NOT_EXECUTED = [401, 429]
 
-/** How many upstream attempts one call may cause, whatever fallbacks it names. */
+/** Limit for the upstream attempts of one call, at all its targets together. */
 export interface AttemptBound {
-  /** Whether no further attempt may be begun. */
+  /** Whether the call may start no further attempt. */
   isReached(call: Call & Pick<Routed, 'target'>): boolean
 }
 
-/** `most` is configured; by default 6, or the number of the target's keys and two more where that is higher. */
+/** `most` is the configured bound. The default is 6 or, if that is higher, the number of the target's keys plus 2. */
 export function attemptBound(most?: number): AttemptBound {
   return {
     isReached({ context, target }) {

@@ -1,2 +1,2 @@
-/** With less time left than this, in ms, no further attempt begins: it could not answer in time. */
+/** Minimum time until the deadline for a further attempt, in ms: with less left, it could not respond in time. */
 export const MIN_TIME = 200

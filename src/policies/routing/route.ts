@@ -16,12 +16,12 @@ import { startOver } from './start-over.ts'
 
 const NO_WARNINGS: readonly string[] = []
 
-/** The least time that one of several targets gets for its first event, in ms. */
+/** Minimum time for the first event of a target that is not the last one, in ms. */
 const MIN_SHARE = 10_000
 
 /**
- * Asks the targets in order until one begins to answer or, where the caller allows a reset, until one has answered.
- * While `isEnding` returns true, no further attempt is begun.
+ * Asks the targets in order until one starts to respond. If the caller allows a reset, the next target is asked even
+ * when a response breaks off later. While `isEnding` returns true, no further target is asked.
  */
 export function route(
   clock: Clock,
@@ -42,7 +42,7 @@ interface WalkTools {
   readonly bound: AttemptBound
 }
 
-/** One call's walk along its targets. */
+/** Progress of one call along its targets. */
 class Walk<C extends Call & Planned, E extends AnyEvent> {
   readonly #ask: Handler<C & Routed, E>
   readonly #call: C
@@ -50,7 +50,7 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
   readonly #failures: Failure[] = []
   /** Index of the target that is asked next. */
   #index = 0
-  /** Whether the next target is the last: the one before it refused the request as invalid. */
+  /** Set when a target refused the request as invalid: one further target is asked, then no more. */
   #isLastTry = false
 
   constructor(ask: Handler<C & Routed, E>, call: C, tools: WalkTools) {
@@ -91,7 +91,7 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
     return this.#isLastTry
   }
 
-  /** Asks the targets that are left after the answering one broke off. Without another its error is the call's. */
+  /** Asks the remaining targets after a response broke off. Its error counts as one of the call's failures. */
   goOn(error: GatewayError): Promise<EventStream<E>> {
     this.#failures.push({ target: this.#call.targets[this.#index - 1] as Target, error }) // it was asked
     return this.firstToAnswer()
@@ -102,12 +102,12 @@ function mayGoOn({ fallback, retry, reason }: GatewayError, { onUnknown }: Targe
   return fallback && (onUnknown !== 'fail' || retry || !isOutcomeUnknown(reason))
 }
 
-/** The vendor refused the request itself. */
+/** Whether the vendor refused the request as invalid. */
 function isInvalid({ reason, facts }: GatewayError): boolean {
   return reason === 'UPSTREAM_INVALID_REQUEST' && facts.upstream?.status === 400
 }
 
-/** A conversation that was too long for one model goes only to models with a known larger window. */
+/** A request that was too long for one model goes only to models whose context window is known to be larger. */
 function worthAsking(target: Target, failures: readonly Failure[]): boolean {
   const tooLong = failures.filter(({ error }) => error.reason === 'CONTEXT_LENGTH_EXCEEDED')
   if (tooLong.length === 0) return true
@@ -124,7 +124,8 @@ function contextWindow({ provider, model }: Target): number | undefined {
 }
 
 /**
- * With further targets left, a streamed attempt has only its share of the time to begin; the last one has all the rest.
+ * Time limit for the first event. A streamed attempt with further targets after it gets an equal share of the remaining
+ * time, the last target all of it. The attempt timeout of a target can shorten both.
  */
 function firstEventLimit({ streamed, context }: Call, target: Target, left: number, now: number) {
   const own = target.attemptTimeout === undefined ? Number.POSITIVE_INFINITY : now + target.attemptTimeout

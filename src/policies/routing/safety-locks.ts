@@ -4,12 +4,12 @@ import type { KeyUse } from '../../domain/ports/keys.ts'
 import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import type { LockState, SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 
-/** Interval at which a lock checks for a usable key when it does not know when one returns, in ms. */
+/** Longest time between two checks for a usable key, in ms. */
 const LOOK_EVERY = 5_000
 
-/** The target for the calls of a provider that is rate limited with no key left. */
+/** The target that replaces a provider while all its keys are rate limited. */
 export interface Spare {
-  /** Name of the rate-limited provider. */
+  /** Name of the provider that is replaced. */
   readonly provider: string
   readonly target: Target
 }
@@ -20,12 +20,12 @@ export interface LockOptions {
   readonly events?: Pick<OperatorEvents, 'safetyLockChanged'>
 }
 
-/** One provider's lock: engaged by the first call that is sent elsewhere, lifted when a key can be used again. */
+/** Lock of one provider: engaged by the first call that is sent to the spare target, released once a key is usable. */
 export class SafetyLock {
   readonly target: Target
   readonly #options: LockOptions
   readonly #provider: string
-  /** Locked models, each for a task. */
+  /** Locked models, as `task/model`. */
   readonly #locked = new Set<string>()
   #diverted = 0
 
@@ -35,7 +35,7 @@ export class SafetyLock {
     this.#options = options
   }
 
-  /** Records that a call for `locked` is sent to the spare target. */
+  /** Records that a call for `locked` is sent to the spare target, and engages the lock if it is not engaged yet. */
   divert(locked: Target, use: KeyUse): void {
     this.#diverted++
     const name = `${use.task}/${use.model}`
@@ -66,7 +66,7 @@ export class SafetyLock {
   }
 }
 
-/** Locks by provider. */
+/** The locks of all providers that have a spare target. */
 export class SafetyLocks implements SafetyLockSource {
   readonly #locks: ReadonlyMap<string, SafetyLock>
 

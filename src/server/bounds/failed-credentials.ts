@@ -1,15 +1,16 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.ts'
 
-/** Failures of one address in a window that are answered at once. */
+/** Failures of one address in a window that are refused without a delay. */
 const FREE_FAILURES = 20
+/** Time after which the failures of an address are counted from 0 again, in ms. */
 const WINDOW = 60_000
 /** Delay that each further failure adds, and the largest delay, in ms. */
 const STEP = 50
 const MAX_DELAY = 1000
-/** Refusals that may be delayed at once; others are answered at once. */
+/** Limit for refusals that are being delayed; any beyond it are sent without a delay. */
 const MAX_DELAYED = 64
-/** Addresses that are remembered. */
+/** Limit for the addresses whose failures are counted. */
 const MAX_ADDRESSES = 10_000
 
 interface Failures {
@@ -27,7 +28,7 @@ export class FailedCredentials {
     this.#clock = clock
   }
 
-  /** Counts a wrong credential and calls `refuse`, at once or up to 1 s later. */
+  /** Counts a wrong credential and calls `refuse`, immediately or up to 1 s later. */
   add(address: string, refuse: () => void): void {
     const delay = this.#count(address)
     if (delay === 0 || this.#delayed >= MAX_DELAYED) {

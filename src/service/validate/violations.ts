@@ -1,13 +1,13 @@
 import { type FieldViolation, GatewayError } from '../../domain/error.ts'
 
-/** Limit for violations in one error; further ones are not looked for. */
+/** Limit for violations in one error; any beyond it are not reported. */
 const MAX_VIOLATIONS = 20
-/** Number of violations in the message; the details have all of them. */
+/** Limit for violations in the error's message; the error's details have all of them. */
 const MAX_IN_MESSAGE = 3
-/** Characters of a key that are repeated in an error. */
+/** Limit for the characters of a map key that are quoted in an error. */
 const MAX_KEY_LENGTH = 64
 
-/** Collects what is wrong with a request, so that its sender can correct everything at once. */
+/** Collects everything that is wrong with a request, so that the client can correct it all in one step. */
 export class Violations {
   readonly #found: FieldViolation[] = []
 
