@@ -97,7 +97,7 @@ async function singleFlight(): Promise<Part> {
   return { name: SINGLE_FLIGHT, without: () => world.ask(world.answer), with: () => world.ask(flying) }
 }
 
-/** Calls that are answered at once, and what a door does with them: it reads the answer to its end. */
+/** Calls that are answered at once, and what a server does with them: it reads the answer to its end. */
 async function callsOf() {
   const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
   const { RequestContext } = await built<typeof import('../src/server/context.ts')>('server/context')

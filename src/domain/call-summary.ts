@@ -7,7 +7,7 @@ import type { FinishEvent, FinishReason, Usage } from './types.ts'
 /** The last event of a complete response. */
 export type Finish = FinishEvent | EmbedFinish
 
-/** A call at its ending. Made once per call and read by everything that records calls. Times in ms. */
+/** A call that has ended. Made once per call and read by everything that records calls. Durations in ms. */
 export interface CallSummary {
   readonly requestId: string
   /** Trace that the call belongs to; undefined when it belongs to none. */
@@ -31,7 +31,7 @@ export interface CallSummary {
   readonly error: GatewayError | undefined
   /** Undefined for embeddings, and when the response is not complete. */
   readonly finishReason: FinishReason | undefined
-  /** What the vendor reported, of an incomplete response too. */
+  /** As the vendor reported it, also for an incomplete response. */
   readonly usage: Usage | undefined
   readonly costUsd: number | undefined
   /** In the order in which they began. */
@@ -40,18 +40,18 @@ export interface CallSummary {
   readonly latency: number
   /** From arrival to the first meaningful event of a streamed call. */
   readonly timeToFirstToken: number | undefined
-  /** Time not spent waiting for providers or for a turn; of a streamed call, until its first meaningful event. */
+  /** Time not spent waiting for providers or in queues; for a streamed call, until its first meaningful event. */
   readonly overhead: number
 }
 
-/** What is known of a call that is ending. Times on the monotonic clock, in ms. */
+/** What is known about a call when it ends. Times on the monotonic clock, in ms. */
 export interface EndingCall {
   readonly call: Call
   readonly traceId: string | undefined
   readonly finish: Finish | undefined
   /** When the caller received the first meaningful event of a streamed call. */
   readonly firstEventAt: number | undefined
-  /** Duration of all waits for providers and for a turn. */
+  /** Total time spent waiting for providers and in queues. */
   readonly waited: number
 }
 

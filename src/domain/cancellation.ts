@@ -1,6 +1,6 @@
 import type { GatewayError } from './error.ts'
 
-/** Something that ends with a call. */
+/** Something to cancel when a call is cancelled. */
 export interface Cancellable {
   /** Called at most once. Must not throw. */
   cancel(reason: GatewayError): void
@@ -14,12 +14,12 @@ export class Cancellation implements Cancellable {
   #reason: GatewayError | undefined
   #members: Cancellable[] = []
 
-  /** Why the call was cancelled; undefined while it was not. */
+  /** Why the call was cancelled; undefined if it was not. */
   get reason(): GatewayError | undefined {
     return this.#reason
   }
 
-  /** Number of members. */
+  /** Number of members that would be cancelled. */
   get size(): number {
     return this.#members.length
   }
@@ -33,7 +33,7 @@ export class Cancellation implements Cancellable {
     for (const member of members) member.cancel(reason)
   }
 
-  /** Makes `member` end with the call, at once if the call is already cancelled. */
+  /** Cancels `member` when the call is cancelled, at once if it already is. */
   add(member: Cancellable): void {
     if (this.#reason) member.cancel(this.#reason)
     else this.#members.push(member)
@@ -42,7 +42,7 @@ export class Cancellation implements Cancellable {
   /** Does nothing if it is not a member. */
   remove(member: Cancellable): void {
     const last = this.#members.length - 1
-    // Usually the last member added is the first removed.
+    // The common case: members are removed in the reverse order of their addition.
     if (this.#members[last] === member) this.#members.pop()
     else if (last > 0 && this.#members.includes(member)) this.#members = this.#members.filter((one) => one !== member)
   }

@@ -1,10 +1,10 @@
-/** Time as an argument, so that tests control it. */
+/** Source of time, passed as an argument so that tests can control it. */
 export interface Clock {
   /** Monotonic milliseconds with a fraction, for durations and deadlines. */
   now(): number
-  /** Wall time in milliseconds since 1970, for dates. */
+  /** Wall time in milliseconds since the Unix epoch, for dates. */
   wall(): number
-  /** Calls `act` once, `ms` from now. Returns a function that prevents it. */
+  /** Calls `act` once, `ms` from now. Returns a function that cancels the call. */
   after(ms: number, act: () => void): () => void
 }
 

@@ -1,14 +1,14 @@
 import type { Cancellable, Cancellation } from './cancellation.ts'
 import { GatewayError } from './error.ts'
 
-/** Observes what is produced. A stream ends with an error or with none. */
+/** Observes the events of a stream without affecting its pace. */
 export interface Watcher<in E> {
   event?(event: E): void
-  /** Called exactly once. A returned promise delays the reader's ending until it settles. */
+  /** Called exactly once, with an error if the stream failed. A returned promise delays the reader's `end`. */
   end(error?: GatewayError): void | Promise<void>
 }
 
-/** Consumes what is produced, at its own pace. */
+/** Consumes the events of a stream at its own pace. */
 export interface Reader<in E> {
   /** Returns false when it is full: nothing more is delivered until `resume`. */
   event(event: E): boolean
@@ -28,8 +28,8 @@ type State = 'open' | 'produced' | 'over'
 /**
  * The events of one call, pushed from the upstream's chunk to the client's frame in one turn of the event loop.
  *
- * Its guarantee: every watcher and the reader receive exactly one ending, whether the producer is done, it failed, or
- * the call is cancelled while nobody reads.
+ * It guarantees that every watcher and the reader are notified of the end exactly once, whether the producer finishes
+ * or fails, or the call is cancelled while nobody reads.
  */
 export class EventStream<E> implements Cancellable {
   readonly #source: Source
@@ -44,7 +44,7 @@ export class EventStream<E> implements Cancellable {
   #state: State = 'open'
   #ending: GatewayError | undefined
 
-  /** If the call is already cancelled, the stream is over at once. */
+  /** If the call is already cancelled, the stream ends at once. */
   constructor(cancellation: Cancellation, source: Source) {
     this.#source = source
     this.#cancellation = cancellation
@@ -56,7 +56,7 @@ export class EventStream<E> implements Cancellable {
     return this.#taken
   }
 
-  /** Producer: the next event. Ignored after the ending. */
+  /** Called by the producer with the next event. Ignored after the end. */
   push(event: E): void {
     if (this.#state !== 'open') return
     try {
@@ -77,7 +77,7 @@ export class EventStream<E> implements Cancellable {
     }
   }
 
-  /** Producer: there is no more. Ignored after the first ending. */
+  /** Called by the producer after the last event or on failure. Ignored after the first time. */
   end(error?: GatewayError): void {
     if (this.#state !== 'open') return
     this.#state = 'produced'
@@ -85,7 +85,7 @@ export class EventStream<E> implements Cancellable {
     if (this.#reader && this.#waiting.length === 0) this.#settle(error)
   }
 
-  /** Policies: observe everything from the first event on. The first to watch, the innermost, is notified first. */
+  /** Adds an observer of all events from the first one on. Watchers are notified in the order of their addition. */
   watch(watcher: Watcher<E>): void {
     if (this.#state === 'over') {
       void watcher.end(this.#ending)
@@ -109,7 +109,7 @@ export class EventStream<E> implements Cancellable {
     else this.resume()
   }
 
-  /** The reader has room again. */
+  /** Called by the reader when it can take more events. */
   resume(): void {
     if (this.#state === 'over' || !this.#reader) return
     this.#readerFull = false

@@ -15,9 +15,7 @@ import type { Charge, ChargeOutcome } from './ports/ledger.ts'
 import type { Provider } from './ports/provider.ts'
 import type { CallTelemetry } from './ports/telemetry.ts'
 
-/*
- * What policies add to a call for the policies after them.
- */
+/* What policies add to a call for the policies after them. */
 
 /** A provider and model that may serve a call. */
 export interface Target {
@@ -28,23 +26,23 @@ export interface Target {
   readonly alias?: string | undefined
   /** Time limit of an attempt, in ms. */
   readonly attemptTimeout?: number | undefined
-  /** Whether another target is asked when this one may have processed the request. Default: `next`. */
+  /** Whether to call another target when this one may have processed the request. Default: `next`. */
   readonly onUnknown?: OnUnknown | undefined
-  /** Whether one further target is asked when the vendor refuses the request as invalid. Default: `fail`. */
+  /** Whether to call one further target when the vendor refuses the request as invalid. Default: `fail`. */
   readonly onInvalid?: OnInvalid | undefined
-  /** Overrides the provider's own. */
+  /** Overrides the timeouts of the provider. */
   readonly timeout?: Partial<Timeouts> | undefined
   /** Relative share of the calls among the targets of its alias. Default: 1. */
   readonly weight?: number | undefined
-  /** Shared by the targets of its alias; undefined when they are asked in their order. */
+  /** Shared by the targets of its alias; undefined when they are called in configured order. */
   readonly choice?: Choice | undefined
 }
 
-/** How one of an alias' targets is chosen. */
+/** How the targets of an alias are ordered. */
 export const strategies = ['priority', 'weighted', 'least_latency', 'least_cost'] as const
 export type Strategy = (typeof strategies)[number]
 
-/** Targets with the same choice are put in order for each call. */
+/** Targets with the same choice are ordered again for each call. */
 export interface Choice {
   readonly strategy: Exclude<Strategy, 'priority'>
 }
@@ -58,11 +56,11 @@ export interface Authenticated {
 }
 
 export interface Planned {
-  /** At least one, in the order in which they are asked. */
+  /** At least one, in the order in which they are called. */
   readonly targets: readonly Target[]
 }
 
-/** The bill of a call, as its attempts see it. */
+/** Records the charges of a call's attempts in its bill. */
 export interface CallCharges {
   begin(attempted: { readonly target: Target; readonly keyId: string }, outcome: ChargeOutcome): Charge
   settle(charge: Charge, outcome: ChargeOutcome): void | Promise<void>
@@ -75,24 +73,24 @@ export interface Billed {
 
 export interface Routed {
   readonly target: Target
-  /** When the first meaningful event must be in hand, on the monotonic clock, in ms. */
+  /** Deadline for the first meaningful event, on the monotonic clock, in ms. */
   readonly firstEventBy: number
-  /** Whether that is a share of the caller's own deadline: to miss it says nothing about the target. */
+  /** Whether `firstEventBy` is a share of the caller's deadline. Missing it then says nothing about the target. */
   readonly isShare?: boolean | undefined
-  /** Whether the target is another than the first one planned. */
+  /** Whether the target is not the first one planned. */
   readonly fallback: boolean
   /** What the caller should know about the choice of this target. */
   readonly warnings: readonly string[]
 }
 
 export interface Keyed {
-  /** Undefined when the provider needs none. */
+  /** Undefined when the provider needs no key. */
   readonly key: KeyLease | undefined
 }
 
 /**
- * A call with a place for every fact that policies will add: filling a place is cheap, adding a key to an object is
- * not.
+ * Creates a call with a property for every fact that policies will add: assigning a property that exists is cheap,
+ * adding one is not.
  */
 export function createCall<R extends AnyRequest>(operation: Operation, request: R, context: CallContext): Call<R> {
   const { streamed, wishes } = operations[operation]

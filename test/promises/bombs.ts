@@ -46,7 +46,7 @@ function swelling(largest: number, count: number): Attack {
   const bomb = gzipSync(Buffer.alloc(16 * largest))
   const full = gzipSync(Buffer.alloc(largest - 1_000))
   return {
-    what: `${count} requests at once that swell from ${kib(bomb)} to ${mib(16 * largest)}, or from ${kib(full)} to ${mib(largest)}, of which ${UNPACKED_AT_ONCE} are unpacked at a time`,
+    what: `${count} compressed requests at once that decompress from ${kib(bomb)} to ${mib(16 * largest)}, or from ${kib(full)} to ${mib(largest)}, of which ${UNPACKED_AT_ONCE} are decompressed at a time`,
     count,
     packed: true,
     letIn: UNPACKED_AT_ONCE,
@@ -57,7 +57,7 @@ function swelling(largest: number, count: number): Attack {
 function large(largest: number, server: 'gRPC' | 'HTTP'): Attack {
   const body = Buffer.alloc(largest - 1_000)
   const letIn = server === 'gRPC' ? Math.min(LARGE_AT_ONCE, PENDING / largest) : LARGE_AT_ONCE
-  const what = `${LARGE_AT_ONCE} requests at once of ${mib(largest)}, of which ${letIn} are let in`
+  const what = `${LARGE_AT_ONCE} requests at once of ${mib(largest)}, of which ${letIn} are admitted`
   return { what, count: LARGE_AT_ONCE, packed: false, letIn, body: () => body }
 }
 
@@ -84,7 +84,7 @@ async function attack(
   await gateway.close()
   const bound = 2 * letIn * largest + LEFT_LYING
   return {
-    promise: `${what} (${server}, max_receive_bytes ${mib(largest)}): memory grows by no more than 2 x ${letIn} x ${mib(largest)}, and ${mib(LEFT_LYING)} that V8 lets lie before it collects: ${mib(bound)}`,
+    promise: `${what} (${server}, max_receive_bytes ${mib(largest)}): memory grows by no more than 2 x ${letIn} x ${mib(largest)}, and ${mib(LEFT_LYING)} of garbage that V8 has not collected: ${mib(bound)}`,
     measured: `${mib(growth.bytes)}; ${growth.ends}`,
     holds: growth.bytes <= bound && !growth.answered,
   }

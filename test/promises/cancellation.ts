@@ -27,7 +27,7 @@ const MANNERS: readonly Manner[] = [
   },
 ]
 
-/** From the moment in which a caller leaves to that in which the upstream's socket is closed. */
+/** Time from the cancellation of a call to the closing of its upstream socket. */
 export const cancellation: Promised = {
   name: 'cancellation',
   async measure(short) {
@@ -59,7 +59,7 @@ export const cancellation: Promised = {
           took.push(await leave(client, manner, model, arrived))
         })
         figures.push({
-          promise: `a caller leaves (${server}, ${manner.name}): the upstream's socket is closed within ${MOST} ms (p99)`,
+          promise: `a client cancels a call (${server}, ${manner.name}): the upstream's socket is closed within ${MOST} ms (p99)`,
           measured: spread(took),
           holds: quantile(took, 0.99) <= MOST,
         })

@@ -87,7 +87,7 @@ async function measure(manner: Manner, upstream: UpstreamServer, reads: boolean,
   const cancelled = await metric(gateway.metrics, 'llm_requests_total', { status: 'CANCELLED' })
   await gateway.close()
   return {
-    promise: `callers leave ${begun} streams that they ${reads ? 'read' : 'do not read'}, ${name}: each has ended, once, and given its place free within ${within / 1_000} s`,
+    promise: `clients abandon ${begun} streams that they ${reads ? 'read' : 'do not read'}, ${name}: each ends exactly once and frees its slot within ${within / 1_000} s`,
     measured: `${cancelled} ended as cancelled, ${ended - cancelled} otherwise; the last of each ${BATCH}: ${spread(took)}`,
     holds: ended === begun && cancelled === begun && quantile(took, 1) <= within,
   }

@@ -160,12 +160,12 @@ function figuresOf(
   const well = codes.every((code) => code === 0)
   return [
     {
-      promise: `a gateway is told to stop (${rounds} times, server.drain ${drain} ms): no call in flight fails that ends ${margin} ms before the end of the drain`,
+      promise: `a gateway gets SIGTERM (${rounds} times, server.drain ${drain} ms): no call in flight fails that ends ${margin} ms before the end of the drain`,
       measured: endings(inFlight),
       holds: inFlight.every(isWhole),
     },
     {
-      promise: 'those that take longer are told that it is draining',
+      promise: 'calls that take longer end with UNAVAILABLE, reason DRAINING',
       measured: endings(endless),
       holds: endless.every((ending) => ending === 'UNAVAILABLE DRAINING'),
     },

@@ -84,7 +84,7 @@ async function mutations({ ports, probe, upstream }: Place, count: number): Prom
   clearInterval(forgetting)
   const { took, failed }: Probed = await probe.take()
   return {
-    promise: `${count} mutated frames (messages at both doors, HTTP/2 frames of all kinds), 50 at once: the same Health calls are answered within ${MOST} ms`,
+    promise: `${count} mutated frames (messages at both servers, HTTP/2 frames of all kinds), 50 at once: the same Health calls are answered within ${MOST} ms`,
     measured: `${spread(took)}; ${failed} of them not OK`,
     holds: quantile(took, 1) < MOST && failed === 0,
   }
@@ -94,13 +94,13 @@ async function afterwards(gateway: RunningGateway): Promise<Figures> {
   const isServed = await served(gateway)
   const failures = gateway.output().split('\n').filter(isFailure)
   return {
-    promise: 'after it the process is the same, has logged no failure of its own, and answers a chat at both doors',
+    promise: 'after it the process is the same, has logged no failure of its own, and answers a chat at both servers',
     measured: `${isServed ? 'answered' : 'not answered'}; failures logged: ${failures.length}${failures[0] ? `, the first: ${failures[0]}` : ''}`,
     holds: isServed && failures.length === 0,
   }
 }
 
-/** At both doors; by the first process, as there is no other. */
+/** At both servers; by the first process, as there is no other. */
 async function served({ grpc, http }: RunningGateway): Promise<boolean> {
   const servers = [new GrpcClient(grpc), new ConnectClient(http)]
   const outcomes = await Promise.all(servers.map((server) => chat(server, { model: 'house/m' })))

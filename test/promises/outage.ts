@@ -101,7 +101,7 @@ async function fullOutage(short: boolean): Promise<Figures[]> {
   return [
     ...figures,
     {
-      promise: 'with every target left out a call fails in less than 10 ms (p50), with RetryInfo',
+      promise: 'when every target is skipped, a call fails in less than 10 ms (p50), with RetryInfo',
       measured: `${spread(alone)}, one after the other; at ${RATE} a second ${spread(refused.map(({ took }) => took))}`,
       holds: quantile(alone, 0.5) < 10 && refused.every(({ outcome }) => outcome.error?.retryAfter !== undefined),
     },

@@ -56,14 +56,14 @@ export function redisFigure({ name, lasts }: Trouble, rounds: readonly Round[]):
   const recovered = most((round) => round.recovered)
   if (!lasts) {
     return {
-      promise: `Redis is ${name}: it is used all the while`,
+      promise: `Redis is ${name}: it is used throughout`,
       measured: `commands that failed: ${asked}`,
       holds: asked === 0 && recovered <= MAX_RECOVERY,
     }
   }
   return {
-    promise: `Redis is ${name}: no call asks it, it is only looked at, at most ${MAX_LOOKS} times a second; ${MAX_RECOVERY / 1_000} s after its trouble it is used again`,
-    measured: `noticed after ${ms(noticed)}; then ${asked.toFixed(1)} looks a second; used again after ${ms(recovered)} (the longest and the most of ${rounds.length})`,
+    promise: `Redis is ${name}: no call uses it, it is only probed, at most ${MAX_LOOKS} times a second; ${MAX_RECOVERY / 1_000} s after it recovers it is used again`,
+    measured: `noticed after ${ms(noticed)}; then ${asked.toFixed(1)} probes a second; used again after ${ms(recovered)} (the longest and the most of ${rounds.length})`,
     holds: noticed < Number.POSITIVE_INFINITY && asked <= MAX_LOOKS && recovered <= MAX_RECOVERY,
   }
 }

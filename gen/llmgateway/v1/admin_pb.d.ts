@@ -220,7 +220,7 @@ export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest
    */
   answers: {
     /**
-     * Every answer of every caller. Must be true if it is set; with `caller` only the answers of that caller.
+     * All answers of all callers; with `caller`, all answers of that caller. Must be true if it is set.
      *
      * @generated from field: bool all = 1;
      */
@@ -256,7 +256,7 @@ export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest
 
   /**
    * Caller whose answers a pattern or a request refers to; the calling admin if empty. Answers in a namespace belong to
-   * no caller: every pattern and request reaches them.
+   * no caller: patterns and requests apply to them in any case.
    *
    * @generated from field: string caller = 5;
    */
@@ -496,8 +496,8 @@ export enum KeyState {
 export declare const KeyStateSchema: GenEnum<KeyState>;
 
 /**
- * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED. The
- * three methods about costs also answer callers without it, with their own calls only.
+ * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED. Only
+ * the three methods about costs also serve callers without the flag, who see their own calls.
  *
  * @generated from service llmgateway.v1.LlmGatewayAdmin
  */
@@ -544,7 +544,7 @@ export declare const LlmGatewayAdmin: GenService<{
     output: typeof ClearCacheResponseSchema;
   },
   /**
-   * Resets the counters of Stats and GetCacheStats. Metrics are not reset, because they must never fall.
+   * Resets the counters of Stats and GetCacheStats. Metrics are not reset, because counters must not decrease.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ResetStats
    */
@@ -576,8 +576,8 @@ export declare const LlmGatewayAdmin: GenService<{
     output: typeof GetCostSummaryResponseSchema;
   },
   /**
-   * Lists one record for each attempt that was sent to a vendor and each call that needed none, newest first. Errors as
-   * for GetCostSummary; INVALID_ARGUMENT also for a page token of another query.
+   * Lists the records of the ledger, newest first: one for each attempt that was sent to a vendor and one for each call
+   * that needed no attempt. Errors as for GetCostSummary; INVALID_ARGUMENT also for a page token of another query.
    *
    * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ListUsage
    */

@@ -133,8 +133,8 @@ export const KeyState = /*@__PURE__*/
   tsEnum(KeyStateSchema);
 
 /**
- * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED. The
- * three methods about costs also answer callers without it, with their own calls only.
+ * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED. Only
+ * the three methods about costs also serve callers without the flag, who see their own calls.
  *
  * @generated from service llmgateway.v1.LlmGatewayAdmin
  */

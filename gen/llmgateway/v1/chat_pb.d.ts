@@ -33,7 +33,7 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   model: string;
 
   /**
-   * Configured name of the provider to call. With an empty `model` its default model is called. At most 256 bytes.
+   * Configured name of the provider to call. If `model` is empty, its default model is called. At most 256 bytes.
    *
    * @generated from field: string provider = 2;
    */
@@ -68,7 +68,7 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   topK?: number | undefined;
 
   /**
-   * Greatest number of tokens to generate, reasoning included, 1 to 2^31-1.
+   * Maximum number of tokens to generate, reasoning included, 1 to 2^31-1.
    *
    * @generated from field: optional uint32 max_tokens = 7;
    */
@@ -89,14 +89,14 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   seed?: bigint | undefined;
 
   /**
-   * -2 to 2.
+   * Penalty for tokens by how often they have occurred, -2 to 2.
    *
    * @generated from field: optional double frequency_penalty = 10;
    */
   frequencyPenalty?: number | undefined;
 
   /**
-   * -2 to 2.
+   * Penalty for tokens that have occurred at all, -2 to 2.
    *
    * @generated from field: optional double presence_penalty = 11;
    */
@@ -169,22 +169,24 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   cache?: CacheControl | undefined;
 
   /**
-   * End user on whose behalf the call is made. For logs and traces; does not change the answer. At most 256 bytes.
+   * End user on whose behalf the call is made. For limits per user, the ledger, logs and traces; does not change the
+   * answer. At most 256 bytes.
    *
    * @generated from field: string user_id = 21;
    */
   userId: string;
 
   /**
-   * Conversation that the call belongs to. For logs and traces; does not change the answer. At most 256 bytes.
+   * Conversation that the call belongs to. For the ledger, logs and traces; does not change the answer. At most 256
+   * bytes.
    *
    * @generated from field: string session_id = 22;
    */
   sessionId: string;
 
   /**
-   * Labels of the caller, for logs and traces; they do not change the answer. At most 32, keys and values up to 256
-   * bytes each.
+   * Labels of the caller, for the ledger, logs and traces; they do not change the answer. At most 32, keys and values up
+   * to 256 bytes each.
    *
    * @generated from field: map<string, string> labels = 23;
    */
@@ -206,8 +208,8 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
 
   /**
    * Allows the gateway to start again at the next target if an answer breaks off after it has begun. The stream
-   * reports that with `reset`, and everything before it is void; Chat returns the new answer only. Without it such a
-   * call fails with the error.
+   * reports that with `reset`, and everything before it must be discarded; Chat returns the new answer only. Without
+   * this flag such a call fails with the error.
    *
    * @generated from field: bool allow_reset = 26;
    */
@@ -246,7 +248,7 @@ export declare type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
   finishReason: FinishReason;
 
   /**
-   * Finish reason in the words of the vendor; empty if it gave none.
+   * Finish reason as the vendor reported it; empty if it reported none.
    *
    * @generated from field: string raw_finish_reason = 4;
    */
@@ -277,7 +279,7 @@ export declare type ChatResponse = Message<"llmgateway.v1.ChatResponse"> & {
 export declare const ChatResponseSchema: GenMessage<ChatResponse>;
 
 /**
- * One step of a streamed answer. Folding all events gives the ChatResponse.
+ * One event of a streamed answer. Together the events have everything that a ChatResponse has.
  *
  * @generated from message llmgateway.v1.ChatEvent
  */
@@ -364,20 +366,20 @@ export declare type ChatEvent = Message<"llmgateway.v1.ChatEvent"> & {
 export declare const ChatEventSchema: GenMessage<ChatEvent>;
 
 /**
- * The target has begun to answer.
+ * The target has started to answer.
  *
  * @generated from message llmgateway.v1.StartEvent
  */
 export declare type StartEvent = Message<"llmgateway.v1.StartEvent"> & {
   /**
-   * As ChatResponse.id.
+   * Same as ChatResponse.id.
    *
    * @generated from field: string id = 1;
    */
   id: string;
 
   /**
-   * What is known of the route so far.
+   * The route as far as it is known.
    *
    * @generated from field: llmgateway.v1.Route route = 2;
    */
@@ -544,7 +546,7 @@ export declare type CitationEvent = Message<"llmgateway.v1.CitationEvent"> & {
 export declare const CitationEventSchema: GenMessage<CitationEvent>;
 
 /**
- * The stream is alive, nothing else happened.
+ * Shows that the stream is alive.
  *
  * @generated from message llmgateway.v1.HeartbeatEvent
  */
@@ -589,7 +591,7 @@ export declare type FinishEvent = Message<"llmgateway.v1.FinishEvent"> & {
   finishReason: FinishReason;
 
   /**
-   * Finish reason in the words of the vendor; empty if it gave none.
+   * Finish reason as the vendor reported it; empty if it reported none.
    *
    * @generated from field: string raw_finish_reason = 2;
    */
@@ -807,7 +809,7 @@ export declare type ReasoningConfig = Message<"llmgateway.v1.ReasoningConfig"> &
     case: "effort";
   } | {
     /**
-     * Greatest number of tokens for reasoning; 0 means no reasoning.
+     * Maximum number of tokens for reasoning; 0 means no reasoning.
      *
      * @generated from field: uint32 budget_tokens = 2;
      */

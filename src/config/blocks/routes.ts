@@ -86,7 +86,7 @@ export function defaultsOf(entry: DefaultsEntry | undefined): Defaults {
   }
 }
 
-/** The safety lock of each provider: its own, else the general one. */
+/** Target of each provider's safety lock: its own, else the general one. A provider that would be its own has none. */
 export function safetyLocksOf(
   ofAll: FileSettings['safety_lock'],
   found: readonly ProviderSettings[],
@@ -125,7 +125,7 @@ function providerOf(target: string, found: readonly ProviderSettings[]): Provide
   )
 }
 
-/** Model of each task type. */
+/** Model, or alias, that each task type is routed to. */
 export function tasksOf(
   entries: FileSettings['tasks'],
   aliases: readonly Alias[],
@@ -174,7 +174,7 @@ export interface Preference {
   readonly others: { readonly from: string; readonly value: readonly string[] } | undefined
   /** Whether `others` is a complete order, which begins with the primary. */
   readonly isOrder: boolean
-  /** Whether an unconfigured name is a mistake: in the file it stands beside the list of providers. */
+  /** Whether an unconfigured name is a mistake: `priority` stands in the file that lists the providers. */
   readonly strict: boolean
 }
 
@@ -195,7 +195,7 @@ export function preferenceOf(file: FileSettings, env: EnvironmentSettings): Pref
   return { primary, others: fallbacks ?? env.order, isOrder: !fallbacks, strict: false }
 }
 
-/** The preference with configured names: a provider may be preferred by another name of its kind. */
+/** Replaces other names of a provider's kind, which a preference may use, by the configured name. */
 export function asConfigured(preference: Preference, found: readonly ProviderSettings[]): Preference {
   const { primary, others } = preference
   const names = found.map(({ name }) => name)
@@ -210,7 +210,7 @@ export function asConfigured(preference: Preference, found: readonly ProviderSet
   }
 }
 
-/** Providers of calls that name no model: as preferred, else all in their order. */
+/** Providers of calls that name no model, in order of preference; without a preference all, in configured order. */
 export function priorityOf(
   { primary, others, isOrder, strict }: Preference,
   providers: readonly string[],

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { block, field } from './block.ts'
 import { decimal, duration, integer, modelId, oneOf, type Reader } from './readers.ts'
 
-/* Blocks and values that stand in several places of the file. */
+/* Blocks and values that several parts of the file use. */
 
 const maxTokens = integer(1, 2 ** 31 - 1)
 export const temperature = decimal(0, 2)

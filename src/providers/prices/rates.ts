@@ -4,12 +4,12 @@ import type { Usage } from '../../domain/types.ts'
 
 /*
  * Computing a bill. Cached tokens, cache writes, audio and images are part of the input; reasoning, audio and images
- * are part of the output. Each part is charged at its own rate where there is one, else as what it is part of. Where
- * parts overlap, such as cached tokens of audio, the first in this order counts. A tier by size holds for all tokens of
- * a call whose input is above its start. A service tier multiplies the rates of all tokens.
+ * are part of the output. Each part is charged at its own rate if there is one, else at the rate of the input or
+ * output. Where parts overlap, such as cached audio tokens, the first in this order counts. A price tier applies to all
+ * tokens of a call whose input is above the tier's start. A service tier multiplies the rates of all tokens.
  */
 
-/** In nano-dollars per token, except `call` and `search`. */
+/** Rates of a model, in nano-dollars per token, except `call` and `search`. */
 export interface Rates {
   readonly input: Rate
   readonly cachedInput: Rate
@@ -30,13 +30,13 @@ export interface Rates {
 
 interface Rate {
   readonly base: number
-  /** By rising `start`. */
+  /** In ascending order of `start`, which is a number of input tokens. */
   readonly tiers: readonly { readonly start: number; readonly price: number }[]
 }
 
 const none: Rate = { base: 0, tiers: [] }
 
-/** Reads an entry of the price list: USD for a million tokens, with tiers. */
+/** Reads an entry of the price list, whose prices are in USD per million tokens. */
 export function ratesOf(sheet: PriceSheet): Rates {
   const rate = (key: string) => rateOf(sheet[key])
   const input = rate('input_mtok') ?? none
@@ -58,7 +58,7 @@ export function ratesOf(sheet: PriceSheet): Rates {
   }
 }
 
-/** USD for a million tokens, which is a thousandth of the nano-dollars for one. */
+/** Converts USD per million tokens to nano-dollars per token, which is a factor of 1000. */
 function rateOf(price: number | TieredPrices | undefined): Rate | undefined {
   if (price === undefined) return undefined
   if (typeof price === 'number') return { base: price * 1000, tiers: [] }
@@ -66,7 +66,7 @@ function rateOf(price: number | TieredPrices | undefined): Rate | undefined {
   return { base: price.base * 1000, tiers: tiers.sort((a, b) => a.start - b.start) }
 }
 
-/** USD for a thousand, in nano-dollars for one. */
+/** Converts USD per thousand to nano-dollars for one. */
 function perThousand(price: number | TieredPrices | undefined): number {
   return typeof price === 'number' ? price * 1e6 : 0
 }
@@ -81,7 +81,7 @@ function isFree({ base, tiers }: Rate): boolean {
   return base === 0 && tiers.length === 0
 }
 
-/** How many times its standard price a vendor charges in a service tier; undefined where that is not known. */
+/** Factor by which a service tier multiplies the standard price; undefined if it is not known. */
 export type TierFactor = (tier: string) => number | undefined
 
 /** The price of a model whose rates may change. */
@@ -100,7 +100,7 @@ export function priceOf(rates: () => Rates, tierFactor: TierFactor = () => undef
   }
 }
 
-/** A count may be missing only where it costs nothing, as the output of embeddings. */
+/** Undefined if a token count is missing, unless those tokens are free, such as the output of embeddings. */
 function billOf(rates: Rates, usage: Usage, tierFactor: TierFactor): Bill | undefined {
   const { input, output, serviceTier } = usage
   if ((input === undefined && !isFree(rates.input)) || (output === undefined && !isFree(rates.output))) return undefined

@@ -1,6 +1,6 @@
 import { type Findings, pathText } from '../../findings.ts'
 
-/** Headers of the connection, and those that the gateway sets for each request. */
+/** Headers that the configuration may not set: the gateway or the HTTP connection sets them for each request. */
 const ownHeaders = new Set([
   'accept',
   'accept-encoding',
