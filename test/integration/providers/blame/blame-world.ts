@@ -48,7 +48,7 @@ export const as = (caller: CallerName) => ({ metadata: { authorization: `Bearer 
 
 export async function startBlameWorld(
   plans: readonly ProviderPlan[],
-  more: { readonly models?: readonly string[]; readonly server?: string } = {},
+  more: { readonly models?: readonly string[]; readonly server?: string; readonly movableTime?: boolean } = {},
 ): Promise<BlameWorld> {
   const replies = new Map(plans.map(({ name, reply }) => [name, reply]))
   const kinds = new Map(plans.map(({ name, kind }) => [name, kind]))
@@ -60,7 +60,11 @@ export async function startBlameWorld(
   })
   const other = await startUpstream(answers('other'))
   const most = Math.max(...plans.map(({ keys = 3 }) => keys))
-  const gateway = await startGateway({ yaml: yamlOf(plans, vendor, other, more), env: keyVariables(most) })
+  const gateway = await startGateway({
+    yaml: yamlOf(plans, vendor, other, more),
+    env: keyVariables(most),
+    movableTime: more.movableTime ?? false,
+  })
   const client = new GrpcClient(gateway.grpc)
   return {
     client,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AttemptOutcome } from '../../../../src/domain/types.ts'
 import { chat } from '../../../support/client.ts'
-import { failure, json, type Reply, reset, silence } from '../../../support/upstream-server.ts'
+import { chatBody, failure, json, type Reply, reset, silence } from '../../../support/upstream-server.ts'
 import { as, type BlameWorld, keyOf, POISON, startBlameWorld } from './blame-world.ts'
 
 /* What cannot be about the request puts a key aside or opens a breaker, whoever meets it; and what bounds one call. */
@@ -129,21 +129,40 @@ test('a code about the model lets the key rest for this model and task only', as
   expect(await world.othersAreAnswered('blocked', false)).toMatchObject({ otherModel: 'ok' })
 })
 
-test('of eight keys three are spent and one is revoked: no call fails', async () => {
+test('of eight keys three are spent, one is revoked and one is slow: no call fails', async () => {
   const spent = failure(429, { code: 'insufficient_quota' })
   const revoked = failure(401, { code: 'invalid_api_key' })
+  const well = json(chatBody('ok'))
+  const made = 40
+  const waiting: (() => void)[] = []
+  let answered = 0
+  // The slow key answers once nothing but its own calls is left.
+  const releaseLast = () => {
+    if (answered + waiting.length === made) for (const release of waiting) release()
+  }
   const replies: Readonly<Record<string, Reply>> = {
     'vendor-key-0': spent,
     'vendor-key-2': spent,
     'vendor-key-4': spent,
     'vendor-key-5': revoked,
+    'vendor-key-7': (exchange) => {
+      waiting.push(() => well(exchange))
+      releaseLast()
+    },
   }
-  const well = json({ choices: [{ message: { content: 'ok' }, finish_reason: 'stop' }] })
   world.answer('pool', (exchange) => (replies[keyOf(exchange.hit)] ?? well)(exchange))
-  const calls = await Promise.all(Array.from({ length: 40 }, () => world.poisoned('pool/m')))
-  expect(calls.map(({ value }) => value?.message?.content)).toEqual(Array(40).fill('ok'))
+  const calls = Array.from({ length: made }, async () => {
+    const call = await world.poisoned('pool/m')
+    answered++
+    releaseLast()
+    return call
+  })
+  const contents = (await Promise.all(calls)).map(({ value }) => value?.message?.content)
+  expect(contents).toEqual(Array(made).fill('ok'))
+  expect(waiting).not.toHaveLength(0)
   const states = (await world.keysOf('pool')).map(({ state }) => state)
   expect(states.filter((state) => state === 'QUARANTINED')).toHaveLength(4)
+  expect(states.filter((state) => state === 'AVAILABLE')).toHaveLength(4)
 })
 
 test('after two keys that answer alike no further one is tried', async () => {
