@@ -21,6 +21,8 @@ const openAiChunk = (fields: string, reason = 'null') =>
 const openAiStream = (...fields: readonly string[]) =>
   decodeStream(openAi, [frames(...fields.map((text) => openAiChunk(text)), openAiChunk('', '"stop"'))])
 const openAiCall = (args: string) => `"tool_calls":[{"id":"a","index":0,"function":{"name":"f","arguments":${args}}}]`
+/** OpenAI names a call in its first piece only; other servers do it in every piece. */
+const openAiMore = (args: string) => `"tool_calls":[{"index":0,"function":{"arguments":${args}}}]`
 
 const anthropic = wireOf('anthropic')
 const anthropicStream = (...events: readonly string[]) =>
@@ -59,7 +61,8 @@ const wires: Readonly<Record<string, Replies>> = {
       text: (pieces) => openAiStream(...pieces.map((piece) => `"content":${JSON.stringify(piece)}`)),
       reasoning: (pieces) => openAiStream(...pieces.map((piece) => `"reasoning_content":${JSON.stringify(piece)}`)),
       refusal: (pieces) => openAiStream(...pieces.map((piece) => `"refusal":${JSON.stringify(piece)}`)),
-      arguments: (pieces) => openAiStream(...pieces.map((piece) => openAiCall(JSON.stringify(piece)))),
+      arguments: (pieces) =>
+        openAiStream(openAiCall('""'), ...pieces.map((piece) => openAiMore(JSON.stringify(piece)))),
     },
   },
   anthropic: {
@@ -138,6 +141,12 @@ describe.each(Object.entries(wires))('%s: the arguments of a tool', (_, { call }
   })
 })
 
+/** The pieces of a text that is cut at these places. */
+function cut(text: string, places: readonly number[]): readonly string[] {
+  const edges = [0, ...places.map((place) => Math.min(place, text.length)).sort((a, b) => a - b), text.length]
+  return edges.slice(1).map((edge, index) => text.slice(edges[index], edge))
+}
+
 const channels = Object.entries(wires).flatMap(([wire, { pieces }]) =>
   Object.entries(pieces).map(([channel, decode]) => [wire, channel, decode] as const),
 )
@@ -168,13 +177,45 @@ describe.each(channels)('%s: %s', (_, channel, decode) => {
   test('is the same however it is cut', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'grapheme', minLength: 1 }), fc.array(fc.nat(20)), async (text, cuts) => {
-        const edges = [0, ...cuts.map((cut) => Math.min(cut, text.length)).sort((a, b) => a - b), text.length]
-        const pieces = edges.slice(1).map((edge, index) => text.slice(edges[index], edge))
         fc.pre(channel !== 'arguments' || text.trim() !== '')
-        expect((await joined(pieces)).joined).toBe(text)
+        expect((await joined(cut(text, cuts))).joined).toBe(text)
       }),
+      {
+        numRuns: 50,
+        // No JSON, so that only the name and the id say which pieces belong to one call.
+        examples: [
+          ['#[ ', [1]],
+          ['\\{', [1]],
+          ['-[', [1]],
+          [']!', [1]],
+          ['12', [1]],
+        ],
+      },
+    )
+  })
+})
+
+describe('openai: arguments in pieces that all repeat the id and the name', () => {
+  const inPieces = (pieces: readonly string[]) =>
+    openAiStream(...pieces.map((piece) => openAiCall(JSON.stringify(piece))))
+
+  test('are the same however they are cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ stringUnit: 'grapheme' }), { minKeys: 1 }),
+        fc.nat(3),
+        fc.array(fc.nat(60)),
+        async (value, indent, cuts) => {
+          const text = JSON.stringify(value, null, indent)
+          expect(argumentsOf(await inPieces(cut(text, cuts)))).toEqual([text])
+        },
+      ),
       { numRuns: 50 },
     )
+  })
+
+  test('are those of another call from an object on that can be no part of them', async () => {
+    expect(argumentsOf(await inPieces(['#', '[ ']))).toEqual(['#', '[ '])
   })
 })
 
