@@ -26,7 +26,7 @@ beforeAll(async () => {
   upstream = await startUpstream()
   gateway = await startGateway({
     yaml: `
-      server: { max_send_bytes: 64KiB, max_receive_bytes: 128KiB }
+      server: { max_send_bytes: 64KiB, max_receive_bytes: 128KiB, max_attempts: 17 }
       providers:
         house: { kind: openai, base_url: "${upstream.url}", keys: ["$\{KEY}"] }
         small-batches: { kind: local, base_url: "${upstream.url}" }
