@@ -1,6 +1,7 @@
 import { type FieldViolation, GatewayError } from '../../domain/error.ts'
 import type { Target } from '../../domain/facts.ts'
-import type { Code } from '../../domain/reasons.ts'
+import { attemptOutcomeOf, type Code } from '../../domain/reasons.ts'
+import { AttemptOutcome } from '../../domain/types.ts'
 
 /** A target that failed or was skipped, and why. */
 export interface Failure {
@@ -30,9 +31,9 @@ export function allFailed(failures: readonly Failure[]): GatewayError {
 }
 
 function pick(failures: readonly Failure[]): Failure {
-  const aboutContent = failures.find(({ error }) => error.code === 'INVALID_ARGUMENT' && error.reason !== 'UNSUPPORTED')
+  const asked = failures.filter(({ error }) => attemptOutcomeOf(error.reason) !== AttemptOutcome.SKIPPED)
+  const aboutContent = asked.find(({ error }) => error.code === 'INVALID_ARGUMENT')
   if (aboutContent) return aboutContent
-  const asked = failures.filter(({ error }) => error.reason !== 'UNSUPPORTED')
   const allLimited = asked.length > 0 && asked.every(({ error }) => error.code === 'RESOURCE_EXHAUSTED')
   const order: Code[] = [...(allLimited ? (['RESOURCE_EXHAUSTED'] as const) : []), 'UNAVAILABLE', 'FAILED_PRECONDITION']
   for (const code of order) {
