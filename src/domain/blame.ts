@@ -28,6 +28,11 @@ export function isClearAboutKey(blame: Blame): boolean {
   return blame === 'key' || blame === 'key for model'
 }
 
+/** Whether it shows how the provider works, and not only what became of one request. */
+export function isAboutProvider(blame: Blame): boolean {
+  return isClearAboutKey(blame) || blame === 'maybe target' || blame === 'target'
+}
+
 /** Who saw a failure, and with which request: what only one of them sees may be its own doing. */
 export interface Witness {
   readonly caller: string

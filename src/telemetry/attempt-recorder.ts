@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api'
+import { isAboutProvider } from '../domain/blame.ts'
 import type { Call } from '../domain/call.ts'
 import type { AttemptRecord } from '../domain/call-record.ts'
 import type { Finish } from '../domain/call-summary.ts'
@@ -7,7 +8,7 @@ import type { GatewayError } from '../domain/error.ts'
 import type { AnyEvent } from '../domain/events.ts'
 import { nanoDollars } from '../domain/money.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
-import { isReason, originOf } from '../domain/reasons.ts'
+import { blameOf, isReason, originOf } from '../domain/reasons.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 import type { TargetSeries } from './metrics/target-series.ts'
 import type { TargetSeriesTable } from './metrics/target-series-table.ts'
@@ -110,10 +111,10 @@ export class AttemptRecorder implements AttemptTelemetry {
     if (output !== undefined && output > 1) pace.outputToken.record((latency - firstEvent) / 1000 / (output - 1))
   }
 
-  /** Remembers attempts that say something about the provider's health: not cancelled ones or the caller's faults. */
+  /** Remembers attempts that show how the provider works: successes, and failures that are evidence about it. */
   #remember(outcome: AttemptOutcome, reason: string, latency: number, error: GatewayError | undefined): void {
     const ok = outcome === AttemptOutcome.OK
-    if (!ok && (outcome !== AttemptOutcome.FAILED || isCallersFault(reason) || isModelMissing(reason))) return
+    if (!ok && (outcome !== AttemptOutcome.FAILED || !showsProvider(reason, error))) return
     const message = ok ? '' : (error?.message ?? '')
     this.#table.remember(this.#attempt.provider, { ok, at: this.#clock.now(), latency, reason, message })
   }
@@ -138,6 +139,8 @@ function isCallersFault(reason: string): boolean {
   return isReason(reason) && originOf(reason) === 'caller'
 }
 
-function isModelMissing(reason: string): boolean {
-  return reason === 'UPSTREAM_MODEL_MISSING' || reason === 'LOCAL_MODEL_MISSING'
+/** An attempt may have ended without its error: then the reason alone says what it is evidence of. */
+function showsProvider(reason: string, error: GatewayError | undefined): boolean {
+  const blame = error?.blame ?? (isReason(reason) ? blameOf(reason) : 'request')
+  return isAboutProvider(blame)
 }

@@ -100,12 +100,34 @@ test('the last attempt tells how a provider is: a failure, with what to do', asy
   expect(telemetry.stats.lastAttempt('one')).toEqual(expected)
 })
 
+test('the last attempt shows a key that is clearly refused', async () => {
+  const { run, telemetry } = world()
+  const blocked = new GatewayError('UPSTREAM_FORBIDDEN', 'The key has no access.', { blame: 'key' })
+  await run({ attempts: [{ target: 'one/small', error: blocked }] })
+  expect(telemetry.stats.lastAttempt('one')).toMatchObject({ ok: false, reason: 'UPSTREAM_FORBIDDEN' })
+})
+
 test.each([
   ['left', { cancelled: true, attempts: [{ ...answer, target: 'one/small' }] }],
   ['asked wrongly', { attempts: [{ target: 'one/small', error: badRequest }] }],
   [
     'asked for a model that is not there',
     { attempts: [{ target: 'one/nope', error: new GatewayError('UPSTREAM_MODEL_MISSING', 'No such model.') }] },
+  ],
+  [
+    'may not use a file of somebody else',
+    { attempts: [{ target: 'one/small', error: new GatewayError('UPSTREAM_FORBIDDEN', 'No access to the file.') }] },
+  ],
+  [
+    'gave it too little time',
+    {
+      attempts: [
+        {
+          target: 'one/small',
+          error: new GatewayError('UPSTREAM_TIMEOUT', 'Too slow.', { blame: 'request' as const }),
+        },
+      ],
+    },
   ],
   ['could not be served by it', { attempts: [{ target: 'one/small', skipped: true }] }],
 ])('a caller who %s says nothing of a provider', async (_, scene) => {
