@@ -67,15 +67,19 @@ test('a stream that ends in a bare error object is broken, and what it said befo
   expect(vendor.requests.at(-1)?.path).toBe('/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse')
 })
 
-test('a limit says how long to wait', async () => {
-  const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34.4s' }]
-  const error = { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'You exceeded your current quota.', details }
-  vendor.answer({ status: 429, pieces: [JSON.stringify({ error })] })
+test('a limit says how long to wait: until the first of the keys may be used again', async () => {
+  const delays = ['90s', '34.4s']
+  vendor.answer(() => {
+    const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: delays.shift() }]
+    const error = { code: 429, status: 'RESOURCE_EXHAUSTED', message: 'You exceeded your current quota.', details }
+    return { status: 429, pieces: [JSON.stringify({ error })] }
+  })
   expect((await chat(client, { provider: 'gemini' })).error).toMatchObject({
     code: 'RESOURCE_EXHAUSTED',
     reason: 'UPSTREAM_RATE_LIMITED',
     retryAfter: 34_400,
   })
+  expect(delays).toEqual([])
 })
 
 test('vectors of many inputs come in batches of a hundred, in their order', async () => {
