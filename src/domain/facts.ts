@@ -77,6 +77,8 @@ export interface Routed {
   readonly firstEventBy: number
   /** Whether `firstEventBy` is a share of the caller's deadline. Missing it then says nothing about the target. */
   readonly isShare?: boolean | undefined
+  /** Counts a further request of the same attempt against the provider's limits; undefined where it has none. */
+  readonly countRequest?: (() => Promise<void>) | undefined
   /** Whether the target is not the first one planned. */
   readonly fallback: boolean
   /** What the caller should know about the choice of this target. */
@@ -109,6 +111,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
       target: undefined,
       firstEventBy: undefined,
       isShare: undefined,
+      countRequest: undefined,
       fallback: undefined,
       warnings: undefined,
       key: undefined,

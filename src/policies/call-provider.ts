@@ -14,7 +14,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
   ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>,
 ): Handler<Call<R> & Observed & Routed & Keyed, E> {
   return (call) => {
-    const { context, target, firstEventBy, isShare, request, streamed, wishes, fallback, warnings } = call
+    const { context, target, firstEventBy, isShare, countRequest, request, streamed, wishes, fallback, warnings } = call
     const { provider, model, defaults, timeout } = target
     const attempt = context.record.begin(provider.name, model, fallback, warnings)
     if (call.key) attempt.keyId = call.key.keyId
@@ -28,6 +28,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
       strict: wishes.strict,
       firstEventBy,
       isShare,
+      countRequest,
       timeout,
       attempt,
       traceparent: telemetry.traceparent,

@@ -20,6 +20,8 @@ export interface Ask<R extends AnyRequest> {
   readonly firstEventBy: number
   /** Whether that is a share of the caller's own deadline: to miss it says nothing about the provider. */
   readonly isShare?: boolean | undefined
+  /** To be awaited before each request but the first; undefined where the provider's requests are not limited. */
+  readonly countRequest?: (() => Promise<void>) | undefined
   /** Overrides the provider's timeouts. */
   readonly timeout?: Partial<Timeouts> | undefined
   /**

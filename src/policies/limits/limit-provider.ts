@@ -2,7 +2,7 @@ import type { Call } from '../../domain/call.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Routed } from '../../domain/facts.ts'
 import { follow } from '../../domain/follow.ts'
-import type { RateLimits } from '../../domain/limits.ts'
+import type { Quota, RateLimits } from '../../domain/limits.ts'
 import { skipTarget } from '../routing/skip-target.ts'
 import { counted, type LimitParts, refusalOf, reservedTokens, Settlement } from './limited.ts'
 
@@ -24,7 +24,21 @@ export function limitProvider(parts: LimitParts, limits: ReadonlyMap<string, Rat
         const facts = { fallback: true, provider: provider.name, model }
         throw skipTarget(call, refusalOf(reservation.refusal, facts))
       }
-      return follow(next, call, new Settlement(record, reservation, attempts))
+      const countRequest = own.requests === undefined ? undefined : requestCounter(parts, id, provider.name, own)
+      return follow(next, { ...call, countRequest }, new Settlement(record, reservation, attempts))
     })
+  }
+}
+
+/**
+ * Counts the further requests of an attempt that needs several. None of them is refused, because the first one is sent
+ * by then; later calls find the limit reached. The attempt has counted the tokens of them all.
+ */
+function requestCounter({ limiter }: LimitParts, id: string, subject: string, { requests, window }: RateLimits) {
+  const quotas: readonly Quota[] = [{ scope: 'provider', subject, limits: { ...(requests && { requests }), window } }]
+  let further = 0
+  return async () => {
+    const reservation = await limiter.reserve(`${id}:${++further}`, quotas, 0, false)
+    reservation.settle(0)
   }
 }

@@ -75,6 +75,7 @@ async function askBatches(
   let next = 0
   const work = async () => {
     for (let index = next++; index < batches.length; index = next++) {
+      if (index > 0) await ask.countRequest?.()
       cancellation.throwIfCancelled()
       const part = batches[index] ?? []
       answered[index] = { inputs: part, reply: await askBatch(part) }

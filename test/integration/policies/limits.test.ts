@@ -6,7 +6,7 @@ import { ConnectClient } from '../../support/connect-client.ts'
 import { eventually } from '../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
-import { answers, silence, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
+import { answers, json, silence, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
 
 /* How much callers may ask for, and of what. */
 
@@ -177,6 +177,21 @@ describe('a full provider', () => {
     const { error } = await chat(servers.gRPC, { provider: 'house' })
     expect(error).toMatchObject({ reason: 'RATE_LIMITED', metadata: { provider: 'house', target: 'house/m' } })
     expect((await chat(servers.gRPC, { provider: 'spare' })).error).toBeUndefined()
+  })
+
+  test('has counted each request of a call that needs several', async () => {
+    await start('limits: { provider: { requests: 3, concurrent: 2, tokens: 1000000, window: 1h } }')
+    upstream.answer((exchange) => {
+      const { input } = exchange.hit.json
+      const inputs = Array.isArray(input) ? input : []
+      json({ data: inputs.map((_, index) => ({ index, embedding: [1] })) })(exchange)
+    })
+    const { value } = await embed(servers.gRPC, { model: 'house/m', inputs: Array(300).fill('a') })
+    expect(value?.embeddings).toHaveLength(300)
+    expect(upstream.hits.filter(({ body }) => body !== '')).toHaveLength(2)
+    expect((await embed(servers.gRPC, { model: 'house/m' })).error).toBeUndefined()
+    const { error } = await embed(servers.gRPC, { model: 'house/m' })
+    expect(error?.quota).toEqual(['provider:house: 3 requests in 3600 s'])
   })
 })
 
