@@ -51,8 +51,8 @@ async function builtDecoder(): Promise<Decode> {
     'providers/http/body/body-reader',
   )
   const { kindNamed } = await built<typeof import('../src/providers/index.ts')>('providers/index')
-  const { CallRecord } = await built<typeof import('../src/domain/call-record.ts')>('domain/call-record')
-  const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
+  const { CallRecord } = await built<typeof import('../src/domain/calls/call-record.ts')>('domain/call-record')
+  const { EventStream } = await built<typeof import('../src/domain/streams/event-stream.ts')>('domain/event-stream')
   const { Cancellation } = await built<typeof import('../src/domain/cancellation.ts')>('domain/cancellation')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const request = create(ChatRequestSchema)

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema, FinishReason } from '../gen/llmgateway/v1/chat_pb.js'
 import { Role } from '../gen/llmgateway/v1/message_pb.js'
-import type { Call, CallContext } from '../src/domain/call.ts'
-import type { Planned } from '../src/domain/facts.ts'
-import type { Handler } from '../src/domain/follow.ts'
+import type { Call, CallContext } from '../src/domain/calls/call.ts'
+import type { Planned } from '../src/domain/calls/facts.ts'
+import type { Handler } from '../src/domain/streams/follow.ts'
 import { built } from './built.ts'
 import { median } from './measure.ts'
 
@@ -99,11 +99,12 @@ async function singleFlight(): Promise<Part> {
 
 /** Calls that are answered at once, and what a server does with them: it reads the answer to its end. */
 async function callsOf() {
-  const { EventStream } = await built<typeof import('../src/domain/event-stream.ts')>('domain/event-stream')
+  const { EventStream } = await built<typeof import('../src/domain/streams/event-stream.ts')>('domain/event-stream')
   const { RequestContext } = await built<typeof import('../src/server/context.ts')>('server/context')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
-  const { createCall } = await built<typeof import('../src/domain/facts.ts')>('domain/facts')
-  const { finishEvent, startEvent, textEvent } = await built<typeof import('../src/domain/events.ts')>('domain/events')
+  const { createCall } = await built<typeof import('../src/domain/calls/facts.ts')>('domain/facts')
+  const { finishEvent, startEvent, textEvent } =
+    await built<typeof import('../src/domain/streams/events.ts')>('domain/events')
   const request = create(ChatRequestSchema, { model: 'house/m', messages: [{ role: Role.USER, content: 'Hello' }] })
   const requestBytes = toBinary(ChatRequestSchema, request)
   const arrival = {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
-import { codes, reasons } from '../src/domain/reasons.ts'
+import { codes, reasons } from '../src/domain/errors/reasons.ts'
 import { instruments } from '../src/telemetry/metrics/instruments.ts'
 
 const ROOT = new URL('../', import.meta.url)

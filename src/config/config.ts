@@ -1,4 +1,4 @@
-import type { Defaults } from '../domain/call.ts'
+import type { Defaults } from '../domain/calls/call.ts'
 import type { AuthSettings } from '../identity/settings.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
 import type { LimitSettings } from '../policies/limits/settings.ts'

@@ -1,4 +1,4 @@
-import type { GatewayError } from './error.ts'
+import type { GatewayError } from './errors/error.ts'
 
 /** Something to cancel when a call is cancelled. */
 export interface Cancellable {

@@ -1,5 +1,5 @@
-import type { AnyEvent } from './events.ts'
-import type { Handler } from './follow.ts'
+import type { AnyEvent } from './streams/events.ts'
+import type { Handler } from './streams/follow.ts'
 
 /**
  * One rule of the request pipeline: wraps the handler that follows it. `Needs` are the facts that earlier policies must

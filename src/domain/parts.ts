@@ -1,4 +1,4 @@
-import { GatewayError } from './error.ts'
+import { GatewayError } from './errors/error.ts'
 
 /**
  * Limit for the parts of one request: fields of a message, or values and keys of a JSON text, nested ones included.

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
-import type { Caller } from '../domain/call.ts'
-import { overriding, type RateLimits } from '../domain/limits.ts'
+import type { Caller } from '../domain/calls/call.ts'
+import { overriding, type RateLimits } from '../domain/limits/limits.ts'
 import { ModelFilter } from '../domain/text/model-filter.ts'
 import type { KeySettings } from './settings.ts'
 

@@ -1,9 +1,9 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
-import type { Caller } from '../domain/call.ts'
+import type { Caller } from '../domain/calls/call.ts'
 import type { Clock } from '../domain/clock.ts'
-import { overriding, type RateLimits } from '../domain/limits.ts'
+import { overriding, type RateLimits } from '../domain/limits/limits.ts'
 import { rightsOf } from './rights.ts'
 import type { JwtSettings } from './settings.ts'
 

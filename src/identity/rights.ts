@@ -1,4 +1,4 @@
-import type { RateLimits } from '../domain/limits.ts'
+import type { RateLimits } from '../domain/limits/limits.ts'
 import { ModelFilter } from '../domain/text/model-filter.ts'
 
 export interface Rights {

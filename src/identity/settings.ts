@@ -1,4 +1,4 @@
-import type { RateLimits } from '../domain/limits.ts'
+import type { RateLimits } from '../domain/limits/limits.ts'
 
 /** How callers authenticate. */
 export type AuthSettings = NoAuth | RequiredAuth

@@ -1,6 +1,6 @@
-import type { Call, Caller } from '../domain/call.ts'
+import type { Call, Caller } from '../domain/calls/call.ts'
+import type { Authenticated } from '../domain/calls/facts.ts'
 import type { Policy } from '../domain/chain.ts'
-import type { Authenticated } from '../domain/facts.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 
 /** Identifies the caller; refuses calls without a valid credential. */

@@ -1,7 +1,7 @@
-import type { Call } from '../domain/call.ts'
+import type { Call } from '../domain/calls/call.ts'
+import type { Authenticated, Planned, Target } from '../domain/calls/facts.ts'
 import type { Policy } from '../domain/chain.ts'
-import { GatewayError } from '../domain/error.ts'
-import type { Authenticated, Planned, Target } from '../domain/facts.ts'
+import { GatewayError } from '../domain/errors/error.ts'
 import type { ModelFilter } from '../domain/text/model-filter.ts'
 
 /**

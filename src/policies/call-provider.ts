@@ -1,13 +1,13 @@
-import type { AnyRequest, Call } from '../domain/call.ts'
-import type { AttemptRecord, CallRecord } from '../domain/call-record.ts'
-import type { GatewayError } from '../domain/error.ts'
-import type { EventStream, Watcher } from '../domain/event-stream.ts'
-import type { AnyEvent } from '../domain/events.ts'
-import type { Keyed, Observed, Routed } from '../domain/facts.ts'
-import { follow, type Handler } from '../domain/follow.ts'
+import type { AnyRequest, Call } from '../domain/calls/call.ts'
+import type { AttemptRecord, CallRecord } from '../domain/calls/call-record.ts'
+import type { Keyed, Observed, Routed } from '../domain/calls/facts.ts'
+import type { GatewayError } from '../domain/errors/error.ts'
+import { attemptOutcomeOf } from '../domain/errors/reasons.ts'
 import type { Ask, Provider } from '../domain/ports/provider.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
-import { attemptOutcomeOf } from '../domain/reasons.ts'
+import type { EventStream, Watcher } from '../domain/streams/event-stream.ts'
+import type { AnyEvent } from '../domain/streams/events.ts'
+import { follow, type Handler } from '../domain/streams/follow.ts'
 
 /** The end of the pipeline: one attempt at one target, recorded until it ends. `ask` picks the provider's method. */
 export function callProvider<R extends AnyRequest, E extends AnyEvent>(

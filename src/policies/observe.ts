@@ -1,8 +1,8 @@
-import type { Call } from '../domain/call.ts'
+import type { Call } from '../domain/calls/call.ts'
+import type { Observed } from '../domain/calls/facts.ts'
 import type { Policy } from '../domain/chain.ts'
-import type { Observed } from '../domain/facts.ts'
-import { follow } from '../domain/follow.ts'
 import type { Telemetry } from '../domain/ports/telemetry.ts'
+import { follow } from '../domain/streams/follow.ts'
 
 /** Records every call to its ending, including refused ones. */
 export function observe(telemetry: Telemetry): Policy<Call, Observed> {

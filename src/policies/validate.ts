@@ -1,6 +1,6 @@
-import type { AnyRequest, Call } from '../domain/call.ts'
+import type { AnyRequest, Call } from '../domain/calls/call.ts'
+import type { Authenticated } from '../domain/calls/facts.ts'
 import type { Policy } from '../domain/chain.ts'
-import type { Authenticated } from '../domain/facts.ts'
 
 /**
  * Refuses requests that no vendor could answer. Comes after authentication, so that a client without a valid

@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
+import type { UpstreamMessageAudience } from '../domain/errors/upstream-messages.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { ModelFacts, Provider } from '../domain/ports/provider.ts'
-import type { UpstreamMessageAudience } from '../domain/upstream-messages.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
 import { createHttpClient } from './http/http-client.ts'

@@ -1,4 +1,4 @@
-import type { Timeouts } from '../domain/call.ts'
+import type { Timeouts } from '../domain/calls/call.ts'
 
 /** In ms. */
 export const defaultTimeouts: Timeouts = { connect: 3_000, firstToken: 120_000, idle: 60_000, total: 600_000 }

@@ -1,8 +1,8 @@
-import type { CallContext, Caller } from '../domain/call.ts'
-import { CallRecord } from '../domain/call-record.ts'
+import type { CallContext, Caller } from '../domain/calls/call.ts'
+import { CallRecord } from '../domain/calls/call-record.ts'
 import { Cancellation } from '../domain/cancellation.ts'
 import type { Clock } from '../domain/clock.ts'
-import { GatewayError } from '../domain/error.ts'
+import { GatewayError } from '../domain/errors/error.ts'
 import { AttemptOutcome } from '../domain/types.ts'
 
 /** What a server reads before a call begins. */

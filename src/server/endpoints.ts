@@ -1,5 +1,5 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf'
-import { heartbeatEvent } from '../domain/events.ts'
+import { heartbeatEvent } from '../domain/streams/events.ts'
 import { type ChatEvent, ChatEventSchema, HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../domain/types.ts'
 import type { Methods, MethodsOf, StreamMethod, UnaryMethod } from '../service/method-types.ts'
 

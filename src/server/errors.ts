@@ -2,10 +2,10 @@ import { create, type DescMessage, type Message, toBinary } from '@bufbuild/prot
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import { ConnectError } from '@connectrpc/connect'
 import * as grpc from '@grpc/grpc-js'
-import type { CallContext } from '../domain/call.ts'
-import { type CallRecord, duration, type Trailers } from '../domain/call-record.ts'
-import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/error.ts'
-import { codes, originOf } from '../domain/reasons.ts'
+import type { CallContext } from '../domain/calls/call.ts'
+import { type CallRecord, duration, type Trailers } from '../domain/calls/call-record.ts'
+import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/errors/error.ts'
+import { codes, originOf } from '../domain/errors/reasons.ts'
 import {
   type BadRequest,
   BadRequestSchema,

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http2'
-import { CallRecord } from '../domain/call-record.ts'
+import { CallRecord } from '../domain/calls/call-record.ts'
 import type { Clock } from '../domain/clock.ts'
-import { GatewayError, unauthenticated } from '../domain/error.ts'
+import { GatewayError, unauthenticated } from '../domain/errors/error.ts'
 import { type ErrorReply, errorReply, toHeaders } from './errors.ts'
 
 /** What a server refuses before any work is done. Values of a metric label. */

@@ -1,6 +1,6 @@
-import type { CallContext } from '../domain/call.ts'
+import type { CallContext } from '../domain/calls/call.ts'
 import type { Clock } from '../domain/clock.ts'
-import type { GatewayError } from '../domain/error.ts'
+import type { GatewayError } from '../domain/errors/error.ts'
 import type { CallerCheck } from './bounds/caller-check.ts'
 import type { Endpoint } from './endpoints.ts'
 import type { Refusal } from './refusals.ts'

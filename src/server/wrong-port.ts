@@ -1,6 +1,6 @@
 import { createServer, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import { codes } from '../domain/reasons.ts'
+import { codes } from '../domain/errors/reasons.ts'
 
 /*
  * Answers to clients that reached the port of the other protocol: a sentence with the port to use, in a form that such

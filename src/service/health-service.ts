@@ -1,7 +1,7 @@
-import type { CallContext } from '../domain/call.ts'
-import { GatewayError } from '../domain/error.ts'
-import { EventStream } from '../domain/event-stream.ts'
-import { type Held, Shares } from '../domain/shares.ts'
+import type { CallContext } from '../domain/calls/call.ts'
+import { GatewayError } from '../domain/errors/error.ts'
+import { type Held, Shares } from '../domain/limits/shares.ts'
+import { EventStream } from '../domain/streams/event-stream.ts'
 import { holderOfPeer } from '../domain/text/address-holder.ts'
 import {
   type HealthCheckRequest,

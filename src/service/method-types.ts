@@ -1,6 +1,6 @@
 import type { DescMethod, DescService, MessageShape } from '@bufbuild/protobuf'
-import type { CallContext } from '../domain/call.ts'
-import type { EventStream } from '../domain/event-stream.ts'
+import type { CallContext } from '../domain/calls/call.ts'
+import type { EventStream } from '../domain/streams/event-stream.ts'
 import type { LlmGateway, LlmGatewayAdmin } from '../domain/types.ts'
 
 /** A method that returns one message. It throws or rejects with a GatewayError. */

@@ -1,11 +1,11 @@
-import type { CallContext } from '../domain/call.ts'
-import type { LimitKind, LimitScope } from '../domain/limits.ts'
+import type { CallContext } from '../domain/calls/call.ts'
+import type { Reason } from '../domain/errors/reasons.ts'
+import type { LimitKind, LimitScope } from '../domain/limits/limits.ts'
 import type { BreakerChange } from '../domain/ports/breakers.ts'
 import type { ComponentState } from '../domain/ports/components.ts'
 import type { KeyEvent } from '../domain/ports/keys.ts'
 import type { OperatorEventSubscriber, OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { LockState } from '../domain/ports/safety-locks.ts'
-import type { Reason } from '../domain/reasons.ts'
 
 /** Passes each event to all subscribers, in the order in which they subscribed. */
 export class OperatorEventHub implements OperatorEvents {

@@ -1,4 +1,4 @@
-import type { UpstreamMessageAudience } from '../domain/upstream-messages.ts'
+import type { UpstreamMessageAudience } from '../domain/errors/upstream-messages.ts'
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]

@@ -1,10 +1,10 @@
-import type { CallSummary } from '../domain/call-summary.ts'
+import type { CallSummary } from '../domain/calls/call-summary.ts'
 import type { Clock } from '../domain/clock.ts'
+import { originOf } from '../domain/errors/reasons.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
 import type { CallObserver } from '../domain/ports/call-observer.ts'
 import type { LockState, SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { LastAttempt, StatsSource } from '../domain/ports/stats.ts'
-import { originOf } from '../domain/reasons.ts'
 import type {
   BreakerState,
   CacheStats,

@@ -1,4 +1,4 @@
-import { duration } from '../domain/call-record.ts'
+import { duration } from '../domain/calls/call-record.ts'
 import { dollars } from '../domain/money.ts'
 import { BreakerState, type UpstreamStats } from '../domain/types.ts'
 import type { TargetSeries } from './metrics/target-series.ts'

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { Cancellation } from '../../src/domain/cancellation.ts'
-import { EventStream } from '../../src/domain/event-stream.ts'
-import { foldChat } from '../../src/domain/fold.ts'
+import { EventStream } from '../../src/domain/streams/event-stream.ts'
+import { foldChat } from '../../src/domain/streams/fold.ts'
 import {
   type ChatEvent,
   ChatRequestSchema,

@@ -1,4 +1,4 @@
-import { type Code, codeOf, type Reason } from '../../src/domain/reasons.ts'
+import { type Code, codeOf, type Reason } from '../../src/domain/errors/reasons.ts'
 
 /** What is known of a failure beside its category. */
 export interface FailureFacts {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Cancellation } from '../../src/domain/cancellation.ts'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 
 const left = new GatewayError('CANCELLED', 'The client disconnected.')
 const late = new GatewayError('DEADLINE_EXCEEDED', 'Too late.')

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import { ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import { kinds } from '../../src/providers/index.ts'
 import { validateChat } from '../../src/service/validate/validate.ts'

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import { type Message, Role } from '../../src/domain/types.ts'
 import { decodeWhole } from '../support/decode.ts'
 import {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import { isObject } from '../../src/providers/vendors/json.ts'
 import { type Encoded, encodeChat, type RequestInit } from '../support/encode.ts'
 import type { Field } from './parameter-sections.ts'

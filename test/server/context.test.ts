@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import { AttemptOutcome } from '../../src/domain/types.ts'
 import { type Arrival, RequestContext } from '../../src/server/context.ts'
 import { FakeClock } from '../support/fake-clock.ts'

@@ -2,9 +2,9 @@ import { create } from '@bufbuild/protobuf'
 import { ConnectError } from '@connectrpc/connect'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CallRecord } from '../../src/domain/call-record.ts'
-import { type ErrorFacts, GatewayError, type UpstreamFailure } from '../../src/domain/error.ts'
-import { codes, type Reason, reasons } from '../../src/domain/reasons.ts'
+import { CallRecord } from '../../src/domain/calls/call-record.ts'
+import { type ErrorFacts, GatewayError, type UpstreamFailure } from '../../src/domain/errors/error.ts'
+import { codes, type Reason, reasons } from '../../src/domain/errors/reasons.ts'
 import {
   AttemptOutcome,
   ErrorDetailSchema,

@@ -1,8 +1,8 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import type { CallContext } from '../../src/domain/call.ts'
-import { GatewayError } from '../../src/domain/error.ts'
-import type { EventStream } from '../../src/domain/event-stream.ts'
+import type { CallContext } from '../../src/domain/calls/call.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
+import type { EventStream } from '../../src/domain/streams/event-stream.ts'
 import {
   type ChatEvent,
   ChatRequestSchema,

@@ -1,7 +1,7 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import {
   ChatRequestSchema,
   EmbedRequestSchema,

@@ -1,5 +1,5 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import type { Defaults } from '../../src/domain/call.ts'
+import type { Defaults } from '../../src/domain/calls/call.ts'
 import { type ChatRequest, ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import type { UpstreamRequest, Wire } from '../../src/providers/define.ts'
 import { kindNamed } from '../../src/providers/index.ts'

@@ -1,6 +1,6 @@
-import type { CallContext } from '../../src/domain/call.ts'
+import type { CallContext } from '../../src/domain/calls/call.ts'
 import type { Clock } from '../../src/domain/clock.ts'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import type { LastAttempt, StatsSource } from '../../src/domain/ports/stats.ts'

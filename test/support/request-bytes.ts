@@ -1,7 +1,7 @@
 import { type DescMessage, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import { reflect } from '@bufbuild/protobuf/reflect'
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import { HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../../src/domain/types.ts'
 import { decidingBytes } from '../../src/policies/cache/key.ts'
 import { type CheckProto, protoCheck } from '../../src/server/codec/check-proto.ts'

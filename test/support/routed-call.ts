@@ -1,6 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import type { Call } from '../../src/domain/call.ts'
-import type { Clock } from '../../src/domain/clock.ts'
+import type { Call } from '../../src/domain/calls/call.ts'
 import {
   type Authenticated,
   createCall,
@@ -8,7 +7,8 @@ import {
   type Planned,
   type Routed,
   type Target,
-} from '../../src/domain/facts.ts'
+} from '../../src/domain/calls/facts.ts'
+import type { Clock } from '../../src/domain/clock.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 import { silentTelemetry, testContext } from './test-gateway.ts'

@@ -1,5 +1,5 @@
 import { systemClock } from '../../src/domain/clock.ts'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
 import { CallerCheck } from '../../src/server/bounds/caller-check.ts'
 import { endpoints } from '../../src/server/endpoints.ts'

@@ -1,4 +1,4 @@
-import type { CallContext } from '../../src/domain/call.ts'
+import type { CallContext } from '../../src/domain/calls/call.ts'
 import { systemClock } from '../../src/domain/clock.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { Circuits } from '../../src/policies/breaker/circuits.ts'

@@ -1,5 +1,5 @@
 import { Cancellation } from '../../src/domain/cancellation.ts'
-import { EventStream } from '../../src/domain/event-stream.ts'
+import { EventStream } from '../../src/domain/streams/event-stream.ts'
 import type { ChatEvent } from '../../src/domain/types.ts'
 
 /** A response that ends when the test ends it. */

@@ -1,12 +1,12 @@
-import type { CallContext, Operation } from '../../src/domain/call.ts'
-import { CallRecord } from '../../src/domain/call-record.ts'
+import type { CallContext, Operation } from '../../src/domain/calls/call.ts'
+import { CallRecord } from '../../src/domain/calls/call-record.ts'
+import { createCall, type Observed, type Target } from '../../src/domain/calls/facts.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
-import { GatewayError } from '../../src/domain/error.ts'
-import { EventStream } from '../../src/domain/event-stream.ts'
-import { finishEvent, startEvent, textEvent } from '../../src/domain/events.ts'
-import { createCall, type Observed, type Target } from '../../src/domain/facts.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import { costOf } from '../../src/domain/money.ts'
+import { EventStream } from '../../src/domain/streams/event-stream.ts'
+import { finishEvent, startEvent, textEvent } from '../../src/domain/streams/events.ts'
 import {
   AttemptOutcome,
   BreakerState,

@@ -1,5 +1,5 @@
-import type { CallContext } from '../../src/domain/call.ts'
-import { CallRecord } from '../../src/domain/call-record.ts'
+import type { CallContext } from '../../src/domain/calls/call.ts'
+import { CallRecord } from '../../src/domain/calls/call-record.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import type { Clock } from '../../src/domain/clock.ts'
 import type { Limiter } from '../../src/domain/ports/limiter.ts'

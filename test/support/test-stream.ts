@@ -1,7 +1,7 @@
-import type { CallContext } from '../../src/domain/call.ts'
-import type { GatewayError } from '../../src/domain/error.ts'
-import { EventStream, type Source } from '../../src/domain/event-stream.ts'
-import { emptyMessage, finishEvent, textEvent } from '../../src/domain/events.ts'
+import type { CallContext } from '../../src/domain/calls/call.ts'
+import type { GatewayError } from '../../src/domain/errors/error.ts'
+import { EventStream, type Source } from '../../src/domain/streams/event-stream.ts'
+import { emptyMessage, finishEvent, textEvent } from '../../src/domain/streams/events.ts'
 import type { ChatEvent, ChatRequest, ChatResponse } from '../../src/domain/types.ts'
 
 export function chatResponse(content: string): ChatResponse {

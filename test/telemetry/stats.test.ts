@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { GatewayError } from '../../src/domain/error.ts'
+import { GatewayError } from '../../src/domain/errors/error.ts'
 import { BreakerState } from '../../src/domain/types.ts'
 import { usage, world } from '../support/telemetry-world.ts'
 

@@ -1,4 +1,4 @@
-import { DEFAULT_WINDOW, overriding, type RateLimits } from '../../domain/limits.ts'
+import { DEFAULT_WINDOW, overriding, type RateLimits } from '../../domain/limits/limits.ts'
 import { defaultLimitSettings as defaults, type LimitSettings } from '../../policies/limits/settings.ts'
 import type { ProviderSettings } from '../../providers/define.ts'
 import { readRedisUrl } from '../../stores/redis/redis-address.ts'

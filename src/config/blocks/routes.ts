@@ -1,4 +1,4 @@
-import type { Defaults, Timeouts } from '../../domain/call.ts'
+import type { Defaults, Timeouts } from '../../domain/calls/call.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
 import type { Alias } from '../../policies/planning/planner.ts'
 import type { ProviderSettings } from '../../providers/define.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { strategies } from '../../domain/facts.ts'
-import { upstreamMessageAudiences } from '../../domain/upstream-messages.ts'
+import { strategies } from '../../domain/calls/facts.ts'
+import { upstreamMessageAudiences } from '../../domain/errors/upstream-messages.ts'
 import { logLevels } from '../../telemetry/settings.ts'
 import { block, expected, field } from './block.ts'
 import { oldBlock } from './old-block.ts'

@@ -1,4 +1,4 @@
-import type { CallContext, Caller } from '../call.ts'
+import type { CallContext, Caller } from '../calls/call.ts'
 
 /** Where a credential is read from: the context of a call, or the headers of a request. */
 export type CredentialSource = Pick<CallContext, 'credential' | 'header' | 'caller'>

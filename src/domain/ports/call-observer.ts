@@ -1,4 +1,4 @@
-import type { CallSummary } from '../call-summary.ts'
+import type { CallSummary } from '../calls/call-summary.ts'
 
 /** Records calls that have ended. */
 export interface CallObserver {

@@ -1,9 +1,9 @@
-import type { Witness } from '../blame.ts'
-import type { Task } from '../call.ts'
-import type { GatewayError } from '../error.ts'
-import type { Watcher } from '../event-stream.ts'
-import type { AnyEvent } from '../events.ts'
-import type { Reason } from '../reasons.ts'
+import type { Task } from '../calls/call.ts'
+import type { Witness } from '../errors/blame.ts'
+import type { GatewayError } from '../errors/error.ts'
+import type { Reason } from '../errors/reasons.ts'
+import type { Watcher } from '../streams/event-stream.ts'
+import type { AnyEvent } from '../streams/events.ts'
 
 /**
  * Keys of one provider. A provider that needs none has one key without an id, which may cool down but never be

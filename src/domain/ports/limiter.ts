@@ -1,4 +1,4 @@
-import type { LimitStatus, Quota } from '../limits.ts'
+import type { LimitStatus, Quota } from '../limits/limits.ts'
 
 /** Counts calls against limits. */
 export interface Limiter {

@@ -1,8 +1,8 @@
-import type { AnyRequest, CallContext, Defaults, Timeouts } from '../call.ts'
-import type { AttemptRecord } from '../call-record.ts'
-import type { EventStream } from '../event-stream.ts'
-import type { EmbedEvent } from '../events.ts'
+import type { AnyRequest, CallContext, Defaults, Timeouts } from '../calls/call.ts'
+import type { AttemptRecord } from '../calls/call-record.ts'
 import type { ModelPrice } from '../money.ts'
+import type { EventStream } from '../streams/event-stream.ts'
+import type { EmbedEvent } from '../streams/events.ts'
 import type { Capability, ChatEvent, ChatRequest, EmbedRequest } from '../types.ts'
 import type { KeyPool } from './keys.ts'
 

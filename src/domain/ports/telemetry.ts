@@ -1,7 +1,7 @@
-import type { Call } from '../call.ts'
-import type { AttemptRecord } from '../call-record.ts'
-import type { Watcher } from '../event-stream.ts'
-import type { AnyEvent } from '../events.ts'
+import type { Call } from '../calls/call.ts'
+import type { AttemptRecord } from '../calls/call-record.ts'
+import type { Watcher } from '../streams/event-stream.ts'
+import type { AnyEvent } from '../streams/events.ts'
 
 /** Records calls. */
 export interface Telemetry {

@@ -1,8 +1,8 @@
 import type { Cancellation } from '../../domain/cancellation.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError } from '../../domain/error.ts'
-import type { Watcher } from '../../domain/event-stream.ts'
-import type { AnyEvent } from '../../domain/events.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
+import type { Watcher } from '../../domain/streams/event-stream.ts'
+import type { AnyEvent } from '../../domain/streams/events.ts'
 
 /** Weight of the last call in the mean duration of calls. */
 const LAST_COUNTS = 0.1

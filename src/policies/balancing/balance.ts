@@ -1,7 +1,7 @@
-import type { Call, Operation } from '../../domain/call.ts'
+import type { Call, Operation } from '../../domain/calls/call.ts'
+import type { Planned, Target } from '../../domain/calls/facts.ts'
+import { operations } from '../../domain/calls/operations.ts'
 import type { Policy } from '../../domain/chain.ts'
-import type { Planned, Target } from '../../domain/facts.ts'
-import { operations } from '../../domain/operations.ts'
 import type { Latencies } from './latencies.ts'
 
 /** Output tokens by which costs are compared when nothing bounds them. */

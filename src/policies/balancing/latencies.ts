@@ -1,6 +1,6 @@
-import type { Operation } from '../../domain/call.ts'
+import type { Operation } from '../../domain/calls/call.ts'
+import type { Target } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
-import type { Target } from '../../domain/facts.ts'
 
 /** Weight of the latest sample in an estimate. */
 const LAST_COUNTS = 0.3

@@ -1,8 +1,8 @@
-import type { Call } from '../../domain/call.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { Authenticated, Billed, Planned } from '../../domain/calls/facts.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
-import type { Authenticated, Billed, Planned } from '../../domain/facts.ts'
-import { follow } from '../../domain/follow.ts'
+import { follow } from '../../domain/streams/follow.ts'
 import { type BillingParts, CallBill } from './call-bill.ts'
 
 /**

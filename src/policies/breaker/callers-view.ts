@@ -1,4 +1,4 @@
-import type { Witness } from '../../domain/blame.ts'
+import type { Witness } from '../../domain/errors/blame.ts'
 import type { CircuitRules } from './circuit-rules.ts'
 import { SlidingCounts } from './sliding-counts.ts'
 

@@ -1,5 +1,5 @@
-import type { Witness } from '../../domain/blame.ts'
-import type { GatewayError } from '../../domain/error.ts'
+import type { Witness } from '../../domain/errors/blame.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
 import { BreakerState } from '../../domain/types.ts'
 import { CallersView } from './callers-view.ts'
 import type { CircuitRules } from './circuit-rules.ts'

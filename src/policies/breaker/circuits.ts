@@ -1,6 +1,6 @@
-import type { Task } from '../../domain/call.ts'
+import type { Task } from '../../domain/calls/call.ts'
+import type { Target } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
-import type { Target } from '../../domain/facts.ts'
 import type { Breakers } from '../../domain/ports/breakers.ts'
 import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import { BreakerState } from '../../domain/types.ts'

@@ -1,5 +1,5 @@
+import { operations } from '../../domain/calls/operations.ts'
 import { making, type Policy } from '../../domain/chain.ts'
-import { operations } from '../../domain/operations.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
 import type { Planner } from '../planning/planner.ts'

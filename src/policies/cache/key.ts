@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Target } from '../../domain/facts.ts'
+import type { Target } from '../../domain/calls/facts.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import { withoutFields } from '../../domain/proto-fields.ts'
 

@@ -1,8 +1,8 @@
-import type { CallContext } from '../../domain/call.ts'
-import { duration } from '../../domain/call-record.ts'
-import { EventStream, type Source } from '../../domain/event-stream.ts'
-import { finishEvent, startEvent } from '../../domain/events.ts'
+import type { CallContext } from '../../domain/calls/call.ts'
+import { duration } from '../../domain/calls/call-record.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
+import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
+import { finishEvent, startEvent } from '../../domain/streams/events.ts'
 import type { ChatEvent, Cost, FinishEvent, Route } from '../../domain/types.ts'
 
 const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }

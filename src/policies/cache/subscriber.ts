@@ -1,8 +1,8 @@
-import type { Call, CallContext } from '../../domain/call.ts'
-import type { CallRecord } from '../../domain/call-record.ts'
-import type { GatewayError } from '../../domain/error.ts'
-import { EventStream, type Source } from '../../domain/event-stream.ts'
-import { startEvent } from '../../domain/events.ts'
+import type { Call, CallContext } from '../../domain/calls/call.ts'
+import type { CallRecord } from '../../domain/calls/call-record.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
+import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
+import { startEvent } from '../../domain/streams/events.ts'
 import type { ChatEvent, FinishEvent, StartEvent } from '../../domain/types.ts'
 import { cachedFinish, cachedRoute } from './replay.ts'
 

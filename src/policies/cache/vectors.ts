@@ -1,6 +1,6 @@
-import type { CallContext } from '../../domain/call.ts'
-import type { EmbedFinish } from '../../domain/events.ts'
+import type { CallContext } from '../../domain/calls/call.ts'
 import type { CachedVector } from '../../domain/ports/cache.ts'
+import type { EmbedFinish } from '../../domain/streams/events.ts'
 import type { EmbedResponse } from '../../domain/types.ts'
 import { cachedRoute, savedCost } from './replay.ts'
 

@@ -1,8 +1,8 @@
-import type { Call } from '../../domain/call.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { Routed } from '../../domain/calls/facts.ts'
 import type { Policy } from '../../domain/chain.ts'
-import type { Routed } from '../../domain/facts.ts'
-import { follow } from '../../domain/follow.ts'
-import type { Quota, RateLimits } from '../../domain/limits.ts'
+import type { Quota, RateLimits } from '../../domain/limits/limits.ts'
+import { follow } from '../../domain/streams/follow.ts'
 import { skipTarget } from '../routing/skip-target.ts'
 import { counted, type LimitParts, refusalOf, reservedTokens, Settlement } from './limited.ts'
 

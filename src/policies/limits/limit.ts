@@ -1,9 +1,9 @@
-import type { Call } from '../../domain/call.ts'
-import type { Trailers } from '../../domain/call-record.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { Trailers } from '../../domain/calls/call-record.ts'
+import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
 import type { Policy } from '../../domain/chain.ts'
-import type { Authenticated, Planned } from '../../domain/facts.ts'
-import { follow } from '../../domain/follow.ts'
-import type { LimitStatus, Quota, RateLimits } from '../../domain/limits.ts'
+import type { LimitStatus, Quota, RateLimits } from '../../domain/limits/limits.ts'
+import { follow } from '../../domain/streams/follow.ts'
 import { counted, type LimitParts, refusalOf, reservedTokens, Settlement } from './limited.ts'
 
 /** Limits that apply before a provider is chosen, beside those of each caller. */

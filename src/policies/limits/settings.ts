@@ -1,4 +1,4 @@
-import type { RateLimits } from '../../domain/limits.ts'
+import type { RateLimits } from '../../domain/limits/limits.ts'
 
 /** Settings of the limits. */
 export interface LimitSettings {

@@ -1,7 +1,7 @@
-import type { Call } from '../../domain/call.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { Planned, Target } from '../../domain/calls/facts.ts'
+import { operations } from '../../domain/calls/operations.ts'
 import type { Policy } from '../../domain/chain.ts'
-import type { Planned, Target } from '../../domain/facts.ts'
-import { operations } from '../../domain/operations.ts'
 import type { Planner } from './planner.ts'
 
 /** Decides which targets a call may go to, and in which order. Asks no provider. */

@@ -1,6 +1,6 @@
-import { type FieldViolation, GatewayError } from '../../domain/error.ts'
-import type { Target } from '../../domain/facts.ts'
-import { attemptOutcomeOf, type Code } from '../../domain/reasons.ts'
+import type { Target } from '../../domain/calls/facts.ts'
+import { type FieldViolation, GatewayError } from '../../domain/errors/error.ts'
+import { attemptOutcomeOf, type Code } from '../../domain/errors/reasons.ts'
 import { AttemptOutcome } from '../../domain/types.ts'
 
 /** A target that failed or was skipped, and why. */

@@ -1,6 +1,6 @@
-import type { Call } from '../../domain/call.ts'
-import type { AttemptRecord } from '../../domain/call-record.ts'
-import type { Routed } from '../../domain/facts.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { AttemptRecord } from '../../domain/calls/call-record.ts'
+import type { Routed } from '../../domain/calls/facts.ts'
 import { AttemptOutcome } from '../../domain/types.ts'
 
 /** Default bound for a target with few keys. */

@@ -1,5 +1,5 @@
+import type { Target } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
-import type { Target } from '../../domain/facts.ts'
 import type { KeyUse } from '../../domain/ports/keys.ts'
 import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
 import type { LockState, SafetyLockSource } from '../../domain/ports/safety-locks.ts'

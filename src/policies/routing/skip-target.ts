@@ -1,6 +1,6 @@
-import type { Call } from '../../domain/call.ts'
-import type { GatewayError } from '../../domain/error.ts'
-import type { Routed } from '../../domain/facts.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { Routed } from '../../domain/calls/facts.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
 import { AttemptOutcome } from '../../domain/types.ts'
 
 /** Records that the call's target was not asked. Returns the error to throw. */

@@ -1,7 +1,7 @@
 import type { Cancellation } from '../../domain/cancellation.ts'
-import { GatewayError } from '../../domain/error.ts'
-import { EventStream, type Reader, type Source } from '../../domain/event-stream.ts'
-import { type AnyEvent, resetEvent } from '../../domain/events.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
+import { EventStream, type Reader, type Source } from '../../domain/streams/event-stream.ts'
+import { type AnyEvent, resetEvent } from '../../domain/streams/events.ts'
 
 /**
  * Continues after a response broke off: resolves to the stream of the next target, or rejects with the call's error.

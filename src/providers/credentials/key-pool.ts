@@ -1,9 +1,9 @@
-import type { Witness } from '../../domain/blame.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError } from '../../domain/error.ts'
+import type { Witness } from '../../domain/errors/blame.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
+import { originOf, type Reason } from '../../domain/errors/reasons.ts'
 import type { KeyEvent, KeyLease, KeyPool, KeyStatus, KeyUse } from '../../domain/ports/keys.ts'
 import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
-import { originOf, type Reason } from '../../domain/reasons.ts'
 import { Key } from './key.ts'
 
 /** Rests for reasons whose replies name no time, in ms; for every other reason it starts short and doubles. */

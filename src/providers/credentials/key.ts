@@ -1,4 +1,4 @@
-import type { GatewayError } from '../../domain/error.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
 import type { KeyUse } from '../../domain/ports/keys.ts'
 import { Rests } from './rests.ts'
 import { Suspicions } from './suspicions.ts'

@@ -1,5 +1,5 @@
-import type { Task } from '../../domain/call.ts'
-import type { GatewayError } from '../../domain/error.ts'
+import type { Task } from '../../domain/calls/call.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
 import type { KeyUse } from '../../domain/ports/keys.ts'
 
 /** Rest of a key whose vendor names no time, in ms; doubled each time until an attempt succeeds. */

@@ -1,5 +1,5 @@
-import type { Witness } from '../../domain/blame.ts'
-import type { GatewayError } from '../../domain/error.ts'
+import type { Witness } from '../../domain/errors/blame.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
 import type { KeyUse } from '../../domain/ports/keys.ts'
 import { doubling, nameOf } from './rests.ts'
 

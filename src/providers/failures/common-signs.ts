@@ -1,4 +1,4 @@
-import type { Reason } from '../../domain/reasons.ts'
+import type { Reason } from '../../domain/errors/reasons.ts'
 import type { Sign, StatusSign } from './sign.ts'
 
 /*

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import { ProxyError } from '../http/proxy.ts'
 
 const UNREACHABLE_WAIT = 5_000

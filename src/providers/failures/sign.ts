@@ -1,5 +1,5 @@
-import { type Blame, doubted, isAboutKey } from '../../domain/blame.ts'
-import { blameOf, type Reason } from '../../domain/reasons.ts'
+import { type Blame, doubted, isAboutKey } from '../../domain/errors/blame.ts'
+import { blameOf, type Reason } from '../../domain/errors/reasons.ts'
 import { isSentence } from './sentence.ts'
 import type { VendorError } from './vendor-error.ts'
 

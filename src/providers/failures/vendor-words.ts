@@ -3,7 +3,7 @@ const MAX_LENGTH = 300
 const SHARED = 8
 const MASK = '***'
 
-/** What looks like a key, whoever gave it out. Names of models, ids with dashes and prose do not. */
+/** What looks like a key of any vendor. Names of models, ids with dashes and prose do not. */
 const keyLike: readonly RegExp[] = [
   /\b(?:sk|pk|rk|gsk|xai|hf|nvapi|pplx|csk|fw|tgp|key|api|glpat|ghp|r8)[-_][\w*.-]{6,}/gi,
   /\b(?:AIza|ya29|eyJ|AKIA|ASIA)[\w*.-]{6,}/g,

@@ -1,6 +1,7 @@
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import { promptTokens, textTokens } from '../../domain/estimate.ts'
-import type { EventStream } from '../../domain/event-stream.ts'
+import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
+import type { EventStream } from '../../domain/streams/event-stream.ts'
 import {
   citationEvent,
   finishEvent,
@@ -12,8 +13,7 @@ import {
   type ToolCallPiece,
   textEvent,
   toolCallEvent,
-} from '../../domain/events.ts'
-import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
+} from '../../domain/streams/events.ts'
 import {
   type ChatEvent,
   type ChatRequest,

@@ -12,7 +12,7 @@ export interface HttpRequest {
   readonly body?: string | undefined
 }
 
-/** Told of one reply. After `fail` or `end` there is nothing more. */
+/** Receives one reply. After `fail` or `end` there is nothing more. */
 export interface HttpReplyHandler {
   /** The request is on a connection; whether it is the first there. */
   sent(onFreshConnection: boolean): void

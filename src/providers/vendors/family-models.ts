@@ -10,7 +10,7 @@ const { NONE, LOW, MEDIUM, HIGH } = ReasoningEffort
 
 const notThinking: OpenAiRules = { efforts: {}, lacks: [Capability.REASONING] }
 
-/** Unless they are told otherwise, some of Groq's models think aloud in their text. */
+/** Some of Groq's models write their reasoning into the text unless the request says otherwise. */
 const GROQ_REASONING = 'https://console.groq.com/docs/reasoning'
 const groqEvery: OpenAiRules = { maxStops: 4, maxTools: 128 }
 const groqParsed: OpenAiRules = { ...groqEvery, fields: { reasoning_format: 'parsed' } }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError, unsupported } from '../../domain/error.ts'
+import { GatewayError, unsupported } from '../../domain/errors/error.ts'
 import { promptTokens, textTokens } from '../../domain/estimate.ts'
-import { EventStream, type Source } from '../../domain/event-stream.ts'
-import type { EmbedEvent } from '../../domain/events.ts'
 import type { Ask, ModelFacts, Provider } from '../../domain/ports/provider.ts'
-import { streamOf } from '../../domain/stream-of.ts'
+import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
+import type { EmbedEvent } from '../../domain/streams/events.ts'
+import { streamOf } from '../../domain/streams/stream-of.ts'
 import {
   Capability,
   type ChatEvent,

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Caller } from '../../domain/call.ts'
+import type { Caller } from '../../domain/calls/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { Authenticator, CredentialSource } from '../../domain/ports/authenticator.ts'
 import { holderOfAddress } from '../../domain/text/address-holder.ts'

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 
 /** The error of a call whose reader stopped reading. */
 export function stalled(stallTimeout: number): GatewayError {

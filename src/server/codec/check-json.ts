@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import { MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
 
 /**

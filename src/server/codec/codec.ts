@@ -1,5 +1,5 @@
 import { type DescMessage, type DescMethod, fromBinary, type Message } from '@bufbuild/protobuf'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import { protoCheck } from './check-proto.ts'
 import { type Encode, encoderFor, frameEncoderFor } from './encode.ts'
 

@@ -61,7 +61,7 @@ export class SessionGuard {
     session.setTimeout(IDLE, () => session.close())
   }
 
-  /** Tells every client to go elsewhere; open calls finish. */
+  /** Sends GOAWAY to every client; open calls finish. */
   closeAll(): void {
     for (const session of this.#sessions) session.close()
   }

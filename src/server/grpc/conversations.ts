@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Clock } from '../../domain/clock.ts'
-import { type Held, Shares } from '../../domain/shares.ts'
+import { type Held, Shares } from '../../domain/limits/shares.ts'
 import { holderOfAddress } from '../../domain/text/address-holder.ts'
 import { FRAME_PREFIX } from '../codec/encode.ts'
 import type { Refusal } from '../refusals.ts'

@@ -6,9 +6,9 @@ import {
   sensitiveHeaders,
 } from 'node:http2'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
-import { CHANGING_TRAILERS, type Trailers } from '../../domain/call-record.ts'
+import { CHANGING_TRAILERS, type Trailers } from '../../domain/calls/call-record.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import type { Arrived, NextTurn } from '../calls/next-turn.ts'
 import { RequestContext } from '../context.ts'

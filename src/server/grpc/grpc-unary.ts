@@ -1,6 +1,6 @@
 import type { Message } from '@bufbuild/protobuf'
 import type { handleUnaryCall, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import { checkSize } from '../calls/reply-limits.ts'
 import { type Codec, unaryCodec } from '../codec/codec.ts'
 import type { UnaryEndpoint } from '../endpoints.ts'

@@ -1,5 +1,5 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
-import type { Caller } from '../../domain/call.ts'
+import type { Caller } from '../../domain/calls/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { Slots, type Slotted } from '../calls/slots.ts'
 import { limitGrpcTimeout } from '../calls/timeouts.ts'

@@ -1,5 +1,5 @@
-import type { GatewayError } from '../../domain/error.ts'
-import type { EventStream, Reader } from '../../domain/event-stream.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
+import type { EventStream, Reader } from '../../domain/streams/event-stream.ts'
 
 /** Observes what happens to the events. */
 export interface Follower<in E> {

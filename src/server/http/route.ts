@@ -1,4 +1,4 @@
-import type { Caller } from '../../domain/call.ts'
+import type { Caller } from '../../domain/calls/call.ts'
 import type { AnswerableRefusal } from '../refusals.ts'
 import type { HttpRequest, HttpResponse } from './http-rules.ts'
 

@@ -1,5 +1,5 @@
-import type { CallContext } from '../../domain/call.ts'
-import { GatewayError, invalid } from '../../domain/error.ts'
+import type { CallContext } from '../../domain/calls/call.ts'
+import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
 import type { StatsSource } from '../../domain/ports/stats.ts'
 import { fieldBytes } from '../../domain/proto-fields.ts'

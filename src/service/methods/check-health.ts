@@ -1,6 +1,6 @@
-import { duration } from '../../domain/call-record.ts'
+import { duration } from '../../domain/calls/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError, invalid } from '../../domain/error.ts'
+import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import type { Breakers } from '../../domain/ports/breakers.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import type { SafetyLockSource } from '../../domain/ports/safety-locks.ts'

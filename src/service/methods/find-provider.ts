@@ -1,4 +1,4 @@
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import { providerNamed } from '../../domain/provider-named.ts'
 import { didYouMean } from '../../domain/text/closest.ts'

@@ -1,6 +1,6 @@
-import type { CallContext, Caller } from '../../domain/call.ts'
+import type { CallContext, Caller } from '../../domain/calls/call.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import type { ModelPrice } from '../../domain/money.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import type { ModelFilter } from '../../domain/text/model-filter.ts'

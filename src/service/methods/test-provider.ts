@@ -1,13 +1,13 @@
 import { create } from '@bufbuild/protobuf'
-import type { Call, CallContext } from '../../domain/call.ts'
-import { duration } from '../../domain/call-record.ts'
+import type { Call, CallContext } from '../../domain/calls/call.ts'
+import { duration } from '../../domain/calls/call-record.ts'
+import { createCall } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError, invalid } from '../../domain/error.ts'
-import type { EmbedEvent } from '../../domain/events.ts'
-import { createCall } from '../../domain/facts.ts'
-import { foldChat, foldEmbed } from '../../domain/fold.ts'
-import type { Handler } from '../../domain/follow.ts'
+import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
+import type { EmbedEvent } from '../../domain/streams/events.ts'
+import { foldChat, foldEmbed } from '../../domain/streams/fold.ts'
+import type { Handler } from '../../domain/streams/follow.ts'
 import {
   CacheMode,
   Capability,

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import type { Timestamp } from '@bufbuild/protobuf/wkt'
-import type { Caller } from '../../domain/call.ts'
-import { invalid } from '../../domain/error.ts'
+import type { Caller } from '../../domain/calls/call.ts'
+import { invalid } from '../../domain/errors/error.ts'
 import type { UsageSelection } from '../../domain/ports/ledger-queries.ts'
 import { type UsageFilter, UsageFilterSchema } from '../../domain/types.ts'
 

@@ -1,4 +1,4 @@
-import { type FieldViolation, GatewayError } from '../../domain/error.ts'
+import { type FieldViolation, GatewayError } from '../../domain/errors/error.ts'
 
 /** Limit for violations in one error; any beyond it are not reported. */
 const MAX_VIOLATIONS = 20

@@ -1,5 +1,5 @@
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError } from '../../domain/error.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
 import type { SharedStore } from '../../domain/ports/shared-store.ts'
 import { matchesGlob } from '../../domain/text/glob.ts'

@@ -1,4 +1,4 @@
-import { invalid } from '../../domain/error.ts'
+import { invalid } from '../../domain/errors/error.ts'
 import type { Charge, Ledger } from '../../domain/ports/ledger.ts'
 import type {
   CostGrouping,

@@ -10,7 +10,7 @@ import {
   reserved,
   shareOf,
   tightest,
-} from '../../domain/limits.ts'
+} from '../../domain/limits/limits.ts'
 import type { Limiter, Reservation } from '../../domain/ports/limiter.ts'
 
 export interface MemoryLimiterOptions {

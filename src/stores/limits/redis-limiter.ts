@@ -1,7 +1,14 @@
 import { hash } from 'node:crypto'
 import type { Clock } from '../../domain/clock.ts'
-import { GatewayError } from '../../domain/error.ts'
-import { type Count, type LimitKind, type LimitStatus, limitStatus, type Quota, tightest } from '../../domain/limits.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
+import {
+  type Count,
+  type LimitKind,
+  type LimitStatus,
+  limitStatus,
+  type Quota,
+  tightest,
+} from '../../domain/limits/limits.ts'
 import type { Limiter, Reservation } from '../../domain/ports/limiter.ts'
 import type { SharedStore } from '../../domain/ports/shared-store.ts'
 import { renewScript, reserveScript, settleScript } from './limit-scripts.ts'

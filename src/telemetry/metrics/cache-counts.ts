@@ -1,4 +1,4 @@
-import { duration } from '../../domain/call-record.ts'
+import { duration } from '../../domain/calls/call-record.ts'
 import { dollars, nanoDollars } from '../../domain/money.ts'
 import type { CacheObserver, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
 import type { CacheStats } from '../../domain/types.ts'

@@ -1,5 +1,5 @@
-import type { Operation } from '../../domain/call.ts'
-import { operations } from '../../domain/operations.ts'
+import type { Operation } from '../../domain/calls/call.ts'
+import { operations } from '../../domain/calls/operations.ts'
 import { instruments } from './instruments.ts'
 import type { Counter, Histogram, Metrics } from './metrics.ts'
 

@@ -8,12 +8,12 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
-import type { Call } from '../../domain/call.ts'
-import type { AttemptRecord } from '../../domain/call-record.ts'
-import type { Finish } from '../../domain/call-summary.ts'
-import type { GatewayError } from '../../domain/error.ts'
-import { operations } from '../../domain/operations.ts'
-import { codes, originOf } from '../../domain/reasons.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { AttemptRecord } from '../../domain/calls/call-record.ts'
+import type { Finish } from '../../domain/calls/call-summary.ts'
+import { operations } from '../../domain/calls/operations.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
+import { codes, originOf } from '../../domain/errors/reasons.ts'
 import { attributes as names } from '../metrics/instruments.ts'
 import { finishReasonName } from '../names.ts'
 

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { CallContext } from '../../../src/domain/call.ts'
+import type { CallContext } from '../../../src/domain/calls/call.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { eventually } from '../../support/eventually.ts'

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest'
-import { finishEvent, textEvent } from '../../../src/domain/events.ts'
 import type { CacheAddress, CachedEntry } from '../../../src/domain/ports/cache.ts'
+import { finishEvent, textEvent } from '../../../src/domain/streams/events.ts'
 import { FinishReason } from '../../../src/domain/types.ts'
 import { encodeStored } from '../../../src/stores/cache/cache-codec.ts'
 import { HybridCache, NEAR_TTL } from '../../../src/stores/cache/hybrid-cache.ts'

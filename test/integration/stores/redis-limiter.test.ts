@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
-import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
+import type { Quota, RateLimits } from '../../../src/domain/limits/limits.ts'
 import type { Limiter } from '../../../src/domain/ports/limiter.ts'
 import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../../../src/stores/limits/redis-limiter.ts'

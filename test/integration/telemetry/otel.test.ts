@@ -1,7 +1,7 @@
 import { trace } from '@opentelemetry/api'
 import { afterEach, expect, test } from 'vitest'
 import { systemClock } from '../../../src/domain/clock.ts'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { TelemetryOptions } from '../../../src/telemetry/telemetry.ts'
 import { startTracing } from '../../../src/telemetry/tracing/otel.ts'
 import { Collector } from '../../support/collector.ts'

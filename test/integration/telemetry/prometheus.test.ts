@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import { serveMetrics } from '../../../src/telemetry/metrics/prometheus.ts'
 import { samples, scrape } from '../../support/scrape.ts'
 import { provider, usage, world } from '../../support/telemetry-world.ts'

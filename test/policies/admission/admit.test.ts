@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
-import type { Target } from '../../../src/domain/facts.ts'
+import type { Target } from '../../../src/domain/calls/facts.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { KeyPool } from '../../../src/domain/ports/keys.ts'
 import { AttemptOutcome, type ChatEvent } from '../../../src/domain/types.ts'
 import { admitToProvider } from '../../../src/policies/admission/admit.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import { ConcurrencyGate, type Permit } from '../../../src/policies/admission/concurrency-gate.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
-import { startEvent, textEvent } from '../../../src/domain/events.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
+import { startEvent, textEvent } from '../../../src/domain/streams/events.ts'
 import type { ChatEvent } from '../../../src/domain/types.ts'
 import { Latencies } from '../../../src/policies/balancing/latencies.ts'
 import { measure } from '../../../src/policies/balancing/measure.ts'

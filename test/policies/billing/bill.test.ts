@@ -1,12 +1,12 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
-import { EventStream } from '../../../src/domain/event-stream.ts'
-import { finishEvent, startEvent, textEvent } from '../../../src/domain/events.ts'
-import { createCall } from '../../../src/domain/facts.ts'
+import { createCall } from '../../../src/domain/calls/facts.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import { costOf, type ModelPrice } from '../../../src/domain/money.ts'
 import type { Charge, Ledger } from '../../../src/domain/ports/ledger.ts'
 import type { Ask, Provider } from '../../../src/domain/ports/provider.ts'
+import { EventStream } from '../../../src/domain/streams/event-stream.ts'
+import { finishEvent, startEvent, textEvent } from '../../../src/domain/streams/events.ts'
 import {
   type ChatEvent,
   type ChatRequest,

@@ -1,7 +1,7 @@
 import { create, type Message, toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import type { Target } from '../../../src/domain/facts.ts'
+import type { Target } from '../../../src/domain/calls/facts.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../../src/domain/types.ts'
 import { cacheAddress, decidingBytes, type Question } from '../../../src/policies/cache/key.ts'

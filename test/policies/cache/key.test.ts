@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import type { Target } from '../../../src/domain/facts.ts'
+import type { Target } from '../../../src/domain/calls/facts.ts'
 import { fieldBytes } from '../../../src/domain/proto-fields.ts'
 import { ChatRequestSchema } from '../../../src/domain/types.ts'
 import { cacheAddress, type Question } from '../../../src/policies/cache/key.ts'

@@ -1,13 +1,13 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
-import type { Call, Caller } from '../../../src/domain/call.ts'
-import { GatewayError } from '../../../src/domain/error.ts'
-import { EventStream } from '../../../src/domain/event-stream.ts'
-import { finishEvent, textEvent } from '../../../src/domain/events.ts'
-import { type Authenticated, createCall, type Planned } from '../../../src/domain/facts.ts'
-import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
+import type { Call, Caller } from '../../../src/domain/calls/call.ts'
+import { type Authenticated, createCall, type Planned } from '../../../src/domain/calls/facts.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
+import type { Quota, RateLimits } from '../../../src/domain/limits/limits.ts'
 import type { Limiter, Reservation } from '../../../src/domain/ports/limiter.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'
+import { EventStream } from '../../../src/domain/streams/event-stream.ts'
+import { finishEvent, textEvent } from '../../../src/domain/streams/events.ts'
 import {
   type ChatEvent,
   type ChatRequest,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Target } from '../../../src/domain/facts.ts'
+import type { Target } from '../../../src/domain/calls/facts.ts'
 import type { KeyUse } from '../../../src/domain/ports/keys.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'
 import type { LockState } from '../../../src/domain/ports/safety-locks.ts'

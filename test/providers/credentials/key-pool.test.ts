@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { type ErrorFacts, GatewayError } from '../../../src/domain/error.ts'
+import { type ErrorFacts, GatewayError } from '../../../src/domain/errors/error.ts'
+import type { Reason } from '../../../src/domain/errors/reasons.ts'
 import type { KeyEvent, KeyLease } from '../../../src/domain/ports/keys.ts'
-import type { Reason } from '../../../src/domain/reasons.ts'
 import { ProviderKeyPool } from '../../../src/providers/credentials/key-pool.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 

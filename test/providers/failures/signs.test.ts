@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isClearAboutKey } from '../../../src/domain/blame.ts'
+import { isClearAboutKey } from '../../../src/domain/errors/blame.ts'
 import { codeSigns, sentenceSigns, statusSigns, wordSigns } from '../../../src/providers/failures/common-signs.ts'
 import { isSentence, withoutQuoted } from '../../../src/providers/failures/sentence.ts'
 import { blameFor, type Sign } from '../../../src/providers/failures/sign.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import { noCredential } from '../../../src/providers/credentials/credential.ts'
 import { wholeBody } from '../../../src/providers/http/body/body-reader.ts'
 import { ReplyBudget } from '../../../src/providers/http/reply-budget.ts'

@@ -2,7 +2,7 @@ import { create, type DescMessage, fromBinary, type Message, toBinary } from '@b
 import { file_google_protobuf_struct } from '@bufbuild/protobuf/wkt'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { textEvent } from '../../../src/domain/events.ts'
+import { textEvent } from '../../../src/domain/streams/events.ts'
 import {
   ChatEventSchema,
   ChatResponseSchema,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
-import { GatewayError } from '../../../src/domain/error.ts'
-import { EventStream } from '../../../src/domain/event-stream.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
+import { EventStream } from '../../../src/domain/streams/event-stream.ts'
 import { AsyncEvents } from '../../../src/server/http/async-events.ts'
 
 function world() {

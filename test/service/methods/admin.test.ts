@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { Ask } from '../../../src/domain/ports/provider.ts'
 import {
   Capability,

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { Breakers } from '../../../src/domain/ports/breakers.ts'
 import type { ComponentState } from '../../../src/domain/ports/components.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import { Capability, ListModelsRequestSchema } from '../../../src/domain/types.ts'
 import { createListModels } from '../../../src/service/methods/list-models.ts'
 import { FakeClock } from '../../support/fake-clock.ts'

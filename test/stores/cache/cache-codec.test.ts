@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { finishEvent, textEvent } from '../../../src/domain/events.ts'
 import type { CachedEntry } from '../../../src/domain/ports/cache.ts'
+import { finishEvent, textEvent } from '../../../src/domain/streams/events.ts'
 import { FinishReason } from '../../../src/domain/types.ts'
 import { decodeStored, encodeStored } from '../../../src/stores/cache/cache-codec.ts'
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Quota, RateLimits } from '../../../src/domain/limits.ts'
+import type { Quota, RateLimits } from '../../../src/domain/limits/limits.ts'
 import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 

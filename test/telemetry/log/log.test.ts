@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { GatewayError } from '../../../src/domain/error.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import { createLog } from '../../../src/telemetry/log/log.ts'
 import { ManualClock, usage, world } from '../../support/telemetry-world.ts'
 

@@ -1,4 +1,4 @@
-import type { GatewayError } from '../../../domain/error.ts'
+import type { GatewayError } from '../../../domain/errors/error.ts'
 import type { ChatDecoder, ChatWire } from '../../define.ts'
 import type { ChatReply } from '../chat-reply.ts'
 import type { HttpHeaders } from '../http-client.ts'

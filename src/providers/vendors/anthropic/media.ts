@@ -1,4 +1,4 @@
-import { unsupported } from '../../../domain/error.ts'
+import { unsupported } from '../../../domain/errors/error.ts'
 import type { Media } from '../../../domain/types.ts'
 import type { JsonFields } from '../json.ts'
 

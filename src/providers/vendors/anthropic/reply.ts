@@ -1,4 +1,4 @@
-import { GatewayError } from '../../../domain/error.ts'
+import { GatewayError } from '../../../domain/errors/error.ts'
 import { type Citation, FinishReason } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
 import { charactersIn } from '../characters.ts'

@@ -1,4 +1,4 @@
-import type { Defaults } from '../../../domain/call.ts'
+import type { Defaults } from '../../../domain/calls/call.ts'
 import type { ChatRequest } from '../../../domain/types.ts'
 import type { ChatContext, UpstreamRequest, WireContext } from '../../define.ts'
 import { fieldsOf, type JsonFields, objectJson } from '../json.ts'

@@ -1,4 +1,4 @@
-import { unsupported } from '../../../domain/error.ts'
+import { unsupported } from '../../../domain/errors/error.ts'
 import { type ChatRequest, type Tool, ToolChoiceMode } from '../../../domain/types.ts'
 import { fieldsOf, type JsonFields, objectJson, parseJson } from '../json.ts'
 import type { ModelTraits } from './models.ts'

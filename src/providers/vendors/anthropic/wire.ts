@@ -1,4 +1,4 @@
-import { GatewayError } from '../../../domain/error.ts'
+import { GatewayError } from '../../../domain/errors/error.ts'
 import type { Wire } from '../../define.ts'
 import { fieldsOf, textOf } from '../json.ts'
 import { readError } from '../openai/error.ts'

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../../domain/error.ts'
+import { GatewayError } from '../../../domain/errors/error.ts'
 import type { EmbedReply, EmbedWire } from '../../define.ts'
 import { usageFrom } from '../../prices/usage.ts'
 import { fieldsOf, listOf } from '../json.ts'

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../../domain/error.ts'
+import { GatewayError } from '../../../domain/errors/error.ts'
 import type { Part } from '../../../domain/types.ts'
 import type { ChatDecoder, ChatSink } from '../../define.ts'
 import { usageFrom } from '../../prices/usage.ts'

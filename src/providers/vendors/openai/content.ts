@@ -1,4 +1,4 @@
-import { unsupported } from '../../../domain/error.ts'
+import { unsupported } from '../../../domain/errors/error.ts'
 import type { Media, Message, Part } from '../../../domain/types.ts'
 
 /** The text of a message that can hold nothing else. Throws UNSUPPORTED for other content. */

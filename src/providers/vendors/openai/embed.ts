@@ -1,5 +1,5 @@
 import { endianness } from 'node:os'
-import { GatewayError, unsupported } from '../../../domain/error.ts'
+import { GatewayError, unsupported } from '../../../domain/errors/error.ts'
 import type { EmbedReply, EmbedWire, UpstreamRequest, WireContext } from '../../define.ts'
 import { fieldsOf, isObject, listOf, textOf } from '../json.ts'
 import type { OpenAiDialect } from './dialect.ts'

@@ -1,4 +1,4 @@
-import { unsupported } from '../../../domain/error.ts'
+import { unsupported } from '../../../domain/errors/error.ts'
 import type { ChatRequest } from '../../../domain/types.ts'
 import type { ChatContext } from '../../define.ts'
 import type { OpenAiDialect, OpenAiRules, TuningField } from './dialect.ts'

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../../domain/error.ts'
+import { GatewayError } from '../../../domain/errors/error.ts'
 import type { ChatWire, Wire } from '../../define.ts'
 import { fieldsOf, listOf, textOf } from '../json.ts'
 import { OpenAiDecoder } from './chat/reply.ts'

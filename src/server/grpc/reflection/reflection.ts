@@ -1,7 +1,7 @@
 import { create, type DescFile } from '@bufbuild/protobuf'
 import * as grpc from '@grpc/grpc-js'
-import { GatewayError } from '../../../domain/error.ts'
-import { codes } from '../../../domain/reasons.ts'
+import { GatewayError } from '../../../domain/errors/error.ts'
+import { codes } from '../../../domain/errors/reasons.ts'
 import {
   file_google_rpc_error_details,
   loadComments,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../../../src/domain/clock.ts'
-import { GatewayError } from '../../../../src/domain/error.ts'
+import { GatewayError } from '../../../../src/domain/errors/error.ts'
 import type { KeyEvent } from '../../../../src/domain/ports/keys.ts'
 import { Connection } from '../../../../src/providers/http/connection.ts'
 import { createHttpClient } from '../../../../src/providers/http/http-client.ts'

@@ -1,7 +1,7 @@
 import http2 from 'node:http2'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { CallContext } from '../../../../src/domain/call.ts'
+import type { CallContext } from '../../../../src/domain/calls/call.ts'
 import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import type { ServerOptions } from '../../../../src/server/server-options.ts'

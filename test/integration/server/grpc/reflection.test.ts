@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type FileDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt'
 import * as grpc from '@grpc/grpc-js'
 import { afterEach, describe, expect, it } from 'vitest'
-import { GatewayError } from '../../../../src/domain/error.ts'
+import { GatewayError } from '../../../../src/domain/errors/error.ts'
 import {
   type ServerReflectionRequest,
   ServerReflectionRequestSchema,

@@ -3,8 +3,8 @@ import { create, toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { CallContext } from '../../../../src/domain/call.ts'
-import { GatewayError } from '../../../../src/domain/error.ts'
+import type { CallContext } from '../../../../src/domain/calls/call.ts'
+import { GatewayError } from '../../../../src/domain/errors/error.ts'
 import {
   Capability,
   ChatRequestSchema,

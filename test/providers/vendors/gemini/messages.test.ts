@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { GatewayError } from '../../../../src/domain/error.ts'
+import { GatewayError } from '../../../../src/domain/errors/error.ts'
 import { MessageSchema, Role } from '../../../../src/domain/types.ts'
 import { encodeChat, type RequestInit } from '../../../support/encode.ts'
 

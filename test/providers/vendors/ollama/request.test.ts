@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { GatewayError } from '../../../../src/domain/error.ts'
+import { GatewayError } from '../../../../src/domain/errors/error.ts'
 import { ReasoningEffort, Role, ToolChoiceMode } from '../../../../src/domain/types.ts'
 import { type EncodeOptions, encodeChat, type RequestInit } from '../../../support/encode.ts'
 

@@ -1,4 +1,4 @@
-import type { ToolCallPiece } from '../../../../domain/events.ts'
+import type { ToolCallPiece } from '../../../../domain/streams/events.ts'
 import { fieldsOf, isObject, type JsonFields, listOf, textOf } from '../../json.ts'
 import type { ReplySource } from '../../json-source.ts'
 

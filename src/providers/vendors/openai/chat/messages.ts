@@ -1,4 +1,4 @@
-import { unsupported } from '../../../../domain/error.ts'
+import { unsupported } from '../../../../domain/errors/error.ts'
 import { type Media, type Message, type Part, type Reasoning, Role, type ToolCall } from '../../../../domain/types.ts'
 import { isObject, parseJson } from '../../json.ts'
 import { leaveOutSignatures, makerOf } from '../../signature.ts'

@@ -1,5 +1,5 @@
-import type { Defaults } from '../../../../domain/call.ts'
-import { unsupported } from '../../../../domain/error.ts'
+import type { Defaults } from '../../../../domain/calls/call.ts'
+import { unsupported } from '../../../../domain/errors/error.ts'
 import {
   type ChatRequest,
   type JsonSchemaFormat,

@@ -1,4 +1,4 @@
-import { unsupported } from '../../../../domain/error.ts'
+import { unsupported } from '../../../../domain/errors/error.ts'
 import type { Part } from '../../../../domain/types.ts'
 import type { JsonFields } from '../../json.ts'
 import { fileName, urlOf } from '../content.ts'

@@ -1,4 +1,4 @@
-import { GatewayError } from '../../../../domain/error.ts'
+import { GatewayError } from '../../../../domain/errors/error.ts'
 import type { ChatDecoder, ChatSink } from '../../../define.ts'
 import { fieldsOf, isObject, type JsonFields, listOf, parseJson, textOf } from '../../json.ts'
 import { readError } from '../error.ts'

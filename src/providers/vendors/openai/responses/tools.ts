@@ -1,4 +1,4 @@
-import { unsupported } from '../../../../domain/error.ts'
+import { unsupported } from '../../../../domain/errors/error.ts'
 import { type ResponseFormat, type Tool, type ToolChoice, ToolChoiceMode } from '../../../../domain/types.ts'
 import { objectJson } from '../../json.ts'
 import type { OpenAiDialect } from '../dialect.ts'
@@ -10,7 +10,7 @@ export function toolsJson(tools: readonly Tool[]): string {
   return `[${tools.map(toolJson).join(',')}]`
 }
 
-/** Here the vendor takes tools for strict unless told otherwise, and refuses schemas that are not. */
+/** The vendor treats tools as strict unless the request says otherwise, and refuses schemas that are not. */
 function toolJson({ name, description, parameters, strict = false }: Tool): string {
   const fields = { type: 'function', name, ...(description !== '' && { description }), strict }
   return objectJson(fields, { parameters: parameters === '' ? NO_ARGUMENTS : parameters })

@@ -1,3 +1,7 @@
+import type { KeyLease } from '../ports/keys.ts'
+import type { Charge, ChargeOutcome } from '../ports/ledger.ts'
+import type { Provider } from '../ports/provider.ts'
+import type { CallTelemetry } from '../ports/telemetry.ts'
 import type {
   AnyRequest,
   Call,
@@ -10,10 +14,6 @@ import type {
   Timeouts,
 } from './call.ts'
 import { operations } from './operations.ts'
-import type { KeyLease } from './ports/keys.ts'
-import type { Charge, ChargeOutcome } from './ports/ledger.ts'
-import type { Provider } from './ports/provider.ts'
-import type { CallTelemetry } from './ports/telemetry.ts'
 
 /* What policies add to a call for the policies after them. */
 

@@ -1,6 +1,6 @@
+import { type ChatEvent, type ChatResponse, type EmbedResponse, FinishReason, type Message, Role } from '../types.ts'
 import type { EventStream } from './event-stream.ts'
 import { type EmbedEvent, type EmbedFinish, emptyMessage } from './events.ts'
-import { type ChatEvent, type ChatResponse, type EmbedResponse, FinishReason, type Message, Role } from './types.ts'
 
 /** Assembles a chat's response from its events. */
 export function foldChat(events: EventStream<ChatEvent>): Promise<ChatResponse> {

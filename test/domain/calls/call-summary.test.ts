@@ -1,18 +1,18 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
-import type { AttemptRecord } from '../../src/domain/call-record.ts'
-import { type EndingCall, summarize } from '../../src/domain/call-summary.ts'
-import { GatewayError } from '../../src/domain/error.ts'
-import { createCall } from '../../src/domain/facts.ts'
+import type { AttemptRecord } from '../../../src/domain/calls/call-record.ts'
+import { type EndingCall, summarize } from '../../../src/domain/calls/call-summary.ts'
+import { createCall } from '../../../src/domain/calls/facts.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
 import {
   AttemptOutcome,
   ChatRequestSchema,
   FinishEventSchema,
   FinishReason,
   UsageSchema,
-} from '../../src/domain/types.ts'
-import { FakeClock } from '../support/fake-clock.ts'
-import { testContext } from '../support/test-gateway.ts'
+} from '../../../src/domain/types.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
+import { testContext } from '../../support/test-gateway.ts'
 
 /** A streamed chat that arrived now. */
 function chatCall() {

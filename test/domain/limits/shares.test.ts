@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Held, Shares } from '../../src/domain/shares.ts'
+import { type Held, Shares } from '../../../src/domain/limits/shares.ts'
 
 const member = (holder: string): Held => ({ holder })
 

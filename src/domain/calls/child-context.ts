@@ -1,6 +1,6 @@
+import { Cancellation } from '../cancellation.ts'
 import type { CallContext } from './call.ts'
 import type { CallRecord } from './call-record.ts'
-import { Cancellation } from './cancellation.ts'
 
 /**
  * Context of a call that the gateway makes on behalf of another one: the parent's identity, with a deadline, a

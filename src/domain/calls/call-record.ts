@@ -1,7 +1,7 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
-import type { Clock } from './clock.ts'
-import type { UpstreamFailure } from './error.ts'
-import { type Attempt, AttemptOutcome, type Cost, type Route, type Usage } from './types.ts'
+import type { Clock } from '../clock.ts'
+import type { UpstreamFailure } from '../errors/error.ts'
+import { type Attempt, AttemptOutcome, type Cost, type Route, type Usage } from '../types.ts'
 
 const NO_WARNINGS: readonly string[] = []
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { Cancellation } from '../../src/domain/cancellation.ts'
-import { GatewayError } from '../../src/domain/error.ts'
-import { EventStream, type Reader, type Source, type Watcher } from '../../src/domain/event-stream.ts'
+import { Cancellation } from '../../../src/domain/cancellation.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
+import { EventStream, type Reader, type Source, type Watcher } from '../../../src/domain/streams/event-stream.ts'
 
 const left = new GatewayError('CANCELLED', 'The client disconnected.')
 

@@ -1,5 +1,5 @@
+import { AttemptOutcome } from '../types.ts'
 import type { Blame } from './blame.ts'
-import { AttemptOutcome } from './types.ts'
 
 /**
  * Every reason an error can have, and everything that follows from the reason alone. The reasons are part of the

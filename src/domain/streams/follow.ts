@@ -1,4 +1,4 @@
-import { GatewayError } from './error.ts'
+import { GatewayError } from '../errors/error.ts'
 import type { EventStream, Watcher } from './event-stream.ts'
 import type { AnyEvent } from './events.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { Cancellation } from '../../src/domain/cancellation.ts'
-import { GatewayError } from '../../src/domain/error.ts'
-import { EventStream } from '../../src/domain/event-stream.ts'
+import { Cancellation } from '../../../src/domain/cancellation.ts'
+import { GatewayError } from '../../../src/domain/errors/error.ts'
+import { EventStream } from '../../../src/domain/streams/event-stream.ts'
 import {
   citationEvent,
   finishEvent,
@@ -11,9 +11,9 @@ import {
   refusalEvent,
   textEvent,
   toolCallEvent,
-} from '../../src/domain/events.ts'
-import { foldChat } from '../../src/domain/fold.ts'
-import { type ChatEvent, FinishReason, type Part } from '../../src/domain/types.ts'
+} from '../../../src/domain/streams/events.ts'
+import { foldChat } from '../../../src/domain/streams/fold.ts'
+import { type ChatEvent, FinishReason, type Part } from '../../../src/domain/types.ts'
 
 const image: Part = {
   $typeName: 'llmgateway.v1.Part',

@@ -1,7 +1,7 @@
+import { embedPromptTokens, mediaTokens, promptTokens } from '../estimate.ts'
+import type { Provider } from '../ports/provider.ts'
+import type { ChatRequest, EmbedRequest } from '../types.ts'
 import type { AnyRequest, Operation, Task, Wishes } from './call.ts'
-import { embedPromptTokens, mediaTokens, promptTokens } from './estimate.ts'
-import type { Provider } from './ports/provider.ts'
-import type { ChatRequest, EmbedRequest } from './types.ts'
 
 /**
  * What sets one operation apart from the others. Nothing else compares operations by name or looks at a request's

@@ -1,4 +1,4 @@
-import type { Cancellation } from './cancellation.ts'
+import type { Cancellation } from '../cancellation.ts'
 import { EventStream, type Source } from './event-stream.ts'
 
 const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }

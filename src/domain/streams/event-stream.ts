@@ -1,5 +1,5 @@
-import type { Cancellable, Cancellation } from './cancellation.ts'
-import { GatewayError } from './error.ts'
+import type { Cancellable, Cancellation } from '../cancellation.ts'
+import { GatewayError } from '../errors/error.ts'
 
 /** Observes the events of a stream without affecting its pace. */
 export interface Watcher<in E> {

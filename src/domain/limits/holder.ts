@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Witness } from './blame.ts'
-import type { Call } from './call.ts'
-import type { Authenticated } from './facts.ts'
+import type { Call } from '../calls/call.ts'
+import type { Authenticated } from '../calls/facts.ts'
+import type { Witness } from '../errors/blame.ts'
 
 export function witnessOf(call: Call & Authenticated): Witness {
   return { caller: holderOf(call), request: createHash('sha256').update(call.context.requestBytes).digest('base64url') }

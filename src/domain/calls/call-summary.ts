@@ -1,8 +1,8 @@
+import type { GatewayError } from '../errors/error.ts'
+import type { EmbedFinish } from '../streams/events.ts'
+import type { FinishEvent, FinishReason, Usage } from '../types.ts'
 import type { Call, Operation } from './call.ts'
 import type { AttemptRecord } from './call-record.ts'
-import type { GatewayError } from './error.ts'
-import type { EmbedFinish } from './events.ts'
-import type { FinishEvent, FinishReason, Usage } from './types.ts'
 
 /** The last event of a complete response. */
 export type Finish = FinishEvent | EmbedFinish

@@ -1,8 +1,8 @@
+import type { Cancellation } from '../cancellation.ts'
+import type { RateLimits } from '../limits/limits.ts'
+import type { ModelFilter } from '../text/model-filter.ts'
+import type { ChatRequest, EmbedRequest } from '../types.ts'
 import type { CallRecord } from './call-record.ts'
-import type { Cancellation } from './cancellation.ts'
-import type { RateLimits } from './limits.ts'
-import type { ModelFilter } from './text/model-filter.ts'
-import type { ChatRequest, EmbedRequest } from './types.ts'
 
 /**
  * A call that is served by the request pipeline. Names metrics, spans and log lines; `operations.ts` has its traits.

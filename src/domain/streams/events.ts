@@ -13,7 +13,7 @@ import type {
   StartEvent,
   ToolCall,
   Usage,
-} from './types.ts'
+} from '../types.ts'
 
 /** Event of an embedding call: vectors in any order, then the finish. Never sent to clients. */
 export interface EmbedEvent {
