@@ -72,3 +72,9 @@ export const operations: Readonly<Record<Operation, OperationTraits>> = {
     mediaTokens: () => 0,
   },
 }
+
+/** What `make` returns for each operation, by operation. */
+export function forEachOperation<T>(make: (operation: Operation) => T): Readonly<Record<Operation, T>> {
+  const names = Object.keys(operations) as Operation[] // The table has exactly these keys.
+  return Object.fromEntries(names.map((name) => [name, make(name)])) as Record<Operation, T> // One entry for each.
+}

@@ -1,5 +1,6 @@
 import type { Operation } from '../../domain/calls/call.ts'
 import type { CallSummary } from '../../domain/calls/call-summary.ts'
+import { forEachOperation } from '../../domain/calls/operations.ts'
 import { isReason, originOf, type Reason, reasons } from '../../domain/errors/reasons.ts'
 import type { CallObserver } from '../../domain/ports/call-observer.ts'
 import { instruments } from './instruments.ts'
@@ -31,7 +32,7 @@ export class CallCounts implements CallObserver {
       active: metrics.counter(instruments.activeCalls, { operation }),
       overhead: metrics.histogram(instruments.overhead, { operation }),
     })
-    this.#operations = { chat: countsOf('chat'), stream_chat: countsOf('stream_chat'), embed: countsOf('embed') }
+    this.#operations = forEachOperation(countsOf)
     // All of them from the start: a rate over a counter that does not exist yet misses its first increment.
     for (const reason of Object.keys(reasons).filter(isReason)) {
       this.#reasons.set(reason, metrics.counter(instruments.errors, { origin: originOf(reason), reason }))
