@@ -128,7 +128,7 @@ describe('the rules notice', () => {
     expect(strayFiles(file('src/utils/misc.ts', ''))).toHaveLength(1)
   })
   it.each([
-    ['src/domain/calls/call.ts', "import { route } from '../policies/route.ts'"],
+    ['src/domain/calls/call.ts', "import { route } from '../../policies/route.ts'"],
     ['src/domain/calls/call.ts', "import type { Chat } from '../../gen/llmgateway/v1/chat_pb.js'"],
     ['src/policies/routing/route.ts', "import { createStats } from '../../telemetry/stats.ts'"],
     ['src/policies/routing/route.ts', "import {\n  openai,\n} from '../../providers/vendors/presets.ts'"],

@@ -10,6 +10,7 @@ import { SessionGuard } from '../connections/session-guard.ts'
 import type { Endpoint } from '../endpoints.ts'
 import type { ServerOptions, ServerTls } from '../server-options.ts'
 import { refuseHttp1, useHttpPort } from '../wrong-port.ts'
+import { keepWhileClosing } from './closing-pings.ts'
 import { accessHttp2, type Http2Access } from './grpc-js.ts'
 import { streamHandler } from './grpc-stream.ts'
 import { unaryHandler } from './grpc-unary.ts'
@@ -42,7 +43,10 @@ export class GrpcServer {
     this.#sessions = new SessionGuard(settings)
     this.#guard = new StreamGuard(settings, this.#sessions)
     http2.onStream(this.#guard.hook)
-    http2.onSession(this.#sessions.watch)
+    http2.onSession((session) => {
+      this.#sessions.watch(session)
+      keepWhileClosing(session)
+    })
     http2.onUnknownProtocol((socket) => this.#refuseHttp1(socket))
     const enter = settings.tls ? http2.inject : (socket: Socket) => this.#listenTo(socket, http2)
     this.#listener = createServer({ noDelay: true }, (socket) => this.#gate.admit(socket, enter))
