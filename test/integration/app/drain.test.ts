@@ -139,24 +139,3 @@ test('it is ready though no provider answers: that is not what readiness means',
   client.close()
   await gateway.close()
 })
-
-test('a stream that outlasts the keepalive interval of a drain is not cut off', async () => {
-  const gateway = await startGateway({
-    movableTime: true,
-    yaml: `
-      server: { drain: 60s, keepalive: 1s }
-      providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m, timeout: { first_token: 1h, idle: 1h, total: 1h } } }
-    `,
-  })
-  const client = new GrpcClient(gateway.grpc)
-  const { streams, notify } = await openStreams(client, 2)
-  gateway.signal('SIGTERM')
-  await gateway.logged(({ message }) => message === 'shutting down')
-  await gateway.pass(30_000)
-  notify()
-  expect(await streams[0]).toMatchObject({ text: 'one two', error: undefined })
-  await gateway.pass(60_000)
-  expect((await streams[1])?.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'DRAINING' })
-  expect(await gateway.exited).toBe(0)
-  client.close()
-})
