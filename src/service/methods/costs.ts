@@ -20,7 +20,8 @@ import {
   UsageState,
   type UsageTotals,
 } from '../../domain/types.ts'
-import { pageSizeOf, selectionOf, timestamp } from './usage-selection.ts'
+import { timestamp } from './timestamp.ts'
+import { pageSizeOf, selectionOf } from './usage-selection.ts'
 
 /** Most groups of one summary. */
 const MAX_GROUPS = 4

@@ -1,8 +1,8 @@
-import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type { KeyStatus, KeyState as StateName } from '../../domain/ports/keys.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import { type KeyInfo, KeyState, type ListKeysRequest, type ListKeysResponse } from '../../domain/types.ts'
 import { findProvider } from './find-provider.ts'
+import { timestamp } from './timestamp.ts'
 
 const states: Readonly<Record<StateName, KeyState>> = {
   available: KeyState.AVAILABLE,
@@ -39,11 +39,4 @@ function toMessage(provider: string, key: KeyStatus): KeyInfo {
     ...(key.lastUsed !== undefined && { lastUsed: timestamp(key.lastUsed) }),
     successRate: key.successRate,
   }
-}
-
-/** Converts wall time in ms. */
-function timestamp(ms: number): Timestamp {
-  const seconds = Math.floor(ms / 1000)
-  const nanos = Math.floor((ms - seconds * 1000) * 1e6)
-  return { $typeName: 'google.protobuf.Timestamp', seconds: BigInt(seconds), nanos }
 }

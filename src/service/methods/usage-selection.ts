@@ -50,13 +50,6 @@ export function pageSizeOf(pageSize: number): number {
   return pageSize === 0 ? 100 : pageSize
 }
 
-/** Wall time in ms as a timestamp. */
-export function timestamp(ms: number): Timestamp {
-  const seconds = Math.floor(ms / 1_000)
-  const nanos = Math.round((ms - seconds * 1_000) * 1e6)
-  return { $typeName: 'google.protobuf.Timestamp', seconds: BigInt(seconds), nanos }
-}
-
 function milliseconds({ seconds, nanos }: Timestamp): number {
   return Number(seconds) * 1_000 + nanos / 1e6
 }
