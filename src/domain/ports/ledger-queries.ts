@@ -61,9 +61,17 @@ export interface UsagePage {
   readonly next: string | undefined
 }
 
-/** Answers questions about what was spent. */
+/** Answers questions about what was spent. Rejects with LEDGER_UNAVAILABLE while the database cannot be used. */
 export interface LedgerQueries {
+  /**
+   * Rejects with INVALID_REQUEST on `start` when the sums must be read from records (the groups SESSION and LABEL, HOUR
+   * with USER, days of a zone other than the ledger's, and filters on what roll-ups do not keep) and the period is longer
+   * than 31 days or begins before the oldest record that is kept. Stops after 5 s with `truncated`.
+   */
   summarize(selection: UsageSelection, grouping: CostGrouping): Promise<CostSummary>
-  /** Throws INVALID_REQUEST for a token that is not of this ledger. */
+  /**
+   * A page may have fewer records than asked for and still have a next one. Rejects with INVALID_REQUEST for a token that
+   * is not of this ledger.
+   */
   list(selection: UsageSelection, pageSize: number, pageToken: string): Promise<UsagePage>
 }

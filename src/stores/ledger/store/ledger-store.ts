@@ -1,0 +1,26 @@
+import type { AlertBook, AuditTrail, BudgetBook } from '../../../domain/ports/ledger-books.ts'
+import type { LedgerQueries } from '../../../domain/ports/ledger-queries.ts'
+
+/** How far the database is behind the journal. */
+export interface StoreProgress {
+  /** Bytes of journals that are not in the database yet. */
+  readonly pendingBytes: number
+  /** Age in ms of the oldest line that is not in the database yet; 0 when nothing is pending. */
+  readonly lag: number
+  /** Why the database cannot be used; empty when it can. */
+  readonly trouble: string
+  /** Lines that could not be read or stored, since the process started. */
+  readonly skippedLines: number
+}
+
+/** The database of the ledger, as the main thread sees it. It works in threads of its own and never holds up the caller. */
+export interface LedgerStore extends LedgerQueries, BudgetBook, AlertBook, AuditTrail {
+  /** Resolves when everything that ended processes left in their journals is in the database. */
+  readonly swept: Promise<void>
+  /** Updated about twice a second. */
+  readonly progress: StoreProgress
+  /** Reads the journals to their end within `time` ms. Resolves to the number of lines that are left. */
+  drain(time: number): Promise<number>
+  /** Ends the threads. */
+  close(): Promise<void>
+}
