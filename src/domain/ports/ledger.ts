@@ -16,6 +16,8 @@ export interface ChargeFacts {
   readonly callId: string
   /** From 1; 0 for a call that needed no attempt. */
   readonly attempt: number
+  /** Number of the request within an attempt that needs several; 0 for the first or only one. */
+  readonly part: number
   /** When the attempt began, wall time in ms. */
   readonly time: number
   /** The RPC, such as `Chat`. */
@@ -57,6 +59,17 @@ export interface CallEnding {
   readonly latency: number
 }
 
+/** What a charge takes from one budget. */
+export interface BudgetShare {
+  /** Name of the budget. */
+  readonly budget: string
+  /** Whose spending is counted, such as a caller; empty for a budget with one sum. */
+  readonly subject: string
+  /** Start of the window that the charge counts in, wall time in ms; 0 for a budget without windows. */
+  readonly windowStart: number
+  readonly nano: NanoDollars
+}
+
 /** One record of the ledger. It is filled in while the call goes on. */
 export interface Charge {
   readonly facts: ChargeFacts
@@ -64,6 +77,16 @@ export interface Charge {
   outcome: ChargeOutcome
   /** Set on the final record of a call. */
   ending: CallEnding | undefined
+  /** Budgets that the charge counts in: with what is reserved until the attempt has ended, then with what it cost. */
+  shares: readonly BudgetShare[]
+}
+
+/** No budgets. */
+export const NO_SHARES: readonly BudgetShare[] = []
+
+/** Identifies a charge among all charges of all gateways. */
+export function chargeId({ callId, attempt, part }: ChargeFacts): string {
+  return part === 0 ? `${callId}/${attempt}` : `${callId}/${attempt}.${part}`
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Clock } from '../../domain/clock.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import { codes } from '../../domain/errors/reasons.ts'
 import { nanoDollars } from '../../domain/money.ts'
-import type { CallEnding, Charge, ChargeFacts, Ledger } from '../../domain/ports/ledger.ts'
+import { type CallEnding, type Charge, type ChargeFacts, type Ledger, NO_SHARES } from '../../domain/ports/ledger.ts'
 import type { Watcher } from '../../domain/streams/event-stream.ts'
 import { type AnyEvent, type EmbedFinish, finishOf } from '../../domain/streams/events.ts'
 import { UsageState } from '../../domain/types.ts'
@@ -48,7 +48,7 @@ export class CallBill implements Watcher<AnyEvent> {
 
   /** Opens the charge of an attempt with what it costs if its end is never learned. */
   begin(attempted: Attempted, outcome: Charge['outcome']): Charge {
-    const charge = { facts: this.#facts(++this.#attempts, attempted), outcome, ending: undefined }
+    const charge = { facts: this.#facts(++this.#attempts, attempted), outcome, ending: undefined, shares: NO_SHARES }
     this.#last = charge
     this.#isOpen = true
     return charge
@@ -95,6 +95,7 @@ export class CallBill implements Watcher<AnyEvent> {
         upstreamLatency: 0,
       },
       ending: undefined,
+      shares: NO_SHARES,
     }
   }
 
@@ -103,6 +104,7 @@ export class CallBill implements Watcher<AnyEvent> {
     return {
       callId: context.requestId,
       attempt,
+      part: 0,
       time: this.#clock.wall(),
       operation: operations[operation].rpc,
       caller: caller.name,
