@@ -2,7 +2,9 @@ import type { CallContext } from '../domain/calls/call.ts'
 import type { Reason } from '../domain/errors/reasons.ts'
 import type { LimitKind, LimitScope } from '../domain/limits/limits.ts'
 import type { BreakerChange } from '../domain/ports/breakers.ts'
+import type { BudgetCrossing, BudgetLevel } from '../domain/ports/budget-level.ts'
 import type { ComponentState } from '../domain/ports/components.ts'
+import type { ErrorRate } from '../domain/ports/error-rate.ts'
 import type { KeyEvent } from '../domain/ports/keys.ts'
 import type { OperatorEventSubscriber, OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { LockState } from '../domain/ports/safety-locks.ts'
@@ -29,6 +31,26 @@ export class OperatorEventHub implements OperatorEvents {
 
   sharedStoreChanged(state: ComponentState): void {
     for (const subscriber of this.#subscribers) subscriber.sharedStoreChanged?.(state)
+  }
+
+  ledgerChanged(state: ComponentState): void {
+    for (const subscriber of this.#subscribers) subscriber.ledgerChanged?.(state)
+  }
+
+  budgetThreshold(crossing: BudgetCrossing): void {
+    for (const subscriber of this.#subscribers) subscriber.budgetThreshold?.(crossing)
+  }
+
+  budgetExceeded(level: BudgetLevel): void {
+    for (const subscriber of this.#subscribers) subscriber.budgetExceeded?.(level)
+  }
+
+  providerAvoided(provider: string, level: BudgetLevel, avoided: boolean): void {
+    for (const subscriber of this.#subscribers) subscriber.providerAvoided?.(provider, level, avoided)
+  }
+
+  errorRateChanged(rate: ErrorRate): void {
+    for (const subscriber of this.#subscribers) subscriber.errorRateChanged?.(rate)
   }
 
   limitReached(scope: LimitScope, limit: LimitKind, enforced: boolean): void {

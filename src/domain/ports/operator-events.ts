@@ -2,7 +2,9 @@ import type { CallContext } from '../calls/call.ts'
 import type { Reason } from '../errors/reasons.ts'
 import type { LimitKind, LimitScope } from '../limits/limits.ts'
 import type { BreakerChange } from './breakers.ts'
+import type { BudgetCrossing, BudgetLevel } from './budget-level.ts'
 import type { ComponentState } from './components.ts'
+import type { ErrorRate } from './error-rate.ts'
 import type { KeyEvent } from './keys.ts'
 import type { LockState } from './safety-locks.ts'
 
@@ -19,6 +21,19 @@ export interface OperatorEvents {
   safetyLockChanged(state: LockState): void
   /** The shared store became available or unavailable. */
   sharedStoreChanged(state: ComponentState): void
+  /** The ledger can record calls again, or no longer. */
+  ledgerChanged(state: ComponentState): void
+  /**
+   * A budget's spending has reached a threshold. Reported when a settled charge reaches it, and with the first charge
+   * after a start when it was reached before; repeated reports of one window are allowed.
+   */
+  budgetThreshold(crossing: BudgetCrossing): void
+  /** A budget refused a call for the first time in a window, or its limit is spent. Repeated reports are allowed. */
+  budgetExceeded(level: BudgetLevel): void
+  /** Calls avoid a provider because this budget of it is spent, or no longer do. */
+  providerAvoided(provider: string, level: BudgetLevel, avoided: boolean): void
+  /** The share of a provider's attempts that fail rose above the configured one, or fell below it again. */
+  errorRateChanged(rate: ErrorRate): void
   /** A limit was reached. Called for every call that exceeds it, so it takes no object. */
   limitReached(scope: LimitScope, limit: LimitKind, enforced: boolean): void
   /** The cost of a response is not known, because its model has no price. Reported once per model. */
