@@ -84,7 +84,7 @@ export async function build(config: Config, environment: Environment): Promise<P
     }),
     authenticator: createAuthenticator(config.auth, { clock, limits: config.limits.caller }),
     limiter: createLimiter(config, clock, redis),
-    ledger: config.ledger && new MemoryLedger(),
+    ledger: createLedger(config, log),
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
     gates: createGates(config, clock),
     circuits: new Circuits(clock, {}, events),
@@ -103,6 +103,12 @@ function createCache(
   if (strategy === 'redis') return far
   const near = new MemoryCache({ clock, maxEntries, maxBytes, maxTtl: NEAR_TTL })
   return new HybridCache({ near, far, broadcast, clock })
+}
+
+function createLedger({ ledger }: Config, log: Log): MemoryLedger | undefined {
+  if (!ledger) return undefined
+  if (ledger.store.kind !== 'memory') log.warn('the ledger is kept in memory: this version has no other store')
+  return new MemoryLedger()
 }
 
 async function createProviders(config: Config, clock: Clock, events: OperatorEvents): Promise<Provider[]> {

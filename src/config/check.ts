@@ -1,6 +1,7 @@
 import type { AuthSettings } from '../identity/settings.ts'
 import type { Alias } from '../policies/planning/planner.ts'
 import type { ProviderSettings } from '../providers/define.ts'
+import type { LedgerSettings } from '../stores/ledger/settings.ts'
 import type { Address, Config } from './config.ts'
 import type { Loaded } from './load.ts'
 
@@ -27,7 +28,7 @@ export function checkReport(loaded: Loaded): CheckReport {
 
 /** What would run, in readable form with secrets masked. */
 export function summary(config: Config): readonly string[] {
-  const { server, auth, providers, models, priority, safetyLocks } = config
+  const { server, auth, providers, models, priority, safetyLocks, ledger } = config
   const tls = server.tls ? ' (TLS)' : ''
   const [grpc, http, metrics] = [server.grpc, server.http, server.metrics].map(addressText)
   const hasDefault = models.some(({ name }) => name === 'default')
@@ -37,6 +38,7 @@ export function summary(config: Config): readonly string[] {
     ...providers.map(providerText),
     ...models.map(aliasText),
     ...Object.entries(safetyLocks).map(([provider, target]) => `safety lock of ${provider}: ${target}`),
+    ...(ledger ? [`ledger: ${ledgerText(ledger)}`] : []),
     `a call that names nothing: ${hasDefault ? 'alias default' : priority.join(', ') || 'no provider'}`,
   ]
 }
@@ -65,6 +67,22 @@ function providerText({ name, kind, baseUrl, keys, defaultModel, concurrency }: 
 function aliasText({ name, strategy = 'priority', targets }: Alias): string {
   const order = strategy === 'priority' ? '' : ` (${strategy})`
   return `alias ${name}${order}: ${targets.map(({ target }) => target).join(', ')}`
+}
+
+/** Of an address in the network only what cannot be a secret. */
+function ledgerText({ store, journal }: LedgerSettings): string {
+  switch (store.kind) {
+    case 'memory':
+      return 'in memory, until the process ends'
+    case 'sqlite':
+      return `SQLite in ${store.path}, journal in ${journal}`
+    case 'postgres': {
+      const { host, pathname } = new URL(store.url)
+      return `Postgres at ${host}${pathname}, journal in ${journal}`
+    }
+    default:
+      return store satisfies never
+  }
 }
 
 /** The last characters tell keys apart; those of a short key would reveal too much. */

@@ -2,6 +2,7 @@ import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { otherNames } from '../providers/index.ts'
 import { authOf } from './blocks/auth.ts'
 import { cacheOf } from './blocks/cache.ts'
+import { currencyOf } from './blocks/currency.ts'
 import { ledgerOf } from './blocks/ledger.ts'
 import { limitsOf, redisOf } from './blocks/limits.ts'
 import { providersOf } from './blocks/providers/chosen-providers.ts'
@@ -36,6 +37,8 @@ export interface Composing {
   readonly findings: Findings
   /** Absolute form of a path in the file. */
   readonly resolvePath: (path: string) => string
+  /** Code of the system's error if files cannot be written in a folder, which need not exist yet. */
+  readonly checkFolder: (path: string) => string | undefined
   /** Throws what Node throws. */
   readonly readFile: (path: string) => string
 }
@@ -60,7 +63,9 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
   const models = aliasesOf(file.models, callable, findings)
   const redis = redisOf(file.redis, env, findings)
   const cache = cacheOf(file, env, redis, findings)
-  const ledger = ledgerOf(file.ledger, env, findings)
+  const hasBudgets = variables.names().some((name) => name.startsWith('COST_BUDGET_'))
+  const ledger = ledgerOf(file.ledger, { ...sources, env, hasBudgets, hasRefusingBudget: hasBudgets })
+  const currency = currencyOf(file.cost, env, findings)
   if (auth.kind === 'none' && !auth.stated) reportClosed(findings)
   if (!file.providers || names.length === 0) reportProviders(found, kinds, findings)
   reportUnused(variables, new Set(knownVariables(kinds)), findings)
@@ -80,6 +85,7 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
     prices: pricesOf(file.prices, names, findings),
     ...(cache && { cache }),
     ...(ledger && { ledger }),
+    ...(currency && { currency }),
     limits: limitsOf({ file, env, providers: found, redis, findings }),
     ...(redis && { redis }),
     telemetry: telemetryOf(file.telemetry, flags, env, findings),

@@ -1,4 +1,5 @@
 import type { Defaults } from '../domain/calls/call.ts'
+import type { Currency } from '../domain/money.ts'
 import type { AuthSettings } from '../identity/settings.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
 import type { LimitSettings } from '../policies/limits/settings.ts'
@@ -32,6 +33,8 @@ export interface Config {
   readonly cache?: CacheSettings
   /** Undefined when costs are not recorded. */
   readonly ledger?: LedgerSettings
+  /** In which costs are shown to admins, beside USD; undefined for none. */
+  readonly currency?: Currency
   readonly limits: LimitSettings
   readonly redis?: RedisSettings
   readonly telemetry: TelemetrySettings

@@ -26,6 +26,8 @@ export interface Sources {
   readonly dotenv?: string | undefined
   /** Text of a file that the configuration names, by its absolute path. Throws what Node throws. */
   readFile?(path: string): string
+  /** Code of the system's error if files cannot be written in a folder; without it all folders can be. */
+  checkFolder?(path: string): string | undefined
   readonly kinds?: readonly ProviderKind[]
 }
 
@@ -51,7 +53,8 @@ export function loadConfig(sources: Sources): Loaded {
   const { flags = {}, directory = '.', kinds = allKinds } = sources
   const resolvePath = (path: string) => resolve(directory, path)
   const readFile = fileReader(sources)
-  const config = file && compose(file, env, { flags, kinds, variables, findings, resolvePath, readFile })
+  const checkFolder = (path: string) => sources.checkFolder?.(path)
+  const config = file && compose(file, env, { flags, kinds, variables, findings, resolvePath, readFile, checkFolder })
   const reported = {
     problems: findings.problems,
     notices: findings.notices,

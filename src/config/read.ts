@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { gatewayVariables } from './env/env.ts'
 import type { Flags } from './env/flags.ts'
@@ -29,6 +29,7 @@ export function readConfig({ flags, env, workingDirectory }: Start): Loaded {
     file: file?.text,
     directory: path === undefined ? workingDirectory : dirname(path),
     readFile: (name) => readFileSync(name, 'utf8'),
+    checkFolder: folderError,
   })
 }
 
@@ -49,6 +50,17 @@ function readText(path: string): FileText {
     return { path, text: readFileSync(path, 'utf8') }
   } catch (error) {
     return { path, code: systemCode(error) }
+  }
+}
+
+/** Code of the system's error if files cannot be written in a folder, or in the one that it will be made in. */
+function folderError(path: string): string | undefined {
+  try {
+    accessSync(path, constants.W_OK | constants.X_OK)
+    return statSync(path).isDirectory() ? undefined : 'ENOTDIR'
+  } catch (error) {
+    const code = systemCode(error)
+    return code === 'ENOENT' && dirname(path) !== path ? folderError(dirname(path)) : code
   }
 }
 

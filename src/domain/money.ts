@@ -24,6 +24,14 @@ export interface ModelPrice {
   }
 }
 
+/** Another currency that costs are shown in. */
+export interface Currency {
+  /** ISO 4217 code, such as EUR. */
+  readonly code: string
+  /** Price of one USD in this currency. */
+  readonly usdRate: number
+}
+
 const NANO = 1e9
 
 export function nanoDollars(usd: number): NanoDollars {

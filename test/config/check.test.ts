@@ -62,6 +62,7 @@ describe('check', () => {
         expect.stringContaining('gRPC on'),
         'callers: not checked, as written',
         expect.anything(),
+        expect.stringContaining('ledger: SQLite in '),
         'a call that names nothing: acme',
       ],
     })

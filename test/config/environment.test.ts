@@ -245,6 +245,8 @@ describe('with the real providers', () => {
     LLM_GATEWAY_CACHE_ENABLED: 'true',
     LLM_GATEWAY_CACHE_TTL: '60',
     LLM_GATEWAY_CACHE_MAX_SIZE: '10',
+    COST_TRACKING_ENABLED: 'true',
+    COST_CURRENCY: 'EUR',
     MAX_TOKENS: '100',
     LLM_PROVIDER: 'openai',
     LLM_GATEWAY_PRIMARY_PROVIDER: 'openai',
@@ -262,6 +264,7 @@ describe('with the real providers', () => {
     LLM_GATEWAY_OLLAMA_BASE_URL: 'http://localhost:11434',
   }
   const base = {
+    LLM_GATEWAY_COST_USD_RATE: '0.9',
     OPENAI_API_KEY: 'o',
     GROQ_API_KEY: 'g',
     ANTHROPIC_API_KEY: 'a',
@@ -281,7 +284,8 @@ describe('with the real providers', () => {
   })
 
   it('an environment with all of them starts a gateway', () => {
-    const env = Object.fromEntries(asked.map((name) => [name, valid[name] ?? 'value']))
+    const all = Object.fromEntries(asked.map((name) => [name, valid[name] ?? 'value']))
+    const env = { ...all, LLM_GATEWAY_COST_USD_RATE: '0.9' }
     const { config, problems, notices } = loadConfig({ env })
     expect(problems).toEqual([])
     expect(config?.providers.map(({ name }) => name)).toEqual(

@@ -1,18 +1,22 @@
 import { logLevels } from '../../telemetry/settings.ts'
 import {
+  currencyCode,
   decimal,
   flag,
   integer,
   ledgerUrl,
   listenAddress,
+  longDuration,
   name,
   names,
   oneOf,
   otlpEndpoint,
   otlpTracesEndpoint,
+  positive,
   proxyUrl,
   type Reader,
   text,
+  timeZone,
 } from '../file/readers.ts'
 import { cacheReaders, defaultReaders } from '../file/shared-blocks.ts'
 import type { Findings } from '../findings.ts'
@@ -45,6 +49,12 @@ export const gatewayVariables = {
   allowUnenforced: variable(flag, 'LLM_GATEWAY_ALLOW_UNENFORCED'),
   redisUrl: variable(text, 'REDIS_URL'),
   ledgerUrl: variable(ledgerUrl, 'LLM_GATEWAY_LEDGER_URL'),
+  ledgerFolder: variable(text, 'LLM_GATEWAY_LEDGER_FOLDER'),
+  ledgerTimeZone: variable(timeZone, 'LLM_GATEWAY_LEDGER_TIME_ZONE'),
+  ledgerKeep: variable(longDuration, 'LLM_GATEWAY_LEDGER_KEEP'),
+  costTracking: variable(flag, 'COST_TRACKING_ENABLED'),
+  costCurrency: variable(currencyCode, 'COST_CURRENCY'),
+  costUsdRate: variable(positive, 'LLM_GATEWAY_COST_USD_RATE'),
   rateWindow: variable(milliseconds, 'RATE_LIMIT_WINDOW_MS'),
   rateRequests: variable(integer(1, 2 ** 31 - 1), 'RATE_LIMIT_MAX_REQUESTS'),
   providerRateWindow: variable(milliseconds, 'LLM_RATE_LIMIT_WINDOW_MS'),

@@ -92,9 +92,15 @@ function secretAt(path: Path, node: unknown): Secret | undefined {
   if (block === 'auth' && entry === 'keys' && path.length === 4 && last === 'key') return 'whole'
   if (block === 'auth' && entry === 'jwt' && path.length === 3 && field === 'secret') return 'whole'
   if (block === 'redis' && entry === 'url' && !(typeof node === 'string' && !PASSWORD.test(node))) return 'part'
+  if (block === 'ledger' && entry === 'url' && path.length === 2 && !isPublicLedger(node)) return 'part'
   if (block !== 'providers' || path.length !== 4) return undefined
   if (field === 'keys') return 'whole'
   return field === 'headers' && isCredentialHeader(String(last)) ? 'part' : undefined
+}
+
+/** Whether the address of a ledger holds no password: a user name alone is none. */
+function isPublicLedger(node: unknown): boolean {
+  return typeof node === 'string' && (!/^postgres/i.test(node) || !/:\/\/[^@]*:[^@]*@|password=/i.test(node))
 }
 
 /** Whether a header of this name probably carries a secret. */

@@ -7,9 +7,9 @@ import type { Variables } from './variables.ts'
 /** Variables of features that this version does not have. If a switch is set to false, the feature is not wanted. */
 export const unusedVariables = [
   {
-    what: 'alerts on costs; write a block ledger to record costs',
+    what: 'alerts on costs',
     switches: ['COST_TRACKING_ENABLED'],
-    names: ['COST_TRACKING_ENABLED', 'COST_CURRENCY', 'COST_ALERT_THRESHOLD', 'COST_ALERT_EMAIL'],
+    names: ['COST_ALERT_THRESHOLD', 'COST_ALERT_EMAIL'],
   },
 ] as const
 

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { type LedgerSettings, readLedgerUrl } from '../../stores/ledger/settings.ts'
+import { isTimeZone } from '../../domain/time-zone.ts'
+import { type LedgerStore, readLedgerUrl } from '../../stores/ledger/settings.ts'
 
 /** Reads the text of a setting, in the file, a variable or a flag. */
 export interface Reader<T> {
@@ -22,6 +23,15 @@ export function duration(least = 1): Reader<number> {
       return ms !== undefined && ms >= least && ms <= DAY ? Math.round(ms) : undefined
     },
   }
+}
+
+/** Milliseconds of a duration that may be written in days, such as `90d`, too; up to ten years. */
+export const longDuration: Reader<number> = {
+  expects: 'a duration above 0 and up to 3650d, such as 90d, 12h or 30m; a bare number is seconds',
+  read(text) {
+    const ms = scaled(text, /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)?$/, { ...millisecondsIn, d: DAY }, 's')
+    return ms !== undefined && ms >= 1 && ms <= 3650 * DAY ? Math.round(ms) : undefined
+  },
 }
 
 const bytesIn: Readonly<Record<string, number>> = {
@@ -111,7 +121,24 @@ export function oneOf<const T extends string>(words: readonly T[]): Reader<T> {
 }
 
 /** Where the ledger keeps its records. */
-export const ledgerUrl: Reader<LedgerSettings> = { expects: 'memory', read: readLedgerUrl }
+export const ledgerUrl: Reader<LedgerStore> = {
+  expects: 'memory, sqlite:PATH, or postgres://[user:password@]host[:port]/database',
+  read: readLedgerUrl,
+}
+
+export const timeZone: Reader<string> = {
+  expects: 'an IANA time zone such as Europe/Madrid or UTC',
+  read: (value) => (isTimeZone(value) ? value : undefined),
+}
+
+/** ISO 4217 code of a currency, in upper case. */
+export const currencyCode: Reader<string> = {
+  expects: 'the ISO 4217 code of a currency, such as USD or EUR',
+  read(value) {
+    const code = value.toUpperCase()
+    return Intl.supportedValuesOf('currency').includes(code) ? code : undefined
+  },
+}
 
 /** Any text on one line. */
 export const text: Reader<string> = {

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { strategies } from '../../domain/calls/facts.ts'
 import { upstreamMessageAudiences } from '../../domain/errors/upstream-messages.ts'
+import { durabilities, hitRecords, troubleActions, unknownCharges } from '../../stores/ledger/settings.ts'
 import { logLevels } from '../../telemetry/settings.ts'
 import { block, expected, field } from './block.ts'
 import { oldBlock } from './old-block.ts'
 import {
+  currencyCode,
   decimal,
   duration,
   flag,
@@ -12,6 +14,7 @@ import {
   integer,
   ledgerUrl,
   listenAddress,
+  longDuration,
   memorySize,
   modelId,
   network,
@@ -21,6 +24,7 @@ import {
   positive,
   type Reader,
   text,
+  timeZone,
 } from './readers.ts'
 import { fieldsOf, serverKeys, serverLimitKeys } from './server-keys.ts'
 import {
@@ -52,7 +56,21 @@ const allLimits = block({
 
 const redis = block({ url: field(text).optional(), timeout: field(duration()).optional() })
 
-const ledger = block({ url: field(ledgerUrl) })
+const ledger = block({
+  url: field(ledgerUrl).optional(),
+  folder: field(text).optional(),
+  journal: field(text).optional(),
+  time_zone: field(timeZone).optional(),
+  hits: field(oneOf(hitRecords)).optional(),
+  keep: field(longDuration).optional(),
+  durability: field(oneOf(durabilities)).optional(),
+  write_timeout: field(duration()).optional(),
+  on_trouble: field(oneOf(troubleActions)).optional(),
+  journal_max: field(memorySize).optional(),
+  unknown: field(oneOf(unknownCharges)).optional(),
+})
+
+const cost = block({ currency: field(currencyCode).optional(), usd_rate: field(positive).optional() })
 
 const server = block({
   grpc: field(listenAddress).optional(),
@@ -182,6 +200,7 @@ export function fileSchema(oldKinds: readonly string[]) {
     limits: allLimits.optional(),
     redis: redis.optional(),
     ledger: ledger.optional(),
+    cost: cost.optional(),
     telemetry: telemetry.optional(),
     llm_gateway: oldBlock(oldKinds).optional(),
   })
