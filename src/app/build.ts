@@ -19,7 +19,8 @@ import { createProvider } from '../providers/create.ts'
 import type { ConcurrencyLimit } from '../providers/define.ts'
 import { ReplyBudget } from '../providers/http/reply-budget.ts'
 import { loadPrices } from '../providers/prices/price-list.ts'
-import { createPriceTable } from '../providers/prices/price-table.ts'
+import { PriceTable } from '../providers/prices/price-table.ts'
+import { watchPriceFile } from '../providers/prices/watch-price-file.ts'
 import { LoopDelay } from '../server/loop-delay.ts'
 import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../stores/cache/memory-cache.ts'
@@ -38,6 +39,8 @@ import { OperatorEventHub } from '../telemetry/operator-event-hub.ts'
 export interface Environment {
   readonly clock: Clock
   readonly log: Log
+  /** Version of the gateway. */
+  readonly version: string
 }
 
 /** The parts that a configuration asks for. */
@@ -46,6 +49,9 @@ export interface Parts {
   readonly events: OperatorEventHub
   readonly redis: RedisStore | undefined
   readonly broadcast: Broadcast | undefined
+  readonly prices: PriceTable
+  /** Stops watching the files that are read again. */
+  readonly stopWatching: () => void
   readonly providers: readonly Provider[]
   readonly planner: Planner
   readonly authenticator: Authenticator
@@ -68,12 +74,15 @@ export async function build(config: Config, environment: Environment): Promise<P
   const redis = config.redis && (await connectRedis({ ...config.redis, clock, events }))
   const broadcast = redis && new Broadcast({ store: redis, clock, origin: randomUUID() })
   if (broadcast) events.subscribe(broadcastKeyEvents(broadcast))
-  const providers = await createProviders(config, clock, events)
+  const prices = await createPrices(config, environment)
+  const providers = createProviders(config, prices, clock, events)
   if (broadcast) applyKeyEvents(broadcast, providers)
   return {
     events,
     redis,
     broadcast,
+    prices,
+    stopWatching: watchPrices(config, prices, clock, events),
     providers,
     planner: new Planner({
       providers,
@@ -111,10 +120,13 @@ function createLedger({ ledger }: Config, log: Log): MemoryLedger | undefined {
   return new MemoryLedger()
 }
 
-async function createProviders(config: Config, clock: Clock, events: OperatorEvents): Promise<Provider[]> {
-  // The price list takes 20 MB: nobody pays for it who does not need it.
+/** The price list takes 20 MB: it is loaded only if a configured vendor is in it. */
+async function createPrices(config: Config, { clock, version }: Environment): Promise<PriceTable> {
   const list = config.providers.some(({ kind }) => kind.prices) ? await loadPrices() : undefined
-  const prices = createPriceTable({ clock, overrides: config.prices, list })
+  return new PriceTable({ clock, settings: config.prices, list, version })
+}
+
+function createProviders(config: Config, prices: PriceTable, clock: Clock, events: OperatorEvents): Provider[] {
   const replies = new ReplyBudget(config.server.settings.maxReplyBytes)
   return config.providers.map((settings) =>
     createProvider(settings, {
@@ -126,6 +138,12 @@ async function createProviders(config: Config, clock: Clock, events: OperatorEve
       events,
     }),
   )
+}
+
+function watchPrices(config: Config, prices: PriceTable, clock: Clock, events: OperatorEvents): () => void {
+  const { file } = config.prices
+  if (!file) return () => {}
+  return watchPriceFile({ path: file.path, version: file.prices.version, prices, clock, events })
 }
 
 /** Counts in memory, or in Redis with a share of it in memory for the time that Redis is unavailable. */

@@ -45,8 +45,9 @@ export async function drain(running: Running, time: number, clock: Clock): Promi
 }
 
 async function close({ parts, observed, metricsPage }: Running): Promise<void> {
-  const { loopDelay, providers, limiter, broadcast, redis } = parts
+  const { loopDelay, stopWatching, providers, limiter, broadcast, redis } = parts
   loopDelay.stop()
+  stopWatching()
   const closing = providers.map((provider) => provider.close())
   await Promise.all([...closing, observed.tracing?.shutdown(), metricsPage.close()])
   limiter.close?.()

@@ -4,7 +4,6 @@ import { chatAddress } from '../policies/cache/cache-chats.ts'
 import type { CacheParts } from '../policies/cache/cache-use.ts'
 import { rulesFor } from '../policies/cache/settings.ts'
 import { RetryBudget } from '../policies/retrying/retry-budget.ts'
-import { priceVersion } from '../providers/prices/price-version.ts'
 import type { Methods } from '../service/method-types.ts'
 import { createService } from '../service/service.ts'
 import { validateChat, validateEmbed } from '../service/validate/validate.ts'
@@ -15,20 +14,18 @@ import type { Lifecycle } from './drain.ts'
 export interface MethodsOptions extends Environment {
   readonly telemetry: GatewayTelemetry
   readonly lifecycle: Lifecycle
-  /** Version of the gateway. */
-  readonly version: string
 }
 
 /** The methods of the service: the chain of policies, and what answers questions about the gateway itself. */
 export function createMethods(config: Config, parts: Parts, options: MethodsOptions): Methods {
-  const { events, redis, providers, planner, authenticator, ledger, circuits, locks } = parts
-  const { clock, telemetry, lifecycle, version } = options
+  const { events, redis, prices, providers, planner, authenticator, ledger, circuits, locks } = parts
+  const { clock, telemetry, lifecycle } = options
   const cache = cacheParts(config, parts, options)
   const { chat, embed } = createGateway({
     telemetry,
     authenticator,
     planner,
-    billing: ledger && { ledger, priceVersion: priceVersion(version, config.prices) },
+    billing: ledger && { ledger, priceVersion: () => prices.version },
     cache,
     clock,
     random: Math.random,

@@ -13,11 +13,7 @@ export interface Observed {
 }
 
 /** Starts what counts, logs and traces the calls, and observes the parts. */
-export async function observe(
-  config: Config,
-  parts: Parts,
-  { clock, log, version }: Environment & { readonly version: string },
-): Promise<Observed> {
+export async function observe(config: Config, parts: Parts, { clock, log, version }: Environment): Promise<Observed> {
   const { events, redis, providers, limiter, cacheStore, gates, circuits, locks, loopDelay } = parts
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })

@@ -20,15 +20,18 @@ import { createMethods } from './methods.ts'
 import { observe } from './observe.ts'
 
 /** Starts a gateway. Resolves when it takes calls, with the function that ends it in good order. */
-export async function serve(config: Config, environment: Environment): Promise<() => Promise<void>> {
+export async function serve(
+  config: Config,
+  { clock, log }: Omit<Environment, 'version'>,
+): Promise<() => Promise<void>> {
   allocateYoung()
-  const { clock, log } = environment
   const version = packageVersion()
+  const environment = { clock, log, version }
   const parts = await build(config, environment)
-  const observed = await observe(config, parts, { ...environment, version })
+  const observed = await observe(config, parts, environment)
   const { telemetry } = observed
   const lifecycle: Lifecycle = { draining: false, ending: false }
-  const methods = createMethods(config, parts, { ...environment, telemetry, lifecycle, version })
+  const methods = createMethods(config, parts, { ...environment, telemetry, lifecycle })
   const health = new HealthService()
   const { grpcServer, httpServer } = createServers(config, parts, { ...environment, methods, health, telemetry })
 

@@ -5,13 +5,13 @@ import { cacheOf } from './blocks/cache.ts'
 import { currencyOf } from './blocks/currency.ts'
 import { ledgerOf } from './blocks/ledger.ts'
 import { limitsOf, redisOf } from './blocks/limits.ts'
+import { pricesOf } from './blocks/prices.ts'
 import { providersOf } from './blocks/providers/chosen-providers.ts'
 import {
   aliasesOf,
   asConfigured,
   defaultsOf,
   preferenceOf,
-  pricesOf,
   priorityOf,
   safetyLocksOf,
   tasksOf,
@@ -82,7 +82,7 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
       ...(env.maxTokens && { maxTokens: env.maxTokens.value }),
       ...defaultsOf(file.defaults),
     },
-    prices: pricesOf(file.prices, names, findings),
+    prices: pricesOf(file.prices, { ...sources, providers: names }),
     ...(cache && { cache }),
     ...(ledger && { ledger }),
     ...(currency && { currency }),

@@ -5,7 +5,7 @@ import type { CacheSettings } from '../policies/cache/settings.ts'
 import type { LimitSettings } from '../policies/limits/settings.ts'
 import type { Alias } from '../policies/planning/planner.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
-import type { PriceOverride } from '../providers/prices/price-override.ts'
+import type { PriceSettings } from '../providers/prices/settings.ts'
 import type { ProxySettings } from '../providers/settings.ts'
 import type { ServerSettings } from '../server/settings.ts'
 import type { LedgerSettings } from '../stores/ledger/settings.ts'
@@ -27,8 +27,7 @@ export interface Config {
   readonly priority: readonly string[]
   /** For calls whose target has no defaults of its own. */
   readonly defaults: Defaults
-  /** By `provider/model`. */
-  readonly prices: Readonly<Record<string, PriceOverride>>
+  readonly prices: PriceSettings
   /** Undefined when there is none. */
   readonly cache?: CacheSettings
   /** Undefined when costs are not recorded. */

@@ -6,7 +6,7 @@ import type { BudgetCrossing, BudgetLevel } from '../domain/ports/budget-level.t
 import type { ComponentState } from '../domain/ports/components.ts'
 import type { ErrorRate } from '../domain/ports/error-rate.ts'
 import type { KeyEvent } from '../domain/ports/keys.ts'
-import type { OperatorEventSubscriber, OperatorEvents } from '../domain/ports/operator-events.ts'
+import type { OperatorEventSubscriber, OperatorEvents, PriceChange } from '../domain/ports/operator-events.ts'
 import type { LockState } from '../domain/ports/safety-locks.ts'
 
 /** Passes each event to all subscribers, in the order in which they subscribed. */
@@ -59,6 +59,14 @@ export class OperatorEventHub implements OperatorEvents {
 
   priceMissing(provider: string, model: string): void {
     for (const subscriber of this.#subscribers) subscriber.priceMissing?.(provider, model)
+  }
+
+  priceChanged(change: PriceChange): void {
+    for (const subscriber of this.#subscribers) subscriber.priceChanged?.(change)
+  }
+
+  pricesRead(path: string, problem: string): void {
+    for (const subscriber of this.#subscribers) subscriber.pricesRead?.(path, problem)
   }
 
   adminCall(method: string, context: CallContext, reason: Reason | ''): void {

@@ -23,7 +23,8 @@ function keysIn(schema: unknown): string[] {
   if (schema instanceof z.ZodPipe) return keysIn(schema.out)
   if (schema instanceof z.ZodUnion) return schema.options.flatMap(keysIn)
   if (!(schema instanceof z.ZodObject)) return []
-  return Object.entries(schema.shape).flatMap(([key, value]) => [key, ...keysIn(value)])
+  const named = Object.entries(schema.shape).flatMap(([key, value]) => [key, ...keysIn(value)])
+  return [...named, ...keysIn(schema.def.catchall)]
 }
 
 const fileKeys = [
@@ -75,10 +76,16 @@ it.each(kinds.flatMap(namesOf))('the page names the kind %s', (kind) => {
   expect(named).toContain(kind)
 })
 
+const PRICES = '{"m": {"input_cost_per_token": 0}}'
+
 it('the file on the page is one that a gateway starts with', () => {
   const [, example = ''] = /All of it.*\n\n((?: {4}.*\n)+)/.exec(page) ?? []
   const env = { WEB_KEY: 'w'.repeat(16), JWT_SECRET: 's'.repeat(32), OPENAI_API_KEY: 'o', REDIS_URL: 'redis://r' }
-  const { config, problems } = loadConfig({ file: example, env, readFile: () => '-----BEGIN CERTIFICATE-----' })
+  const { config, problems } = loadConfig({
+    file: example,
+    env,
+    readFile: (path) => (path.endsWith('.json') ? PRICES : '-----BEGIN CERTIFICATE-----'),
+  })
   expect(problems).toEqual([])
   expect(config?.providers.map(({ name }) => name)).toEqual(['openai', 'workstation'])
 })

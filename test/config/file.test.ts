@@ -25,7 +25,7 @@ describe('a file', () => {
       tasks: {},
       priority: [],
       defaults: {},
-      prices: {},
+      prices: { overrides: {}, multipliers: {} },
       telemetry: { sampleRatio: 1, logLevel: 'info', upstreamMessages: 'log' },
       proxy: {},
     })
@@ -126,7 +126,10 @@ describe('a file', () => {
       tasks: { planning: 'default', general: 'acme/small' },
       priority: ['acme'],
       defaults: { temperature: 0.5, maxTokens: 100 },
-      prices: { 'acme/small': { input: 1, output: 0.5, cachedInput: 0, cacheWrite: 2, contextWindow: 8192 } },
+      prices: {
+        overrides: { 'acme/small': { input: 1, output: 0.5, cachedInput: 0, cacheWrite: 2, contextWindow: 8192 } },
+        multipliers: {},
+      },
       telemetry: {
         otlpEndpoint: 'http://otel:4318/v1/traces',
         sampleRatio: 0.25,

@@ -233,7 +233,7 @@ class World {
     )
     const providers = this.#upstreams.map((upstream, index) => {
       const settings = { ...plainSettings(`p${index}`), keys: ['first-key', 'second-key'] }
-      const catalogue = { facts: () => ({}), overrides: () => ({}), ids: () => [] }
+      const catalogue = { facts: () => ({}), frozen: () => () => ({}), overrides: () => ({}), ids: () => [] }
       return createHttpProvider(
         new Connection(settings, requireWire(settings), upstream, clock, catalogue, this.#replies),
       )

@@ -20,7 +20,8 @@ const settingsOfParts = [
   'src/providers/index.ts',
   'src/providers/define.ts',
   'src/providers/model-rules.ts',
-  'src/providers/prices/price-override.ts',
+  'src/providers/prices/price-file.ts',
+  'src/providers/prices/settings.ts',
   'src/providers/settings.ts',
 ]
 

@@ -3,7 +3,6 @@ import { splitTarget } from '../../domain/text/target-name.ts'
 import type { Alias } from '../../policies/planning/planner.ts'
 import type { ProviderSettings } from '../../providers/define.ts'
 import { otherNames } from '../../providers/index.ts'
-import type { PriceOverride } from '../../providers/prices/price-override.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import { unique } from '../file/readers.ts'
 import type { FileSettings } from '../file/schema.ts'
@@ -69,12 +68,13 @@ function checkTargets(
   }
 }
 
-function unknownProvider(target: string, providers: readonly string[]): string | undefined {
+/** What is wrong with the provider of a target. */
+export function unknownProvider(target: string, providers: readonly string[]): string | undefined {
   const { provider } = splitTarget(target)
   return providers.includes(provider) ? undefined : notConfigured(provider, providers)
 }
 
-function notConfigured(provider: string, providers: readonly string[]): string {
+export function notConfigured(provider: string, providers: readonly string[]): string {
   const configured = providers.length > 0 ? `; configured: ${providers.join(', ')}` : ''
   return withHint(`"${provider}" is not a configured provider${configured}`, provider, providers)
 }
@@ -141,30 +141,6 @@ export function tasksOf(
     if (fault !== undefined) findings.problem(pathText(['tasks', task]), fault)
   }
   return Object.fromEntries(models)
-}
-
-export function pricesOf(
-  entries: FileSettings['prices'],
-  providers: readonly string[],
-  findings: Findings,
-): Named<PriceOverride> {
-  return Object.fromEntries(
-    Object.entries(entries ?? {}).map(([target, price]) => {
-      const fault = target.includes('/') ? unknownProvider(target, providers) : 'must be provider/model'
-      if (fault !== undefined) findings.problem(pathText(['prices', target]), fault)
-      return [
-        target,
-        {
-          input: price.input,
-          output: price.output,
-          ...(price.cached_input !== undefined && { cachedInput: price.cached_input }),
-          ...(price.cache_write !== undefined && { cacheWrite: price.cache_write }),
-          ...(price.cache_write_1h !== undefined && { cacheWrite1h: price.cache_write_1h }),
-          ...(price.context_window !== undefined && { contextWindow: price.context_window }),
-        },
-      ]
-    }),
-  )
 }
 
 /** The preferred providers, before it is known which ones are configured. */

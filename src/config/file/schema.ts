@@ -162,6 +162,11 @@ const price = block({
   context_window: field(integer(1, 2 ** 31 - 1)).optional(),
 })
 
+/** Prices by target, beside a list of them and what multiplies them. */
+const prices = z
+  .object({ file: field(text).optional(), multipliers: z.record(z.string(), field(decimal(0))).optional() })
+  .catchall(price)
+
 const telemetry = block({
   otlp_endpoint: field(otlpEndpoint).optional(),
   sample_ratio: field(decimal(0, 1)).optional(),
@@ -196,7 +201,7 @@ export function fileSchema(oldKinds: readonly string[]) {
     cache: cache.optional(),
     priority: z.array(field(text)).min(1, 'must name at least one provider').optional(),
     defaults: defaultsBlock.optional(),
-    prices: z.record(z.string(), price).optional(),
+    prices: prices.optional(),
     limits: allLimits.optional(),
     redis: redis.optional(),
     ledger: ledger.optional(),

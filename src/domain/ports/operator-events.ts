@@ -1,6 +1,7 @@
 import type { CallContext } from '../calls/call.ts'
 import type { Reason } from '../errors/reasons.ts'
 import type { LimitKind, LimitScope } from '../limits/limits.ts'
+import type { ModelPrice } from '../money.ts'
 import type { BreakerChange } from './breakers.ts'
 import type { BudgetCrossing, BudgetLevel } from './budget-level.ts'
 import type { ComponentState } from './components.ts'
@@ -38,8 +39,20 @@ export interface OperatorEvents {
   limitReached(scope: LimitScope, limit: LimitKind, enforced: boolean): void
   /** The cost of a response is not known, because its model has no price. Reported once per model. */
   priceMissing(provider: string, model: string): void
+  /** The price of a model in use is another than at its last attempt. Reported once per change. */
+  priceChanged(change: PriceChange): void
+  /** The operator's file of prices was changed and read again; `problem` says why it cannot be used, if so. */
+  pricesRead(path: string, problem: string): void
   /** An admin call has ended, refused ones included. `reason` is empty for a success. */
   adminCall(method: string, context: CallContext, reason: Reason | ''): void
+}
+
+/** Prices in USD per million tokens; undefined where none is known. */
+export interface PriceChange {
+  readonly provider: string
+  readonly model: string
+  readonly before: ModelPrice['list'] | undefined
+  readonly after: ModelPrice['list'] | undefined
 }
 
 /** Handles the events that it has a method for. */

@@ -13,8 +13,8 @@ import { UsageState } from '../../domain/types.ts'
 /** Parts that the billing policies need. */
 export interface BillingParts {
   readonly ledger: Ledger
-  /** Identifies the price list and its overrides. */
-  readonly priceVersion: string
+  /** Identifies the prices of now. */
+  readonly priceVersion: () => string
 }
 
 /** Facts about the attempt that a charge is for. */
@@ -29,7 +29,7 @@ interface Attempted {
  */
 export class CallBill implements Watcher<AnyEvent> {
   readonly #ledger: Ledger
-  readonly #priceVersion: string
+  readonly #priceVersion: () => string
   readonly #call: Call & Authenticated & Planned
   readonly #clock: Clock
   #attempts = 0
@@ -115,7 +115,7 @@ export class CallBill implements Watcher<AnyEvent> {
       provider: attempted?.target.provider.name ?? '',
       model: attempted?.target.model ?? '',
       keyId: attempted?.keyId ?? '',
-      priceVersion: attempt > 0 ? this.#priceVersion : '',
+      priceVersion: attempt > 0 ? this.#priceVersion() : '',
     }
   }
 }

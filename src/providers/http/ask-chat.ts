@@ -54,7 +54,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
   ) {
     const { settings, upstream, clock, catalogue, replies } = connection
     this.ask = ask
-    this.describe = catalogue.facts
+    this.describe = catalogue.frozen(ask.model)
     this.#connection = connection
     this.#wire = wire
     this.#streamed = streamed

@@ -1,7 +1,7 @@
 import { Cancellation } from '../../domain/cancellation.ts'
 import { GatewayError, unsupported } from '../../domain/errors/error.ts'
 import { textTokens } from '../../domain/estimate.ts'
-import type { Ask } from '../../domain/ports/provider.ts'
+import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { EmbedEvent } from '../../domain/streams/events.ts'
 import { streamOf } from '../../domain/streams/stream-of.ts'
@@ -30,14 +30,15 @@ export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): 
   const { name } = connection.settings
   if (!embed) throw unsupported('model', `${name} offers no embeddings.`)
   const { context, attempt } = ask
+  const describe = connection.catalogue.frozen(ask.model)
   const answered: Batch[] = []
   try {
     await askBatches(connection, embed, ask, answered)
   } catch (thrown) {
-    settle(connection, ask, answered)
+    settle(describe, ask, answered)
     throw thrown
   }
-  const { model, usage, cost } = settle(connection, ask, answered)
+  const { model, usage, cost } = settle(describe, ask, answered)
   context.record.succeed(attempt)
   return streamOf<EmbedEvent>(context.cancellation, [
     { event: { case: 'embeddings', value: vectorsOf(answered) } },
@@ -46,12 +47,12 @@ export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): 
 }
 
 /** Notes what the answered batches used and cost. Batches without a response leave holes in `answered`. */
-function settle({ catalogue }: Connection, { attempt }: Ask<EmbedRequest>, answered: readonly Batch[]) {
+function settle(describe: (model: string) => ModelFacts, { attempt }: Ask<EmbedRequest>, answered: readonly Batch[]) {
   const batches = answered.filter(() => true)
   const model = batches.find(({ reply }) => reply.model)?.reply.model ?? ''
   if (batches.length === 0) return { model }
   const usage = joinUsage(batches)
-  const cost = costOfUsage(usage, attempt.model, model, catalogue.facts)
+  const cost = costOfUsage(usage, attempt.model, model, describe)
   attempt.usage = usage
   attempt.cost = cost
   return { model, usage, cost }

@@ -16,6 +16,8 @@ import { ReplyBudget } from './reply-budget.ts'
 /** Known facts of models, without a request to the vendor. */
 export interface ModelCatalogue {
   facts(model: string): ModelFacts
+  /** Looks up facts as they are now, for an attempt at a model. */
+  frozen(model: string): (model: string) => ModelFacts
   /** Rules that the operator set for a model. */
   overrides(model: string): ModelRules
   ids(): readonly string[]

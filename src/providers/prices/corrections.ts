@@ -1,4 +1,4 @@
-import type { PriceOverride } from './price-override.ts'
+import type { PriceOverride } from './settings.ts'
 
 /**
  * Prices that the public list (genai-prices 0.1.8) has wrong, by the vendor's id in the list and by model. They take

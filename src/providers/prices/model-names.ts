@@ -15,7 +15,8 @@ export function findModel(list: PriceList, pricesId: string, model: string): Mod
   return info && isNameOf(info, model.toLowerCase()) ? info : undefined
 }
 
-function isNameOf(info: ModelInfo, model: string): boolean {
+/** Whether nothing but a version separates a name in lower case from one that an entry is found by. */
+export function isNameOf(info: ModelInfo, model: string): boolean {
   const patterns = literalsOf(info.match)
   const names = new Set([info.id, ...patterns].map((name) => name.toLowerCase()))
   if (names.has(model)) return true

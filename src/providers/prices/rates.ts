@@ -84,19 +84,44 @@ function isFree({ base, tiers }: Rate): boolean {
 /** Factor by which a service tier multiplies the standard price; undefined if it is not known. */
 export type TierFactor = (tier: string) => number | undefined
 
-/** The price of a model whose rates may change. */
-export function priceOf(rates: () => Rates, tierFactor: TierFactor = () => undefined): ModelPrice {
+/** The price of a model. It does not change: who keeps it bills at the rates of that time. */
+export function priceOf(rates: Rates, tierFactor: TierFactor = () => undefined): ModelPrice {
+  const { input, output, cachedInput, cacheWrite } = rates
   return {
-    bill: (usage) => billOf(rates(), usage, tierFactor),
-    get list() {
-      const { input, output, cachedInput, cacheWrite } = rates()
-      return {
-        input: input.base / 1000,
-        output: output.base / 1000,
-        ...(cachedInput !== input && { cachedInput: cachedInput.base / 1000 }),
-        ...(cacheWrite !== input && { cacheWrite: cacheWrite.base / 1000 }),
-      }
+    bill: (usage) => billOf(rates, usage, tierFactor),
+    list: {
+      input: input.base / 1000,
+      output: output.base / 1000,
+      ...(cachedInput !== input && { cachedInput: cachedInput.base / 1000 }),
+      ...(cacheWrite !== input && { cacheWrite: cacheWrite.base / 1000 }),
     },
+  }
+}
+
+/** All rates times a factor. */
+export function scaled(rates: Rates, factor: number): Rates {
+  if (factor === 1) return rates
+  const known = new Map<Rate, Rate>()
+  const scale = (rate: Rate) => {
+    // Rates that are one stay one: that says that a part has no rate of its own.
+    const tiers = rate.tiers.map(({ start, price }) => ({ start, price: price * factor }))
+    const found = known.get(rate) ?? { base: rate.base * factor, tiers }
+    known.set(rate, found)
+    return found
+  }
+  return {
+    input: scale(rates.input),
+    cachedInput: scale(rates.cachedInput),
+    cacheWrite: scale(rates.cacheWrite),
+    cacheWrite1h: scale(rates.cacheWrite1h),
+    inputAudio: scale(rates.inputAudio),
+    inputImage: scale(rates.inputImage),
+    output: scale(rates.output),
+    reasoning: scale(rates.reasoning),
+    outputAudio: scale(rates.outputAudio),
+    outputImage: scale(rates.outputImage),
+    call: rates.call * factor,
+    search: rates.search * factor,
   }
 }
 

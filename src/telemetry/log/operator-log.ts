@@ -23,6 +23,13 @@ export function logOperatorEvents(log: Log): OperatorEventSubscriber {
     priceMissing(provider, model) {
       log.warn('The model has no price, so its cost is not counted. Set one under prices.', { provider, model })
     },
+    priceChanged({ provider, model, before, after }) {
+      log.warn('price changed, in USD per million tokens', { provider, model, before, after })
+    },
+    pricesRead(path, problem) {
+      if (problem === '') log.info('prices read again', { file: path })
+      else log.warn('The file of prices cannot be used, so the prices stay as they were.', { file: path, problem })
+    },
     adminCall(method, { requestId, record, peer }, reason) {
       log.info('admin call', { method, request_id: requestId, caller: record.caller, peer, reason })
     },

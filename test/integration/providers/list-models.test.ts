@@ -29,6 +29,7 @@ const providerOf = (kind: string, options: Readonly<Record<string, unknown>>) =>
   return createHttpProvider(
     new Connection(provider, found.wire, upstream, systemClock, {
       facts: () => ({}),
+      frozen: () => () => ({}),
       overrides: () => ({}),
       ids: () => [],
     }),

@@ -105,7 +105,7 @@ function world({ answers, cached = false, onCancel, begin }: World) {
     }) as unknown as Provider // The pipeline asks a provider for nothing else.
   const rules = { enabled: true, ttl: 60_000, fallbackTtl: 60_000, maxTemperature: undefined }
   const gateway = createTestGateway(clock, [provider('one'), provider('two')], {
-    billing: { ledger, priceVersion: 'v1' },
+    billing: { ledger, priceVersion: () => 'v1' },
     cache: cached
       ? {
           store: new MemoryCache({ clock, maxEntries: 10, maxBytes: 1 << 20 }),

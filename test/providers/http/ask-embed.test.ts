@@ -41,8 +41,9 @@ function script(input: string): Script {
 async function embedding(...inputs: string[]) {
   const clock = new FakeClock()
   const upstream = new ScriptedUpstream(clock, ({ body = '{}' }) => script(String(JSON.parse(body).input)))
-  const price = priceOf(() => ratesOf({ input_mtok: 2 }))
-  const catalogue = { facts: () => ({ price }), overrides: () => ({}), ids: () => [] }
+  const price = priceOf(ratesOf({ input_mtok: 2 }))
+  const facts = () => ({ price })
+  const catalogue = { facts, frozen: () => facts, overrides: () => ({}), ids: () => [] }
   const connection = new Connection(plainSettings('p'), { ...plainWire, embed }, upstream, clock, catalogue)
   const record = new CallRecord(clock)
   const attempt = record.begin('p', 'm')

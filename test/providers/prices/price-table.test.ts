@@ -3,7 +3,7 @@ import type { Bill } from '../../../src/domain/money.ts'
 import type { Usage } from '../../../src/domain/types.ts'
 import { corrections } from '../../../src/providers/prices/corrections.ts'
 import { loadPrices, type PriceList } from '../../../src/providers/prices/price-list.ts'
-import { createPriceTable, type PriceTable } from '../../../src/providers/prices/price-table.ts'
+import { PriceTable } from '../../../src/providers/prices/price-table.ts'
 
 let list: PriceList
 let table: PriceTable
@@ -12,7 +12,7 @@ const clock = { now: () => 0, wall: () => wall, after: () => () => {} }
 
 beforeAll(async () => {
   list = await loadPrices()
-  table = createPriceTable({ clock, list })
+  table = new PriceTable({ clock, list })
 })
 
 function used(input: number | undefined, output: number | undefined, parts: Partial<Usage> = {}): Usage {
@@ -26,7 +26,7 @@ function used(input: number | undefined, output: number | undefined, parts: Part
 }
 
 function bill(vendor: string, model: string, usage: Usage): Bill | undefined {
-  return table.facts(vendor, false, vendor, model).price?.bill(usage)
+  return table.facts({ pricesId: vendor, local: false, name: vendor }, model).price?.bill(usage)
 }
 
 describe('a bill', () => {
@@ -194,9 +194,9 @@ describe('a model', () => {
     ['google', 'gemini-2.0-flash-001', 'gemini-2.0-flash'],
     ['google', 'claude-sonnet-4-5@20250929', 'claude-sonnet-4-5'],
   ])('of a version has its price: %s/%s', (vendor, model, base) => {
-    const { price } = table.facts(vendor, false, vendor, model)
+    const { price } = table.facts({ pricesId: vendor, local: false, name: vendor }, model)
     expect(price?.list).toBeDefined()
-    expect(price?.list).toEqual(table.facts(vendor, false, vendor, base).price?.list)
+    expect(price?.list).toEqual(table.facts({ pricesId: vendor, local: false, name: vendor }, base).price?.list)
   })
 
   test.each([
@@ -215,24 +215,27 @@ describe('a model', () => {
     ['openai', ''],
     ['anthropic', `claude-sonnet-4-5${'-2025-09-29'.repeat(20)}x`],
   ])('that the list does not hold has no price, though the name is like another: %s/%s', (vendor, model) => {
-    expect(table.facts(vendor, false, vendor, model)).toEqual({})
+    expect(table.facts({ pricesId: vendor, local: false, name: vendor }, model)).toEqual({})
   })
 
   test('fine-tuned is priced by its base', () => {
-    const { price } = table.facts('openai', false, 'openai', 'ft:gpt-4o-mini-2024-07-18:acme::abc')
+    const { price } = table.facts(
+      { pricesId: 'openai', local: false, name: 'openai' },
+      'ft:gpt-4o-mini-2024-07-18:acme::abc',
+    )
     expect(price?.bill(used(1_000_000, 0))).toEqual({ input: 300_000_000, output: 0 })
   })
 
   test('has its context window', () => {
-    expect(table.facts('openai', false, 'openai', 'gpt-4o-mini').contextWindow).toBe(128_000)
+    expect(table.facts({ pricesId: 'openai', local: false, name: 'openai' }, 'gpt-4o-mini').contextWindow).toBe(128_000)
   })
 
   test('of a vendor without a list has no price', () => {
-    expect(table.facts(undefined, false, 'own', 'anything')).toEqual({})
+    expect(table.facts({ pricesId: undefined, local: false, name: 'own' }, 'anything')).toEqual({})
   })
 
   test('that runs locally is free, whatever was used', () => {
-    const { price } = table.facts(undefined, true, 'own', 'anything')
+    const { price } = table.facts({ pricesId: undefined, local: true, name: 'own' }, 'anything')
     expect(price?.bill(used(5, 5))).toEqual({ input: 0, output: 0 })
     expect(price?.bill(used(undefined, undefined))).toEqual({ input: 0, output: 0 })
     expect(price?.list).toEqual({ input: 0, output: 0 })
@@ -251,7 +254,7 @@ describe('a price that the list has wrong', () => {
   ])('is corrected, at every hour: %s/%s', (vendor, model, expected) => {
     for (const hour of [0, 2, 12, 20]) {
       wall = Date.UTC(2026, 9, 1, hour)
-      expect(table.facts(vendor, false, vendor, model).price?.list).toEqual(expected)
+      expect(table.facts({ pricesId: vendor, local: false, name: vendor }, model).price?.list).toEqual(expected)
     }
   })
 
@@ -266,12 +269,21 @@ describe('a price that the list has wrong', () => {
   })
 
   test('keeps the context window of the list', () => {
-    expect(table.facts('groq', false, 'groq', 'openai/gpt-oss-safeguard-20b').contextWindow).toBeGreaterThan(100_000)
+    expect(
+      table.facts({ pricesId: 'groq', local: false, name: 'groq' }, 'openai/gpt-oss-safeguard-20b').contextWindow,
+    ).toBeGreaterThan(100_000)
   })
 
   test('gives way to what the operator states', () => {
-    const stated = createPriceTable({ clock, list, overrides: { 'd/deepseek-chat': { input: 9, output: 9 } } })
-    expect(stated.facts('deepseek', false, 'd', 'deepseek-chat').price?.list).toEqual({ input: 9, output: 9 })
+    const stated = new PriceTable({
+      clock,
+      list,
+      settings: { overrides: { 'd/deepseek-chat': { input: 9, output: 9 } } },
+    })
+    expect(stated.facts({ pricesId: 'deepseek', local: false, name: 'd' }, 'deepseek-chat').price?.list).toEqual({
+      input: 9,
+      output: 9,
+    })
   })
 })
 
@@ -280,7 +292,10 @@ describe('a stated price', () => {
 
   test('goes before the list and before what is free, also without a list', () => {
     for (const local of [true, false]) {
-      const { price, contextWindow } = createPriceTable({ clock, overrides }).facts('openai', local, 'mine', 'm')
+      const { price, contextWindow } = new PriceTable({ clock, settings: { overrides } }).facts(
+        { pricesId: 'openai', local: local, name: 'mine' },
+        'm',
+      )
       expect(contextWindow).toBe(4096)
       expect(price?.list).toEqual({ input: 1, output: 2, cachedInput: 0.1, cacheWrite: 1.25 })
       expect(price?.bill(used(100, 10, { cachedInput: 50, cacheWrite: 10 }))).toEqual({ input: 57_500, output: 20_000 })
@@ -289,14 +304,17 @@ describe('a stated price', () => {
 
   test('has its own rate for entries that the cache keeps for an hour', () => {
     const stated = { 'a/m': { input: 1, output: 2, cacheWrite: 1.25, cacheWrite1h: 2 } }
-    const { price } = createPriceTable({ clock, overrides: stated }).facts(undefined, false, 'a', 'm')
+    const { price } = new PriceTable({ clock, settings: { overrides: stated } }).facts(
+      { pricesId: undefined, local: false, name: 'a' },
+      'm',
+    )
     expect(price?.bill(used(100, 0, { cacheWrite: 50, cacheWrite1h: 10 }))?.input).toBe(50_000 + 40 * 1250 + 10 * 2000)
   })
 
   test('holds for its provider and model only', () => {
-    const stated = createPriceTable({ clock, overrides, list })
-    expect(stated.facts('openai', false, 'other', 'm')).toEqual({})
-    expect(stated.facts('openai', false, 'mine', 'gpt-4o-mini').price?.list.input).toBe(0.15)
+    const stated = new PriceTable({ clock, settings: { overrides }, list })
+    expect(stated.facts({ pricesId: 'openai', local: false, name: 'other' }, 'm')).toEqual({})
+    expect(stated.facts({ pricesId: 'openai', local: false, name: 'mine' }, 'gpt-4o-mini').price?.list.input).toBe(0.15)
   })
 })
 
@@ -305,14 +323,15 @@ describe('the catalogue', () => {
     const ids = table.catalogue('openai')
     expect(ids).toEqual(expect.arrayContaining(['gpt-4o-mini', 'o3', 'text-embedding-3-small']))
     expect(ids).not.toContain('whisper-1')
-    for (const id of ids) expect(table.facts('openai', false, 'openai', id).price).toBeDefined()
+    for (const id of ids)
+      expect(table.facts({ pricesId: 'openai', local: false, name: 'openai' }, id).price).toBeDefined()
   })
 
   test('is empty for a vendor that the list does not hold', () => {
     expect([
       table.catalogue('nobody'),
       table.catalogue(undefined),
-      createPriceTable({ clock }).catalogue('openai'),
+      new PriceTable({ clock }).catalogue('openai'),
     ]).toEqual([[], [], []])
   })
 })

@@ -24,10 +24,7 @@ test.each([
 })
 
 test('a cost whose service tier has no known price is an estimate, with a warning', () => {
-  const price = priceOf(
-    () => ratesOf({ input_mtok: 1, output_mtok: 1 }),
-    (tier) => (tier === 'flex' ? 0.5 : undefined),
-  )
+  const price = priceOf(ratesOf({ input_mtok: 1, output_mtok: 1 }), (tier) => (tier === 'flex' ? 0.5 : undefined))
   const warnings: string[] = []
   const costIn = (serviceTier: string) => {
     const usage = usageFrom({ input: 1000, output: 0, serviceTier })

@@ -52,7 +52,7 @@ function signing(secret: string): Credential {
 function connect(credentials: ProviderKind['credentials'], upstream = http, clock: Clock = systemClock): Connection {
   const settings = plainSettings('p', vendor.url)
   const kind = { ...settings.kind, ...(credentials && { credentials }) }
-  const catalogue = { facts: () => ({}), overrides: () => ({}), ids: () => [] }
+  const catalogue = { facts: () => ({}), frozen: () => () => ({}), overrides: () => ({}), ids: () => [] }
   return new Connection({ ...settings, kind, keys: ['first', 'second'] }, plainWire, upstream, clock, catalogue)
 }
 

@@ -25,7 +25,7 @@ function providerWith(keys: readonly string[]) {
   const upstream = createHttpClient({ clock: systemClock, connectTimeout: 3_000, proxy: {} })
   const timeout = { connect: 3_000, firstToken: 5_000, idle: 5_000, total: 5_000 }
   const settings = { name: 'p', kind, baseUrl: vendor.url, keys, headers: {}, timeout, streamUnary: false, options: {} }
-  const catalogue = { facts: () => ({}), overrides: () => ({}), ids: () => [] }
+  const catalogue = { facts: () => ({}), frozen: () => () => ({}), overrides: () => ({}), ids: () => [] }
   let reported = (_event: KeyEvent) => {}
   const provider = createHttpProvider(new Connection(settings, kind.wire, upstream, clock, catalogue), {
     keyChanged: (event) => reported(event),

@@ -1,0 +1,80 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { OperatorEvents } from '../domain/ports/operator-events.ts'
+import type { ModelFacts } from '../domain/ports/provider.ts'
+import type { ProviderSettings } from './define.ts'
+import type { PricedFacts, PriceTable } from './prices/price-table.ts'
+import { remembered } from './remembered.ts'
+
+/** Limit for the models whose last price is kept, to notice changes. */
+const MAX_MODELS = 1000
+
+/** Facts of one provider's models at one revision of the prices. */
+interface Revision {
+  readonly number: number
+  readonly facts: (model: string) => PricedFacts
+}
+
+/** What is known of the models of one provider, without a request to the vendor. */
+export class KnownModels {
+  readonly #settings: ProviderSettings
+  readonly #prices: PriceTable
+  readonly #events: Pick<OperatorEvents, 'priceChanged'> | undefined
+  /** By model, the facts that its last attempt was billed with. */
+  readonly #used = new Map<string, { readonly revision: number; readonly facts: PricedFacts }>()
+  #revision: Revision | undefined
+
+  constructor(settings: ProviderSettings, prices: PriceTable, events?: Pick<OperatorEvents, 'priceChanged'>) {
+    this.#settings = settings
+    this.#prices = prices
+    this.#events = events
+  }
+
+  facts(model: string): ModelFacts {
+    return this.#current().facts(model)
+  }
+
+  /** Looks up facts as they are now, for an attempt at a model: later changes of prices do not show. */
+  frozen(model: string): (model: string) => ModelFacts {
+    const revision = this.#current()
+    if (this.#used.get(model)?.revision !== revision.number) this.#use(model, revision)
+    return revision.facts
+  }
+
+  #current(): Revision {
+    const { revision: number } = this.#prices
+    if (this.#revision?.number === number) return this.#revision
+    const moment = this.#prices.moment()
+    const facts = remembered((model) => {
+      const { kind, name, options } = this.#settings
+      const provider = { name, pricesId: kind.prices, local: kind.local ?? false }
+      const known = this.#prices.facts(provider, model, moment)
+      // By its name, else by that of the model behind it.
+      const behind = kind.models?.modelOf?.(model, options) ?? model
+      const priced = known.price || behind === model ? known : this.#prices.facts(provider, behind, moment)
+      return { ...priced, ...capabilitiesOf(this.#settings, model) }
+    })
+    this.#revision = { number, facts }
+    return this.#revision
+  }
+
+  /** Reports a price that is another than that of the last attempt. */
+  #use(model: string, revision: Revision): void {
+    const facts = revision.facts(model)
+    const before = this.#used.get(model)?.facts
+    if (this.#used.size >= MAX_MODELS) this.#used.clear()
+    this.#used.set(model, { revision: revision.number, facts })
+    if (!before || isDeepStrictEqual(before.rates, facts.rates)) return
+    this.#events?.priceChanged({
+      provider: this.#settings.name,
+      model,
+      before: before.price?.list,
+      after: facts.price?.list,
+    })
+  }
+}
+
+/** What the vendor's table knows that the model cannot do. */
+function capabilitiesOf({ kind, options }: ProviderSettings, model: string): Pick<ModelFacts, 'capabilities'> {
+  const lacks = kind.models?.rulesOf(model, options).lacks
+  return lacks ? { capabilities: kind.capabilities.filter((capability) => !lacks.includes(capability)) } : {}
+}
