@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../domain/clock.ts'
+import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
 import type { Limiter } from '../domain/ports/limiter.ts'
@@ -15,9 +16,8 @@ import { Circuits } from '../policies/breaker/circuits.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
 import { Planner } from '../policies/planning/planner.ts'
 import { SafetyLocks } from '../policies/routing/safety-locks.ts'
-import { createProvider } from '../providers/create.ts'
+import { createProvider, type ProviderTools } from '../providers/create.ts'
 import type { ConcurrencyLimit } from '../providers/define.ts'
-import { ReplyBudget } from '../providers/http/reply-budget.ts'
 import { loadPrices } from '../providers/prices/price-list.ts'
 import { PriceTable } from '../providers/prices/price-table.ts'
 import { watchPriceFile } from '../providers/prices/watch-price-file.ts'
@@ -60,6 +60,8 @@ export interface Parts {
   readonly cacheStore: CacheStore | undefined
   /** Undefined when costs are not recorded. */
   readonly ledger: MemoryLedger | undefined
+  /** Bounds the bytes of replies, of vendors and to callers. */
+  readonly replies: ByteBudget
   readonly gates: Gates
   readonly circuits: Circuits
   readonly locks: SafetyLocks
@@ -75,7 +77,8 @@ export async function build(config: Config, environment: Environment): Promise<P
   const broadcast = redis && new Broadcast({ store: redis, clock, origin: randomUUID() })
   if (broadcast) events.subscribe(broadcastKeyEvents(broadcast))
   const prices = await createPrices(config, environment)
-  const providers = createProviders(config, prices, clock, events)
+  const replies = new ByteBudget(config.server.settings.maxReplyBytes)
+  const providers = createProviders(config, { prices, replies, clock, events })
   if (broadcast) applyKeyEvents(broadcast, providers)
   return {
     events,
@@ -95,6 +98,7 @@ export async function build(config: Config, environment: Environment): Promise<P
     limiter: createLimiter(config, clock, redis),
     ledger: createLedger(config, log),
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
+    replies,
     gates: createGates(config, clock),
     circuits: new Circuits(clock, {}, events),
     locks: createLocks(config, clock, { providers, events }),
@@ -126,17 +130,12 @@ async function createPrices(config: Config, { clock, version }: Environment): Pr
   return new PriceTable({ clock, settings: config.prices, list, version })
 }
 
-function createProviders(config: Config, prices: PriceTable, clock: Clock, events: OperatorEvents): Provider[] {
-  const replies = new ReplyBudget(config.server.settings.maxReplyBytes)
+function createProviders(
+  config: Config,
+  tools: Pick<ProviderTools, 'prices' | 'replies' | 'clock' | 'events'>,
+): Provider[] {
   return config.providers.map((settings) =>
-    createProvider(settings, {
-      clock,
-      replies,
-      upstreamMessages: config.telemetry.upstreamMessages,
-      proxy: config.proxy,
-      prices,
-      events,
-    }),
+    createProvider(settings, { ...tools, upstreamMessages: config.telemetry.upstreamMessages, proxy: config.proxy }),
   )
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { addressText } from '../config/check.ts'
 import type { Config, TlsConfig } from '../config/config.ts'
+import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import { CallerCheck } from '../server/bounds/caller-check.ts'
 import { requestIds } from '../server/calls/request-ids.ts'
 import { endpoints } from '../server/endpoints.ts'
@@ -65,7 +66,7 @@ interface ServerParts extends Environment {
 }
 
 /** Both servers in front of the same methods. */
-function createServers({ server, auth }: Config, { loopDelay, authenticator }: Parts, options: ServerParts) {
+function createServers({ server, auth }: Config, { loopDelay, authenticator, replies }: Parts, options: ServerParts) {
   const { clock, log, methods, health, telemetry } = options
   const common: Omit<ServerOptions, 'address' | 'onRefused'> = {
     ...server.settings,
@@ -75,6 +76,8 @@ function createServers({ server, auth }: Config, { loopDelay, authenticator }: P
     report: (error, { requestId }) => log.failure('a call failed inside the gateway', error, { request_id: requestId }),
     tls: server.tls && readTls(server.tls),
     callerCheck: new CallerCheck({ authenticator, clock }),
+    uploads: new ByteBudget(server.settings.maxPendingBytes),
+    replies,
     isOverloaded: () => loopDelay.current > server.settings.maxLoopDelay,
   }
   const lines = refusalLines(log, clock)

@@ -1,11 +1,11 @@
 import type { Clock } from '../domain/clock.ts'
 import type { UpstreamMessageAudience } from '../domain/errors/upstream-messages.ts'
+import type { ByteBudget } from '../domain/limits/byte-budget.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'
 import { createHttpClient } from './http/http-client.ts'
-import type { ReplyBudget } from './http/reply-budget.ts'
 import { createHttpProvider } from './http-provider.ts'
 import { KnownModels } from './known-models.ts'
 import { overridesFor } from './model-rules.ts'
@@ -18,7 +18,7 @@ export interface ProviderTools {
   readonly proxy: ProxySettings
   readonly prices: PriceTable
   /** Bounds the replies of all providers together. */
-  readonly replies: ReplyBudget
+  readonly replies: ByteBudget
   /** Who may read the messages of vendors' errors. */
   readonly upstreamMessages: UpstreamMessageAudience
   readonly events?: Pick<OperatorEvents, 'keyChanged' | 'priceChanged'>

@@ -17,6 +17,7 @@ export const refusals = [
   'messages',
   'small_frames',
   'pending_bytes',
+  'reply_bytes',
   'resets',
   'conversations',
   'handshake',
@@ -47,6 +48,11 @@ export const refusalErrors = {
     'Too many compressed requests at once: send fewer, or send them as they are.',
     { retryAfter: BREATHER },
   ),
+  pending_bytes: new GatewayError(
+    'TOO_MANY_PENDING_BYTES',
+    'Requests that have not arrived completely take too much memory, and yours take most: send fewer or smaller ones at once.',
+    { retryAfter: BREATHER },
+  ),
   messages: new GatewayError('TOO_MANY_MESSAGES', 'The call takes one message.'),
 } as const satisfies Partial<Record<Refusal, GatewayError>>
 export type AnswerableRefusal = keyof typeof refusalErrors
@@ -57,11 +63,7 @@ export function refusalReply(refusal: AnswerableRefusal, clock: Clock): ErrorRep
 
 /** Responses of the gRPC server to refused calls, made once: one frame of trailers only. */
 export function refusalHeaders(clock: Clock): Readonly<Record<AnswerableRefusal, OutgoingHttpHeaders>> {
-  const of = (refusal: AnswerableRefusal) => ({
-    ':status': 200,
-    'content-type': 'application/grpc+proto',
-    ...toHeaders(refusalReply(refusal, clock)),
-  })
+  const of = (refusal: AnswerableRefusal) => errorHeaders(refusalErrors[refusal], clock)
   return {
     credential: of('credential'),
     overloaded: of('overloaded'),
@@ -71,6 +73,13 @@ export function refusalHeaders(clock: Clock): Readonly<Record<AnswerableRefusal,
     no_time: of('no_time'),
     read_timeout: of('read_timeout'),
     compressed_calls: of('compressed_calls'),
+    pending_bytes: of('pending_bytes'),
     messages: of('messages'),
   }
+}
+
+/** The response of the gRPC server to a call that begins no work: one frame of trailers only. */
+export function errorHeaders(error: GatewayError, clock: Clock): OutgoingHttpHeaders {
+  const reply = errorReply(error, new CallRecord(clock))
+  return { ':status': 200, 'content-type': 'application/grpc+proto', ...toHeaders(reply) }
 }

@@ -1,6 +1,7 @@
 import type { CallContext } from '../domain/calls/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/errors/error.ts'
+import type { ByteBudget } from '../domain/limits/byte-budget.ts'
 import type { CallerCheck } from './bounds/caller-check.ts'
 import type { Endpoint } from './endpoints.ts'
 import type { Refusal } from './refusals.ts'
@@ -20,6 +21,10 @@ export interface ServerOptions extends ServerSettings {
   readonly report: (error: GatewayError, context: CallContext) => void
   readonly tls?: ServerTls | undefined
   readonly callerCheck: CallerCheck
+  /** Bytes of requests that are not complete; shared by both servers. */
+  readonly uploads: ByteBudget
+  /** Bytes of replies that their readers have not taken; shared by both servers and with replies of vendors. */
+  readonly replies: ByteBudget
   /** Whether calls are refused because the process cannot keep up. */
   readonly isOverloaded: () => boolean
   /** Receives everything that the server refuses, and readers that it cuts off. Must not throw. */

@@ -19,7 +19,7 @@ import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import type { LimitParts } from '../../src/policies/limits/limited.ts'
 import { RetryBudget } from '../../src/policies/retrying/retry-budget.ts'
 import { Connection } from '../../src/providers/http/connection.ts'
-import { ReplyBudget } from '../../src/providers/http/reply-budget.ts'
+import { ByteBudget } from '../../src/domain/limits/byte-budget.ts'
 import { createHttpProvider } from '../../src/providers/http-provider.ts'
 import { RequestContext } from '../../src/server/context.ts'
 import { MemoryCache } from '../../src/stores/cache/memory-cache.ts'
@@ -205,7 +205,7 @@ type WorldFacts = Omit<typeof world extends fc.Arbitrary<infer T> ? T : never, '
 class World {
   readonly #clock = new FakeClock()
   readonly #ears: Ear[] = []
-  readonly #replies = new ReplyBudget(2 ** 20)
+  readonly #replies = new ByteBudget(2 ** 20)
   readonly #plans: readonly Upstream[]
   readonly #upstreams: ScriptedUpstream[]
   readonly #providers: readonly Provider[]

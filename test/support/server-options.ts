@@ -1,5 +1,6 @@
 import { systemClock } from '../../src/domain/clock.ts'
 import { GatewayError } from '../../src/domain/errors/error.ts'
+import { ByteBudget } from '../../src/domain/limits/byte-budget.ts'
 import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
 import { CallerCheck } from '../../src/server/bounds/caller-check.ts'
 import { endpoints } from '../../src/server/endpoints.ts'
@@ -41,6 +42,7 @@ export function serverOptions(some: Partial<Methods>, rest: Partial<ServerOption
   const health = new HealthService()
   const reports: GatewayError[] = []
   let calls = 0
+  const settings = { ...defaultServerSettings, ...rest }
   const options: ServerOptions = {
     address: '127.0.0.1:0',
     endpoints: endpoints(methodsOf(some), health),
@@ -50,8 +52,9 @@ export function serverOptions(some: Partial<Methods>, rest: Partial<ServerOption
     isOverloaded: () => false,
     onRefused: () => {},
     callerCheck: new CallerCheck({ authenticator: everybody, clock: systemClock }),
-    ...defaultServerSettings,
-    ...rest,
+    uploads: new ByteBudget(settings.maxPendingBytes),
+    replies: new ByteBudget(settings.maxReplyBytes),
+    ...settings,
   }
   return { options, health, reports }
 }

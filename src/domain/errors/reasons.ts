@@ -64,6 +64,7 @@ export const reasons = {
   MODEL_NOT_ALLOWED:         ['PERMISSION_DENIED',   'caller',   'request',       no,   no,      no,     FAILED],
   RATE_LIMITED:              ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
   HEADERS_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],
+  MESSAGE_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],
   REQUEST_READ_TIMEOUT:      ['DEADLINE_EXCEEDED',   'caller',   'request',       no,   no,      no,     FAILED],
   TOO_MANY_MESSAGES:         ['UNIMPLEMENTED',       'caller',   'request',       no,   no,      no,     FAILED],
 
@@ -74,6 +75,7 @@ export const reasons = {
   CACHE_UNAVAILABLE:         ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],
   LIMITS_UNAVAILABLE:        ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],
   TOO_MANY_COMPRESSED:       ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
+  TOO_MANY_PENDING_BYTES:    ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
   TOO_MANY_WATCHERS:         ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
   CONCURRENCY_LIMITED:       ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
   GATEWAY_MAX_DURATION:      ['DEADLINE_EXCEEDED',   'policy',   'request',       no,   no,      no,     FAILED],

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import type { Call } from '../calls/call.ts'
+import type { Call, CallContext, Caller } from '../calls/call.ts'
 import type { Authenticated } from '../calls/facts.ts'
 import type { Witness } from '../errors/blame.ts'
+import { holderOfAddress, holderOfPeer } from '../text/address-holder.ts'
 
 export function witnessOf(call: Call & Authenticated): Witness {
   return { caller: holderOf(call), request: createHash('sha256').update(call.context.requestBytes).digest('base64url') }
@@ -9,21 +10,15 @@ export function witnessOf(call: Call & Authenticated): Witness {
 
 /** Who is answerable for a call: its caller, or the address it comes from where nobody is asked who calls. */
 export function holderOf({ caller, context }: Call & Authenticated): string {
-  return caller.anonymous ? networkOf(context.peer) : caller.name
+  return caller.anonymous ? holderOfPeer(context.peer) : caller.name
 }
 
-/** The address of a peer without its port. One client has a whole /64 of IPv6 addresses. */
-function networkOf(peer: string): string {
-  const host = peer.slice(0, peer.lastIndexOf(':')).replace(/^\[|\]$/g, '')
-  if (host.startsWith('::ffff:')) return host.slice('::ffff:'.length)
-  return host.includes(':') ? prefixOf(host) : host
+/** The same for a call of which only the context is known. */
+export function holderOfContext({ caller, record, peer }: CallContext): string {
+  return caller?.anonymous ? holderOfPeer(peer) : record.caller || holderOfPeer(peer)
 }
 
-/** The first four groups of an IPv6 address. */
-function prefixOf(address: string): string {
-  const [head = '', tail] = address.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const last = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - last.length)
-  return [...groups, ...Array<string>(zeros).fill('0'), ...last].slice(0, 4).join(':')
+/** The same for a client of which a server knows the address, and the caller where it has sent a credential. */
+export function holderOfClient(caller: Caller | undefined, address: string | undefined): string {
+  return caller && !caller.anonymous ? caller.name : holderOfAddress(address)
 }

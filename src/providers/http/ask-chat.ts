@@ -1,5 +1,6 @@
 import type { Cancellable } from '../../domain/cancellation.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
+import { holderOfContext } from '../../domain/limits/holder.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
@@ -67,7 +68,8 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
         request: connection.request('POST', encoded, ask.attempt.keyId, ask.traceparent),
         clock,
         replies,
-        holder: ask.context.record.caller || ask.context.peer,
+        holder: holderOfContext(ask.context),
+        part: ask.request.userId,
         attempt: ask.attempt,
         provider: settings.name,
         assumed: settings.assumed ?? false,

@@ -1,6 +1,7 @@
 import { Cancellation } from '../../domain/cancellation.ts'
 import { GatewayError, unsupported } from '../../domain/errors/error.ts'
 import { textTokens } from '../../domain/estimate.ts'
+import { holderOfContext } from '../../domain/limits/holder.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { EmbedEvent } from '../../domain/streams/events.ts'
@@ -105,7 +106,8 @@ function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedReque
       timeouts: ask.timeout,
       cancellation,
       attempt,
-      holder: ask.context.record.caller || ask.context.peer,
+      holder: holderOfContext(ask.context),
+      part: ask.request.userId,
     })
     const reply = decoded(wire, body, (malformed) => {
       const reported = connection.wire.readError(body)

@@ -2,6 +2,7 @@ import type { AnyRequest } from '../../domain/calls/call.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, unsupported } from '../../domain/errors/error.ts'
 import type { UpstreamMessageAudience } from '../../domain/errors/upstream-messages.ts'
+import { ByteBudget } from '../../domain/limits/byte-budget.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import { type Credential, keyInHeader, noCredential } from '../credentials/credential.ts'
 import type { ChatContext, ProviderSettings, UpstreamRequest, Wire } from '../define.ts'
@@ -11,7 +12,6 @@ import { vendorWords } from '../failures/vendor-words.ts'
 import type { ModelRules } from '../model-rules.ts'
 import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
-import { ReplyBudget } from './reply-budget.ts'
 
 /** Known facts of models, without a request to the vendor. */
 export interface ModelCatalogue {
@@ -41,7 +41,7 @@ export class Connection {
   readonly upstream: HttpClient
   readonly clock: Clock
   readonly catalogue: ModelCatalogue
-  readonly replies: ReplyBudget
+  readonly replies: ByteBudget
   readonly #upstreamMessages: UpstreamMessageAudience
   readonly #origin: string
   readonly #basePath: string
@@ -54,7 +54,7 @@ export class Connection {
     upstream: HttpClient,
     clock: Clock,
     catalogue: ModelCatalogue,
-    replies = new ReplyBudget(Number.POSITIVE_INFINITY),
+    replies = new ByteBudget(Number.POSITIVE_INFINITY),
     upstreamMessages: UpstreamMessageAudience = 'log',
   ) {
     this.settings = settings

@@ -18,13 +18,15 @@ export interface FetchOptions {
   readonly attempt?: AttemptRecord
   /** Caller that asks; none for requests of the gateway itself. */
   readonly holder?: string
+  /** User among its users. */
+  readonly part?: string
 }
 
 /** One upstream call whose reply is one JSON body. */
 export function fetchJson(
   connection: Connection,
   request: OutgoingRequest,
-  { model, timeout, timeouts, cancellation, attempt, holder = '' }: FetchOptions,
+  { model, timeout, timeouts, cancellation, attempt, holder = '', part }: FetchOptions,
 ): Promise<{ body: unknown; headers: HttpHeaders }> {
   const { settings, upstream, clock, replies } = connection
   return new Promise((resolve, reject) => {
@@ -35,6 +37,7 @@ export function fetchJson(
         clock,
         replies,
         holder,
+        part,
         attempt,
         provider: settings.name,
         assumed: settings.assumed ?? false,

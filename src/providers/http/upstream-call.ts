@@ -3,11 +3,11 @@ import type { AttemptRecord } from '../../domain/calls/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { type ErrorFacts, GatewayError } from '../../domain/errors/error.ts'
 import type { Reason } from '../../domain/errors/reasons.ts'
+import type { ByteBudget, HeldBytes } from '../../domain/limits/byte-budget.ts'
 import type { Source } from '../../domain/streams/event-stream.ts'
 import { networkError } from '../failures/network-error.ts'
 import type { OutgoingRequest } from './connection.ts'
 import type { ClientRequest, HttpClient, HttpHeaders, HttpReplyHandler, HttpRequest } from './http-client.ts'
-import type { HeldReply, ReplyBudget } from './reply-budget.ts'
 import { Watchdog, type Watched } from './watchdog.ts'
 
 /** Limit for a reply, in bytes. */
@@ -22,9 +22,11 @@ export interface UpstreamCallOptions {
   readonly request: OutgoingRequest
   readonly clock: Clock
   /** Shared by all calls. */
-  readonly replies: ReplyBudget
+  readonly replies: ByteBudget
   /** Caller that asks, for the budget of replies. */
   readonly holder: string
+  /** The user among its users, where the request names one. */
+  readonly part?: string | undefined
   /** For messages. */
   readonly provider: string
   readonly model: string
@@ -62,7 +64,8 @@ export interface ReplyReader {
 type Phase = 'before reply' | 'good reply' | 'failed reply' | 'draining' | 'over'
 
 /** One upstream call with its limits for time and size. Every body is read to its end or its socket is closed. */
-export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldReply {
+export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldBytes {
+  place = -1
   readonly #options: UpstreamCallOptions
   readonly #reader: ReplyReader
   readonly #watchdog: Watchdog
@@ -250,6 +253,10 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldRepl
 
   get holder(): string {
     return this.#options.holder
+  }
+
+  get part(): string {
+    return this.#options.part ?? ''
   }
 
   get held(): number {

@@ -16,7 +16,7 @@ import type { Endpoint } from '../endpoints.ts'
 import { errorReply, toGrpcStatus } from '../errors.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { http2StreamOf } from './grpc-js.ts'
-import { type Closable, callerOf, messageIsRead, notifyWhenClosed } from './stream-guard.ts'
+import { type Closable, callerOf, notifyWhenClosed } from './guarded-upload.ts'
 
 const PEER = Symbol('peer')
 const NEVER_REPEATED = ['x-request-id', ...CHANGING_TRAILERS]
@@ -57,7 +57,6 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
   begin(): void {
     if (this.stream.destroyed || this.stream.headersSent) this.closed()
     else void this.serve()
-    messageIsRead(this.stream)
   }
 
   /** Never rejects: that would be an unhandled rejection, which ends the process. */

@@ -1,62 +1,27 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import { constants, type IncomingHttpHeaders } from 'node:http2'
 import type { Caller } from '../../domain/calls/call.ts'
-import type { Clock } from '../../domain/clock.ts'
-import { Slots, type Slotted } from '../calls/slots.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
+import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
+import { FIRST_WINDOW, UnreadRequest } from '../bounds/pending-request.ts'
 import { limitGrpcTimeout } from '../calls/timeouts.ts'
 import { UnpackingRoom } from '../codec/unpacking.ts'
 import type { SessionGuard } from '../connections/session-guard.ts'
-import { Upload } from '../http/upload.ts'
-import { type AnswerableRefusal, type Refusal, refusalHeaders } from '../refusals.ts'
+import { type AnswerableRefusal, errorHeaders, type Refusal, refusalHeaders } from '../refusals.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { isGrpc, refuseStream, useHttpPort } from '../wrong-port.ts'
 import { Conversations } from './conversations.ts'
 import type { StreamListener } from './grpc-js.ts'
-
-const UPLOAD = Symbol('upload')
-type GuardedStream = ServerHttp2Stream & { [UPLOAD]?: GuardedUpload }
+import { type GuardedStream, GuardedUpload, UPLOAD } from './guarded-upload.ts'
+import { PackedMessages } from './packed-messages.ts'
 
 /** Its messages come in their own time: it is a conversation. */
 const REFLECTION = '/grpc.reflection.'
-/** Requests below this size are taken even where larger ones have filled the room. */
-const SMALL_UPLOAD = 65_536
 /** Interval between looks at whether a response has left, in ms. */
 const QUEUE_CHECK = 10
 /** How often it is looked for late requests within the time that each may take: one may take so much longer. */
 const LOOKS = 10
 /** What HPACK counts for a header beside its name and value. https://www.rfc-editor.org/rfc/rfc7541#section-4.1 */
 const HEADER_OVERHEAD = 32
-
-/** The call that is made of a stream. */
-export interface Closable {
-  /** Its stream is closed, however that came about. */
-  closed(): void
-}
-
-/** The upload of a stream, and the guard that watches over it. */
-class GuardedUpload extends Upload implements Slotted {
-  slot = -1
-  readonly guard: StreamGuard
-  readonly stream: GuardedStream
-  call: Closable | undefined
-  readonly caller: Caller | undefined
-  /** Whether it takes one of the places for compressed calls. */
-  packed: boolean
-  /** A stream that is over does not know it any more. */
-  readonly session: ServerHttp2Session | undefined
-
-  constructor(
-    guard: StreamGuard,
-    stream: GuardedStream,
-    { now, packed, caller }: { readonly now: number; readonly packed: boolean; readonly caller: Caller | undefined },
-  ) {
-    super(now)
-    this.caller = caller
-    this.guard = guard
-    this.stream = stream
-    this.packed = packed
-    this.session = stream.session as ServerHttp2Session | undefined // of a server's stream
-  }
-}
 
 /** Stands before grpc-js: what passes has a right to be worked for. It costs a call a few microseconds. */
 export class StreamGuard {
@@ -65,26 +30,24 @@ export class StreamGuard {
   readonly #settings: ServerOptions
   readonly #sessions: SessionGuard
   readonly #answers: ReturnType<typeof refusalHeaders>
-  /** Bytes of requests that are not whole yet, in all. */
-  #pendingBytes = 0
   readonly #conversations: Conversations
-  readonly #unpacking: UnpackingRoom
+  readonly #packed: PackedMessages
   readonly #useHttpPort: string
-  /** Requests that are not whole yet. */
   /** Paths of the methods that need no credential. */
   readonly #openPaths: ReadonlySet<string>
-  readonly #uploads = new Slots<GuardedUpload>()
   /** Cancels the next check for late uploads; undefined while there is none. */
   #stopLooking: (() => void) | undefined
 
   constructor(settings: ServerOptions, sessions: SessionGuard) {
+    const { clock, maxCompressedCalls, maxReceiveBytes, readTimeout } = settings
     this.#settings = settings
     this.#sessions = sessions
-    this.#answers = refusalHeaders(settings.clock)
+    this.#answers = refusalHeaders(clock)
     this.#useHttpPort = useHttpPort(settings.otherAddress)
     this.#openPaths = new Set(settings.endpoints.filter(({ isOpen }) => isOpen).map(({ path }) => path))
     this.#conversations = new Conversations(settings)
-    this.#unpacking = new UnpackingRoom(settings.maxCompressedCalls)
+    const room = new UnpackingRoom({ places: maxCompressedCalls, clock, maxWait: readTimeout })
+    this.#packed = new PackedMessages({ room, maxReceiveBytes, refusals: this })
   }
 
   /** Before grpc-js's own listener. */
@@ -103,29 +66,33 @@ export class StreamGuard {
       }
       const refusal = this.#judge(headers, raw)
       if (refusal) {
-        this.#refuse(stream, refusal)
+        this.refuse(stream, refusal)
         return
       }
       const path = headers[':path'] ?? ''
+      const address = stream.session?.socket.remoteAddress
       if (path.startsWith(REFLECTION)) {
-        this.#conversations.add(stream, stream.session?.socket.remoteAddress)
+        this.#conversations.add(stream, address)
         pass(stream, headers, flags, raw)
         return
       }
-      const enter = (packed: boolean, caller: Caller | undefined) => {
-        this.#open(stream, packed, caller)
-        pass(stream, headers, flags, raw)
-      }
-      const address = stream.session?.socket.remoteAddress
+      let unread: UnreadRequest | undefined
+      let isChecked = false
       const client = { headers, address, isOpen: this.#openPaths.has(path) }
       this.#settings.callerCheck.check(client, {
         pass: (caller) => {
+          isChecked = true
+          unread?.release()
           if (stream.destroyed) return
-          if (isCompressed(headers)) this.#await(stream, () => enter(true, caller))
-          else enter(false, caller)
+          this.#open(stream, headers, caller, () => pass(stream, headers, flags, raw))
         },
-        refuse: () => this.#refuse(stream, 'credential', address),
+        refuse: () => {
+          isChecked = true
+          unread?.release()
+          this.refuse(stream, 'credential', address)
+        },
       })
+      if (!isChecked) unread = this.#holdUnread(stream, FIRST_WINDOW)
     }
 
   #judge(headers: IncomingHttpHeaders, raw: readonly string[]): AnswerableRefusal | undefined {
@@ -135,120 +102,136 @@ export class StreamGuard {
     let bytes = (raw.length / 2) * HEADER_OVERHEAD
     for (const text of raw) bytes += text.length
     if (bytes > maxHeaderBytes) return 'header_bytes'
-    if (isReflection(headers) && isCompressed(headers)) return 'compressed_calls'
+    if (isReflection(headers) && isPacked(headers)) return 'compressed_calls'
     if (headers['grpc-timeout'] === undefined) return undefined
     const ms = limitGrpcTimeout(headers)
     if (ms === undefined) return 'malformed_timeout'
     return ms < 1 ? 'no_time' : undefined
   }
 
-  #open(stream: GuardedStream, packed: boolean, caller: Caller | undefined): void {
-    const upload = new GuardedUpload(this, stream, { now: this.#settings.clock.now(), packed, caller })
-    this.#uploads.add(upload)
-    if (!this.#stopLooking) this.#lookLater()
-    stream[UPLOAD] = upload
-    // Before grpc-js adds its own.
-    stream.on('data', onData)
-    stream.on('end', onEnd)
-    stream.on('close', onClose)
-  }
-
-  /** More of a request has come. */
-  take(stream: GuardedStream, upload: Upload, chunk: Buffer): void {
-    const wrong = upload.take(chunk)
-    this.#pendingBytes += chunk.length
-    if (wrong === 'messages') this.#refuse(stream, wrong)
-    else if (wrong) this.#reset(stream, wrong)
-    else if (this.#pendingBytes > this.#settings.maxPendingBytes && upload.bytes > SMALL_UPLOAD) {
-      this.#reset(stream, 'pending_bytes')
+  /** Passes a stream on: one that is compressed when its message has arrived and is decompressed. */
+  #open(stream: GuardedStream, headers: IncomingHttpHeaders, caller: Caller | undefined, pass: () => void): void {
+    const { uploads: budget, clock } = this.#settings
+    const packed = isPacked(headers)
+    // Nothing is decompressed for strangers.
+    if (packed && caller === undefined) {
+      this.refuse(stream, 'credential', stream.session?.socket.remoteAddress)
+      return
     }
+    const upload = new GuardedUpload({ guard: this, stream, budget, now: clock.now(), caller })
+    stream[UPLOAD] = upload
+    stream.on('close', onClose)
+    upload.hold(0)
+    if (!upload.open) return
+    if (!this.#stopLooking) this.#lookLater()
+    const enter = () => {
+      // Before grpc-js adds its own.
+      stream.on('data', onData)
+      stream.on('end', onEnd)
+      pass()
+    }
+    if (packed) this.#packed.await(upload, headers, enter)
+    else enter()
   }
 
-  /** Nothing of a request is on its way any more. */
-  release(upload: GuardedUpload): void {
-    upload.open = false
-    this.#uploads.remove(upload)
-    this.#pendingBytes -= upload.bytes
-  }
-
-  /** A request is unpacked and read, or never will be. Until then it swells, long after the last of it has arrived. */
-  unpacked(upload: GuardedUpload): void {
-    if (!upload.packed) return
-    upload.packed = false
-    this.#unpacking.leave()
-  }
-
-  /** Keeps a compressed call until it is its turn. */
-  #await(stream: GuardedStream, enter: () => void): void {
-    stream.on('error', nothing)
-    const isGone = () => stream.closed || stream.destroyed
-    if (!this.#unpacking.enter({ isGone, enter })) this.#refuse(stream, 'compressed_calls')
+  /** More of a request has arrived. Returns whether it may go on. */
+  take(upload: GuardedUpload, chunk: Buffer): boolean {
+    const wrong = upload.take(chunk)
+    const { stream } = upload
+    if (!upload.open) return false
+    if (wrong === 'messages') this.refuse(stream, wrong)
+    else if (wrong) this.#reset(upload, wrong)
+    else if (upload.caller === undefined && upload.bytes > FIRST_WINDOW) {
+      this.refuse(stream, 'credential', upload.address)
+    } else return true
+    return false
   }
 
   /** One timer for all of them: nearly every request is whole in the turn in which it begins. */
   #lookLater(): void {
-    const { clock, readTimeout } = this.#settings
+    const { clock, readTimeout, uploads } = this.#settings
     this.#stopLooking = clock.after(readTimeout / LOOKS, () => {
       const since = clock.now() - readTimeout
-      for (const upload of this.#uploads.filter(({ arrivedAt }) => arrivedAt < since)) {
-        // Refused once, however long its stream takes to close.
-        this.#uploads.remove(upload)
-        if (!upload.stream.destroyed) this.#refuse(upload.stream, 'read_timeout')
+      const ours = uploads.filter((member) => this.#isOurs(member))
+      for (const { stream, arrivedAt, isWaiting } of ours) {
+        if (arrivedAt < since && !isWaiting) this.refuse(stream, 'read_timeout')
       }
       this.#stopLooking = undefined
-      if (this.#uploads.size > 0) this.#lookLater()
+      if (ours.length > 0) this.#lookLater()
     })
   }
 
+  #isOurs(member: HeldBytes): member is GuardedUpload {
+    return member instanceof GuardedUpload && member.guard === this
+  }
+
   /** Answers, and takes no more of the request: a client that never ends it would keep its place. */
-  #refuse(stream: GuardedStream, refusal: AnswerableRefusal, address?: string): void {
+  refuse(stream: GuardedStream, refusal: AnswerableRefusal, address?: string): void {
     this.#settings.onRefused(refusal, address)
+    this.#answer(stream, this.#answers[refusal])
+  }
+
+  /** Answers with an error that has nothing to do with limits. */
+  fail(stream: GuardedStream, error: GatewayError): void {
+    this.#answer(stream, errorHeaders(error, this.#settings.clock))
+  }
+
+  #answer(stream: GuardedStream, headers: ReturnType<typeof errorHeaders>): void {
+    const upload = stream[UPLOAD]
+    if (upload) {
+      upload.open = false
+      upload.release()
+    }
     stream.on('error', nothing)
     if (stream.headersSent || stream.closed || stream.destroyed) {
       stream.close(constants.NGHTTP2_CANCEL)
       return
     }
-    stream.respond(this.#answers[refusal], { endStream: true })
+    stream.respond(headers, { endStream: true })
     // grpc-js would answer as well if the stream that it has were still open.
-    if (stream[UPLOAD]) stream.close(constants.NGHTTP2_NO_ERROR)
-    else setImmediate(closeWhenSent, stream, this.#settings.clock)
+    if (upload) stream.close(constants.NGHTTP2_NO_ERROR)
+    else setImmediate(() => this.#closeWhenSent(stream, this.#holdUnread(stream, stream.readableLength)))
+  }
+
+  /**
+   * Closes a stream once its response is on its way. nghttp2 drops a response that is still queued when its stream is
+   * closed, as happens while the socket is busy. Until then it keeps what has arrived of the request.
+   */
+  #closeWhenSent(stream: GuardedStream, unread: UnreadRequest): void {
+    if (stream.destroyed || stream.closed) return
+    if ((stream.session?.state.outboundQueueSize ?? 0) === 0) {
+      stream.close(constants.NGHTTP2_NO_ERROR)
+      return
+    }
+    unread.hold(stream.readableLength)
+    this.#settings.clock.after(QUEUE_CHECK, () => this.#closeWhenSent(stream, unread))
+  }
+
+  #holdUnread(stream: GuardedStream, bytes: number): UnreadRequest {
+    const close = () => {
+      this.#settings.onRefused('pending_bytes')
+      stream.destroy()
+    }
+    const address = stream.session?.socket.remoteAddress
+    const unread = new UnreadRequest({ budget: this.#settings.uploads, address, close })
+    if (stream.destroyed) return unread
+    stream.on('error', nothing)
+    stream.once('close', () => unread.release())
+    unread.hold(bytes)
+    return unread
   }
 
   /** The client has reset a call. */
-  countReset(stream: GuardedStream, { session, arrivedAt }: GuardedUpload): void {
+  countReset({ session, arrivedAt, stream }: GuardedUpload): void {
     this.#sessions.countReset({ session, arrivedAt, isAnswered: stream.headersSent })
   }
 
-  #reset(stream: GuardedStream, refusal: Refusal): void {
+  #reset(upload: GuardedUpload, refusal: Refusal): void {
+    upload.open = false
+    upload.release()
     this.#settings.onRefused(refusal)
-    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    upload.stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
-}
-
-/** Notifies the call of a stream when that closes. A listener for each call would cost more. */
-export function notifyWhenClosed(stream: GuardedStream, call: Closable): void {
-  if (stream[UPLOAD]) stream[UPLOAD].call = call
-}
-
-/** The caller whose credential was checked when the headers of a stream arrived. */
-export function callerOf(stream: GuardedStream): Caller | undefined {
-  return stream[UPLOAD]?.caller
-}
-
-/** The message of a stream is unpacked and has been read. */
-export function messageIsRead(stream: GuardedStream): void {
-  const upload = stream[UPLOAD]
-  if (upload?.packed) upload.guard.unpacked(upload)
-}
-
-/**
- * Closes a stream once its response is on its way. nghttp2 drops a response that is still queued when its stream is
- * closed, as happens while the socket is busy.
- */
-function closeWhenSent(stream: GuardedStream, clock: Clock): void {
-  if (stream.destroyed || stream.closed) return
-  if ((stream.session?.state.outboundQueueSize ?? 0) > 0) clock.after(QUEUE_CHECK, () => closeWhenSent(stream, clock))
-  else stream.close(constants.NGHTTP2_NO_ERROR)
 }
 
 /*
@@ -257,20 +240,22 @@ function closeWhenSent(stream: GuardedStream, clock: Clock): void {
 
 function onData(this: GuardedStream, chunk: Buffer): void {
   const upload = this[UPLOAD]
-  if (upload?.open) upload.guard.take(this, upload, chunk)
+  if (upload?.open) upload.guard.take(upload, chunk)
 }
 
 function onEnd(this: GuardedStream): void {
   const upload = this[UPLOAD]
-  if (upload?.open) upload.guard.release(upload)
+  if (!upload?.open) return
+  upload.open = false
+  upload.release()
 }
 
 function onClose(this: GuardedStream): void {
   const upload = this[UPLOAD]
   if (!upload) return
-  if (upload.open) upload.guard.release(upload)
-  upload.guard.unpacked(upload)
-  if (this.rstCode === constants.NGHTTP2_CANCEL) upload.guard.countReset(this, upload)
+  upload.open = false
+  upload.release()
+  if (this.rstCode === constants.NGHTTP2_CANCEL) upload.guard.countReset(upload)
   upload.call?.closed()
 }
 
@@ -279,9 +264,9 @@ function isReflection(headers: IncomingHttpHeaders): boolean {
 }
 
 /** Encodings that are not known are grpc-js's to refuse. */
-function isCompressed(headers: IncomingHttpHeaders): boolean {
+function isPacked(headers: IncomingHttpHeaders): boolean {
   const encoding = headers['grpc-encoding']
-  return encoding !== undefined && encoding !== 'identity'
+  return encoding === 'gzip' || encoding === 'deflate'
 }
 
 function nothing(): void {}

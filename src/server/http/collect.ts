@@ -1,12 +1,19 @@
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { HttpRequest } from './http-rules.ts'
+import type { HttpUpload } from './http-upload.ts'
 
 /** Pieces below this size, in bytes, are joined once their number is reached: each takes memory beside its bytes. */
 const SMALL_PIECE = 1024
 const MANY_PIECES = 256
 
-/** Reads a request to its end, or to where it is larger than `limit`. Rejects when it breaks off. */
-export function collect(request: HttpRequest, limit: number): Promise<Buffer> {
+export interface CollectOptions {
+  /** In bytes. */
+  readonly limit: number
+  readonly upload: HttpUpload
+}
+
+/** Reads a request to its end, or to where it is larger than `limit`. Rejects when it breaks off or has to give way. */
+export function collect(request: HttpRequest, { limit, upload }: CollectOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let pieces: Buffer[] = []
     let small: Buffer[] = []
@@ -25,8 +32,16 @@ export function collect(request: HttpRequest, limit: number): Promise<Buffer> {
       length += chunk.length
       small.push(chunk)
       if (chunk.length >= SMALL_PIECE || small.length >= MANY_PIECES) join()
+      upload.hold(length)
       if (length > limit) done()
     }
+    upload.begin((error) => {
+      request.off('data', onData)
+      request.pause()
+      pieces = []
+      small = []
+      reject(error)
+    })
     request.on('data', onData)
     request.once('end', done)
     request.once('error', reject)

@@ -16,6 +16,7 @@ import { answerStream, answerUnary, type ConnectExchange, exchangeKey } from './
 import { refuseConnect } from './connect-refusal.ts'
 import { inTextMode, takeTextMode } from './grpc-web-text.ts'
 import { type BodyOptions, withCheckedBody } from './http-body.ts'
+import { HttpUpload } from './http-upload.ts'
 import { breakOff } from './node-server.ts'
 import { type Exchange, programHeaders, type Route } from './route.ts'
 
@@ -23,7 +24,11 @@ const MAX_UINT32 = 2 ** 32 - 1
 
 /** A route for each method, in Connect's protocol and in gRPC-Web. */
 export function connectRoutes(options: ServerOptions, live: LiveCalls): readonly Route[] {
-  const unpacking = new UnpackingRoom(options.maxCompressedCalls)
+  const unpacking = new UnpackingRoom({
+    places: options.maxCompressedCalls,
+    clock: options.clock,
+    maxWait: options.readTimeout,
+  })
   const checkOf = requestChecks()
   const open = new Set(options.endpoints.filter(({ isOpen }) => isOpen).map(({ path }) => path))
   return connectHandlers(options, live).map((handler) => ({
@@ -68,8 +73,8 @@ interface ConnectMount {
 }
 
 function serve(mount: ConnectMount, exchange: Exchange): void {
-  const { request, response } = exchange
-  const { clock, readTimeout, isOverloaded, maxReceiveBytes, onRefused } = mount.options
+  const { request, response, caller } = exchange
+  const { clock, readTimeout, isOverloaded, maxReceiveBytes, onRefused, uploads } = mount.options
   if (isOverloaded()) {
     onRefused('overloaded')
     refuseConnect(request, response, 'overloaded', clock)
@@ -84,9 +89,9 @@ function serve(mount: ConnectMount, exchange: Exchange): void {
     request.once('end', stopTimer)
     response.once('close', stopTimer)
   }
-  const isGone = () => response.closed
   const { handler, check, unpacking } = mount
-  const body = { check, maxReceiveBytes, unpacking, isGone, onRefused, clock }
+  const upload = new HttpUpload(request, response, { budget: uploads, caller, clock, onRefused })
+  const body = { check, maxReceiveBytes, unpacking, upload, onRefused, clock }
   void call(handler, exchange, body)
 }
 

@@ -12,6 +12,7 @@ import { type Refusal, refusalReply } from '../refusals.ts'
 import { collect } from './collect.ts'
 import { fromText, textLength } from './grpc-web-text.ts'
 import type { HttpRequest } from './http-rules.ts'
+import type { HttpUpload } from './http-upload.ts'
 
 /** In the flags before an enveloped message. https://connectrpc.com/docs/protocol/ */
 const COMPRESSED = 1
@@ -22,8 +23,8 @@ export interface BodyOptions {
   /** Limit for a message, compressed or not. */
   readonly maxReceiveBytes: number
   readonly unpacking: UnpackingRoom
-  /** Whether nobody waits for an answer any more. */
-  readonly isGone: () => boolean
+  /** Counts what has arrived. */
+  readonly upload: HttpUpload
   readonly onRefused: (refusal: Refusal) => void
   readonly clock: Clock
   /** Whether the body is in base64. */
@@ -67,19 +68,29 @@ function formOf(header: Headers): Form | undefined {
   return { json: codec?.toLowerCase() === 'json', enveloped: protocol !== undefined, packed: encoding === 'gzip' }
 }
 
+/** Its bytes are counted until they are decompressed and checked: Connect decodes them at once. */
 async function read(node: HttpRequest, form: Form, options: BodyOptions): Promise<Uint8Array> {
-  const { maxReceiveBytes } = options
+  try {
+    return await readChecked(node, form, options)
+  } finally {
+    options.upload.release()
+  }
+}
+
+async function readChecked(node: HttpRequest, form: Form, options: BodyOptions): Promise<Uint8Array> {
+  const { maxReceiveBytes, upload } = options
   if (form.enveloped) return readEnveloped(await collectEnveloped(node, options), form, options)
-  const body = await collect(node, maxReceiveBytes)
+  const body = await collect(node, { limit: maxReceiveBytes, upload })
   if (body.length > maxReceiveBytes) return body
   if (form.packed) return unpack(body, form, options)
   check(body, form, options)
   return body
 }
 
-function collectEnveloped(node: HttpRequest, { maxReceiveBytes, isText }: BodyOptions): Promise<Buffer> {
+async function collectEnveloped(node: HttpRequest, { maxReceiveBytes, isText, upload }: BodyOptions): Promise<Buffer> {
   const limit = maxReceiveBytes + FRAME_PREFIX
-  return isText ? collect(node, textLength(limit)).then(fromText) : collect(node, limit)
+  if (!isText) return collect(node, { limit, upload })
+  return fromText(await collect(node, { limit: textLength(limit), upload }))
 }
 
 /** Leaves to Connect what it refuses before it decodes anything: a message that is too large, or is cut off. */
@@ -97,22 +108,25 @@ async function readEnveloped(body: Buffer, form: Form, options: BodyOptions): Pr
 }
 
 async function unpack(message: Buffer, form: Form, options: BodyOptions): Promise<Uint8Array> {
-  await turnToUnpack(options)
-  try {
-    const unpacked = await compressionGzip.decompress(new Uint8Array(message), options.maxReceiveBytes)
-    check(unpacked, form, options)
-    return unpacked
-  } finally {
-    options.unpacking.leave()
-  }
+  const { unpacking, upload, maxReceiveBytes } = options
+  // Nothing is decompressed for strangers.
+  if (upload.caller === undefined) throw toConnectError(refusalReply('credential', options.clock))
+  const { holder, part } = upload
+  const request = { holder, part, isGone: () => upload.isGone }
+  const unpacked = await unpacking
+    .run(request, () => compressionGzip.decompress(new Uint8Array(message), maxReceiveBytes))
+    .catch((thrown: unknown) => {
+      throw thrown instanceof GatewayError ? refused(thrown, options) : thrown
+    })
+  upload.hold(unpacked.length)
+  check(unpacked, form, options)
+  return unpacked
 }
 
-function turnToUnpack({ unpacking, isGone, onRefused, clock }: BodyOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (unpacking.enter({ isGone, enter: resolve })) return
-    onRefused('compressed_calls')
-    reject(toConnectError(refusalReply('compressed_calls', clock)))
-  })
+/** No place to decompress it. */
+function refused(error: GatewayError, { onRefused, clock }: BodyOptions): ConnectError {
+  if (error.reason === 'TOO_MANY_COMPRESSED') onRefused('compressed_calls')
+  return toConnectError(errorReply(error, new CallRecord(clock)))
 }
 
 /** Throws INVALID_REQUEST. */

@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { isForeignOrigin, isPrivateHost } from '../../domain/text/web-origin.ts'
+import { FIRST_WINDOW, UnreadRequest } from '../bounds/pending-request.ts'
 import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenOn } from '../connections/listen.ts'
@@ -17,7 +18,14 @@ import {
   isPreflight,
   setCorsHeaders,
 } from './http-rules.ts'
-import { createNodeServer, leaveBodyUnread, type NodeHttpServer, putGateBefore, refuseHttp2 } from './node-server.ts'
+import {
+  breakOff,
+  createNodeServer,
+  leaveBodyUnread,
+  type NodeHttpServer,
+  putGateBefore,
+  refuseHttp2,
+} from './node-server.ts'
 import { answerText, type Exchange, programHeaders, type Route } from './route.ts'
 
 export interface HttpServerOptions extends ServerOptions {
@@ -143,20 +151,45 @@ export class HttpServer {
     const { callerCheck, onRefused, clock } = this.#options
     const { request, response } = exchange
     const address = request.socket.remoteAddress
+    let unread: UnreadRequest | undefined
+    let isChecked = false
     callerCheck.check(
       { headers: request.headers, address, isOpen: route.isOpen },
       {
         pass(caller) {
+          isChecked = true
+          unread?.release()
           if (waitsToSend) response.writeContinue()
           route.serve({ ...exchange, caller })
         },
-        refuse() {
+        refuse: () => {
+          isChecked = true
+          unread ??= this.#holdUnread(request, response)
           onRefused('credential', address)
           leaveBodyUnread(request, response, clock)
           route.refuse(exchange, 'credential')
         },
       },
     )
+    if (!isChecked) unread = this.#holdUnread(request, response)
+  }
+
+  /** Counts what a client may have sent of a body that is not read. */
+  #holdUnread(request: HttpRequest, response: HttpResponse): UnreadRequest | undefined {
+    if (!hasBody(request)) return undefined
+    const { uploads: budget, onRefused } = this.#options
+    const { socket } = request
+    const close = () => {
+      onRefused('pending_bytes', socket.remoteAddress)
+      breakOff(response)
+    }
+    const unread = new UnreadRequest({ budget, address: socket.remoteAddress, close })
+    const release = () => unread.release()
+    // HTTP/1.1 keeps them until the connection closes, which is soon.
+    if ('stream' in response) response.once('close', release)
+    else socket.once('close', release)
+    unread.hold(FIRST_WINDOW)
+    return unread
   }
 
   #countReset(stream: ServerHttp2Stream): void {

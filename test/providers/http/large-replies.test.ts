@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
+import { ByteBudget } from '../../../src/domain/limits/byte-budget.ts'
 import { noCredential } from '../../../src/providers/credentials/credential.ts'
 import { wholeBody } from '../../../src/providers/http/body/body-reader.ts'
-import { ReplyBudget } from '../../../src/providers/http/reply-budget.ts'
 import { UpstreamCall } from '../../../src/providers/http/upstream-call.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { ScriptedUpstream } from '../../support/scripted-upstream.ts'
@@ -14,7 +14,7 @@ const timeouts = { connect: minute, firstToken: minute, idle: minute, total: min
 const malformed = () => new GatewayError('UPSTREAM_MALFORMED', 'This is no JSON.')
 
 /** Asks for a reply of 1 MiB pieces, and reports what became of it. */
-function ask(clock: FakeClock, replies: ReplyBudget, holder: string, pieces: number) {
+function ask(clock: FakeClock, replies: ByteBudget, holder: string, pieces: number) {
   const sent = Array.from({ length: pieces }, (_, at) => ({
     send: at === 0 ? `1${' '.repeat(MiB - 1)}` : ' '.repeat(MiB),
   }))
@@ -38,7 +38,7 @@ function ask(clock: FakeClock, replies: ReplyBudget, holder: string, pieces: num
 
 test('a reply of 32 MiB is read, a larger one is not', async () => {
   const clock = new FakeClock()
-  const replies = new ReplyBudget(Number.POSITIVE_INFINITY)
+  const replies = new ByteBudget(Number.POSITIVE_INFINITY)
   const [fits, tooLarge] = [ask(clock, replies, 'a', 32), ask(clock, replies, 'a', 33)]
   await clock.advance(100)
   expect(fits.outcome).toEqual({ isRead: true })
@@ -46,12 +46,12 @@ test('a reply of 32 MiB is read, a larger one is not', async () => {
   expect(replies.held).toBe(0)
 })
 
-test('the largest reply of the holder of most is given up when all hold too much', async () => {
+test('the largest reply of the holder of most, of equal ones the newest, is given up when all hold too much', async () => {
   const clock = new FakeClock()
-  const replies = new ReplyBudget(10 * MiB)
+  const replies = new ByteBudget(10 * MiB)
   const calls = [ask(clock, replies, 'greedy', 5), ask(clock, replies, 'greedy', 5), ask(clock, replies, 'other', 4)]
   await clock.advance(100)
-  expect(calls.map(({ outcome }) => outcome.error?.reason ?? outcome.isRead)).toEqual(['OVERLOADED', true, true])
+  expect(calls.map(({ outcome }) => outcome.error?.reason ?? outcome.isRead)).toEqual([true, 'OVERLOADED', true])
   expect(calls.map(({ upstream }) => upstream.open)).toEqual([0, 0, 0])
   expect(replies.held).toBe(0)
 })

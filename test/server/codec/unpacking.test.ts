@@ -1,47 +1,96 @@
 import { expect, it } from 'vitest'
-import { UnpackingRoom } from '../../../src/server/codec/unpacking.ts'
+import { type Packed, UnpackingRoom } from '../../../src/server/codec/unpacking.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
 
 function world(places: number) {
-  const room = new UnpackingRoom(places)
+  const clock = new FakeClock()
+  const room = new UnpackingRoom({ places, clock, maxWait: 10_000 })
   const entered: string[] = []
+  const refused: string[] = []
   const gone = new Set<string>()
-  const come = (name: string) => room.enter({ isGone: () => gone.has(name), enter: () => void entered.push(name) })
-  return { room, entered, gone, come }
+  const finish = new Map<string, () => void>()
+  /** `name` begins with its holder, which may be followed by a part: `bob/home 1`. */
+  const come = (name: string) => {
+    const [holder = '', part = ''] = (name.split(' ', 1)[0] ?? '').split('/')
+    const request: Packed = { holder, part, isGone: () => gone.has(name) }
+    const unpack = () => {
+      entered.push(name)
+      return new Promise<void>((resolve) => finish.set(name, resolve))
+    }
+    room.run(request, unpack).catch((error: { reason: string }) => refused.push(`${name}: ${error.reason}`))
+  }
+  const leave = async (name: string) => {
+    finish.get(name)?.()
+    await clock.advance(0)
+  }
+  return { clock, entered, refused, gone, come, leave }
 }
 
-it('lets so many in at once, the others in the order in which they came', () => {
-  const { room, entered, come } = world(2)
-  for (const name of ['a', 'b', 'c', 'd']) expect(come(name)).toBe(true)
-  expect(entered).toEqual(['a', 'b'])
-  room.leave()
-  expect(entered).toEqual(['a', 'b', 'c'])
-  room.leave()
-  room.leave()
-  room.leave()
-  come('e')
-  come('f')
-  come('g')
-  expect(entered).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
+it('lets so many in at once, the others of one holder in the order in which they came', async () => {
+  const { entered, come, leave } = world(2)
+  for (const name of ['a 1', 'a 2', 'a 3', 'a 4']) come(name)
+  expect(entered).toEqual(['a 1', 'a 2'])
+  await leave('a 1')
+  expect(entered).toEqual(['a 1', 'a 2', 'a 3'])
+  await leave('a 2')
+  await leave('a 3')
+  await leave('a 4')
+  for (const name of ['a 5', 'a 6', 'a 7']) come(name)
+  expect(entered).toEqual(['a 1', 'a 2', 'a 3', 'a 4', 'a 5', 'a 6'])
 })
 
-it('passes over who has gone', () => {
-  const { room, entered, gone, come } = world(1)
-  for (const name of ['a', 'b', 'c']) come(name)
-  gone.add('b')
-  room.leave()
-  expect(entered).toEqual(['a', 'c'])
-  gone.add('d')
-  come('d')
-  room.leave()
-  come('e')
-  expect(entered).toEqual(['a', 'c', 'e'])
+it.each([1, 4])('gives the next of %i places to a holder that has none', async (places) => {
+  const { entered, come, leave } = world(places)
+  for (let index = 1; index <= 100; index++) come(`greedy ${index}`)
+  come('single 1')
+  come('single 2')
+  await leave('greedy 1')
+  expect(entered.at(-1)).toBe('single 1')
+  if (places === 1) {
+    await leave('single 1')
+    expect(entered.at(-1)).toBe('greedy 2')
+  }
 })
 
-it('sends away whoever finds a thousand waiting, unless some of them have gone', () => {
-  const { gone, come } = world(1)
-  for (let index = 0; index <= 1_000; index++) expect(come(String(index))).toBe(true)
-  expect(come('late')).toBe(false)
-  gone.add('7')
-  expect(come('lucky')).toBe(true)
-  expect(come('late')).toBe(false)
+it('shares the places of a holder among its addresses', async () => {
+  const { entered, come, leave } = world(1)
+  for (const name of ['a/x 1', 'a/x 2', 'a/x 3', 'a/y 1', 'b/z 1']) come(name)
+  await leave('a/x 1')
+  await leave('b/z 1')
+  await leave('a/y 1')
+  expect(entered).toEqual(['a/x 1', 'b/z 1', 'a/y 1', 'a/x 2'])
+})
+
+it('passes over who has gone', async () => {
+  const { entered, refused, gone, come, leave } = world(1)
+  for (const name of ['a 1', 'a 2', 'a 3']) come(name)
+  gone.add('a 2')
+  await leave('a 1')
+  expect([entered, refused]).toEqual([['a 1', 'a 3'], ['a 2: CANCELLED']])
+})
+
+it('refuses the newest of the holder of most when more than a thousand wait', async () => {
+  const { clock, refused, gone, come } = world(1)
+  for (let index = 0; index <= 1_000; index++) come(`greedy ${index}`)
+  come('single 1')
+  await clock.advance(0)
+  expect(refused).toEqual(['greedy 1000: TOO_MANY_COMPRESSED'])
+  gone.add('greedy 7')
+  come('single 2')
+  await clock.advance(0)
+  expect(refused.slice(1)).toEqual(['greedy 7: CANCELLED'])
+})
+
+it('refuses what has waited too long', async () => {
+  const { clock, entered, refused, come, leave } = world(1)
+  come('a 1')
+  come('a 2')
+  await clock.advance(5_000)
+  come('b 1')
+  await clock.advance(5_000)
+  expect(refused).toEqual(['a 2: TOO_MANY_COMPRESSED'])
+  await leave('a 1')
+  expect(entered).toEqual(['a 1', 'b 1'])
+  await clock.advance(20_000)
+  expect(refused).toHaveLength(1)
 })
