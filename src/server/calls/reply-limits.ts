@@ -5,6 +5,12 @@ export function stalled(stallTimeout: number): GatewayError {
   return new GatewayError('CANCELLED', `The caller took nothing of the stream for ${stallTimeout / 1000} s.`)
 }
 
+/** The error of a call that gives way to others because its reply waits for its reader. */
+export function tooSlow(): GatewayError {
+  const message = 'Replies that are not read take too much memory, and those of this caller take most.'
+  return new GatewayError('CANCELLED', message)
+}
+
 /** Throws RESPONSE_TOO_LARGE. */
 export function checkSize(bytes: number, maxSendBytes: number): void {
   if (bytes <= maxSendBytes) return

@@ -1,5 +1,6 @@
 import { BlockList, isIPv6, type Socket } from 'node:net'
 import type { Clock } from '../../domain/clock.ts'
+import { holderOfAddress } from '../../domain/text/address-holder.ts'
 import type { Refusal } from '../refusals.ts'
 import { readProxyHeader } from './proxy-protocol.ts'
 
@@ -18,7 +19,8 @@ export interface ConnectionGateOptions {
 export class ConnectionGate {
   readonly #options: ConnectionGateOptions
   readonly #proxies: BlockList
-  readonly #sockets = new Set<Socket>()
+  /** Open connections, each with the address that it counts for, in the order in which they came. */
+  readonly #sockets = new Map<Socket, string>()
   readonly #addresses = new Map<string, number>()
 
   constructor(options: ConnectionGateOptions) {
@@ -31,21 +33,26 @@ export class ConnectionGate {
     return this.#sockets.size
   }
 
-  /** Hands the socket to `pass`, or resets it. */
+  /**
+   * Hands the socket to `pass`, or resets it. When there are too many, the address with the most connections loses its
+   * newest.
+   */
   admit(socket: Socket, pass: (socket: Socket) => void): void {
-    if (this.#sockets.size >= this.#options.maxConnections) {
-      this.#refuse(socket, 'connections')
-      return
-    }
-    this.#sockets.add(socket)
+    this.#sockets.set(socket, holderOfAddress(socket.remoteAddress))
     socket.once('close', () => this.#sockets.delete(socket))
+    if (this.#sockets.size > this.#options.maxConnections) {
+      const newest = this.#newestOfLargest() ?? socket
+      this.#sockets.delete(newest)
+      this.#refuse(newest, 'connections')
+      if (newest === socket) return
+    }
     if (this.#isProxy(socket.remoteAddress)) this.#awaitProxyHeader(socket, pass)
     else this.#count(socket, pass)
   }
 
   /** Breaks every connection. */
   destroyAll(): void {
-    for (const socket of this.#sockets) socket.destroy()
+    for (const socket of this.#sockets.keys()) socket.destroy()
   }
 
   #isProxy(address: string | undefined): boolean {
@@ -74,12 +81,13 @@ export class ConnectionGate {
   }
 
   #count(socket: Socket, pass: (socket: Socket) => void): void {
-    const address = socket.remoteAddress
-    // The client has disconnected already.
-    if (address === undefined) {
+    // The client has disconnected already, or had to give way.
+    if (socket.remoteAddress === undefined || !this.#sockets.has(socket)) {
       socket.destroy()
       return
     }
+    const address = holderOfAddress(socket.remoteAddress)
+    this.#sockets.set(socket, address)
     const open = this.#addresses.get(address) ?? 0
     if (open >= this.#options.maxConnectionsPerAddress) {
       this.#refuse(socket, 'connections_per_address')
@@ -88,6 +96,15 @@ export class ConnectionGate {
     this.#addresses.set(address, open + 1)
     socket.once('close', () => this.#uncount(address))
     pass(socket)
+  }
+
+  #newestOfLargest(): Socket | undefined {
+    const counts = new Map<string, number>()
+    for (const address of this.#sockets.values()) counts.set(address, (counts.get(address) ?? 0) + 1)
+    const most = Math.max(...counts.values())
+    let newest: Socket | undefined
+    for (const [socket, address] of this.#sockets) if (counts.get(address) === most) newest = socket
+    return newest
   }
 
   #uncount(address: string): void {

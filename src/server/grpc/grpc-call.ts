@@ -5,12 +5,17 @@ import {
   type ServerHttp2Stream,
   sensitiveHeaders,
 } from 'node:http2'
+import type { Message } from '@bufbuild/protobuf'
 import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
 import { CHANGING_TRAILERS, type Trailers } from '../../domain/calls/call-record.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
+import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
+import { holderOfPeer } from '../../domain/text/address-holder.ts'
 import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import type { Arrived, NextTurn } from '../calls/next-turn.ts'
+import { tooSlow } from '../calls/reply-limits.ts'
+import type { Codec } from '../codec/codec.ts'
 import { RequestContext } from '../context.ts'
 import type { Endpoint } from '../endpoints.ts'
 import { errorReply, toGrpcStatus } from '../errors.ts'
@@ -29,8 +34,13 @@ export interface GrpcMount<E extends Endpoint> extends Mount<E> {
 }
 
 /** One call at the gRPC server, from its arrival until its last byte is sent. */
-export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closable {
+export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closable, HeldBytes {
   slot = -1
+  place = -1
+  /** Bytes of its reply that its reader has not taken. */
+  held = 0
+  /** The user whose call it is, where the request names one. */
+  part = ''
   readonly endless: boolean
   readonly context: RequestContext
   protected readonly settings: ServerOptions
@@ -94,6 +104,38 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
 
   protected abstract sendStatus(status: StatusObject): void
 
+  get holder(): string {
+    const { caller, peer } = this.context
+    return caller && !caller.anonymous ? caller.name : holderOfPeer(peer)
+  }
+
+  /** So many bytes of its reply wait for its reader. */
+  protected hold(bytes: number): void {
+    const before = this.held
+    if (bytes === before || (this.#over && bytes > 0)) return
+    this.held = bytes
+    this.settings.replies.change(this, before)
+  }
+
+  /** No status can reach a reader that does not read. */
+  giveWay(): void {
+    this.hold(0)
+    const { clock, onRefused } = this.settings
+    onRefused('reply_bytes', this.context.peer)
+    this.#settled = true
+    this.context.cancel(tooSlow())
+    this.reset(constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    // Where the connection takes nothing either, the stream would keep its bytes.
+    clock.after(TIME_TO_LEAVE, () => destroyUnsent(this.stream))
+  }
+
+  /** Decodes the request. Throws INVALID_REQUEST. */
+  protected decode(codec: Codec, bytes: Buffer): Message {
+    const request: Message & { readonly userId?: string } = codec.decode(bytes)
+    this.part = request.userId ?? ''
+    return request
+  }
+
   /** Closes the stream without a status, which cannot reach a reader that stands still. */
   protected reset(code: number): void {
     this.stream.close(code)
@@ -101,6 +143,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
 
   /** It is over on the wire; nothing of it may be left. */
   protected release(): void {
+    this.hold(0)
     this.#stopPatience?.()
     this.context.cancellation.remove(this)
     this.context.close()
@@ -177,6 +220,11 @@ function contextOf(
     },
     report,
   )
+}
+
+/** Ends the connection of a stream that was closed and is still there: its socket takes nothing. */
+function destroyUnsent(stream: ServerHttp2Stream): void {
+  if (!stream.destroyed) stream.session?.destroy()
 }
 
 /** The same for all calls of a connection: grpc-js would ask its socket again for each of them. */

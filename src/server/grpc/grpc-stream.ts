@@ -49,7 +49,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     const { call } = this.#endpoint
     try {
       this.context.cancellation.throwIfCancelled()
-      this.#events = await call(this.#codec.decode(this.#surface.request), this.context)
+      this.#events = await call(this.decode(this.#codec, this.#surface.request), this.context)
       this.#events.read(this)
     } catch (error) {
       this.fail(GatewayError.from(error))
@@ -86,6 +86,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     if (this.#pending++ === 0) this.#takenAt = this.#saidAt
     stream.write(frame, this.#onTaken)
     this.#isFull = stream.writableLength >= ROOM
+    if (this.#isFull) this.hold(stream.writableLength)
     return !this.#isFull
   }
 
@@ -102,6 +103,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   }
 
   readonly #onTaken = (): void => {
+    if (this.held > 0) this.hold(this.stream.writableLength)
     if (--this.#pending > 0) this.#takenAt = this.settings.clock.now()
     else if (this.#isFull) this.#resume()
   }

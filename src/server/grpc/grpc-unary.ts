@@ -29,7 +29,7 @@ class UnaryCall extends GrpcCall {
     const { call } = this.#endpoint
     try {
       this.context.cancellation.throwIfCancelled()
-      this.#answer(await call(this.#codec.decode(this.#surface.request), this.context))
+      this.#answer(await call(this.decode(this.#codec, this.#surface.request), this.context))
     } catch (error) {
       this.fail(GatewayError.from(error))
     }
@@ -39,6 +39,7 @@ class UnaryCall extends GrpcCall {
     const bytes = this.#codec.encode(response)
     checkSize(bytes.length, this.settings.maxSendBytes)
     this.succeed(() => {
+      this.hold(bytes.length)
       this.#surface.sendMetadata(this.headers())
       this.#callback(null, bytes, this.trailers())
     })

@@ -12,11 +12,12 @@ import { limitConnectTimeout, limitGrpcTimeout } from '../calls/timeouts.ts'
 import { requestChecks } from '../codec/request-check.ts'
 import { UnpackingRoom } from '../codec/unpacking.ts'
 import type { ServerOptions } from '../server-options.ts'
+import { inTextMode, takeTextMode } from './body/grpc-web-text.ts'
+import { type BodyOptions, withCheckedBody } from './body/http-body.ts'
+import { HttpUpload } from './body/http-upload.ts'
 import { answerStream, answerUnary, type ConnectExchange, exchangeKey } from './connect-call.ts'
 import { refuseConnect } from './connect-refusal.ts'
-import { inTextMode, takeTextMode } from './grpc-web-text.ts'
-import { type BodyOptions, withCheckedBody } from './http-body.ts'
-import { HttpUpload } from './http-upload.ts'
+import { heldReply } from './held-response.ts'
 import { breakOff } from './node-server.ts'
 import { type Exchange, programHeaders, type Route } from './route.ts'
 
@@ -92,16 +93,17 @@ function serve(mount: ConnectMount, exchange: Exchange): void {
   const { handler, check, unpacking } = mount
   const upload = new HttpUpload(request, response, { budget: uploads, caller, clock, onRefused })
   const body = { check, maxReceiveBytes, unpacking, upload, onRefused, clock }
-  void call(handler, exchange, body)
+  void call(handler, exchange, { body, options: mount.options })
 }
 
 /** Never rejects. */
 async function call(
   handler: UniversalHandler,
-  { request, response, requestId, caller }: Exchange,
-  body: Omit<BodyOptions, 'isText'>,
+  exchange: Exchange,
+  { body, options }: { readonly body: Omit<BodyOptions, 'isText'>; readonly options: ServerOptions },
 ): Promise<void> {
-  const exchange: ConnectExchange = {
+  const { request, response, requestId, caller } = exchange
+  const connectExchange: ConnectExchange = {
     requestId,
     caller,
     peer: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
@@ -111,11 +113,12 @@ async function call(
   try {
     limitGrpcTimeout(request.headers)
     limitConnectTimeout(request.headers)
-    const values = createContextValues().set(exchangeKey, exchange)
+    const values = createContextValues().set(exchangeKey, connectExchange)
     const universal = universalRequestFromNodeRequest(request, response, undefined, values)
     const isText = takeTextMode(universal.header)
     const reply = await handler(withCheckedBody(request, universal, { ...body, isText }))
-    await universalResponseToNodeResponse(isText ? inTextMode(reply) : reply, response)
+    const sent = heldReply(isText ? inTextMode(reply) : reply, exchange, options)
+    await universalResponseToNodeResponse(sent, response)
   } catch {
     // The connection broke, or Connect met what it cannot answer.
     breakOff(response)

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { holderOfAddress } from '../../domain/text/address-holder.ts'
 
 /** Connections that may be open at once. */
 const MAX_CONNECTIONS = 64
@@ -8,7 +9,7 @@ const MAX_CONNECTIONS = 64
 export function boundConnections(server: Server): void {
   const open = new Map<Socket, string>()
   server.on('connection', (socket) => {
-    open.set(socket, socket.remoteAddress ?? '')
+    open.set(socket, holderOfAddress(socket.remoteAddress))
     socket.once('close', () => open.delete(socket))
     if (open.size > MAX_CONNECTIONS) oldestOfLargest(open)?.destroy()
   })

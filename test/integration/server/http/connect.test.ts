@@ -12,7 +12,7 @@ import {
   ErrorInfoSchema,
   LlmGateway,
 } from '../../../../src/domain/types.ts'
-import { fromText } from '../../../../src/server/http/grpc-web-text.ts'
+import { fromText } from '../../../../src/server/http/body/grpc-web-text.ts'
 import { HttpServer, type HttpServerOptions } from '../../../../src/server/http/http-server.ts'
 import type { Methods } from '../../../../src/service/method-types.ts'
 import { eventually } from '../../../support/eventually.ts'

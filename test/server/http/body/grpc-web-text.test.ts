@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fromText, inTextMode, takeTextMode, textLength } from '../../../src/server/http/grpc-web-text.ts'
+import { fromText, inTextMode, takeTextMode, textLength } from '../../../../src/server/http/body/grpc-web-text.ts'
 
 test.each([
   ['application/grpc-web-text', true, 'application/grpc-web'],

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect'
-import type { HttpRequest } from './http-rules.ts'
+import type { HttpRequest } from '../http-rules.ts'
 import type { HttpUpload } from './http-upload.ts'
 
 /** Pieces below this size, in bytes, are joined once their number is reached: each takes memory beside its bytes. */

@@ -1,12 +1,12 @@
 import type { ConnectError } from '@connectrpc/connect'
-import type { Caller } from '../../domain/calls/call.ts'
-import type { Clock } from '../../domain/clock.ts'
-import type { ByteBudget } from '../../domain/limits/byte-budget.ts'
-import { FIRST_WINDOW, PendingRequest } from '../bounds/pending-request.ts'
-import { toConnectError } from '../errors.ts'
-import { type AnswerableRefusal, type Refusal, refusalReply } from '../refusals.ts'
-import type { HttpRequest, HttpResponse } from './http-rules.ts'
-import { leaveBodyUnread } from './node-server.ts'
+import type { Caller } from '../../../domain/calls/call.ts'
+import type { Clock } from '../../../domain/clock.ts'
+import type { ByteBudget } from '../../../domain/limits/byte-budget.ts'
+import { FIRST_WINDOW, PendingRequest } from '../../bounds/pending-request.ts'
+import { toConnectError } from '../../errors.ts'
+import { type AnswerableRefusal, type Refusal, refusalReply } from '../../refusals.ts'
+import type { HttpRequest, HttpResponse } from '../http-rules.ts'
+import { leaveBodyUnread } from '../node-server.ts'
 
 export interface HttpUploadOptions {
   readonly budget: ByteBudget
