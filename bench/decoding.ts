@@ -51,8 +51,10 @@ async function builtDecoder(): Promise<Decode> {
     'providers/http/body/body-reader',
   )
   const { kindNamed } = await built<typeof import('../src/providers/index.ts')>('providers/index')
-  const { CallRecord } = await built<typeof import('../src/domain/calls/call-record.ts')>('domain/call-record')
-  const { EventStream } = await built<typeof import('../src/domain/streams/event-stream.ts')>('domain/event-stream')
+  const { CallRecord } = await built<typeof import('../src/domain/calls/call-record.ts')>('domain/calls/call-record')
+  const { operations } = await built<typeof import('../src/domain/calls/operations.ts')>('domain/calls/operations')
+  const { EventStream } =
+    await built<typeof import('../src/domain/streams/event-stream.ts')>('domain/streams/event-stream')
   const { Cancellation } = await built<typeof import('../src/domain/cancellation.ts')>('domain/cancellation')
   const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const request = create(ChatRequestSchema)
@@ -77,6 +79,7 @@ async function builtDecoder(): Promise<Decode> {
     let isComplete = false
     const answer = new ChatReply({
       ask: { ...call, attempt, context: { ...context, requestBytes: new Uint8Array(), header: () => undefined } },
+      traits: operations.chat,
       describe: () => ({}),
       begin() {
         const events = new EventStream<ChatEvent>(cancellation, noSource)

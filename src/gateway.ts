@@ -9,7 +9,7 @@ import type { Telemetry } from './domain/ports/telemetry.ts'
 import type { EventStream } from './domain/streams/event-stream.ts'
 import type { AnyEvent, EmbedEvent } from './domain/streams/events.ts'
 import type { Handler } from './domain/streams/follow.ts'
-import type { ChatEvent, ChatRequest, EmbedRequest } from './domain/types.ts'
+import type { ChatEvent, ChatRequest, CompleteRequest, EmbedRequest } from './domain/types.ts'
 import { admitToProcess, admitToProvider, type Gates } from './policies/admission/admit.ts'
 import { authenticate } from './policies/authenticate.ts'
 import { authorize } from './policies/authorize.ts'
@@ -21,7 +21,7 @@ import type { BillingParts } from './policies/billing/call-bill.ts'
 import { record } from './policies/billing/record.ts'
 import { breaker } from './policies/breaker/breaker.ts'
 import type { Circuits } from './policies/breaker/circuits.ts'
-import { cacheChats } from './policies/cache/cache-chats.ts'
+import { cacheTexts } from './policies/cache/cache-texts.ts'
 import type { CacheParts } from './policies/cache/cache-use.ts'
 import { cacheVectors } from './policies/cache/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
@@ -65,11 +65,17 @@ export interface GatewayParts {
   /** Inserted after every policy; tests use it to watch each step. */
   readonly between?: Policy<unknown>
   /** Checks of the request; they throw INVALID_REQUEST. */
-  readonly validate: { chat(request: ChatRequest): void; embed(request: EmbedRequest): void }
+  readonly validate: {
+    chat(request: ChatRequest): void
+    complete(request: CompleteRequest): void
+    embed(request: EmbedRequest): void
+  }
 }
 
 export interface Gateway {
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
+  /** Of the events of a chat, only the text comes. */
+  readonly complete: Handler<Call<CompleteRequest>, ChatEvent>
   readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
 }
 
@@ -85,8 +91,13 @@ export function createGateway(parts: GatewayParts): Gateway {
   return {
     chat: chain(shared, {
       check: parts.validate.chat,
-      cache: cacheChats(cache),
+      cache: cacheTexts(cache),
       ask: (provider, question) => provider.chat(question),
+    }),
+    complete: chain(shared, {
+      check: parts.validate.complete,
+      cache: cacheTexts(cache),
+      ask: (provider, question) => provider.complete(question),
     }),
     embed: chain(shared, {
       check: parts.validate.embed,
@@ -103,7 +114,7 @@ interface SharedParts extends GatewayParts {
   readonly retries: RetryTools
 }
 
-/** Parts that differ between chats and embeddings. */
+/** Parts that differ between chats, completions and embeddings. */
 interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
   /** Throws INVALID_REQUEST. */
   readonly check: (request: R) => void

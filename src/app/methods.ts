@@ -1,12 +1,12 @@
 import type { Config } from '../config/config.ts'
 import { createGateway } from '../gateway.ts'
-import { chatAddress } from '../policies/cache/cache-chats.ts'
+import { addressOf } from '../policies/cache/cache-texts.ts'
 import type { CacheParts } from '../policies/cache/cache-use.ts'
 import { rulesFor } from '../policies/cache/settings.ts'
 import { RetryBudget } from '../policies/retrying/retry-budget.ts'
 import type { Methods } from '../service/method-types.ts'
 import { createService } from '../service/service.ts'
-import { validateChat, validateEmbed } from '../service/validate/validate.ts'
+import { validateChat, validateComplete, validateEmbed } from '../service/validate/validate.ts'
 import type { GatewayTelemetry } from '../telemetry/telemetry.ts'
 import type { Environment, Parts } from './build.ts'
 import type { Lifecycle } from './drain.ts'
@@ -21,7 +21,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
   const { events, redis, prices, providers, planner, authenticator, ledger, circuits, locks } = parts
   const { clock, telemetry, lifecycle } = options
   const cache = cacheParts(config, parts, options)
-  const { chat, embed } = createGateway({
+  const { chat, complete, embed } = createGateway({
     telemetry,
     authenticator,
     planner,
@@ -42,10 +42,11 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     retryBudget: new RetryBudget(),
     isEnding: () => lifecycle.ending,
     maxAttempts: config.server.maxAttempts,
-    validate: { chat: validateChat, embed: validateEmbed },
+    validate: { chat: validateChat, complete: validateComplete, embed: validateEmbed },
   })
   return createService({
     chat,
+    complete,
     embed,
     authenticator,
     providers,
@@ -55,7 +56,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     cache: cache && {
       store: cache.store,
       stats: () => cache.observer.snapshot(),
-      addressOf: (request, requestBytes, caller) => chatAddress(planner, request, requestBytes, caller),
+      addressOf: (cached) => addressOf(planner, cached),
     },
     events,
     locks,

@@ -1,4 +1,4 @@
-import type { ChatRequest, EmbedRequest } from './types.ts'
+import type { ChatRequest, CompleteRequest, EmbedRequest } from './types.ts'
 
 const BYTES_PER_TOKEN = 4
 /** Tokens of an image, a sound or a file, whose size says little. */
@@ -23,6 +23,11 @@ export function mediaTokens(request: ChatRequest): number {
   let media = 0
   for (const { parts } of request.messages) for (const { content } of parts) if (content.case !== 'text') media++
   return media * MEDIA_TOKENS
+}
+
+/** Estimated tokens of a text that is to be continued, with what follows the gap. */
+export function completePromptTokens({ prompt, suffix }: CompleteRequest): number {
+  return textTokens(Buffer.byteLength(prompt) + Buffer.byteLength(suffix))
 }
 
 /** Estimated tokens of the inputs of an embedding call. */

@@ -19,6 +19,7 @@ export {
 export * from '../../gen/llmgateway/v1/admin_pb.js'
 export * from '../../gen/llmgateway/v1/cache_pb.js'
 export * from '../../gen/llmgateway/v1/chat_pb.js'
+export * from '../../gen/llmgateway/v1/complete_pb.js'
 export * from '../../gen/llmgateway/v1/embed_pb.js'
 export * from '../../gen/llmgateway/v1/gateway_pb.js'
 export * from '../../gen/llmgateway/v1/health_pb.js'

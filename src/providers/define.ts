@@ -5,7 +5,16 @@ import type { GatewayError } from '../domain/errors/error.ts'
 import type { RateLimits } from '../domain/limits/limits.ts'
 import type { OnCancel, Provider } from '../domain/ports/provider.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/streams/events.ts'
-import type { Capability, ChatRequest, Citation, EmbedRequest, FinishReason, Part, Usage } from '../domain/types.ts'
+import type {
+  Capability,
+  ChatRequest,
+  Citation,
+  CompleteRequest,
+  EmbedRequest,
+  FinishReason,
+  Part,
+  Usage,
+} from '../domain/types.ts'
 import type { Credential, KeyHeader } from './credentials/credential.ts'
 import type { ProbeProves } from './credentials/key-pool.ts'
 import type { Sign } from './failures/sign.ts'
@@ -31,6 +40,8 @@ export interface ProviderKind {
   readonly baseUrl?: string
   /** Endings that its requests add to the base URL; they are removed from a configured one. */
   readonly baseUrlEndings?: RegExp
+  /** Ending of the base URL that is not part of the server's own address, for requests beside the usual API. */
+  readonly apiPath?: RegExp
   /** Turns the value of an address variable into a base URL, for vendors whose variables hold something else. */
   readAddress?(value: string): string
   /** How a key is sent; undefined for servers without keys. */
@@ -87,6 +98,8 @@ export interface Wire {
   readonly chat: ChatWire
   /** Chooses the chat API for a request, where the vendor has several. Default: `chat`. */
   chooseChat?(request: ChatRequest, context: ChatContext): ChatWire
+  /** Undefined where the vendor has no endpoint for text completion. */
+  readonly complete?: CompleteWire
   readonly embed?: EmbedWire
   readonly models: ModelsWire
   /** Reads an error body of any shape; undefined if it holds no error. */
@@ -111,12 +124,29 @@ export interface ChatContext extends WireContext {
   readonly defaults: Defaults
 }
 
-export interface ChatWire {
-  /** Throws UNSUPPORTED for content that the vendor cannot carry. */
-  encode(request: ChatRequest, context: ChatContext): UpstreamRequest
+/** How a reply is read. */
+export interface ReplyFormat {
   decoder(sink: ChatSink): ChatDecoder
   /** Framing of a stream whose content type does not name it. Default: server-sent events. */
   readonly streamFraming?: 'sse' | 'ndjson'
+}
+
+export interface ChatWire extends ReplyFormat {
+  /** Throws UNSUPPORTED for content that the vendor cannot carry. */
+  encode(request: ChatRequest, context: ChatContext): UpstreamRequest
+}
+
+/** A vendor's own endpoint for text completion. */
+export interface CompleteWire {
+  /** Whether the model is asked there. Others receive the prompt as a chat. */
+  takes(context: Pick<WireContext, 'model' | 'options' | 'overrides'>): boolean
+  /** How the request is sent and its reply read. Throws UNSUPPORTED for a suffix that the model cannot take. */
+  prepare(request: CompleteRequest, context: ChatContext): PreparedCompletion
+}
+
+export interface PreparedCompletion {
+  readonly encoded: UpstreamRequest
+  readonly format: ReplyFormat
 }
 
 /** How much fits into one embedding request. */
@@ -142,6 +172,8 @@ export interface ModelsWire {
 export interface UpstreamRequest {
   /** Appended to the base URL, with its query, every segment encoded. */
   readonly path: string
+  /** `server`: to what is left of the base URL without the kind's `apiPath`. Default: the base URL. */
+  readonly base?: 'server'
   readonly headers?: Readonly<Record<string, string>>
   /** JSON. */
   readonly body: string

@@ -3,6 +3,7 @@ import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import { ProviderKeyPool } from './credentials/key-pool.ts'
 import { askChat } from './http/ask-chat.ts'
+import { askComplete } from './http/ask-complete.ts'
 import { askEmbed } from './http/ask-embed.ts'
 import type { Connection } from './http/connection.ts'
 import { fetchJson } from './http/fetch-json.ts'
@@ -42,6 +43,7 @@ export function createHttpProvider(connection: Connection, events?: Pick<Operato
     keyIds: connection.keyIds,
     keys,
     chat: (ask) => askChat(connection, ask),
+    complete: (ask) => askComplete(connection, ask),
     embed: (ask) => askEmbed(connection, ask),
     listModels(timeout) {
       const inUse = keys.list().find(({ state }) => state !== 'quarantined')

@@ -6,7 +6,7 @@ import { gemini } from './vendors/gemini/kind.ts'
 import { ollama } from './vendors/ollama/kind.ts'
 import { openai, presets } from './vendors/presets.ts'
 import { selfHosted } from './vendors/self-hosted.ts'
-import { simulator } from './vendors/simulator.ts'
+import { simulator } from './vendors/simulator/kind.ts'
 
 /** The only list of vendors. Everything that needs all of them is derived from it. */
 export const kinds: readonly ProviderKind[] = [

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { ModelFacts } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
+import { overridesFor } from './model-rules.ts'
 import type { PricedFacts, PriceTable } from './prices/price-table.ts'
 import { remembered } from './remembered.ts'
 
@@ -51,7 +52,7 @@ export class KnownModels {
       // By its name, else by that of the model behind it.
       const behind = kind.models?.modelOf?.(model, options) ?? model
       const priced = known.price || behind === model ? known : this.#prices.facts(provider, behind, moment)
-      return { ...priced, ...capabilitiesOf(this.#settings, model) }
+      return { ...priced, ...capabilitiesOf(this.#settings, model), completes: completesTexts(this.#settings, model) }
     })
     this.#revision = { number, facts }
     return this.#revision
@@ -77,4 +78,8 @@ export class KnownModels {
 function capabilitiesOf({ kind, options }: ProviderSettings, model: string): Pick<ModelFacts, 'capabilities'> {
   const lacks = kind.models?.rulesOf(model, options).lacks
   return lacks ? { capabilities: kind.capabilities.filter((capability) => !lacks.includes(capability)) } : {}
+}
+
+function completesTexts({ kind, options, models = [] }: ProviderSettings, model: string): boolean {
+  return kind.wire?.complete?.takes({ model, options, overrides: overridesFor(models, model) }) ?? false
 }

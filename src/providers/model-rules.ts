@@ -25,6 +25,8 @@ export interface ModelRules {
   readonly batchTokens?: number
   /** The API that the model is asked by, where the vendor has two. */
   readonly api?: 'chat' | 'responses'
+  /** Whether texts are completed at the vendor's endpoint for that, or by a chat. */
+  readonly completions?: 'native' | 'chat'
   /** What the vendor's other models can do and this one cannot. */
   readonly lacks?: readonly Capability[]
 }

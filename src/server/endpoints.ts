@@ -1,6 +1,14 @@
 import type { DescMethod, DescService, Message } from '@bufbuild/protobuf'
-import { heartbeatEvent } from '../domain/streams/events.ts'
-import { type ChatEvent, ChatEventSchema, HealthCheckService, LlmGateway, LlmGatewayAdmin } from '../domain/types.ts'
+import { completeEvent, heartbeatEvent } from '../domain/streams/events.ts'
+import {
+  type ChatEvent,
+  ChatEventSchema,
+  type CompleteEvent,
+  CompleteEventSchema,
+  HealthCheckService,
+  LlmGateway,
+  LlmGatewayAdmin,
+} from '../domain/types.ts'
 import type { Methods, MethodsOf, StreamMethod, UnaryMethod } from '../service/method-types.ts'
 
 /** One method as the servers mount it. */
@@ -34,10 +42,18 @@ export interface Heartbeat {
   isLast(message: Message): boolean
 }
 
-const chatHeartbeat: Heartbeat = {
-  message: heartbeatEvent(),
-  // Only streams of ChatEvent have this heartbeat.
-  isLast: (message) => (message as ChatEvent).event.case === 'finish',
+/** The heartbeats of streams that have them, by the type of their messages, which all have this form. */
+const heartbeats: Readonly<Record<string, Heartbeat>> = {
+  [ChatEventSchema.typeName]: heartbeatOf(heartbeatEvent()),
+  [CompleteEventSchema.typeName]: heartbeatOf(completeEvent(heartbeatEvent())),
+}
+
+function heartbeatOf(message: ChatEvent | CompleteEvent): Heartbeat {
+  return {
+    message,
+    // Only streams of such events have this heartbeat.
+    isLast: (sent) => (sent as ChatEvent | CompleteEvent).event.case === 'finish',
+  }
 }
 
 /** Everything that both servers serve. */
@@ -75,8 +91,7 @@ function implementationOf({ methodKind, localName, name, output }: DescMethod, m
     case 'unary':
       return { kind: methodKind, call: implementation }
     case 'server_streaming': {
-      const heartbeat = output.typeName === ChatEventSchema.typeName ? chatHeartbeat : undefined
-      return { kind: methodKind, call: implementation, heartbeat }
+      return { kind: methodKind, call: implementation, heartbeat: heartbeats[output.typeName] }
     }
     default:
       throw new Error(`${name}: the contract has no methods that take a stream`)

@@ -9,10 +9,17 @@ import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
 import type { StatsSource } from '../domain/ports/stats.ts'
-import type { EmbedEvent } from '../domain/streams/events.ts'
-import { foldChat, foldEmbed } from '../domain/streams/fold.ts'
+import { completeEvent, type EmbedEvent } from '../domain/streams/events.ts'
+import { foldChat, foldComplete, foldEmbed } from '../domain/streams/fold.ts'
 import type { Handler } from '../domain/streams/follow.ts'
-import type { ChatEvent, ChatRequest, EmbedRequest, HealthRequest, HealthResponse } from '../domain/types.ts'
+import type {
+  ChatEvent,
+  ChatRequest,
+  CompleteRequest,
+  EmbedRequest,
+  HealthRequest,
+  HealthResponse,
+} from '../domain/types.ts'
 import type { Methods } from './method-types.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
 import { createCheckHealth } from './methods/check-health.ts'
@@ -27,6 +34,8 @@ import { createWatchStats } from './methods/watch-stats.ts'
 export interface ServiceDeps {
   /** Handles a chat, streamed or not. It checks the credential and the request itself. */
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
+  /** Handles a text completion, streamed or not. It checks the credential and the request itself. */
+  readonly complete: Handler<Call<CompleteRequest>, ChatEvent>
   /** Handles an embedding call. It checks the credential and the request itself. */
   readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
   readonly authenticator: Authenticator
@@ -50,7 +59,19 @@ export interface ServiceDeps {
 
 /** Implements all methods of the contract. */
 export function createService(deps: ServiceDeps): Methods {
-  const { chat, embed, authenticator, providers, aliases, components = () => [], cache, ledger, clock, events } = deps
+  const {
+    chat,
+    complete,
+    embed,
+    authenticator,
+    providers,
+    aliases,
+    components = () => [],
+    cache,
+    ledger,
+    clock,
+    events,
+  } = deps
   const stats = withComponents(deps.stats, components)
   const anyone = authenticated(authenticator, () => true)
   const admin = <I, O>(name: string, method: Method<I, O>) =>
@@ -58,6 +79,9 @@ export function createService(deps: ServiceDeps): Methods {
   return {
     chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
     streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
+    complete: (request, context) => complete(createCall('complete', request, context)).then(foldComplete),
+    streamComplete: (request, context) =>
+      complete(createCall('stream_complete', request, context)).then((events) => events.as(completeEvent)),
     embed: (request, context) =>
       embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
     listModels: anyone(createListModels(providers, aliases, clock)),

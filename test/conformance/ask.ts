@@ -6,6 +6,9 @@ import {
   type ChatEvent,
   ChatRequestSchema,
   type ChatResponse,
+  ChatResponseSchema,
+  CompleteRequestSchema,
+  type CompleteResponse,
   EmbedRequestSchema,
   Role,
 } from '../../src/domain/types.ts'
@@ -29,7 +32,9 @@ type Ask = (client: ConformanceClient, provider: string, recorded: Case) => Prom
 export function askFor({ api, request, reply, expected }: Case): Ask | undefined {
   if (expected.result === 'models') return listModels
   if (expected.result === 'count_tokens') return undefined
+  if (expected.result === 'pull') return undefined
   if (api === 'embeddings') return embed
+  if (textApis.includes(api)) return reply.streamed || request['stream'] === true ? streamComplete : complete
   return reply.streamed || request['stream'] === true ? streamChat : chat
 }
 
@@ -44,6 +49,37 @@ async function streamChat(client: ConformanceClient, provider: string, recorded:
     throw new Error('status OK without a finish event')
   const response = await fold(result)
   return { ...answered(response), ...(result.error && { error: result.error }) }
+}
+
+/** The vendors' endpoints for text completion. */
+const textApis: readonly string[] = ['completions', 'fim', 'generate']
+
+async function complete(client: ConformanceClient, provider: string, recorded: Case): Promise<Outcome> {
+  const result = await client.complete(promptFor(provider, recorded))
+  return 'error' in result ? result : answered(asChat(result.value))
+}
+
+async function streamComplete(client: ConformanceClient, provider: string, recorded: Case): Promise<Outcome> {
+  const { events, error } = await client.streamComplete(promptFor(provider, recorded))
+  if (!error && events.at(-1)?.event.case !== 'finish') throw new Error('status OK without a finish event')
+  // Their events are those of a chat, as far as they go.
+  const response = await fold({ events: events as unknown as ChatEvent[], error })
+  return { ...answered(response), ...(error && { error }) }
+}
+
+function promptFor(provider: string, recorded: Case) {
+  const { suffix } = recorded.request
+  return create(CompleteRequestSchema, {
+    provider,
+    model: modelOf(recorded),
+    prompt: 'What was recorded',
+    ...(typeof suffix === 'string' && { suffix }),
+  })
+}
+
+/** A completion, to be compared like a chat that says nothing but its text. */
+function asChat({ $typeName: _type, text, ...rest }: CompleteResponse): ChatResponse {
+  return create(ChatResponseSchema, { ...rest, message: { content: text } })
 }
 
 async function embed(client: ConformanceClient, provider: string, recorded: Case): Promise<Outcome> {

@@ -24,7 +24,7 @@ export interface Case {
 }
 
 export interface Expected {
-  readonly result: 'chat' | 'error' | 'stream_error' | 'embeddings' | 'models' | 'count_tokens'
+  readonly result: 'chat' | 'completion' | 'error' | 'stream_error' | 'embeddings' | 'models' | 'count_tokens' | 'pull'
   readonly text?: string
   readonly reasoning?: string
   readonly reasoning_signatures?: number

@@ -8,6 +8,12 @@ import {
   ChatRequestSchema,
   type ChatResponse,
   ChatResponseSchema,
+  type CompleteEvent,
+  CompleteEventSchema,
+  type CompleteRequest,
+  CompleteRequestSchema,
+  type CompleteResponse,
+  CompleteResponseSchema,
   type EmbedRequest,
   EmbedRequestSchema,
   type EmbedResponse,
@@ -36,8 +42,8 @@ export interface RpcError {
 export type Result<T> = { readonly value: T } | { readonly error: RpcError }
 
 /** What a stream brought before its ending, and the ending. */
-export interface StreamResult {
-  readonly events: readonly ChatEvent[]
+export interface StreamResult<E = ChatEvent> {
+  readonly events: readonly E[]
   readonly error: RpcError | undefined
 }
 
@@ -56,6 +62,14 @@ export class ConformanceClient {
     return this.#unary('Chat', ChatRequestSchema, request, ChatResponseSchema)
   }
 
+  complete(request: CompleteRequest): Promise<Result<CompleteResponse>> {
+    return this.#unary('Complete', CompleteRequestSchema, request, CompleteResponseSchema)
+  }
+
+  streamComplete(request: CompleteRequest): Promise<StreamResult<CompleteEvent>> {
+    return this.#stream('StreamComplete', CompleteRequestSchema, request, CompleteEventSchema)
+  }
+
   embed(request: EmbedRequest): Promise<Result<EmbedResponse>> {
     return this.#unary('Embed', EmbedRequestSchema, request, EmbedResponseSchema)
   }
@@ -66,23 +80,32 @@ export class ConformanceClient {
   }
 
   streamChat(request: ChatRequest): Promise<StreamResult> {
-    const events: ChatEvent[] = []
-    const call = this.#client.makeServerStreamRequest(
-      `${SERVICE}/StreamChat`,
-      (message: ChatRequest) => Buffer.from(toBinary(ChatRequestSchema, message)),
-      (bytes) => fromBinary(ChatEventSchema, bytes),
-      request,
-      { deadline: Date.now() + DEADLINE_MS },
-    )
-    return new Promise((resolve) => {
-      call.on('data', (event: ChatEvent) => events.push(event))
-      call.on('error', (error: grpc.ServiceError) => resolve({ events, error: rpcError(error) }))
-      call.on('end', () => resolve({ events, error: undefined }))
-    })
+    return this.#stream('StreamChat', ChatRequestSchema, request, ChatEventSchema)
   }
 
   close(): void {
     this.#client.close()
+  }
+
+  #stream<I extends DescMessage, O extends DescMessage>(
+    method: string,
+    input: I,
+    request: MessageShape<I>,
+    output: O,
+  ): Promise<StreamResult<MessageShape<O>>> {
+    const events: MessageShape<O>[] = []
+    const call = this.#client.makeServerStreamRequest(
+      `${SERVICE}/${method}`,
+      (message: MessageShape<I>) => Buffer.from(toBinary(input, message)),
+      (bytes) => fromBinary(output, bytes),
+      request,
+      { deadline: Date.now() + DEADLINE_MS },
+    )
+    return new Promise((resolve) => {
+      call.on('data', (event: MessageShape<O>) => events.push(event))
+      call.on('error', (error: grpc.ServiceError) => resolve({ events, error: rpcError(error) }))
+      call.on('end', () => resolve({ events, error: undefined }))
+    })
   }
 
   #unary<I extends DescMessage, O extends DescMessage>(

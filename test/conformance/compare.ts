@@ -17,9 +17,10 @@ export function compare(recorded: Case, outcome: Outcome, local: boolean): strin
   else if (outcome.error)
     differences.add('status', 'OK', `${outcome.error.code} ${outcome.error.reason}: ${outcome.error.message}`)
   if (differences.found.length > 0) return differences.found
-  if (result === 'chat' || result === 'stream_error') compareAnswer(recorded, outcome, differences)
-  if (result === 'chat') compareFinish(recorded.expected, outcome, differences)
-  if (result === 'chat' || result === 'embeddings') compareUsage(recorded.expected, outcome.usage, differences)
+  const isText = result === 'chat' || result === 'completion'
+  if (isText || result === 'stream_error') compareAnswer(recorded, outcome, differences)
+  if (isText) compareFinish(recorded.expected, outcome, differences)
+  if (isText || result === 'embeddings') compareUsage(recorded.expected, outcome.usage, differences)
   if (result === 'embeddings') compareVectors(recorded.expected, outcome, differences)
   if (result === 'models') differences.check('models', modelIds(recorded.expected), outcome.models)
   return differences.found
@@ -77,7 +78,9 @@ function compareAnswer({ api, expected }: Case, { chat }: Outcome, differences: 
   const reasoning = message?.reasoning ?? []
   const calls = message?.toolCalls ?? []
   differences.check('text', expected.text ?? '', message?.content ?? '')
-  differences.check('reasoning', expected.reasoning ?? '', reasoning.map(({ text }) => text).join(''))
+  // A completion is its text alone.
+  const thought = expected.result === 'completion' ? '' : (expected.reasoning ?? '')
+  differences.check('reasoning', thought, reasoning.map(({ text }) => text).join(''))
   differences.check('refusal', expected.refusal ?? '', message?.refusal ?? '')
   const signed = [...reasoning, ...calls, ...(message?.parts ?? [])].filter(({ signature }) => signature !== '').length
   if (expected.reasoning_signatures !== undefined)

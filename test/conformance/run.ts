@@ -24,6 +24,9 @@ interface Play {
 
 const PARALLEL = 8
 
+/** The folders that are named after an API. Their cases are played to the kind of the vendor that they name. */
+const apiFolders: readonly string[] = ['responses', 'completions']
+
 process.exitCode = await run(process.argv.slice(2))
 
 async function run([folder, filter = '']: readonly string[]): Promise<number> {
@@ -48,10 +51,10 @@ async function run([folder, filter = '']: readonly string[]): Promise<number> {
   return differences.size > 0 ? 1 : 0
 }
 
-/** A folder of many vendors is played to the kind that stands for any of them; a folder of an API, to the vendor's. */
-function kindOf({ folder, provider, api }: Case): string {
-  if (api === 'responses') return provider
-  return folder === 'compat' ? 'local' : folder
+/** Replies of many vendors are played to the kind that stands for any of them. */
+function kindOf({ folder, provider }: Case): string {
+  const vendor = apiFolders.includes(folder) ? provider : folder
+  return vendor === 'compat' ? 'local' : vendor
 }
 
 function optionsOf({ api }: Case): Readonly<Record<string, string>> {

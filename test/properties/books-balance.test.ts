@@ -1,7 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Call } from '../../src/domain/calls/call.ts'
+import type { Operation, TextRequest } from '../../src/domain/calls/call.ts'
 import { createCall } from '../../src/domain/calls/facts.ts'
 import { GatewayError } from '../../src/domain/errors/error.ts'
 import { ByteBudget } from '../../src/domain/limits/byte-budget.ts'
@@ -10,11 +10,18 @@ import type { KeyStatus } from '../../src/domain/ports/keys.ts'
 import type { Limiter } from '../../src/domain/ports/limiter.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import type { Telemetry } from '../../src/domain/ports/telemetry.ts'
-import type { Watcher } from '../../src/domain/streams/event-stream.ts'
+import type { EventStream, Watcher } from '../../src/domain/streams/event-stream.ts'
 import type { AnyEvent } from '../../src/domain/streams/events.ts'
-import { foldChat } from '../../src/domain/streams/fold.ts'
-import { follow, type Handler } from '../../src/domain/streams/follow.ts'
-import { AttemptOutcome, type ChatEvent, type ChatRequest, ChatRequestSchema, Role } from '../../src/domain/types.ts'
+import { foldChat, foldComplete } from '../../src/domain/streams/fold.ts'
+import { follow } from '../../src/domain/streams/follow.ts'
+import {
+  AttemptOutcome,
+  type ChatEvent,
+  ChatRequestSchema,
+  CompleteRequestSchema,
+  Role,
+} from '../../src/domain/types.ts'
+import type { Gateway } from '../../src/gateway.ts'
 import { ConcurrencyGate } from '../../src/policies/admission/concurrency-gate.ts'
 import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import type { LimitParts } from '../../src/policies/limits/limited.ts'
@@ -135,6 +142,8 @@ const answering: fc.Arbitrary<Upstream> = fc
 // What callers do.
 const caller = fc.record({
   streamed: fc.boolean(),
+  /** Whether it asks for a text completion. */
+  completes: fc.boolean(),
   arrives: fc.constantFrom(0, 0, 3, 20_000),
   targets: fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 }),
   /** Leaves after so many ms, or when an upstream has just said something, and so many turns of the microtask queue. */
@@ -210,7 +219,7 @@ class World {
   readonly #upstreams: ScriptedUpstream[]
   readonly #providers: readonly Provider[]
   readonly #gates: readonly ConcurrencyGate[]
-  readonly #chat: Handler<Call<ChatRequest>, ChatEvent>
+  readonly #gateway: Gateway
   readonly #limiter: MemoryLimiter
   readonly #cached: boolean
   readonly #budget = new RetryBudget()
@@ -258,7 +267,7 @@ class World {
     }
     const ofProviders = new Map<string, RateLimits>()
     for (const { name } of providers) if (limited.provider) ofProviders.set(name, limited.provider)
-    this.#chat = createTestGateway(clock, providers, {
+    this.#gateway = createTestGateway(clock, providers, {
       telemetry: this.#telemetry(),
       authenticator: callers,
       cache,
@@ -268,7 +277,7 @@ class World {
       circuits: new Circuits(clock, { minCalls }),
       retryBudget: this.#budget,
       between: (next) => (call) => follow(next, call, this.#ear()),
-    }).chat
+    })
   }
 
   async live(plans: readonly CallerPlan[]): Promise<void> {
@@ -305,12 +314,13 @@ class World {
   #call(plan: CallerPlan, alone: boolean, bounded: boolean) {
     const clock = this.#clock
     const [first = 0, ...others] = plan.targets
-    const request = create(ChatRequestSchema, {
+    const fields = {
       model: `p${first}/m`,
       fallbackModels: others.map((target) => `p${target}/m`),
-      messages: [{ role: Role.USER, content: 'count' }],
       allowReset: plan.allowReset,
-    })
+    }
+    const completion = create(CompleteRequestSchema, { ...fields, prompt: 'count' })
+    const question = create(ChatRequestSchema, { ...fields, messages: [{ role: Role.USER, content: 'count' }] })
     const context = new RequestContext(
       clock,
       {
@@ -319,7 +329,9 @@ class World {
         peer: '',
         timeout: plan.timeout,
         maxDuration: 600_000,
-        requestBytes: toBinary(ChatRequestSchema, request),
+        requestBytes: plan.completes
+          ? toBinary(CompleteRequestSchema, completion)
+          : toBinary(ChatRequestSchema, question),
         header: () => undefined,
       },
       () => {},
@@ -337,7 +349,23 @@ class World {
         client.hears()
       }
     }
-    clock.alarm(plan.arrives, () => void client.run(this.#chat, request))
+    const { chat, complete } = this.#gateway
+    const asked: Asked = plan.completes
+      ? {
+          open: () => complete(callOf(plan.streamed ? 'stream_complete' : 'complete', completion)),
+          fold: async (events) => foldComplete(events),
+        }
+      : {
+          open: () => chat(callOf(plan.streamed ? 'stream_chat' : 'chat', question)),
+          fold: async (events) => {
+            const { message, route } = await foldChat(events)
+            return { text: message?.content ?? '', ...(route && { route }) }
+          },
+        }
+    function callOf<R extends TextRequest>(operation: Operation, request: R) {
+      return createCall(operation, request, context)
+    }
+    clock.alarm(plan.arrives, () => void client.run(asked))
     return client
   }
 
@@ -365,6 +393,14 @@ class World {
       begin: () => ({ ...count(), retried() {}, queued() {}, attempt: () => ({ ...count(), traceparent: undefined }) }),
     }
   }
+}
+
+/** One question, and its answer as a whole. */
+interface Asked {
+  open(): Promise<EventStream<ChatEvent>>
+  fold(
+    events: EventStream<ChatEvent>,
+  ): Promise<{ readonly text: string; readonly route?: { readonly cached: boolean } | undefined }>
 }
 
 interface Surroundings {
@@ -413,18 +449,17 @@ class Client {
     this.#probes = probes
   }
 
-  async run(chat: Handler<Call<ChatRequest>, ChatEvent>, request: ChatRequest): Promise<void> {
+  async run({ open, fold }: Asked): Promise<void> {
     const { leaves, streamed } = this.#plan
     this.#arrived = true
     if (leaves && leaves[0] !== 'says') this.#clock.alarm(leaves[0], () => void this.#leave(leaves[1]))
-    const call = createCall(streamed ? 'stream_chat' : 'chat', request, this.#context)
     try {
-      const events = await chat(call)
+      const events = await open()
       if (streamed) await this.#read(events)
       else {
-        const { message, route } = await foldChat(events)
+        const { text, route } = await fold(events)
         this.known = route?.cached ?? false
-        this.#reported(undefined, message?.content)
+        this.#reported(undefined, text)
       }
     } catch (error) {
       this.#reported(GatewayError.from(error), '')
@@ -438,7 +473,7 @@ class Client {
     if (this.#arrived && leaves?.[0] === 'says') void this.#leave(leaves[1])
   }
 
-  #read(events: Awaited<ReturnType<Handler<Call<ChatRequest>, ChatEvent>>>): Promise<void> {
+  #read(events: EventStream<ChatEvent>): Promise<void> {
     const { stallsAfter, stallsFor } = this.#plan
     let taken = 0
     return new Promise((resolve) => {

@@ -1,10 +1,11 @@
 import { kindNamed, kinds } from '../../src/providers/index.ts'
+import { encodeComplete } from '../support/encode.ts'
 import { cellOf } from './parameter-cell.ts'
 import { type Section, sections } from './parameter-sections.ts'
 
 /** What becomes of each field of a request at each vendor, found out by asking its encoder. As Markdown. */
 export function parametersPage(): string {
-  return [INTRODUCTION, ...sections.map(sectionOf), limits()].join('\n\n').concat('\n')
+  return [INTRODUCTION, ...sections.map(sectionOf), completions(), limits()].join('\n\n').concat('\n')
 }
 
 const INTRODUCTION = `# What each vendor takes
@@ -38,6 +39,63 @@ const families: Readonly<Record<string, readonly string[]>> = {
   groq: ['llama-3.3-70b-versatile', 'openai/gpt-oss-20b', 'qwen/qwen3-32b'],
   xai: ['grok-4', 'grok-3-mini', 'grok-4-fast-non-reasoning'],
   mistral: ['mistral-large-latest', 'mistral-small-latest'],
+}
+
+/** Models that stand for those that complete texts, where not all of a vendor's models do. */
+const completing: Readonly<Record<string, string>> = {
+  openai: 'gpt-3.5-turbo-instruct',
+  azure: 'gpt-3.5-turbo-instruct',
+  mistral: 'codestral-latest',
+}
+
+const sampling = {
+  temperature: 0.5,
+  topP: 0.5,
+  topK: 40,
+  maxTokens: 77,
+  stop: ['END'],
+  seed: 7n,
+  frequencyPenalty: 0.5,
+  presencePenalty: 0.5,
+}
+
+/** Where text completions are asked for, and what is left out there. */
+function completions(): string {
+  const rows = kinds.flatMap(({ kind, wire }) => {
+    if (!wire?.complete) return []
+    const model = completing[kind] ?? ANY
+    const asked = encodeComplete(kind, sampling, { model })
+    return [
+      line([
+        nameOf(kind, model),
+        pathOf(asked?.path),
+        gapOf(kind, model),
+        asked?.leftOut.map(quoted).join(', ') || '–',
+      ]),
+    ]
+  })
+  const head = [line(['', 'endpoint', 'with a suffix', 'left out']), line(['---', '---', '---', '---'])]
+  const text =
+    'Models that are not listed are asked by a chat. `completions: native` or `chat` under `providers.<name>.models` ' +
+    'overrides that. A suffix that cannot be sent makes the gateway ask the next target.'
+  return ['## Text completion', '', text, '', ...head, ...rows].join('\n')
+}
+
+function gapOf(kind: string, model: string): string {
+  try {
+    const asked = encodeComplete(kind, { suffix: 'b' }, { model })
+    return asked ? pathOf(asked.path) : 'no'
+  } catch {
+    return 'no'
+  }
+}
+
+function pathOf(path: string | undefined): string {
+  return path === undefined ? 'a chat' : quoted(path.split('?')[0] ?? '')
+}
+
+function quoted(text: string): string {
+  return `\`${text}\``
 }
 
 function sectionOf(section: Section): string {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../src/domain/errors/error.ts'
 import {
   ChatRequestSchema,
+  CompleteRequestSchema,
   EmbedRequestSchema,
   type MessageSchema,
   type PartSchema,
@@ -12,7 +13,7 @@ import {
   ToolChoiceMode,
   type ToolSchema,
 } from '../../src/domain/types.ts'
-import { validateChat, validateEmbed } from '../../src/service/validate/validate.ts'
+import { validateChat, validateComplete, validateEmbed } from '../../src/service/validate/validate.ts'
 
 type ChatInit = MessageInitShape<typeof ChatRequestSchema>
 type EmbedInit = MessageInitShape<typeof EmbedRequestSchema>
@@ -30,6 +31,11 @@ function wrongWithChat(init: ChatInit): string[] {
 function wrongWithEmbed(init: EmbedInit): string[] {
   const request = create(EmbedRequestSchema, { inputs: ['Hello'], ...init })
   return violationsOf(() => validateEmbed(request))
+}
+
+function wrongWithCompletion(init: MessageInitShape<typeof CompleteRequestSchema>): string[] {
+  const request = create(CompleteRequestSchema, { prompt: 'Once', ...init })
+  return violationsOf(() => validateComplete(request))
 }
 
 const wrongWithMessage = (message: MessageInit) => wrongWithChat({ messages: [message] })
@@ -522,6 +528,65 @@ describe('provider_options', () => {
     expect(violationsOf(() => validateChat({ ...create(ChatRequestSchema, { messages: [hello] }), labels }))).toEqual([
       'labels["__proto__"]: must have another key',
     ])
+  })
+})
+
+describe('a text completion', () => {
+  test('that uses every field is right', () => {
+    const wrong = wrongWithCompletion({
+      model: 'codestral-latest',
+      provider: 'mistral',
+      temperature: 0,
+      topP: 1,
+      topK: 1,
+      maxTokens: 1,
+      stop: ['END'],
+      seed: -5n,
+      frequencyPenalty: -2,
+      presencePenalty: 2,
+      suffix: '}',
+      providerOptions: { mistral: { min_tokens: 1 } },
+      strict: true,
+      taskType: 'general',
+      cache: {},
+      userId: 'u',
+      sessionId: 's',
+      labels: { team: 'red' },
+      fallbackModels: ['m'],
+      disableFallback: true,
+      allowReset: true,
+    })
+    expect(wrong).toEqual([])
+  })
+
+  test('needs a prompt, or a suffix whose beginning is missing', () => {
+    expect(wrongWithCompletion({ prompt: '' })).toEqual(['prompt: must not be empty'])
+    expect(wrongWithCompletion({ prompt: '', suffix: '}' })).toEqual([])
+  })
+
+  test('has the ranges and the limits of a chat', () => {
+    const many = times(17, () => 'a')
+    const fields = { temperature: 3, topP: 0, topK: 0, maxTokens: 0, seed: 2n ** 53n, frequencyPenalty: 3 }
+    const wrong = wrongWithCompletion({ ...fields, presencePenalty: Number.NaN, stop: many, fallbackModels: many })
+    expect(wrong.map((line) => line.split(':')[0])).toEqual([
+      'temperature',
+      'top_p',
+      'top_k',
+      'max_tokens',
+      'frequency_penalty',
+      'presence_penalty',
+      'seed',
+      'stop',
+      'fallback_models',
+    ])
+  })
+
+  test('may not set in provider_options what the gateway sets', () => {
+    const owned = ['model', 'prompt', 'suffix', 'stream', 'n', 'best_of', 'input_prefix', 'input_suffix', 'messages']
+    const options = Object.fromEntries(owned.map((name) => [name, 'x']))
+    expect(wrongWithCompletion({ providerOptions: { vllm: options } })).toEqual(
+      owned.map((name) => `provider_options["vllm"].${name}: must not be set; the gateway sets it`),
+    )
   })
 })
 

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { CallRecord } from '../../src/domain/calls/call-record.ts'
+import { operations } from '../../src/domain/calls/operations.ts'
 import { Cancellation } from '../../src/domain/cancellation.ts'
 import { systemClock } from '../../src/domain/clock.ts'
 import { GatewayError } from '../../src/domain/errors/error.ts'
@@ -97,6 +98,7 @@ async function decode(feed: (answer: ChatReply) => void): Promise<Decoded> {
       attempt,
       traceparent: undefined,
     },
+    traits: operations.chat,
     describe: () => ({}),
     begin() {
       stream = new EventStream(new Cancellation(), { pause() {}, resume() {}, cancel() {} })

@@ -1,6 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import type { Defaults } from '../../src/domain/calls/call.ts'
-import { type ChatRequest, ChatRequestSchema, Role } from '../../src/domain/types.ts'
+import { type ChatRequest, ChatRequestSchema, CompleteRequestSchema, Role } from '../../src/domain/types.ts'
 import type { UpstreamRequest, Wire } from '../../src/providers/define.ts'
 import { kindNamed } from '../../src/providers/index.ts'
 import type { ModelRules } from '../../src/providers/model-rules.ts'
@@ -40,6 +40,20 @@ export function encodeChat(kind: string, init: RequestInit, options: EncodeOptio
     defaults: options.defaults ?? {},
   }
   const encoded = (wire.chooseChat?.(request, context) ?? wire.chat).encode(request, context)
+  return { ...encoded, json: JSON.parse(encoded.body), leftOut }
+}
+
+/** A request for a completion as one vendor receives it at its own endpoint; undefined where it is asked by a chat. */
+export function encodeComplete(
+  kind: string,
+  init: MessageInitShape<typeof CompleteRequestSchema>,
+  options: EncodeOptions = {},
+): Encoded | undefined {
+  const leftOut: string[] = []
+  const { complete } = wireOf(kind)
+  const context = { ...contextOf(options, leftOut), stream: options.stream ?? false, defaults: options.defaults ?? {} }
+  if (!complete?.takes(context)) return undefined
+  const { encoded } = complete.prepare(create(CompleteRequestSchema, { prompt: 'hi', ...init }), context)
   return { ...encoded, json: JSON.parse(encoded.body), leftOut }
 }
 

@@ -1,19 +1,25 @@
 import { FinishReason } from '../../src/domain/types.ts'
-import type { ChatSink, ProviderKind, ProviderSettings, Wire } from '../../src/providers/define.ts'
+import type { ChatSink, ProviderKind, ProviderSettings, ReplyFormat, Wire } from '../../src/providers/define.ts'
 import type { VendorError } from '../../src/providers/failures/vendor-error.ts'
+
+const decoder: ReplyFormat['decoder'] = (sink) => ({
+  whole(body) {
+    read(sink, body)
+    sink.done()
+  },
+  frame: (data) => read(sink, JSON.parse(data)),
+  end: () => sink.failWith({ type: 'truncated' }),
+})
 
 /** The smallest wire there is, to try what all wires share: frames `{"t":"text"}`, `{"e":"type"}`, `{"done":true}`. */
 export const plainWire: Wire = {
   chat: {
     encode: () => ({ path: '/chat', body: '{}' }),
-    decoder: (sink) => ({
-      whole(body) {
-        read(sink, body)
-        sink.done()
-      },
-      frame: (data) => read(sink, JSON.parse(data)),
-      end: () => sink.failWith({ type: 'truncated' }),
-    }),
+    decoder,
+  },
+  complete: {
+    takes: () => true,
+    prepare: () => ({ encoded: { path: '/complete', body: '{}' }, format: { decoder } }),
   },
   models: { request: () => ({ path: '/models' }), decode: () => [] },
   readError: (body) => (isRecord(body) && typeof body['e'] === 'string' ? { type: body['e'] } : undefined),

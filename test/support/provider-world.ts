@@ -37,6 +37,7 @@ export function providerNamed(name: string, facts: Partial<Provider> = {}): Prov
     capabilities: [Capability.CHAT],
     keyIds: [],
     chat: unused,
+    complete: unused,
     embed: unused,
     catalogue: () => [],
     describe: () => ({}),

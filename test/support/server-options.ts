@@ -19,6 +19,8 @@ export function methodsOf(some: Partial<Methods>): Methods {
   return {
     chat: missing,
     streamChat: missing,
+    complete: missing,
+    streamComplete: missing,
     embed: missing,
     listModels: missing,
     health: missing,

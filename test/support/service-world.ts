@@ -3,10 +3,10 @@ import { systemClock } from '../../src/domain/clock.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import type { ProviderKind } from '../../src/providers/define.ts'
-import { simulator } from '../../src/providers/vendors/simulator.ts'
+import { simulator } from '../../src/providers/vendors/simulator/kind.ts'
 import type { Methods } from '../../src/service/method-types.ts'
 import { createService } from '../../src/service/service.ts'
-import { validateChat, validateEmbed } from '../../src/service/validate/validate.ts'
+import { validateChat, validateComplete, validateEmbed } from '../../src/service/validate/validate.ts'
 import { callers, contextFor, statsWith } from './provider-world.ts'
 import { createTestGateway } from './test-gateway.ts'
 
@@ -38,7 +38,7 @@ export function serviceOver(...providers: Provider[]): Methods {
   const gateway = createTestGateway(systemClock, providers, {
     authenticator: callers,
     circuits,
-    validate: { chat: validateChat, embed: validateEmbed },
+    validate: { chat: validateChat, complete: validateComplete, embed: validateEmbed },
   })
   return createService({
     ...gateway,

@@ -45,7 +45,7 @@ export function createTestGateway(
     locks: new SafetyLocks({ clock, spares: [] }),
     retryBudget: new RetryBudget(),
     isEnding: () => false,
-    validate: { chat() {}, embed() {} },
+    validate: { chat() {}, complete() {}, embed() {} },
     ...parts,
   })
 }

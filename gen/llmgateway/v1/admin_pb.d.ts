@@ -8,6 +8,7 @@ import type { Capability } from "./models_pb.js";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { CacheStats } from "./cache_pb.js";
 import type { ChatRequest } from "./chat_pb.js";
+import type { CompleteRequest } from "./complete_pb.js";
 import type { GetCostSummaryRequestSchema, GetCostSummaryResponseSchema, ListCallerCostsRequestSchema, ListCallerCostsResponseSchema, ListUsageRequestSchema, ListUsageResponseSchema } from "./ledger_pb.js";
 
 /**
@@ -252,6 +253,14 @@ export declare type ClearCacheRequest = Message<"llmgateway.v1.ClearCacheRequest
      */
     value: ChatRequest;
     case: "request";
+  } | {
+    /**
+     * The answer to this request for a text completion.
+     *
+     * @generated from field: llmgateway.v1.CompleteRequest complete = 6;
+     */
+    value: CompleteRequest;
+    case: "complete";
   } | { case: undefined; value?: undefined };
 
   /**

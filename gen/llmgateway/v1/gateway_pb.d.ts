@@ -4,6 +4,7 @@
 
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { ChatEventSchema, ChatRequestSchema, ChatResponseSchema } from "./chat_pb.js";
+import type { CompleteEventSchema, CompleteRequestSchema, CompleteResponseSchema } from "./complete_pb.js";
 import type { EmbedRequestSchema, EmbedResponseSchema } from "./embed_pb.js";
 import type { ListModelsRequestSchema, ListModelsResponseSchema } from "./models_pb.js";
 import type { HealthRequestSchema, HealthResponseSchema } from "./health_pb.js";
@@ -50,6 +51,27 @@ export declare const LlmGateway: GenService<{
     methodKind: "server_streaming";
     input: typeof ChatRequestSchema;
     output: typeof ChatEventSchema;
+  },
+  /**
+   * Sends a text to a model and returns its continuation: by the vendor's own endpoint for text completion where the
+   * model has one, else as a chat.
+   *
+   * @generated from rpc llmgateway.v1.LlmGateway.Complete
+   */
+  complete: {
+    methodKind: "unary";
+    input: typeof CompleteRequestSchema;
+    output: typeof CompleteResponseSchema;
+  },
+  /**
+   * As Complete, with the continuation as events, as the vendor produces it. A stream ends like that of StreamChat.
+   *
+   * @generated from rpc llmgateway.v1.LlmGateway.StreamComplete
+   */
+  streamComplete: {
+    methodKind: "server_streaming";
+    input: typeof CompleteRequestSchema;
+    output: typeof CompleteEventSchema;
   },
   /**
    * Returns one vector for each input.

@@ -136,6 +136,14 @@ export declare type Model = Message<"llmgateway.v1.Model"> & {
    * @generated from field: bool default_model = 7;
    */
   defaultModel: boolean;
+
+  /**
+   * Methods of this API that can call the model, by their names: `Chat`, `Complete`, `Embed` ... As with capabilities,
+   * the model may support less.
+   *
+   * @generated from field: repeated string operations = 8;
+   */
+  operations: string[];
 };
 
 /**

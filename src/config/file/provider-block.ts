@@ -16,6 +16,7 @@ const modelRules = block({
   batch_inputs: field(integer(1, 1_000_000)).optional(),
   batch_tokens: field(count).optional(),
   api: field(oneOf(['chat', 'responses'] as const)).optional(),
+  completions: field(oneOf(['native', 'chat'] as const)).optional(),
 })
 export type ModelRulesEntry = z.output<typeof modelRules>
 

@@ -1,18 +1,22 @@
 import type { Cancellation } from '../cancellation.ts'
 import type { RateLimits } from '../limits/limits.ts'
 import type { ModelFilter } from '../text/model-filter.ts'
-import type { ChatRequest, EmbedRequest } from '../types.ts'
+import type { ChatRequest, CompleteRequest, EmbedRequest } from '../types.ts'
 import type { CallRecord } from './call-record.ts'
 
 /**
  * A call that is served by the request pipeline. Names metrics, spans and log lines; `operations.ts` has its traits.
  */
-export type Operation = 'chat' | 'stream_chat' | 'embed'
+export type Operation = 'chat' | 'stream_chat' | 'complete' | 'stream_complete' | 'embed'
 
 /** What is asked of a model, whether the answer is streamed or not: a model may do one and not the other. */
-export type Task = 'chat' | 'embed'
+export const tasks = ['chat', 'complete', 'embed'] as const
+export type Task = (typeof tasks)[number]
 
-export type AnyRequest = ChatRequest | EmbedRequest
+/** A request for text, whose response is made of the events of a chat. */
+export type TextRequest = ChatRequest | CompleteRequest
+
+export type AnyRequest = TextRequest | EmbedRequest
 
 /** What a server knows of a call. Nothing behind it knows which server the call came through. */
 export interface CallContext {

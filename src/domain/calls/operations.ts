@@ -1,7 +1,7 @@
-import { embedPromptTokens, mediaTokens, promptTokens } from '../estimate.ts'
-import type { Provider } from '../ports/provider.ts'
-import type { ChatRequest, EmbedRequest } from '../types.ts'
-import type { AnyRequest, Operation, Task, Wishes } from './call.ts'
+import { completePromptTokens, embedPromptTokens, mediaTokens, promptTokens } from '../estimate.ts'
+import type { ModelFacts, Provider } from '../ports/provider.ts'
+import { Capability, type CompleteRequest, type EmbedRequest } from '../types.ts'
+import type { AnyRequest, Operation, Task, TextRequest, Wishes } from './call.ts'
 
 /**
  * What sets one operation apart from the others. Nothing else compares operations by name or looks at a request's
@@ -16,6 +16,8 @@ export interface OperationTraits {
   readonly task: Task
   /** Whether the caller receives events as they are produced. */
   readonly streamed: boolean
+  /** Whether the caller receives the text alone: no reasoning, no tool calls. */
+  readonly textOnly: boolean
   /** Whether results of different models do not compare, so that every target must offer the same model. */
   readonly oneModel: boolean
   /** The provider's model for calls that name none. */
@@ -25,6 +27,13 @@ export interface OperationTraits {
   promptTokens(request: AnyRequest): number
   /** Estimated tokens of images, sounds and files that are sent. */
   mediaTokens(request: AnyRequest): number
+  /** Whether a model with these capabilities, and this knowledge of it, can be called so. */
+  isOffered(capabilities: readonly Capability[], facts: ModelFacts): boolean
+}
+
+function wishesOf(request: TextRequest): Wishes {
+  const { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens } = request
+  return { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens }
 }
 
 const chat: OperationTraits = {
@@ -32,19 +41,27 @@ const chat: OperationTraits = {
   genAiName: 'chat',
   task: 'chat',
   streamed: false,
+  textOnly: false,
   oneModel: false,
   defaultModel: (provider) => provider.defaultModel,
-  wishes: ({ allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens }: ChatRequest) => ({
-    allowReset,
-    disableFallback,
-    strict,
-    fallbackModels,
-    taskType,
-    temperature,
-    maxTokens,
-  }),
+  wishes: wishesOf,
   promptTokens,
   mediaTokens,
+  isOffered: (capabilities) => capabilities.includes(Capability.CHAT),
+}
+
+const complete: OperationTraits = {
+  rpc: 'Complete',
+  genAiName: 'text_completion',
+  task: 'complete',
+  streamed: false,
+  textOnly: true,
+  oneModel: false,
+  defaultModel: (provider) => provider.defaultModel,
+  wishes: wishesOf,
+  promptTokens: (request: CompleteRequest) => completePromptTokens(request),
+  mediaTokens: () => 0,
+  isOffered: (capabilities, { completes }) => completes === true || capabilities.includes(Capability.CHAT),
 }
 
 const nothingWished: Wishes = {
@@ -60,16 +77,20 @@ const nothingWished: Wishes = {
 export const operations: Readonly<Record<Operation, OperationTraits>> = {
   chat,
   stream_chat: { ...chat, rpc: 'StreamChat', streamed: true },
+  complete,
+  stream_complete: { ...complete, rpc: 'StreamComplete', streamed: true },
   embed: {
     rpc: 'Embed',
     genAiName: 'embeddings',
     task: 'embed',
     streamed: false,
+    textOnly: false,
     oneModel: true,
     defaultModel: (provider) => provider.defaultEmbedModel ?? provider.defaultModel,
     wishes: (_request: EmbedRequest) => nothingWished,
     promptTokens: embedPromptTokens,
     mediaTokens: () => 0,
+    isOffered: (capabilities) => capabilities.includes(Capability.EMBED),
   },
 }
 

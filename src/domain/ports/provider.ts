@@ -3,7 +3,7 @@ import type { AttemptRecord } from '../calls/call-record.ts'
 import type { ModelPrice } from '../money.ts'
 import type { EventStream } from '../streams/event-stream.ts'
 import type { EmbedEvent } from '../streams/events.ts'
-import type { Capability, ChatEvent, ChatRequest, EmbedRequest } from '../types.ts'
+import type { Capability, ChatEvent, ChatRequest, CompleteRequest, EmbedRequest } from '../types.ts'
 import type { KeyPool } from './keys.ts'
 
 /** One attempt's request to a provider. */
@@ -57,6 +57,8 @@ export interface Provider {
   readonly keys?: KeyPool
   /** Settles when the first meaningful event is in hand; the last event of a complete response is `finish`. */
   chat(ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>>
+  /** As `chat`. Of the events of a chat, only the text comes. */
+  complete(ask: Ask<CompleteRequest>): Promise<EventStream<ChatEvent>>
   embed(ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>>
   /** Whether it runs on the operator's own machines: then it has the models that it lists and no others. */
   readonly local?: boolean
@@ -80,4 +82,6 @@ export interface ModelFacts {
   readonly contextWindow?: number | undefined
   /** What the model can do, where that is less than what its provider can. */
   readonly capabilities?: readonly Capability[] | undefined
+  /** Whether the vendor continues texts with it at an endpoint of its own; false where a chat stands in for that. */
+  readonly completes?: boolean | undefined
 }

@@ -41,6 +41,8 @@ export class EventStream<E> implements Cancellable {
   #paused = false
   #taken = 0
   #readerFull = false
+  /** Makes what the reader receives, where that differs from what is produced and watched. */
+  #convert: ((event: E) => unknown) | undefined
   #state: State = 'open'
   #ending: GatewayError | undefined
 
@@ -102,9 +104,15 @@ export class EventStream<E> implements Cancellable {
     this.#settle(reason)
   }
 
+  /** This stream, for a reader of another form of its events. To be called before it is read. */
+  as<F>(convert: (event: E) => F): EventStream<F> {
+    this.#convert = convert
+    return this as unknown as EventStream<F> // From here on it is only read.
+  }
+
   /** Attaches the only consumer. */
   read(reader: Reader<E>): void {
-    this.#reader = reader
+    this.#reader = this.#convert ? converting(reader, this.#convert as (event: E) => E) : reader // `as` has its type
     if (this.#state === 'over') reader.end(this.#ending)
     else this.resume()
   }
@@ -163,5 +171,12 @@ export class EventStream<E> implements Cancellable {
       () => this.#reader?.end(ending),
       (thrown) => this.#reader?.end(ending ?? GatewayError.from(thrown)),
     )
+  }
+}
+
+function converting<E>(reader: Reader<E>, convert: (event: E) => E): Reader<E> {
+  return {
+    event: (event) => reader.event(convert(event)),
+    end: (error) => reader.end(error),
   }
 }

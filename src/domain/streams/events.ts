@@ -1,6 +1,7 @@
 import type {
   ChatEvent,
   Citation,
+  CompleteEvent,
   Cost,
   Embedding,
   FinishEvent,
@@ -115,6 +116,20 @@ export function finishEvent({ finishReason, rawFinishReason, usage, cost, route 
 
 function chatEvent(event: ChatEvent['event']): ChatEvent {
   return { $typeName: 'llmgateway.v1.ChatEvent', event }
+}
+
+/** A text event of a chat as the event of a completion, of which a client gets no others. */
+export function completeEvent({ event }: ChatEvent): CompleteEvent {
+  switch (event.case) {
+    case 'start':
+    case 'text':
+    case 'heartbeat':
+    case 'reset':
+    case 'finish':
+      return { $typeName: 'llmgateway.v1.CompleteEvent', event }
+    default:
+      throw new Error(`a completion has no event ${event.case}`)
+  }
 }
 
 /** A message without content. */

@@ -1,4 +1,13 @@
-import { type ChatEvent, type ChatResponse, type EmbedResponse, FinishReason, type Message, Role } from '../types.ts'
+import {
+  type ChatEvent,
+  type ChatResponse,
+  type CompleteResponse,
+  type EmbedResponse,
+  type FinishEvent,
+  FinishReason,
+  type Message,
+  Role,
+} from '../types.ts'
 import type { EventStream } from './event-stream.ts'
 import { type EmbedEvent, type EmbedFinish, emptyMessage } from './events.ts'
 
@@ -27,19 +36,40 @@ function addToResponse(response: ChatResponse, message: Message, { event }: Chat
     case 'reset':
       Object.assign(message, emptyMessage(Role.ASSISTANT))
       break
-    case 'finish': {
-      const { finishReason, rawFinishReason, usage, cost, route } = event.value
+    case 'finish':
       if (message.parts.length > 0) addTextPart(message)
-      response.finishReason = finishReason
-      response.rawFinishReason = rawFinishReason
-      if (usage) response.usage = usage
-      if (cost) response.cost = cost
-      if (route) response.route = route
+      addFinish(response, event.value)
       break
-    }
     default:
       addToMessage(message, event)
   }
+}
+
+function addFinish(response: ChatResponse | CompleteResponse, finish: FinishEvent): void {
+  const { finishReason, rawFinishReason, usage, cost, route } = finish
+  response.finishReason = finishReason
+  response.rawFinishReason = rawFinishReason
+  if (usage) response.usage = usage
+  if (cost) response.cost = cost
+  if (route) response.route = route
+}
+
+/** Assembles a completion from its events. */
+export function foldComplete(events: EventStream<ChatEvent>): Promise<CompleteResponse> {
+  const response: CompleteResponse = {
+    $typeName: 'llmgateway.v1.CompleteResponse',
+    id: '',
+    text: '',
+    finishReason: FinishReason.UNSPECIFIED,
+    rawFinishReason: '',
+  }
+  const take = ({ event }: ChatEvent) => {
+    if (event.case === 'start') response.id = event.value.id
+    else if (event.case === 'text') response.text += event.value.text
+    else if (event.case === 'reset') response.text = ''
+    else if (event.case === 'finish') addFinish(response, event.value)
+  }
+  return consume(events, take, () => response)
 }
 
 function addToMessage(message: Message, event: ChatEvent['event']): void {

@@ -35,7 +35,7 @@ export class Circuits implements Breakers {
     const tasks = this.#providers.get(provider)
     if (!tasks) return BreakerState.CLOSED
     let worst = BreakerState.CLOSED
-    for (const circuits of [tasks.chat, tasks.embed]) {
+    for (const circuits of Object.values(tasks)) {
       if (model !== undefined) worst = Math.max(worst, circuits.get(model)?.state ?? BreakerState.CLOSED)
       else for (const { state } of circuits.values()) worst = Math.max(worst, state)
     }
@@ -45,7 +45,7 @@ export class Circuits implements Breakers {
   #make(provider: string, model: string, task: Task): Circuit {
     let tasks = this.#providers.get(provider)
     if (!tasks) {
-      tasks = { chat: new Map(), embed: new Map() }
+      tasks = { chat: new Map(), complete: new Map(), embed: new Map() }
       this.#providers.set(provider, tasks)
     }
     const circuits = tasks[task]

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
+import type { Task } from '../../domain/calls/call.ts'
 import type { Target } from '../../domain/calls/facts.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import { withoutFields } from '../../domain/proto-fields.ts'
 
 /** What a cache key depends on beside the request. */
 export interface Question {
-  readonly kind: 'chat' | 'embed'
+  readonly kind: Task
   readonly caller: string
   /** Empty when the entry belongs to the caller. */
   readonly namespace: string

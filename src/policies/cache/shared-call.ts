@@ -1,4 +1,4 @@
-import type { Call, CallContext } from '../../domain/calls/call.ts'
+import type { Call, CallContext, TextRequest } from '../../domain/calls/call.ts'
 import type { CallRecord } from '../../domain/calls/call-record.ts'
 import { ChildContext } from '../../domain/calls/child-context.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -6,7 +6,7 @@ import { GatewayError } from '../../domain/errors/error.ts'
 import { originOf } from '../../domain/errors/reasons.ts'
 import type { EventStream, Reader } from '../../domain/streams/event-stream.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
-import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
+import type { ChatEvent } from '../../domain/types.ts'
 import { sizeOf } from './event-size.ts'
 import { Subscriber, type SubscriberOwner } from './subscriber.ts'
 
@@ -64,7 +64,7 @@ export class SharedCall implements Reader<ChatEvent>, SubscriberOwner {
   }
 
   /** Starts the upstream call and delivers its result to all subscribers. */
-  async start<C extends Call<ChatRequest>>(next: Handler<C, ChatEvent>, call: C): Promise<void> {
+  async start<C extends Call<TextRequest>>(next: Handler<C, ChatEvent>, call: C): Promise<void> {
     try {
       const events = await next({ ...call, context: this.#context })
       this.#events = events

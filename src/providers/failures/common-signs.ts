@@ -111,8 +111,16 @@ export const wordSigns: readonly Sign[] = [
     reason: 'UNSUPPORTED',
     status: REFUSED,
     words:
-      /does(n't| not) support (tools?|tool (use|calls?|calling)|function calling|images?|image input|vision|audio|thinking|chat|generate|embeddings?|embed|completions?)\b|no endpoints found that support/i,
-    advice: 'This model cannot do what the call asks of it: tools, images, thinking or embeddings.',
+      /does(n't| not) support (tools?|tool (use|calls?|calling)|function calling|images?|image input|vision|audio|thinking|chat|generate|insert|embeddings?|embed|completions?)\b|no endpoints found that support/i,
+    advice:
+      'This model cannot do what the call asks of it: tools, images, thinking, filling in the middle or embeddings.',
+  },
+  {
+    // llama.cpp, of a model that has no tokens for a gap.
+    reason: 'UNSUPPORTED',
+    status: [501],
+    words: /infill is not supported by this model/i,
+    advice: 'This model cannot fill in the middle.',
   },
   {
     reason: 'UPSTREAM_PROTOCOL',

@@ -1,10 +1,12 @@
+import type { TextRequest } from '../../domain/calls/call.ts'
+import { operations } from '../../domain/calls/operations.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import { holderOfContext } from '../../domain/limits/holder.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
 import type { ChatEvent, ChatRequest } from '../../domain/types.ts'
-import type { ChatWire, UpstreamRequest } from '../define.ts'
+import type { ReplyFormat, UpstreamRequest } from '../define.ts'
 import type { VendorError } from '../failures/vendor-error.ts'
 import { bodyReader } from './body/body-reader.ts'
 import { ChatReply, type ChatReplyOwner } from './chat-reply.ts'
@@ -23,19 +25,34 @@ export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<
   const context = connection.wireContext(ask, streamed)
   const chat = wire.chooseChat?.(ask.request, context) ?? wire.chat
   const encoded = chat.encode(ask.request, context)
-  ask.context.cancellation.throwIfCancelled()
+  return askForText(connection, { ask, streamed, encoded, format: chat, traits: operations.chat })
+}
+
+/** A request for text that is encoded already, and how its reply is read. */
+export interface TextQuestion {
+  readonly ask: Ask<TextRequest>
+  readonly encoded: UpstreamRequest
+  readonly format: ReplyFormat
+  /** Whether the vendor is to send its answer as it produces it. */
+  readonly streamed: boolean
+  readonly traits: ChatReplyOwner['traits']
+}
+
+/** Sends the request. Settles when the first meaningful event is in hand. */
+export function askForText(connection: Connection, question: TextQuestion): Promise<EventStream<ChatEvent>> {
+  question.ask.context.cancellation.throwIfCancelled()
   return new Promise((resolve, reject) => {
-    new HttpChat(connection, chat, ask, streamed, encoded, resolve, reject).send()
+    new HttpChat(connection, question, resolve, reject).send()
   })
 }
 
 /** Connects the events for the caller with the vendor's reply. One object serves both sides. */
 class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
-  readonly ask: Ask<ChatRequest>
+  readonly ask: Ask<TextRequest>
+  readonly traits: ChatReplyOwner['traits']
   readonly describe: (model: string) => ModelFacts
   readonly #connection: Connection
-  readonly #wire: ChatWire
-  readonly #streamed: boolean
+  readonly #question: TextQuestion
   readonly #resolve: (events: EventStream<ChatEvent>) => void
   readonly #reject: (error: GatewayError) => void
   readonly #answer: ChatReply
@@ -46,19 +63,17 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
 
   constructor(
     connection: Connection,
-    wire: ChatWire,
-    ask: Ask<ChatRequest>,
-    streamed: boolean,
-    encoded: UpstreamRequest,
+    question: TextQuestion,
     resolve: (events: EventStream<ChatEvent>) => void,
     reject: (error: GatewayError) => void,
   ) {
     const { settings, upstream, clock, catalogue, replies } = connection
+    const { ask, encoded, streamed } = question
     this.ask = ask
+    this.traits = question.traits
     this.describe = catalogue.frozen(ask.model)
     this.#connection = connection
-    this.#wire = wire
-    this.#streamed = streamed
+    this.#question = question
     this.#resolve = resolve
     this.#reject = reject
     this.#answer = new ChatReply(this)
@@ -94,7 +109,7 @@ class HttpChat implements ChatReplyOwner, ReplyReader, Source, Cancellable {
     this.ask.attempt.status = 200
     this.#replyHeaders = headers
     const malformed = () => this.#connection.malformed(this.ask.model)
-    return bodyReader(this.#wire, headers, this.#streamed, malformed, this.#answer)
+    return bodyReader(this.#question.format, headers, this.#question.streamed, malformed, this.#answer)
   }
 
   refuse(status: number, headers: HttpHeaders, body: string): void {

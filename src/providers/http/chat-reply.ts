@@ -1,5 +1,7 @@
+import type { TextRequest } from '../../domain/calls/call.ts'
+import type { OperationTraits } from '../../domain/calls/operations.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
-import { promptTokens, textTokens } from '../../domain/estimate.ts'
+import { textTokens } from '../../domain/estimate.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import {
@@ -14,14 +16,7 @@ import {
   textEvent,
   toolCallEvent,
 } from '../../domain/streams/events.ts'
-import {
-  type ChatEvent,
-  type ChatRequest,
-  type Citation,
-  FinishReason,
-  type Part,
-  type Usage,
-} from '../../domain/types.ts'
+import { type ChatEvent, type Citation, FinishReason, type Part, type Usage } from '../../domain/types.ts'
 import type { ChatSink } from '../define.ts'
 import type { VendorError } from '../failures/vendor-error.ts'
 import { costOfUsage, withTotal } from '../prices/usage.ts'
@@ -39,7 +34,9 @@ const argumentsChannel = (index: number) => 3 + 2 * index
 
 /** The call that a reply belongs to. */
 export interface ChatReplyOwner {
-  readonly ask: Ask<ChatRequest>
+  readonly ask: Ask<TextRequest>
+  /** Traits of what the model does for it. */
+  readonly traits: Pick<OperationTraits, 'textOnly' | 'promptTokens'>
   /** Known facts of a model, for the cost. */
   describe(model: string): ModelFacts
   /** Called with the first meaningful event; returns the stream that the caller receives. */
@@ -55,6 +52,7 @@ export interface ChatReplyOwner {
 /** Turns what a vendor says into events for the caller. The stream begins with the first meaningful event. */
 export class ChatReply implements ChatSink {
   readonly #owner: ChatReplyOwner
+  readonly #textOnly: boolean
   #events: EventStream<ChatEvent> | undefined
   #ended = false
   #id = ''
@@ -73,6 +71,7 @@ export class ChatReply implements ChatSink {
 
   constructor(owner: ChatReplyOwner) {
     this.#owner = owner
+    this.#textOnly = owner.traits.textOnly
   }
 
   get stopped(): boolean {
@@ -90,9 +89,10 @@ export class ChatReply implements ChatSink {
 
   text(text: string, signature = ''): void {
     const whole = this.#split.join(TEXT, text)
-    if (whole === '' && signature === '') return
+    const proof = this.#textOnly ? '' : signature
+    if (whole === '' && proof === '') return
     this.#said += whole.length
-    this.#push(textEvent(whole, signature))
+    this.#push(textEvent(whole, proof))
   }
 
   reasoning(index: number, piece: ReasoningPiece): void {
@@ -102,11 +102,12 @@ export class ChatReply implements ChatSink {
     const text = this.#split.join(reasoningChannel(index), piece.text ?? '')
     if (text === '' && signature === '' && redacted === '') return
     this.#said += text.length
-    this.#push(reasoningEvent(index, { text, signature, redacted }))
+    if (this.#textOnly) this.#beginSilently()
+    else this.#push(reasoningEvent(index, { text, signature, redacted }))
   }
 
   toolCall(index: number, piece: ToolCallPiece): void {
-    if (!this.#inOrder(index, this.#toolCalls)) return
+    if (this.#textOnly || !this.#inOrder(index, this.#toolCalls)) return
     const text = this.#split.join(argumentsChannel(index), piece.arguments ?? '')
     this.#said += text.length
     const isNew = index === this.#toolCalls
@@ -125,15 +126,15 @@ export class ChatReply implements ChatSink {
     const whole = this.#split.join(REFUSAL, text)
     if (whole === '') return
     this.#said += whole.length
-    this.#push(refusalEvent(whole))
+    this.#push(this.#textOnly ? textEvent(whole) : refusalEvent(whole))
   }
 
   part(part: Part): void {
-    this.#push(partEvent(part))
+    if (!this.#textOnly) this.#push(partEvent(part))
   }
 
   citation(citation: Citation): void {
-    this.#push(citationEvent(citation))
+    if (!this.#textOnly) this.#push(citationEvent(citation))
   }
 
   usage(usage: Usage): void {
@@ -229,16 +230,24 @@ export class ChatReply implements ChatSink {
   }
 
   #push(event: ChatEvent): void {
-    if (this.#ended) return
-    if (!this.#events) {
-      const { context, attempt, streamed } = this.#owner.ask
-      this.#events = this.#owner.begin()
-      attempt.committed = true
-      // Callers that wait for the whole response read the route at its end.
-      const route = streamed ? context.record.route(attempt, this.#id, this.#model) : undefined
-      this.#events.push(startEvent(context.requestId, route))
-    }
-    this.#events.push(event)
+    if (!this.#ended) this.#begun().push(event)
+  }
+
+  /** The model is at work, on what the caller does not receive. */
+  #beginSilently(): void {
+    if (!this.#ended) this.#begun()
+  }
+
+  /** The stream of events, which begins with the first meaningful one. */
+  #begun(): EventStream<ChatEvent> {
+    if (this.#events) return this.#events
+    const { context, attempt, streamed } = this.#owner.ask
+    this.#events = this.#owner.begin()
+    attempt.committed = true
+    // Callers that wait for the whole response read the route at its end.
+    const route = streamed ? context.record.route(attempt, this.#id, this.#model) : undefined
+    this.#events.push(startEvent(context.requestId, route))
+    return this.#events
   }
 
   /** Indices come from the vendor; a jump would leave a hole in an array, or make a huge one. */
@@ -260,7 +269,7 @@ export class ChatReply implements ChatSink {
     const isReported = this.#usage && !(this.#events && isAllZeros(this.#usage))
     const usage = isReported ? this.#usage : undefined
     if (usage && !usage.estimated) return withTotal(usage)
-    const input = usage?.input ?? promptTokens(this.#owner.ask.request)
+    const input = usage?.input ?? this.#owner.traits.promptTokens(this.#owner.ask.request)
     const output = usage?.output ?? textTokens(this.#said)
     return { $typeName: 'llmgateway.v1.Usage', ...usage, input, output, total: input + output, estimated: true }
   }

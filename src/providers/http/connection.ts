@@ -45,6 +45,8 @@ export class Connection {
   readonly #upstreamMessages: UpstreamMessageAudience
   readonly #origin: string
   readonly #basePath: string
+  /** Path of the server's own address. */
+  readonly #serverPath: string
   /** At least one. */
   readonly #accounts: readonly [Account, ...Account[]]
 
@@ -67,6 +69,8 @@ export class Connection {
     const base = new URL(settings.baseUrl)
     this.#origin = base.origin
     this.#basePath = base.pathname.replace(/\/+$/, '')
+    const { apiPath } = settings.kind
+    this.#serverPath = apiPath ? this.#basePath.replace(apiPath, '') : this.#basePath
     const [first = noCredential, ...others] = credentialsOf(settings, clock)
     const account = (credential: Credential) => ({ credential, headers: headersWith(settings, credential) })
     this.#accounts = [account(first), ...others.map(account)]
@@ -88,7 +92,7 @@ export class Connection {
     let headers = account.headers[method]
     if (hasAny(request.headers)) headers = { ...request.headers, ...headers }
     if (traceparent) headers = { traceparent, ...headers }
-    const path = this.#basePath + request.path
+    const path = (request.base === 'server' ? this.#serverPath : this.#basePath) + request.path
     return { method, origin: this.#origin, path, headers, body: request.body, credential: account.credential }
   }
 

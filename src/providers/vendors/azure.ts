@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { openAiSigns } from './failures/openai-family.ts'
 import type { Options, Paths } from './openai/dialect.ts'
-import { apiOption, openAiDialect, openAiKind, openAiResponses, summaryOption } from './openai/kind.ts'
+import { apiOption, completionsOf, openAiDialect, openAiKind, openAiResponses, summaryOption } from './openai/kind.ts'
 import { openai } from './presets.ts'
 
 /** The newest dated version: reasoning models need one of 2024-12 or later. */
@@ -88,6 +88,10 @@ export const azure = openAiKind({
     paths,
     modelOf,
     // The path of the v1 API, which needs no version.
+    completions: {
+      ...completionsOf(openAiDialect, 'chat'),
+      path: (model, options) => deploymentPath(model, 'completions', options),
+    },
     responses: { ...openAiResponses, path: '/openai/v1/responses', modelField: deploymentOf },
     // Older versions refuse the request for usage, and report none in streams.
     streamUsage: (options) => versionOf(options) >= '2024-09',

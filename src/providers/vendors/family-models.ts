@@ -53,6 +53,22 @@ export const mistralModels: Table = [
     source: 'https://docs.mistral.ai/capabilities/reasoning/',
     date: '2026-11',
   },
+  {
+    models: /^codestral-(?!embed)/,
+    rules: { completions: 'native' },
+    source: 'https://docs.mistral.ai/capabilities/code_generation',
+    date: '2026-11',
+  },
+]
+
+/** Models that always think cannot fill in the middle. */
+export const deepSeekModels: Table = [
+  {
+    models: /reasoner/,
+    rules: { completions: 'chat' },
+    source: 'https://api-docs.deepseek.com/api/create-completion',
+    date: '2026-11',
+  },
 ]
 
 export const cerebrasModels: Table = [

@@ -7,11 +7,15 @@ import { FinishReason } from '../../domain/types.ts'
  * https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons
  * https://ai.google.dev/api/generate-content#FinishReason
  * https://huggingface.co/docs/text-generation-inference (`eos_token`)
+ * https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md (`word`, `limit`)
  * https://docs.cohere.com/reference/chat (`COMPLETE`, `ERROR_TOXIC`, `ERROR_LIMIT`)
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html (`guardrail_intervened`)
  */
 const words: readonly (readonly [FinishReason, string])[] = [
-  [FinishReason.STOP, 'stop stopped eos eostoken endoftext endturn end done stopsequence stoptoken complete completed'],
+  [
+    FinishReason.STOP,
+    'stop stopped word eos eostoken endoftext endturn end done stopsequence stoptoken complete completed',
+  ],
   [FinishReason.LENGTH, 'length maxlength modellength limit errorlimit tokenlimit contextlength contextlengthexceeded'],
   [FinishReason.LENGTH, 'maxtokens maxoutputtokens maxnewtokens maxcompletiontokens modelcontextwindowexceeded'],
   [FinishReason.TOOL_CALLS, 'toolcall toolcalls tooluse functioncall functioncalls'],

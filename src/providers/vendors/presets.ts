@@ -2,9 +2,17 @@ import { z } from 'zod'
 import { Capability, ReasoningEffort } from '../../domain/types.ts'
 import type { ProviderKind } from '../define.ts'
 import { chargedBefore, groqSigns, openAiSigns, openRouterSigns, xaiSigns } from './failures/openai-family.ts'
-import { cerebrasModels, groqModels, mistralModels, xaiModels } from './family-models.ts'
+import { cerebrasModels, deepSeekModels, groqModels, mistralModels, xaiModels } from './family-models.ts'
 import { deepSeekResponses, openRouterResponses, xaiResponses } from './family-responses.ts'
-import { apiOption, familyDialect, openAiDialect, openAiKind, summaryOption, taking } from './openai/kind.ts'
+import {
+  apiOption,
+  completionsOf,
+  familyDialect,
+  openAiDialect,
+  openAiKind,
+  summaryOption,
+  taking,
+} from './openai/kind.ts'
 import { LOW_TO_HIGH, NONE_TO_HIGH } from './openai/models.ts'
 
 /** Vendors that speak OpenAI's API. Each row says what the vendor takes, renames, leaves out or cannot carry. */
@@ -93,6 +101,13 @@ const mistral = openAiKind({
     efforts: {},
     streamUsage: () => false,
     models: mistralModels,
+    // https://docs.mistral.ai/api/endpoint/fim
+    completions: {
+      path: () => '/fim/completions',
+      tuning: { ...taking('temperature', 'top_p', 'stop'), seed: 'random_seed' },
+      usual: 'chat',
+      suffix: 'field',
+    },
     embed: { batchInputs: 512, batchTokens: 16_384, base64: false, dimensions: 'output_dimension' },
   },
 })
@@ -102,6 +117,7 @@ const deepseek = openAiKind({
   kind: 'deepseek',
   failures: chargedBefore,
   baseUrl: 'https://api.deepseek.com',
+  apiPath: /\/(v1|beta)$/,
   environment: { keys: ['DEEPSEEK_API_KEY'], defaultModel: ['DEEPSEEK_MODEL'] },
   defaultModel: 'deepseek-chat',
   prices: 'deepseek',
@@ -114,6 +130,15 @@ const deepseek = openAiKind({
     replay: 'reasoning_content',
     formats: ['json_object'],
     responses: deepSeekResponses,
+    models: deepSeekModels,
+    // https://api-docs.deepseek.com/api/create-completion
+    completions: {
+      path: () => '/beta/completions',
+      base: 'server',
+      tuning: taking(...sampling),
+      usual: 'native',
+      suffix: 'field',
+    },
   },
 })
 
@@ -133,6 +158,7 @@ const openrouter = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed', 'parallel_tool_calls'),
     responses: openRouterResponses,
+    completions: completionsOf({ tuning: taking(...sampling, 'top_k', 'seed') }, 'chat'),
     content: ['image', 'audio', 'file', 'file_url'],
     imagesBack: true,
     replay: 'reasoning_details',
@@ -152,6 +178,7 @@ const together = openAiKind({
   dialect: {
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed'),
+    completions: completionsOf({ tuning: taking(...sampling, 'top_k', 'seed') }),
     replay: 'reasoning',
     embed: { batchInputs: 256, base64: false },
   },
@@ -170,6 +197,7 @@ const cerebras = openAiKind({
     tuning: taking('temperature', 'top_p', 'stop', 'seed'),
     tokenField: 'max_completion_tokens',
     models: cerebrasModels,
+    completions: completionsOf({ tuning: taking('temperature', 'top_p', 'stop', 'seed') }),
     content: [],
     replay: 'reasoning',
   },
@@ -185,6 +213,7 @@ const fireworks = openAiKind({
   dialect: {
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed', 'parallel_tool_calls'),
+    completions: completionsOf({ tuning: taking(...sampling, 'top_k', 'seed') }),
     replay: 'reasoning_content',
     efforts: { ...LOW_TO_HIGH, [NONE]: 'none' },
     embed: { batchInputs: 256, base64: false, dimensions: 'dimensions' },
@@ -234,7 +263,12 @@ const nvidia = openAiKind({
   baseUrl: 'https://integrate.api.nvidia.com/v1',
   environment: { keys: ['NVIDIA_API_KEY'], defaultModel: ['NVIDIA_MODEL'] },
   capabilities: [...USUAL, EMBED, IMAGE_INPUT],
-  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed'), embed: { batchInputs: 256, base64: false } },
+  dialect: {
+    ...familyDialect,
+    tuning: taking(...sampling, 'seed'),
+    completions: completionsOf({ tuning: taking(...sampling, 'seed') }, 'chat'),
+    embed: { batchInputs: 256, base64: false },
+  },
 })
 
 export const presets: readonly ProviderKind[] = [

@@ -2,7 +2,7 @@ import { Capability } from '../../domain/types.ts'
 import type { ProviderKind } from '../define.ts'
 import { compatibleResponses } from './family-responses.ts'
 import type { OpenAiDialect } from './openai/dialect.ts'
-import { apiOption, familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
+import { apiOption, completionsOf, familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
 
 /** Servers that speak OpenAI's API. All but the last run on the operator's own machines. */
 
@@ -10,24 +10,18 @@ const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AU
 
 const USUAL = [CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT] as const
 
+const sampling = taking('temperature', 'top_p', 'top_k', 'frequency_penalty', 'presence_penalty', 'stop', 'seed')
+
 const dialect: OpenAiDialect = {
   ...familyDialect,
-  tuning: taking(
-    'temperature',
-    'top_p',
-    'top_k',
-    'frequency_penalty',
-    'presence_penalty',
-    'stop',
-    'seed',
-    'parallel_tool_calls',
-  ),
+  tuning: { ...sampling, ...taking('parallel_tool_calls') },
+  completions: completionsOf({ tuning: sampling }),
   replay: 'reasoning_content',
   embed: { batchInputs: 256, base64: false },
 }
 
 function server(row: OpenAiRow): ProviderKind {
-  return { ...openAiKind(row), local: true, keyOptional: true }
+  return { apiPath: /\/v1$/, ...openAiKind(row), local: true, keyOptional: true }
 }
 
 /** https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html */
@@ -48,7 +42,12 @@ const llamacpp = server({
   kind: 'llamacpp',
   environment: { keys: ['LLAMACPP_API_KEY'], baseUrl: ['LLAMACPP_BASE_URL'], defaultModel: ['LLAMACPP_MODEL'] },
   capabilities: [...USUAL, AUDIO_INPUT],
-  dialect: { ...dialect, content: ['image', 'audio'], efforts: {} },
+  dialect: {
+    ...dialect,
+    content: ['image', 'audio'],
+    efforts: {},
+    completions: { ...completionsOf({ tuning: sampling }), suffix: 'infill' },
+  },
 })
 
 /** https://lmstudio.ai/docs/developer/openai-compat */
@@ -71,6 +70,7 @@ const localai = server({
 /** https://docs.docker.com/ai/model-runner/api-reference/ */
 const dockerModelRunner = server({
   kind: 'docker-model-runner',
+  apiPath: /(\/engines(\/[^/]+)?)?\/v1$/,
   environment: { baseUrl: ['DMR_BASE_URL'], defaultModel: ['DMR_MODEL'] },
   capabilities: USUAL,
   dialect: { ...dialect, efforts: {} },
@@ -98,7 +98,11 @@ const openAiCompatible: ProviderKind = {
     environment: { keys: ['LITELLM_API_KEY'], baseUrl: ['LITELLM_BASE_URL'] },
     capabilities: [...USUAL, AUDIO_INPUT, FILE_INPUT],
     options: apiOption,
-    dialect: { ...anyDialect, responses: compatibleResponses },
+    dialect: {
+      ...anyDialect,
+      responses: compatibleResponses,
+      completions: completionsOf({ tuning: sampling }, 'chat'),
+    },
   }),
   alsoKnownAs: ['litellm'],
   keyOptional: true,

@@ -1,11 +1,10 @@
-import type { CallContext } from '../../domain/calls/call.ts'
+import type { CallContext, Operation, TextRequest } from '../../domain/calls/call.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
 import type { StatsSource } from '../../domain/ports/stats.ts'
 import { fieldBytes } from '../../domain/proto-fields.ts'
 import {
   type CacheStats,
-  type ChatRequest,
   type ClearCacheRequest,
   ClearCacheRequestSchema,
   type ClearCacheResponse,
@@ -15,14 +14,19 @@ import {
   type ResetStatsResponse,
 } from '../../domain/types.ts'
 import type { UnaryMethod } from '../method-types.ts'
-import { validateChat } from '../validate/validate.ts'
+import { validateChat, validateComplete } from '../validate/validate.ts'
 
 /** The cache as operators see it. */
 export interface CacheAdmin {
   readonly store: CacheStore
   stats(): CacheStats
-  /** Where the answer to a chat is kept. `requestBytes` as in CallContext. Throws what planning throws. */
-  addressOf(request: ChatRequest, requestBytes: Uint8Array, caller: string): CacheAddress
+  /** Where the answer to a request is kept. `requestBytes` as in CallContext. Throws what planning throws. */
+  addressOf(cached: {
+    readonly operation: Operation
+    readonly request: TextRequest
+    readonly requestBytes: Uint8Array
+    readonly caller: string
+  }): CacheAddress
 }
 
 const MAX_PATTERN_LENGTH = 256
@@ -65,6 +69,10 @@ function selectionOf(
 ): CacheSelection {
   const { answers } = request
   const owner = request.caller || record.caller
+  const idOf = (operation: Operation, answered: TextRequest, field: number): CacheSelection => {
+    const cached = { operation, request: answered, requestBytes: fieldBytes(requestBytes, field), caller: owner }
+    return { by: 'id', id: cache.addressOf(cached).id }
+  }
   switch (answers.case) {
     case 'all':
       if (!answers.value) throw invalid('all', 'must be true if it is set')
@@ -76,13 +84,14 @@ function selectionOf(
     case 'cacheId':
       if (!ID.test(answers.value)) throw invalid('cache_id', 'must be a Route.cache_id: 43 characters')
       return { by: 'id', id: answers.value }
-    case 'request': {
+    case 'request':
       validateChat(answers.value)
-      const bytes = fieldBytes(requestBytes, ClearCacheRequestSchema.field.request.number)
-      return { by: 'id', id: cache.addressOf(answers.value, bytes, owner).id }
-    }
+      return idOf('chat', answers.value, ClearCacheRequestSchema.field.request.number)
+    case 'complete':
+      validateComplete(answers.value)
+      return idOf('complete', answers.value, ClearCacheRequestSchema.field.complete.number)
     default:
-      throw invalid('answers', 'is required: one of all, pattern, cache_id or request')
+      throw invalid('answers', 'is required: one of all, pattern, cache_id, request or complete')
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CallContext, Caller } from '../../domain/calls/call.ts'
+import { operations } from '../../domain/calls/operations.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { ModelPrice } from '../../domain/money.ts'
@@ -89,7 +90,8 @@ function toModels(provider: Provider, ids: readonly string[]): Model[] {
 }
 
 function toModel(provider: Provider, model: string): Model {
-  const { price, contextWindow, capabilities = provider.capabilities } = provider.describe(model)
+  const facts = provider.describe(model)
+  const { price, contextWindow, capabilities = provider.capabilities } = facts
   return {
     $typeName: 'llmgateway.v1.Model',
     id: `${provider.name}/${model}`,
@@ -99,6 +101,9 @@ function toModel(provider: Provider, model: string): Model {
     ...(price && { price: toPrice(price) }),
     capabilities: [...capabilities],
     defaultModel: model === provider.defaultModel,
+    operations: Object.values(operations)
+      .filter(({ isOffered }) => isOffered(capabilities, facts))
+      .map(({ rpc }) => rpc),
   }
 }
 

@@ -1,4 +1,5 @@
-import type { ChatRequest, EmbedRequest } from '../../domain/types.ts'
+import type { AnyRequest, TextRequest } from '../../domain/calls/call.ts'
+import type { ChatRequest, CompleteRequest, EmbedRequest } from '../../domain/types.ts'
 import { checkCache } from './cache.ts'
 import { checkId, MAX_ID_LENGTH } from './id.ts'
 import { checkJsonTexts } from './json-texts.ts'
@@ -17,8 +18,11 @@ const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** Limit for numbers of tokens, which every vendor accepts. */
 const MAX_INT32 = 2 ** 31 - 1
 
+/** The texts around the gap, as llama.cpp names them. */
+const INFILL = ['input_prefix', 'input_suffix']
 /** Fields of `provider_options` that would override what the gateway decides, or change the shape of the reply. */
 const ownedByChat: ReadonlySet<string> = new Set(['model', 'messages', 'contents', 'stream', 'n', 'tools'])
+const ownedByComplete: ReadonlySet<string> = new Set([...ownedByChat, 'prompt', 'suffix', 'best_of', ...INFILL])
 const ownedByEmbed: ReadonlySet<string> = new Set([...ownedByChat, 'input'])
 
 /** Throws INVALID_REQUEST with up to 20 violations, each with its field. Does not change the request. */
@@ -28,15 +32,23 @@ export function validateChat(request: ChatRequest): void {
   checkJsonTexts(request, found)
   found.throwIfAny()
   checkMessages(request.messages, found)
-  checkRanges(chatRanges, request, found)
-  checkStops(request.stop, found)
+  checkSampling(request, found)
   checkTools(request.tools, found)
   if (request.toolChoice) checkToolChoice(request.toolChoice, request.tools, found)
   if (request.responseFormat) checkResponseFormat(request.responseFormat, found)
   if (request.reasoning) checkReasoning(request.reasoning, found)
-  checkFallbacks(request.fallbackModels, found)
-  if (longerThan(MAX_ID_LENGTH, request.taskType)) found.add('task_type', `must not exceed ${MAX_ID_LENGTH} bytes`)
+  checkRouting(request, found)
   checkShared(request, ownedByChat, found)
+  found.throwIfAny()
+}
+
+/** Throws INVALID_REQUEST with up to 20 violations, each with its field. Does not change the request. */
+export function validateComplete(request: CompleteRequest): void {
+  const found = new Violations()
+  if (request.prompt === '' && request.suffix === '') found.add('prompt', 'must not be empty')
+  checkSampling(request, found)
+  checkRouting(request, found)
+  checkShared(request, ownedByComplete, found)
   found.throwIfAny()
 }
 
@@ -73,7 +85,7 @@ function range<R>(
   }
 }
 
-const chatRanges: readonly Range<ChatRequest>[] = [
+const samplingRanges: readonly Range<TextRequest>[] = [
   range(
     'temperature',
     'must be 0 to 2',
@@ -126,6 +138,16 @@ const embedRanges: readonly Range<EmbedRequest>[] = [
   ),
 ]
 
+function checkSampling(request: TextRequest, found: Violations): void {
+  checkRanges(samplingRanges, request, found)
+  checkStops(request.stop, found)
+}
+
+function checkRouting({ fallbackModels, taskType }: TextRequest, found: Violations): void {
+  checkFallbacks(fallbackModels, found)
+  if (longerThan(MAX_ID_LENGTH, taskType)) found.add('task_type', `must not exceed ${MAX_ID_LENGTH} bytes`)
+}
+
 function checkRanges<R>(ranges: readonly Range<R>[], request: R, found: Violations): void {
   for (const range of ranges) {
     if (range.holds(request) === false) found.add(range.field, range.rule)
@@ -158,8 +180,8 @@ function checkFallbacks(models: readonly string[], found: Violations): void {
   for (const [index, model] of models.entries()) checkId(`fallback_models[${index}]`, model, found)
 }
 
-/** Adds what is wrong with the fields that both kinds of request have. */
-function checkShared(request: ChatRequest | EmbedRequest, owned: ReadonlySet<string>, found: Violations): void {
+/** Adds what is wrong with the fields that all kinds of request have. */
+function checkShared(request: AnyRequest, owned: ReadonlySet<string>, found: Violations): void {
   checkId('model', request.model, found)
   checkId('provider', request.provider, found)
   checkProviderOptions(request.providerOptions, owned, found)

@@ -1,3 +1,4 @@
+import { tasks } from '../../domain/calls/call.ts'
 import { isReason } from '../../domain/errors/reasons.ts'
 import type { KeyEvent } from '../../domain/ports/keys.ts'
 import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
@@ -34,5 +35,6 @@ function readKeyEvent(received: unknown): KeyEvent | undefined {
   if (typeof reason !== 'string' || !isReason(reason)) return undefined
   if (change === 'quarantined') return { provider, keyId, change, reason }
   if (change !== 'cooled' || typeof model !== 'string' || typeof until !== 'number') return undefined
-  return task === 'chat' || task === 'embed' ? { provider, keyId, change, model, task, until, reason } : undefined
+  const known = tasks.find((name) => name === task)
+  return known && { provider, keyId, change, model, task: known, until, reason }
 }

@@ -74,6 +74,35 @@ test('a source is resumed only when everything that waited was taken', () => {
   expect(log.slice(2)).toEqual(['takes b', 'takes c'])
 })
 
+test('a reader of another form of the events takes them converted, at its own pace; watchers do not', () => {
+  const { log, stream, watcher, reader } = setUp()
+  stream.watch(watcher('watcher'))
+  stream.push('a')
+  stream.as((event) => event.toUpperCase()).read(reader(1))
+  stream.push('b')
+  stream.resume()
+  stream.end()
+  expect(log.filter((line) => /takes|told|watcher/.test(line))).toEqual([
+    'watcher hears a',
+    'takes A',
+    'watcher hears b',
+    'takes B',
+    'watcher ends OK',
+    'is told OK',
+  ])
+})
+
+test('a conversion that fails ends the stream', () => {
+  const { log, stream, reader } = setUp()
+  stream
+    .as(() => {
+      throw new Error('no such form')
+    })
+    .read(reader())
+  stream.push('a')
+  expect(log.at(-1)).toBe('is told INTERNAL')
+})
+
 test('a cancelled call ends at once, though its reader is full', () => {
   const { log, cancellation, stream, watcher, reader } = setUp()
   stream.watch(watcher('watcher'))

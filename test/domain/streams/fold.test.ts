@@ -9,10 +9,12 @@ import {
   partEvent,
   reasoningEvent,
   refusalEvent,
+  resetEvent,
+  startEvent,
   textEvent,
   toolCallEvent,
 } from '../../../src/domain/streams/events.ts'
-import { foldChat } from '../../../src/domain/streams/fold.ts'
+import { foldChat, foldComplete } from '../../../src/domain/streams/fold.ts'
 import { type ChatEvent, FinishReason, type Part } from '../../../src/domain/types.ts'
 
 const image: Part = {
@@ -107,4 +109,21 @@ test('a heartbeat says nothing of the answer', async () => {
   const second = textEvent('two')
   const beating = await fold(heartbeatEvent(), first, heartbeatEvent(), second, heartbeatEvent())
   expect(beating).toEqual(await fold(first, second))
+})
+
+test('a completion is the text since the last start', async () => {
+  const stream = new EventStream<ChatEvent>(new Cancellation(), { pause() {}, resume() {}, cancel() {} })
+  stream.push(startEvent('id-1', undefined))
+  for (const text of ['Once ', 'upon']) stream.push(textEvent(text))
+  stream.push(resetEvent(undefined))
+  for (const text of ['A ', 'time']) stream.push(textEvent(text))
+  stream.push(finishEvent({ finishReason: FinishReason.LENGTH, rawFinishReason: 'length' }))
+  stream.end()
+  expect(await foldComplete(stream)).toEqual({
+    $typeName: 'llmgateway.v1.CompleteResponse',
+    id: 'id-1',
+    text: 'A time',
+    finishReason: FinishReason.LENGTH,
+    rawFinishReason: 'length',
+  })
 })

@@ -24,6 +24,7 @@ function provider(name: string, defaultModel: string | undefined, models: readon
     capabilities: [],
     keyIds: [],
     chat: never,
+    complete: never,
     embed: never,
     listModels: never,
     catalogue: () => models,

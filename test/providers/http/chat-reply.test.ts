@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import type { Call } from '../../../src/domain/calls/call.ts'
 import { CallRecord } from '../../../src/domain/calls/call-record.ts'
+import { operations } from '../../../src/domain/calls/operations.ts'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { ModelPrice } from '../../../src/domain/money.ts'
@@ -37,6 +38,7 @@ function setUp({ stream = true, priced = ['m'] }: { stream?: boolean; priced?: r
       attempt,
       traceparent: undefined,
     },
+    traits: operations.chat,
     describe: (model) => (priced.includes(model) ? { price } : {}),
     begin() {
       log.push('begun')

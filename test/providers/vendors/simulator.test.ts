@@ -7,7 +7,7 @@ import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { Ask, Provider } from '../../../src/domain/ports/provider.ts'
 import { foldChat, foldEmbed } from '../../../src/domain/streams/fold.ts'
 import { ChatRequestSchema, EmbedRequestSchema, FinishReason, Role } from '../../../src/domain/types.ts'
-import { simulator } from '../../../src/providers/vendors/simulator.ts'
+import { simulator } from '../../../src/providers/vendors/simulator/kind.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { plainSettings } from '../../support/plain-wire.ts'
 

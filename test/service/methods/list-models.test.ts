@@ -1,11 +1,13 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
+import type { ModelFacts } from '../../../src/domain/ports/provider.ts'
 import { Capability, ListModelsRequestSchema } from '../../../src/domain/types.ts'
 import { createListModels } from '../../../src/service/methods/list-models.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { contextFor, providerNamed } from '../../support/provider-world.ts'
 
+const CHAT_OPERATIONS = ['Chat', 'StreamChat', 'Complete', 'StreamComplete']
 const all = create(ListModelsRequestSchema)
 
 function unreachable(): Promise<never> {
@@ -30,6 +32,7 @@ test('joins the vendor’s list with what is known of each model', async () => {
       model: 'babbage',
       capabilities: [Capability.CHAT, Capability.TOOLS],
       defaultModel: false,
+      operations: CHAT_OPERATIONS,
     },
     {
       $typeName: 'llmgateway.v1.Model',
@@ -40,7 +43,28 @@ test('joins the vendor’s list with what is known of each model', async () => {
       price: { $typeName: 'llmgateway.v1.Price', inputUsd: 0.15, outputUsd: 0.6, cachedInputUsd: 0.075 },
       capabilities: [Capability.CHAT, Capability.TOOLS],
       defaultModel: true,
+      operations: CHAT_OPERATIONS,
     },
+  ])
+})
+
+test('each model is listed with the calls that it takes', async () => {
+  const clock = new FakeClock()
+  const facts: Record<string, ModelFacts> = {
+    'davinci-002': { capabilities: [], completes: true },
+    'gpt-4o': {},
+    vectors: { capabilities: [Capability.EMBED] },
+  }
+  const openai = providerNamed('openai', {
+    capabilities: [Capability.CHAT, Capability.EMBED],
+    listModels: async () => Object.keys(facts),
+    describe: (model) => facts[model] ?? {},
+  })
+  const { models } = await createListModels([openai], [], clock)(all, contextFor(clock))
+  expect(models.map(({ model, operations }) => [model, operations])).toEqual([
+    ['davinci-002', ['Complete', 'StreamComplete']],
+    ['gpt-4o', [...CHAT_OPERATIONS, 'Embed']],
+    ['vectors', ['Embed']],
   ])
 })
 

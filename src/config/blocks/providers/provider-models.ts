@@ -13,6 +13,7 @@ const keys: Readonly<Record<SettableRule, keyof ModelRulesEntry>> = {
   batchInputs: 'batch_inputs',
   batchTokens: 'batch_tokens',
   api: 'api',
+  completions: 'completions',
 }
 
 /** `providers.<name>.models`: what the operator says of single models. Rules that the kind does not read are problems. */

@@ -1,5 +1,5 @@
 import type { GatewayError } from '../../../domain/errors/error.ts'
-import type { ChatDecoder, ChatWire } from '../../define.ts'
+import type { ChatDecoder, ReplyFormat } from '../../define.ts'
 import type { ChatReply } from '../chat-reply.ts'
 import type { HttpHeaders } from '../http-client.ts'
 import type { BodyReader } from '../upstream-call.ts'
@@ -22,20 +22,20 @@ const contentTypes: readonly (readonly [RegExp, Format])[] = [
   [/json|html/, 'json'],
 ]
 
-/** Feeds the wire's decoder. A reply is read as what it is, since servers and proxies name wrong content types. */
+/** Feeds the format's decoder. A reply is read as what it is, since servers and proxies name wrong content types. */
 export function bodyReader(
-  wire: ChatWire,
+  format: ReplyFormat,
   headers: HttpHeaders,
   streamed: boolean,
   malformed: () => GatewayError,
   answer: ChatReply,
 ): BodyReader {
-  const decoder = wire.decoder(answer)
+  const decoder = format.decoder(answer)
   const onFrame: OnFrame = (data, event) => {
     if (!answer.ended) decoder.frame(data, event)
   }
   const contentType = String(headers['content-type'] ?? '').toLowerCase()
-  const usual = streamed ? (wire.streamFraming ?? 'sse') : 'json'
+  const usual = streamed ? (format.streamFraming ?? 'sse') : 'json'
   const named = contentTypes.find(([words]) => words.test(contentType))?.[1]
   return new SniffingReader((firstByte) => {
     const format = formatOf(firstByte, named, usual)

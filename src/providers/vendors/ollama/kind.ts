@@ -32,7 +32,7 @@ export const ollama: ProviderKind = {
     // A duration such as "5m", or seconds; negative means forever.
     keep_alive: z.union([z.string().min(1), z.number()]).optional(),
   },
-  models: { rulesOf: () => ({}), settable: ['batchInputs', 'batchTokens'] },
+  models: { rulesOf: () => ({}), settable: ['batchInputs', 'batchTokens', 'completions'] },
   defaultModel: 'llama3.2',
   defaultEmbedModel: 'nomic-embed-text',
 }

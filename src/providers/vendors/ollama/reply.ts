@@ -23,12 +23,12 @@ export class OllamaDecoder implements ChatDecoder {
   whole(body: unknown, text: string): void {
     this.#source.read(text, body)
     const reply = fieldsOf(body)
-    if (isObject(reply['message']) || isFailure(reply)) {
+    if (isObject(reply['message']) || typeof reply['response'] === 'string' || isFailure(reply)) {
       this.#line(reply)
       // Servers that imitate Ollama may leave out `done`; only `false` means that something is missing.
       if (reply['done'] === undefined && !this.#sink.ended) this.#finish(reply)
       this.end()
-    } else this.#sink.fail(malformed('The upstream sent a reply without a message.'))
+    } else this.#sink.fail(malformed('The upstream sent a reply without a message or a text.'))
   }
 
   /** Some proxies turn the lines into events, and add OpenAI's `[DONE]`. */
@@ -49,7 +49,7 @@ export class OllamaDecoder implements ChatDecoder {
 
   #line(line: JsonFields): void {
     this.#sink.identify(undefined, line['model'])
-    this.#message(fieldsOf(line['message']))
+    this.#message(isObject(line['message']) ? line['message'] : generated(line))
     if (isFailure(line)) this.#sink.failWith(readError(line) ?? {})
     else if (line['done'] === true) this.#finish(line)
   }
@@ -84,6 +84,11 @@ export class OllamaDecoder implements ChatDecoder {
     if (ending) this.#sink.stop(ending.reason, raw, ending.modelFailed)
     this.#sink.done()
   }
+}
+
+/** What a text completion says, in the form of a chat's message. https://docs.ollama.com/api/generate */
+function generated({ response, thinking }: JsonFields): JsonFields {
+  return { content: response, thinking }
 }
 
 /** A failure reported in a reply with status 200. */

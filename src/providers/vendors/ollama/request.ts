@@ -1,4 +1,4 @@
-import type { Defaults } from '../../../domain/calls/call.ts'
+import type { Defaults, TextRequest } from '../../../domain/calls/call.ts'
 import { unsupported } from '../../../domain/errors/error.ts'
 import {
   type ChatRequest,
@@ -52,7 +52,8 @@ export function encodeChat(request: ChatRequest, context: Context): UpstreamRequ
   }
 }
 
-function tuningOf(request: ChatRequest, defaults: Defaults): Record<string, unknown> {
+/** Sampling fields by Ollama's names. */
+export function tuningOf(request: TextRequest, defaults: Defaults): Record<string, unknown> {
   const tuning = {
     temperature: request.temperature ?? defaults.temperature,
     top_p: request.topP,

@@ -3,6 +3,7 @@ import type { Wire } from '../../define.ts'
 import { fieldsOf, textOf } from '../json.ts'
 import { readError } from '../openai/error.ts'
 import { embed } from './embed.ts'
+import { complete } from './generate.ts'
 import { OllamaDecoder } from './reply.ts'
 import { encodeChat } from './request.ts'
 
@@ -16,6 +17,7 @@ export const ollamaWire: Wire = {
     decoder: (sink) => new OllamaDecoder(sink),
     streamFraming: 'ndjson',
   },
+  complete,
   embed,
   models: {
     request: () => ({ path: '/api/tags' }),

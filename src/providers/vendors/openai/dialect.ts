@@ -73,6 +73,8 @@ export interface OpenAiDialect {
   }
   /** How it speaks the Responses API; undefined where it does not. */
   readonly responses?: ResponsesDialect
+  /** How it completes texts at an endpoint for that; undefined where it has none. */
+  readonly completions?: CompletionsDialect
   readonly paths: Paths
   /** Further request headers that the options require. */
   headers(options: Options): Readonly<Record<string, string>>
@@ -98,6 +100,21 @@ export interface ResponsesDialect {
   readonly encrypted: 'all' | 'those that think' | 'none'
   /** Whether it takes back encrypted reasoning of this maker. */
   takesReasoningOf(maker: SignatureMaker): boolean
+}
+
+/**
+ * How one vendor completes texts. https://platform.openai.com/docs/api-reference/completions/create
+ */
+export interface CompletionsDialect {
+  path(model: string, options: Options): string
+  /** As in UpstreamRequest. */
+  readonly base?: 'server'
+  /** The vendor's name of each field that it takes. */
+  readonly tuning: Readonly<Partial<Record<TuningField, string>>>
+  /** How models are asked whose row says nothing. */
+  readonly usual: 'native' | 'chat'
+  /** How a gap before a suffix is filled: by a field of the same endpoint, or by llama.cpp's own endpoint. */
+  readonly suffix?: 'field' | 'infill'
 }
 
 /** What one model of the family takes. */

@@ -6,7 +6,7 @@ import type { ProbeProves } from '../../credentials/key-pool.ts'
 import type { ProviderKind } from '../../define.ts'
 import type { Sign } from '../../failures/sign.ts'
 import type { SettableRule } from '../../model-rules.ts'
-import type { OpenAiDialect, ResponsesDialect, TuningField } from './dialect.ts'
+import type { CompletionsDialect, OpenAiDialect, ResponsesDialect, TuningField } from './dialect.ts'
 import { LOW_TO_HIGH, NONE_TO_HIGH, openAiModels, rulesOf } from './models.ts'
 import { openAiWire } from './wire.ts'
 
@@ -53,12 +53,19 @@ export const openAiDialect: OpenAiDialect = {
   streamUsage: () => true,
   models: openAiModels,
   responses: openAiResponses,
+  completions: { path: () => '/completions', tuning: taking(...sampling, 'seed'), usual: 'chat' },
   embed: { batchInputs: 2048, batchTokens: 300_000, base64: true, dimensions: 'dimensions' },
   paths: { chat: () => '/chat/completions', embed: () => '/embeddings', models: () => '/models' },
   headers: () => ({}),
 }
 
-const { embed: _ownEmbeddings, toolCallId: _ownIds, responses: _ownResponses, ...shared } = openAiDialect
+const {
+  embed: _ownEmbeddings,
+  toolCallId: _ownIds,
+  responses: _ownResponses,
+  completions: _ownCompletions,
+  ...shared
+} = openAiDialect
 
 /** What the rest of the family has in common: no embeddings, and nothing that only OpenAI knows. */
 export const familyDialect: OpenAiDialect = {
@@ -70,6 +77,15 @@ export const familyDialect: OpenAiDialect = {
   models: [],
 }
 
+/** An endpoint like OpenAI's, for a vendor whose chats and completions take the same fields. */
+export function completionsOf(
+  { tuning }: Pick<OpenAiDialect, 'tuning'>,
+  usual: CompletionsDialect['usual'] = 'native',
+): CompletionsDialect {
+  const { parallel_tool_calls: _ofTools, ...sampling } = tuning
+  return { path: () => '/completions', tuning: sampling, usual }
+}
+
 /** The row of a vendor that speaks OpenAI's API. */
 export interface OpenAiRow {
   readonly kind: string
@@ -77,6 +93,7 @@ export interface OpenAiRow {
   readonly baseUrl?: string
   /** Default: the endpoints of the API. */
   readonly baseUrlEndings?: RegExp
+  readonly apiPath?: RegExp
   /** Default: a bearer token. */
   readonly key?: KeyHeader
   readonly environment: ProviderKind['environment']
@@ -110,7 +127,12 @@ export function openAiKind({ dialect, ...row }: OpenAiRow): ProviderKind {
     models: {
       ...(dialect.modelOf && { modelOf: dialect.modelOf }),
       rulesOf: (model, options) => rulesOf(dialect, model, options, {}),
-      settable: [...settable, ...(dialect.embed ? embedRules : []), ...(dialect.responses ? ['api' as const] : [])],
+      settable: [
+        ...settable,
+        ...(dialect.embed ? embedRules : []),
+        ...(dialect.responses ? ['api' as const] : []),
+        ...(dialect.completions ? ['completions' as const] : []),
+      ],
     },
     wire: openAiWire(dialect),
   }

@@ -61,8 +61,22 @@ const embedding: OpenAiRules = {
   ],
 }
 
+/** Continues texts, and does nothing else. */
+const completing: OpenAiRules = {
+  ...every,
+  efforts: {},
+  completions: 'native',
+  lacks: [...(embedding.lacks ?? []), Capability.EMBED],
+}
+
 /** OpenAI's models. Ids may have a prefix, as in `openai/gpt-5.5` or `ft:gpt-4o`. */
 export const openAiModels: readonly ModelRow<OpenAiRules>[] = [
+  {
+    models: /(^|[:/])(gpt-3\.5-turbo-instruct|davinci-002|babbage-002)/,
+    rules: completing,
+    source: 'https://platform.openai.com/docs/api-reference/completions/create',
+    date: '2026-11',
+  },
   { models: /(^|[:/])(chat)?gpt-[34](?!.*-search-preview)/, rules: plain, source: REFERENCE, date: '2026-11' },
   {
     models: /(^|[:/])text-embedding-/,

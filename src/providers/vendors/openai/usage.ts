@@ -6,7 +6,7 @@ import { countOf, fieldsOf } from '../json.ts'
  * The usage of a response; undefined where none is reported.
  * https://platform.openai.com/docs/api-reference/chat/object#chat/object-usage
  */
-export function readUsage(reported: unknown, serviceTier?: unknown): Usage | undefined {
+export function readUsage(reported: unknown, serviceTier?: unknown, isCompletion = false): Usage | undefined {
   const usage = fieldsOf(reported)
   const prompt = fieldsOf(usage['prompt_tokens_details'])
   const completion = fieldsOf(usage['completion_tokens_details'])
@@ -15,12 +15,12 @@ export function readUsage(reported: unknown, serviceTier?: unknown): Usage | und
   return usageFrom({
     input: usage['prompt_tokens'],
     output: withReasoning(usage['completion_tokens'], reasoning, usage['prompt_tokens'], usage['total_tokens']),
-    // The fields of OpenAI, DeepSeek, Mistral and Moonshot. Together has the last one too, always 0.
+    // The fields of OpenAI, DeepSeek, Mistral and Moonshot. Chats at Together have the last one too, always 0.
     cachedInput:
       prompt['cached_tokens'] ??
       usage['prompt_cache_hit_tokens'] ??
       usage['num_cached_tokens'] ??
-      (usage['cached_tokens'] || undefined),
+      (isCompletion ? usage['cached_tokens'] : usage['cached_tokens'] || undefined),
     cacheWrite: prompt['cache_write_tokens'],
     reasoning,
     total: usage['total_tokens'],

@@ -3,6 +3,7 @@ import type { ChatWire, Wire } from '../../define.ts'
 import { fieldsOf, listOf, textOf } from '../json.ts'
 import { OpenAiDecoder } from './chat/reply.ts'
 import { encodeChat } from './chat/request.ts'
+import { completionsWire } from './completions/wire.ts'
 import type { OpenAiDialect } from './dialect.ts'
 import { embedWire } from './embed.ts'
 import { readError } from './error.ts'
@@ -24,6 +25,7 @@ export function openAiWire(dialect: OpenAiDialect): Wire {
     ...(responses && {
       chooseChat: (request, context) => (apiFor(request, context, dialect) === 'responses' ? responses : chat),
     }),
+    ...(dialect.completions && { complete: completionsWire(dialect, dialect.completions) }),
     ...(dialect.embed && { embed: embedWire(dialect, dialect.embed) }),
     models: {
       request: (options) => ({ path: dialect.paths.models(options) }),

@@ -344,6 +344,7 @@ it('JSON may be longer than the limit for a response, whose size is that of its 
     model: '',
     capabilities: Array(900).fill(Capability.IMAGE_INPUT),
     defaultModel: false,
+    operations: [],
   }
   const listModels = async () => ({
     $typeName: 'llmgateway.v1.ListModelsResponse' as const,

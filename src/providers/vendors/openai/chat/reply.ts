@@ -18,6 +18,7 @@ const MAX_CITATIONS = 1024
  * response holds, so one reader serves both.
  * https://platform.openai.com/docs/api-reference/chat/object
  * https://platform.openai.com/docs/api-reference/chat/streaming
+ * https://platform.openai.com/docs/api-reference/completions/object
  */
 export class OpenAiDecoder implements ChatDecoder {
   readonly #sink: ChatSink
@@ -42,7 +43,7 @@ export class OpenAiDecoder implements ChatDecoder {
     else if (!choice) this.#sink.fail(malformed('The upstream sent a response without a choice.'))
     else {
       this.#head(reply, choice)
-      this.#message(fieldsOf(choice['message']), true)
+      this.#message(said(choice, 'message'), true)
       this.#choiceEnd(choice)
       if (!this.#sink.ended) this.#finish()
     }
@@ -76,7 +77,7 @@ export class OpenAiDecoder implements ChatDecoder {
     const choice = firstChoice(fields)
     this.#head(fields, choice)
     if (choice) {
-      this.#message(fieldsOf(choice['delta'] ?? choice['message']), false)
+      this.#message(said(choice, 'delta'), false)
       this.#choiceEnd(choice)
     }
     // After the pieces that came with it: what was said before the failure stays.
@@ -88,7 +89,8 @@ export class OpenAiDecoder implements ChatDecoder {
     this.#sink.identify(reply['id'], reply['model'])
     // Groq reports usage in a field of its own, Moonshot in the choice.
     const reported = reply['usage'] ?? fieldsOf(reply['x_groq'])['usage'] ?? choice?.['usage']
-    const usage = isObject(reported) ? readUsage(reported, reply['service_tier']) : undefined
+    const isCompletion = reply['object'] === 'text_completion'
+    const usage = isObject(reported) ? readUsage(reported, reply['service_tier'], isCompletion) : undefined
     if (usage) this.#sink.usage(usage)
     this.#sources(reply)
   }
@@ -190,6 +192,13 @@ export class OpenAiDecoder implements ChatDecoder {
 function isFailure(reply: unknown): boolean {
   const { error, object } = fieldsOf(Array.isArray(reply) ? reply[0] : reply)
   return (error !== undefined && error !== null && error !== '') || object === 'error'
+}
+
+/** What a choice says. A text completion has its text in the choice itself. */
+function said(choice: JsonFields, member: 'message' | 'delta'): JsonFields {
+  const message = choice[member] ?? choice['message']
+  if (message === undefined && typeof choice['text'] === 'string') return { content: choice['text'] }
+  return fieldsOf(message)
 }
 
 /** Further choices are not requested, and not read. */

@@ -1,27 +1,27 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Clock } from '../../domain/clock.ts'
-import { GatewayError, unsupported } from '../../domain/errors/error.ts'
-import { promptTokens, textTokens } from '../../domain/estimate.ts'
-import type { Ask, ModelFacts, Provider } from '../../domain/ports/provider.ts'
-import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
-import type { EmbedEvent } from '../../domain/streams/events.ts'
-import { streamOf } from '../../domain/streams/stream-of.ts'
+import type { AnyRequest } from '../../../domain/calls/call.ts'
+import { type OperationTraits, operations } from '../../../domain/calls/operations.ts'
+import type { Clock } from '../../../domain/clock.ts'
+import { GatewayError, unsupported } from '../../../domain/errors/error.ts'
+import { promptTokens } from '../../../domain/estimate.ts'
+import type { Ask, Provider } from '../../../domain/ports/provider.ts'
+import { EventStream } from '../../../domain/streams/event-stream.ts'
 import {
   Capability,
   type ChatEvent,
   type ChatRequest,
-  type Embedding,
-  type EmbedRequest,
+  type CompleteRequest,
   FinishReason,
   Role,
-  type Usage,
-} from '../../domain/types.ts'
-import type { ProviderKind, ProviderSettings } from '../define.ts'
-import { failedReply } from '../failures/failed-reply.ts'
-import { ChatReply } from '../http/chat-reply.ts'
-import { Watchdog } from '../http/watchdog.ts'
-import { costOfUsage, usageFrom } from '../prices/usage.ts'
+} from '../../../domain/types.ts'
+import type { ProviderKind, ProviderSettings } from '../../define.ts'
+import { failedReply } from '../../failures/failed-reply.ts'
+import { ChatReply } from '../../http/chat-reply.ts'
+import { Watchdog } from '../../http/watchdog.ts'
+import { usageFrom } from '../../prices/usage.ts'
+import { chatOf } from '../../prompt-as-chat.ts'
+import { embed, FREE } from './embed.ts'
+import { Player } from './player.ts'
 
 /*
  * A vendor inside the gateway for tests of clients: no network, no key, and equal responses to equal requests. Each
@@ -29,10 +29,6 @@ import { costOfUsage, usageFrom } from '../prices/usage.ts'
  */
 
 const MODELS = ['echo', 'tool', 'slow', 'cut', 'embed', 'error-429', 'error-500', 'error-503']
-const VECTOR_LENGTH = 768
-const MAX_VECTOR_LENGTH = 8_192
-const MAX_NUMBERS = 4_000_000
-const FREE: ModelFacts = { price: { bill: () => ({ input: 0, output: 0 }), list: { input: 0, output: 0 } } }
 
 const options = z.object({
   /** Time to the first event, in ms. */
@@ -69,7 +65,7 @@ export const simulator: ProviderKind = {
 }
 
 function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
-  const optionsOf = (request: ChatRequest | EmbedRequest): Options => {
+  const optionsOf = (request: AnyRequest): Options => {
     const own = request.providerOptions[settings.name] ?? request.providerOptions['simulator']
     const parsed = options.safeParse({ ...settings.options, ...own })
     if (parsed.success) return parsed.data
@@ -85,8 +81,12 @@ function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
     defaultEmbedModel: settings.defaultEmbedModel,
     capabilities: settings.kind.capabilities,
     keyIds: [],
-    chat: async (ask) => chat(settings, clock, optionsOf(ask.request), ask),
-    embed: async (ask) => embed(settings, clock, ask),
+    chat: async (ask) => chat(settings, clock, optionsOf(ask.request), ask, operations.chat),
+    complete: async (ask) => chat(settings, clock, optionsOf(ask.request), asChat(ask), operations.complete),
+    embed: async (ask) => {
+      refuseIfToldTo(settings, clock, ask)
+      return embed(ask)
+    },
     listModels: async () => MODELS,
     catalogue: () => MODELS,
     describe: () => FREE,
@@ -94,11 +94,18 @@ function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
   }
 }
 
+/** It continues a prompt with what it would answer to it. */
+function asChat(ask: Ask<CompleteRequest>): Ask<ChatRequest> {
+  if (ask.request.suffix !== '') throw unsupported('suffix', 'the simulator cannot fill in the middle')
+  return { ...ask, request: chatOf(ask.request) }
+}
+
 function chat(
   settings: ProviderSettings,
   clock: Clock,
   timing: Options,
   ask: Ask<ChatRequest>,
+  traits: OperationTraits,
 ): Promise<EventStream<ChatEvent>> {
   refuseIfToldTo(settings, clock, ask)
   const script = scriptFor(ask)
@@ -110,6 +117,7 @@ function chat(
     })
     const answer = new ChatReply({
       ask,
+      traits,
       describe: () => FREE,
       begin() {
         stop()
@@ -144,62 +152,6 @@ function chat(
     answer.identify(`sim-${ask.context.requestId}`, ask.model)
     player.start(firstAfter)
   })
-}
-
-/** Runs the steps of a response at their times; all in one turn if there is no time between them. */
-class Player implements Source {
-  readonly #clock: Clock
-  readonly #steps: number
-  readonly #pace: number
-  readonly #take: (step: number) => void
-  #next = 0
-  #running = true
-  #cancelled = false
-  #stopTimer: (() => void) | undefined
-
-  constructor(clock: Clock, steps: number, pace: number, take: (step: number) => void) {
-    this.#clock = clock
-    this.#steps = steps
-    this.#pace = pace
-    this.#take = take
-  }
-
-  start(after: number): void {
-    if (after > 0) this.#wait(after)
-    else this.#play()
-  }
-
-  pause(): void {
-    this.#running = false
-  }
-
-  resume(): void {
-    if (this.#running || this.#cancelled) return
-    this.#running = true
-    if (!this.#stopTimer) this.#play()
-  }
-
-  cancel(): void {
-    this.#cancelled = true
-    this.#stopTimer?.()
-  }
-
-  #play(): void {
-    while (this.#running && !this.#cancelled && this.#next <= this.#steps) {
-      this.#take(this.#next++)
-      if (this.#pace > 0 && this.#next <= this.#steps) {
-        this.#wait(this.#pace)
-        return
-      }
-    }
-  }
-
-  #wait(ms: number): void {
-    this.#stopTimer = this.#clock.after(ms, () => {
-      this.#stopTimer = undefined
-      this.#play()
-    })
-  }
 }
 
 type Step = (answer: ChatReply) => void
@@ -262,46 +214,8 @@ function finish(answer: ChatReply, script: readonly Step[], timing: Options, ask
   answer.done()
 }
 
-function embed(settings: ProviderSettings, clock: Clock, ask: Ask<EmbedRequest>): EventStream<EmbedEvent> {
-  refuseIfToldTo(settings, clock, ask)
-  const { request, context, attempt } = ask
-  const length = request.dimensions ?? VECTOR_LENGTH
-  if (length > MAX_VECTOR_LENGTH || length * request.inputs.length > MAX_NUMBERS) {
-    const limits = `at most ${MAX_VECTOR_LENGTH} in a vector, and ${MAX_NUMBERS} in all of a call`
-    throw unsupported('dimensions', `the simulator makes ${limits}.`)
-  }
-  const embeddings: Embedding[] = request.inputs.map((input, index) => ({
-    $typeName: 'llmgateway.v1.Embedding',
-    index,
-    values: unitVector(input, length),
-  }))
-  const input = textTokens(request.inputs.reduce((sum, text) => sum + text.length, 0))
-  const usage: Usage = { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: false }
-  const cost = costOfUsage(usage, ask.model, '', () => FREE)
-  context.record.succeed(attempt)
-  return streamOf<EmbedEvent>(context.cancellation, [
-    { event: { case: 'embeddings', value: embeddings } },
-    { event: { case: 'finish', value: { usage, cost, route: context.record.route(attempt, '', ask.model) } } },
-  ])
-}
-
-/** A vector of length 1, equal for equal texts. */
-function unitVector(text: string, length: number): number[] {
-  const seed = createHash('sha256').update(text).digest()
-  // xorshift32, a short fixed sequence.
-  let state = seed.readUInt32LE(0) | 1
-  const values = Array.from({ length }, () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return state / 2 ** 31
-  })
-  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
-  return values.map((value) => value / norm)
-}
-
 /** The model `error-<status>` fails like a vendor with this status. */
-function refuseIfToldTo(settings: ProviderSettings, clock: Clock, ask: Ask<ChatRequest | EmbedRequest>): void {
+function refuseIfToldTo(settings: ProviderSettings, clock: Clock, ask: Ask<AnyRequest>): void {
   const status = /^error-([345]\d\d)$/.exec(ask.model)?.[1]
   if (!status) return
   ask.attempt.status = Number(status)

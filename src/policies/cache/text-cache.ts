@@ -1,15 +1,16 @@
-import type { Call } from '../../domain/calls/call.ts'
+import type { Call, TextRequest } from '../../domain/calls/call.ts'
 import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
+import { operations } from '../../domain/calls/operations.ts'
 import type { CacheAddress, CachedEntry } from '../../domain/ports/cache.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
-import { type ChatEvent, type ChatRequest, FinishReason } from '../../domain/types.ts'
+import { type ChatEvent, FinishReason } from '../../domain/types.ts'
 import { type CacheParts, type CacheUse, notCached, take, useOf } from './cache-use.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
 import { finishIn, replay } from './replay.ts'
 import { SharedCall } from './shared-call.ts'
 
-export type CacheableChat = Call<ChatRequest> & Authenticated & Planned
+export type CacheableCall = Call<TextRequest> & Authenticated & Planned
 
 /** A slot is emptied before it leaves the map: V8 may keep removed entries of a long-lived map alive. */
 interface Slot {
@@ -17,33 +18,34 @@ interface Slot {
 }
 
 /**
- * A StreamChat joins the shared call of a Chat only within this time, in ms: later it would wait for a whole response.
+ * A streamed call joins the shared call of a unary one only within this time, in ms: later it would wait for a whole response.
  */
 const AT_ONCE = 100
 
-/** Stored chat responses and shared calls under way. */
-export class ChatCache {
+/** Stored responses of one task, and its shared calls under way. */
+export class TextCache {
   readonly #parts: CacheParts
-  /** Shared calls under way: of Chat, and of StreamChat, which a Chat may join. */
-  readonly #sharedCalls = { chat: new Map<string, Slot>(), stream: new Map<string, Slot>() }
+  /** Shared calls under way: unary ones, and streams, which a unary call may join. */
+  readonly #sharedCalls = { unary: new Map<string, Slot>(), stream: new Map<string, Slot>() }
 
   constructor(parts: CacheParts) {
     this.#parts = parts
   }
 
-  answer<C extends CacheableChat>(next: Handler<C, ChatEvent>, call: C): Promise<EventStream<ChatEvent>> {
+  answer<C extends CacheableCall>(next: Handler<C, ChatEvent>, call: C): Promise<EventStream<ChatEvent>> {
     const { caller, targets, context } = call
     const temperature = call.wishes.temperature ?? targets[0]?.defaults.temperature
     const use = useOf(this.#parts, call, temperature)
     if (!use) return next(call)
-    const question = { kind: 'chat', caller: caller.name, namespace: use.namespace, targets } as const
+    const { task } = operations[call.operation]
+    const question = { kind: task, caller: caller.name, namespace: use.namespace, targets }
     const address = cacheAddress(question, decidingBytes(context.requestBytes))
     const found = take(this.#parts, use, address)
     const go = (kept: CachedEntry | undefined) => this.#answer(next, call, use, address, kept)
     return found instanceof Promise ? found.then(go) : go(found)
   }
 
-  #answer<C extends CacheableChat>(
+  #answer<C extends CacheableCall>(
     next: Handler<C, ChatEvent>,
     call: C,
     use: CacheUse,
@@ -60,7 +62,7 @@ export class ChatCache {
     return this.#start(next, call, use, address)
   }
 
-  async #start<C extends CacheableChat>(
+  async #start<C extends CacheableCall>(
     next: Handler<C, ChatEvent>,
     call: C,
     use: CacheUse,
@@ -79,14 +81,14 @@ export class ChatCache {
 
   #running({ streamed }: Call, id: string): SharedCall | undefined {
     const stream = this.#sharedCalls.stream.get(id)?.sharedCall
-    const found = stream ?? this.#sharedCalls.chat.get(id)?.sharedCall
+    const found = stream ?? this.#sharedCalls.unary.get(id)?.sharedCall
     if (!found) return undefined
     if (streamed && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE) return undefined
     return found
   }
 
   #begin({ streamed, context }: Call, use: CacheUse, address: CacheAddress): SharedCall {
-    const sharedCalls = streamed ? this.#sharedCalls.stream : this.#sharedCalls.chat
+    const sharedCalls = streamed ? this.#sharedCalls.stream : this.#sharedCalls.unary
     const slot: Slot = { sharedCall: undefined }
     const { clock, observer } = this.#parts
     slot.sharedCall = new SharedCall(context, {

@@ -10,7 +10,7 @@ import type { CacheRules } from '../../../src/domain/ports/cache.ts'
 import { EventStream } from '../../../src/domain/streams/event-stream.ts'
 import { finishEvent, startEvent, textEvent } from '../../../src/domain/streams/events.ts'
 import { type ChatEvent, type ChatRequest, ChatRequestSchema, FinishReason } from '../../../src/domain/types.ts'
-import { cacheChats } from '../../../src/policies/cache/cache-chats.ts'
+import { cacheTexts } from '../../../src/policies/cache/cache-texts.ts'
 import { RequestContext } from '../../../src/server/context.ts'
 import { MemoryCache } from '../../../src/stores/cache/memory-cache.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
@@ -91,7 +91,7 @@ function world() {
   const counts = { hits: 0, misses: 0, shared: 0 }
   const observer = { hit: () => counts.hits++, miss: () => counts.misses++, shared: () => counts.shared++ }
   const provider = new Provider()
-  const answer = cacheChats({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(provider.ask)
+  const answer = cacheTexts({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(provider.ask)
   let calls = 0
 
   function call(
@@ -379,7 +379,7 @@ describe('readers of one answer that are not alike', () => {
 test('a question that is answered leaves nothing behind', async () => {
   const { clock, store, call } = world()
   const observer = { hit() {}, miss() {}, shared() {} }
-  const handler = cacheChats({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(async ({ context }) => {
+  const handler = cacheTexts({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(async ({ context }) => {
     const events = new EventStream<ChatEvent>(context.cancellation, { pause() {}, resume() {}, cancel() {} })
     events.push(finish())
     events.end()

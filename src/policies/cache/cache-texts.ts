@@ -1,0 +1,39 @@
+import type { Operation, TextRequest } from '../../domain/calls/call.ts'
+import { operations } from '../../domain/calls/operations.ts'
+import { making, type Policy } from '../../domain/chain.ts'
+import type { CacheAddress } from '../../domain/ports/cache.ts'
+import type { ChatEvent } from '../../domain/types.ts'
+import type { Planner } from '../planning/planner.ts'
+import { type CacheParts, withoutCache } from './cache-use.ts'
+import { cacheAddress, decidingBytes } from './key.ts'
+import { type CacheableCall, TextCache } from './text-cache.ts'
+
+/**
+ * Answers from the cache. Equal requests that are under way at the same time share one upstream call, and its response
+ * is stored. Without a cache it only refuses calls that require one.
+ */
+export function cacheTexts(parts: CacheParts | undefined): Policy<CacheableCall, unknown, ChatEvent> {
+  const cache = parts && new TextCache(parts)
+  return making<CacheableCall, ChatEvent>((next) => (call) => {
+    if (cache) return cache.answer(next, call)
+    withoutCache(call)
+    return next(call)
+  })
+}
+
+/** A request, and the caller that it is cached for. */
+export interface CachedRequest {
+  readonly operation: Operation
+  readonly request: TextRequest
+  /** As in CallContext. */
+  readonly requestBytes: Uint8Array
+  readonly caller: string
+}
+
+/** Cache address of the response to a request. Throws what planning throws. */
+export function addressOf(planner: Planner, { operation, request, requestBytes, caller }: CachedRequest): CacheAddress {
+  const { task, wishes } = operations[operation]
+  const targets = planner.targetsFor({ operation, request, wishes: wishes(request) })
+  const namespace = request.cache?.namespace ?? ''
+  return cacheAddress({ kind: task, caller, namespace, targets }, decidingBytes(requestBytes))
+}
