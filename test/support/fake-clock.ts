@@ -31,6 +31,11 @@ export class FakeClock implements Clock {
     this.#set(ms, act, false)
   }
 
+  /** Lets time pass at once, as while the event loop is blocked: timers fire later. */
+  pass(ms: number): void {
+    this.#now += ms
+  }
+
   /** How many timers wait, those of the test apart. */
   get waiting(): number {
     let waiting = 0
@@ -54,7 +59,7 @@ export class FakeClock implements Clock {
       timer.act()
       await settle()
     }
-    this.#now = end
+    this.#now = Math.max(this.#now, end)
   }
 
   /** Lets time pass in small steps, with I/O between them, until `holds`. */

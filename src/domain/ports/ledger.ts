@@ -95,8 +95,8 @@ export function chargeId({ callId, attempt, part }: ChargeFacts): string {
 export interface Ledger {
   /** An attempt is about to be sent. Throws or rejects with LEDGER_UNAVAILABLE. */
   begin(charge: Charge): void | Promise<void>
-  /** The attempt of a charge has ended. Must not fail. */
+  /** The attempt of a charge has ended, or there was none. It is the final record if it has an ending. Must not fail. */
   settle(charge: Charge): void | Promise<void>
-  /** The call of a charge has ended, and this is its final record. Must not fail. */
+  /** The call of a charge that was settled before has ended: it is the final record and has an ending now. Must not fail. */
   finish(charge: Charge): void | Promise<void>
 }

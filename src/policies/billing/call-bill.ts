@@ -58,9 +58,8 @@ export class CallBill implements Watcher<AnyEvent> {
   settle(charge: Charge, outcome: Charge['outcome']): void | Promise<void> {
     charge.outcome = outcome
     this.#isOpen = false
-    if (!this.#ending) return this.#ledger.settle(charge)
     charge.ending = this.#ending
-    return this.#ledger.finish(charge)
+    return this.#ledger.settle(charge)
   }
 
   event(event: AnyEvent): void {
@@ -71,13 +70,14 @@ export class CallBill implements Watcher<AnyEvent> {
     const latency = this.#call.context.record.elapsed()
     this.#ending = { code: error ? codes[error.code] : 0, reason: error?.reason ?? '', latency }
     if (this.#isOpen) return
-    const charge = this.#last ?? this.#withoutAttempt(this.#ending)
-    charge.ending = this.#ending
-    return this.#ledger.finish(charge)
+    if (!this.#last) return this.#ledger.settle(this.#withoutAttempt(this.#ending))
+    this.#last.ending = this.#ending
+    return this.#ledger.finish(this.#last)
   }
 
   /** Charge of a call that was answered from the cache, or failed before any attempt. */
-  #withoutAttempt({ code, reason }: CallEnding): Charge {
+  #withoutAttempt(ending: CallEnding): Charge {
+    const { code, reason } = ending
     const [target] = this.#call.targets
     const route = this.#finish?.route
     const cached = route?.cached === true
@@ -94,7 +94,7 @@ export class CallBill implements Watcher<AnyEvent> {
         reason,
         upstreamLatency: 0,
       },
-      ending: undefined,
+      ending,
       shares: NO_SHARES,
     }
   }

@@ -17,7 +17,6 @@ const MAX_RECORDS = 100_000
 export class MemoryLedger implements Ledger, LedgerQueries {
   readonly #capacity: number
   readonly #charges: Charge[] = []
-  readonly #settled = new WeakSet<Charge>()
   /** Number of the first record in `#charges`. */
   #first = 0
 
@@ -29,7 +28,6 @@ export class MemoryLedger implements Ledger, LedgerQueries {
   begin(): void {}
 
   settle(charge: Charge): void {
-    this.#settled.add(charge)
     this.#charges.push(charge)
     // Removed in bulk: taking one at a time from the front of a long array is slow.
     if (this.#charges.length < 2 * this.#capacity) return
@@ -37,10 +35,8 @@ export class MemoryLedger implements Ledger, LedgerQueries {
     this.#first += this.#capacity
   }
 
-  finish(charge: Charge): void {
-    // A charge that was settled before its call ended is kept already, and shares its ending.
-    if (!this.#settled.has(charge)) this.settle(charge)
-  }
+  /** The record that was kept shares the ending. */
+  finish(): void {}
 
   async summarize(selection: UsageSelection, grouping: CostGrouping): Promise<CostSummary> {
     return summarize(

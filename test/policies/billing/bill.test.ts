@@ -87,7 +87,7 @@ function world({ answers, cached = false, onCancel, begin }: World) {
   const ledger: Ledger = {
     begin: begin ?? ((charge) => void begun.push(charge.outcome)),
     settle: (charge) => void charges.push(charge),
-    finish: (charge) => void (charges.includes(charge) || charges.push(charge)),
+    finish: (charge) => expect(charges, 'a charge that was settled').toContain(charge),
   }
   const streams: EventStream<ChatEvent>[] = []
   const provider = (name: string) =>
