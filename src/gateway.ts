@@ -21,6 +21,8 @@ import type { BillingParts } from './policies/billing/call-bill.ts'
 import { record } from './policies/billing/record.ts'
 import { breaker } from './policies/breaker/breaker.ts'
 import type { Circuits } from './policies/breaker/circuits.ts'
+import type { BudgetParts } from './policies/budgets/budget-parts.ts'
+import { reserve } from './policies/budgets/reserve.ts'
 import { cacheTexts } from './policies/cache/cache-texts.ts'
 import type { CacheParts } from './policies/cache/cache-use.ts'
 import { cacheVectors } from './policies/cache/cache-vectors.ts'
@@ -49,6 +51,8 @@ export interface GatewayParts {
   readonly cache: CacheParts | undefined
   /** Undefined when costs are not recorded. */
   readonly billing?: BillingParts | undefined
+  /** Undefined when there are no budgets. They are settled by the ledger: there must be one. */
+  readonly budgets?: BudgetParts | undefined
   readonly clock: Clock
   /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number
@@ -132,6 +136,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     authenticator,
     planner,
     billing,
+    budgets,
     clock,
     random,
     limits,
@@ -165,6 +170,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(breaker(circuits, clock))
     .use(useKeys(clock, bound))
     .use(limitProvider(limits, limits.providers))
+    .use(reserve(budgets, clock))
     .use(record(billing?.ledger))
     .to(callProvider(ask))
 }

@@ -11,8 +11,11 @@ export function startOfMonth(time: number, timeZone: string): number {
   return startOfDay(Date.UTC(year, month - 1, 1), dayOf)
 }
 
-/** The first instant of the day whose date in UTC is that of `midnight`. No zone is more than 15 hours from UTC. */
-function startOfDay(midnight: number, dayOf: (time: number) => string): number {
+/**
+ * The first instant of the day whose date in UTC is that of `midnight`, wall time in ms. No zone is more than 15 hours
+ * from UTC.
+ */
+export function startOfDay(midnight: number, dayOf: (time: number) => string): number {
   const day = new Date(midnight).toISOString().slice(0, 10)
   let before = midnight - 15 * HOUR
   let after = midnight + 15 * HOUR

@@ -40,6 +40,7 @@ export function createHttpProvider(connection: Connection, events?: Pick<Operato
     local: settings.kind.local ?? false,
     assumed: settings.assumed ?? false,
     onCancel: settings.kind.onCancel ?? 'stops',
+    streamsUnary: settings.streamUnary,
     keyIds: connection.keyIds,
     keys,
     chat: (ask) => askChat(connection, ask),

@@ -3,6 +3,7 @@ import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { ModelFacts } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { overridesFor } from './model-rules.ts'
+import { outputLimit } from './output-limits.ts'
 import type { PricedFacts, PriceTable } from './prices/price-table.ts'
 import { remembered } from './remembered.ts'
 
@@ -52,7 +53,12 @@ export class KnownModels {
       // By its name, else by that of the model behind it.
       const behind = kind.models?.modelOf?.(model, options) ?? model
       const priced = known.price || behind === model ? known : this.#prices.facts(provider, behind, moment)
-      return { ...priced, ...capabilitiesOf(this.#settings, model), completes: completesTexts(this.#settings, model) }
+      return {
+        maxOutput: outputLimit(behind),
+        ...priced,
+        ...ruledFacts(this.#settings, model),
+        completes: completesTexts(this.#settings, model),
+      }
     })
     this.#revision = { number, facts }
     return this.#revision
@@ -74,10 +80,13 @@ export class KnownModels {
   }
 }
 
-/** What the vendor's table knows that the model cannot do. */
-function capabilitiesOf({ kind, options }: ProviderSettings, model: string): Pick<ModelFacts, 'capabilities'> {
-  const lacks = kind.models?.rulesOf(model, options).lacks
-  return lacks ? { capabilities: kind.capabilities.filter((capability) => !lacks.includes(capability)) } : {}
+/** What the vendor's table knows of the model. */
+function ruledFacts({ kind, options }: ProviderSettings, model: string): ModelFacts {
+  const { lacks, hiddenReasoning } = kind.models?.rulesOf(model, options) ?? {}
+  return {
+    ...(lacks && { capabilities: kind.capabilities.filter((capability) => !lacks.includes(capability)) }),
+    ...(hiddenReasoning && { hiddenReasoning }),
+  }
 }
 
 function completesTexts({ kind, options, models = [] }: ProviderSettings, model: string): boolean {

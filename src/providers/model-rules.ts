@@ -1,3 +1,4 @@
+import type { HiddenReasoning } from '../domain/ports/provider.ts'
 import { matchesGlob } from '../domain/text/glob.ts'
 import type { Capability } from '../domain/types.ts'
 
@@ -29,13 +30,15 @@ export interface ModelRules {
   readonly completions?: 'native' | 'chat'
   /** What the vendor's other models can do and this one cannot. */
   readonly lacks?: readonly Capability[]
+  /** When the vendor bills reasoning that it does not show. */
+  readonly hiddenReasoning?: HiddenReasoning
 }
 
 export const samplings = ['all', 'one', 'without_thinking', 'none'] as const
 export type Sampling = (typeof samplings)[number]
 
 /** The fields that the configuration can set. */
-export type SettableRule = Exclude<keyof ModelRules, 'lacks'>
+export type SettableRule = Exclude<keyof ModelRules, 'lacks' | 'hiddenReasoning'>
 
 /** A row of a vendor's table. */
 export interface ModelRow<Rules extends ModelRules> {

@@ -5,7 +5,7 @@ import * as grpc from '@grpc/grpc-js'
 import type { CallContext } from '../domain/calls/call.ts'
 import { type CallRecord, duration, type Trailers } from '../domain/calls/call-record.ts'
 import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/errors/error.ts'
-import { codes, originOf } from '../domain/errors/reasons.ts'
+import { codes, originOf, type Reason } from '../domain/errors/reasons.ts'
 import {
   type BadRequest,
   BadRequestSchema,
@@ -33,6 +33,9 @@ const MAX_DESCRIPTION_BYTES = 300
 const MAX_FIELDS = 20
 const MAX_ATTEMPTS = 16
 const MAX_RETRY_DELAY = 3_600_000
+
+/** Clients must not repeat these calls by themselves, even where waiting can help. */
+const WITHOUT_RETRY: readonly Reason[] = ['UPSTREAM_QUOTA_EXHAUSTED', 'BUDGET_EXCEEDED', 'OVER_MAX_COST']
 
 const DOMAIN = 'llmgateway.v1'
 const INTERNAL_MESSAGE = 'The gateway failed; its log says why.'
@@ -83,7 +86,7 @@ export function errorReply(error: GatewayError, record: CallRecord): ErrorReply 
     }),
   }
   while (statusOf({ code, message, details: listed(details) }).length > MAX_STATUS_BYTES && shrink(details));
-  const pushback = error.reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? -1 : delay
+  const pushback = WITHOUT_RETRY.includes(error.reason) ? -1 : delay
   return { code, message, pushback, details: listed(details) }
 }
 

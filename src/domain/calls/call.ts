@@ -63,6 +63,8 @@ export interface Wishes {
   readonly temperature: number | undefined
   /** Most output tokens; 0 for an operation that generates none. */
   readonly maxTokens: number | undefined
+  /** Whether the model is asked to reason; undefined where that is left to it. */
+  readonly reasoning: boolean | undefined
 }
 
 /** Who makes a call. */

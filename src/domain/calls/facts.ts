@@ -1,7 +1,9 @@
+import type { NanoDollars } from '../money.ts'
 import type { KeyLease } from '../ports/keys.ts'
-import type { Charge, ChargeOutcome } from '../ports/ledger.ts'
+import type { BudgetShare, Charge, ChargeOutcome } from '../ports/ledger.ts'
 import type { Provider } from '../ports/provider.ts'
 import type { CallTelemetry } from '../ports/telemetry.ts'
+import type { Usage } from '../types.ts'
 import type {
   AnyRequest,
   Call,
@@ -71,6 +73,21 @@ export interface Billed {
   readonly bill: CallCharges | undefined
 }
 
+/** What an attempt has reserved in budgets. */
+export interface Reservation {
+  /** What is assumed of an attempt whose end never becomes known. */
+  readonly assumed: Usage
+  /** The budgets with what they hold now. */
+  held(): readonly BudgetShare[]
+  /** Replaces what is held by what the attempt cost; returns the budgets with that. Must not fail. */
+  settle(cost: NanoDollars): readonly BudgetShare[]
+}
+
+export interface Reserved {
+  /** Undefined where no budget counts the attempt. */
+  readonly reservation: Reservation | undefined
+}
+
 export interface Routed {
   readonly target: Target
   /** Deadline for the first meaningful event, on the monotonic clock, in ms. */
@@ -97,24 +114,26 @@ export interface Keyed {
 export function createCall<R extends AnyRequest>(operation: Operation, request: R, context: CallContext): Call<R> {
   const { streamed, wishes } = operations[operation]
   context.record.streamed = streamed
-  const call: Call<R> & { [Fact in keyof (Observed & Authenticated & Planned & Billed & Routed & Keyed)]: undefined } =
-    {
-      operation,
-      streamed,
-      request,
-      wishes: wishes(request),
-      context,
-      telemetry: undefined,
-      caller: undefined,
-      targets: undefined,
-      bill: undefined,
-      target: undefined,
-      firstEventBy: undefined,
-      isShare: undefined,
-      countRequest: undefined,
-      fallback: undefined,
-      warnings: undefined,
-      key: undefined,
-    }
+  const call: Call<R> & {
+    [Fact in keyof (Observed & Authenticated & Planned & Billed & Routed & Keyed & Reserved)]: undefined
+  } = {
+    operation,
+    streamed,
+    request,
+    wishes: wishes(request),
+    context,
+    telemetry: undefined,
+    caller: undefined,
+    targets: undefined,
+    bill: undefined,
+    target: undefined,
+    firstEventBy: undefined,
+    isShare: undefined,
+    countRequest: undefined,
+    fallback: undefined,
+    warnings: undefined,
+    key: undefined,
+    reservation: undefined,
+  }
   return call
 }

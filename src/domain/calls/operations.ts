@@ -1,6 +1,7 @@
 import { completePromptTokens, embedPromptTokens, mediaTokens, promptTokens } from '../estimate.ts'
 import type { ModelFacts, Provider } from '../ports/provider.ts'
-import { Capability, type CompleteRequest, type EmbedRequest } from '../types.ts'
+import { chatTokens, completeTokens, embedTokens, type InputTokens } from '../tokens/request-tokens.ts'
+import { Capability, type ChatRequest, type CompleteRequest, type EmbedRequest, ReasoningEffort } from '../types.ts'
 import type { AnyRequest, Operation, Task, TextRequest, Wishes } from './call.ts'
 
 /**
@@ -27,13 +28,22 @@ export interface OperationTraits {
   promptTokens(request: AnyRequest): number
   /** Estimated tokens of images, sounds and files that are sent. */
   mediaTokens(request: AnyRequest): number
+  /** A closer estimate of what is sent, and a bound. Takes about 5 us for 1 KB. */
+  inputTokens(request: AnyRequest): InputTokens
   /** Whether a model with these capabilities, and this knowledge of it, can be called so. */
   isOffered(capabilities: readonly Capability[], facts: ModelFacts): boolean
 }
 
 function wishesOf(request: TextRequest): Wishes {
   const { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens } = request
-  return { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens }
+  const reasoning = request.$typeName === 'llmgateway.v1.ChatRequest' ? asksForReasoning(request) : undefined
+  return { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens, reasoning }
+}
+
+function asksForReasoning({ reasoning }: ChatRequest): boolean | undefined {
+  if (!reasoning?.amount.case) return undefined
+  const { amount } = reasoning
+  return amount.case === 'budgetTokens' ? amount.value > 0 : amount.value !== ReasoningEffort.NONE
 }
 
 const chat: OperationTraits = {
@@ -47,6 +57,7 @@ const chat: OperationTraits = {
   wishes: wishesOf,
   promptTokens,
   mediaTokens,
+  inputTokens: chatTokens,
   isOffered: (capabilities) => capabilities.includes(Capability.CHAT),
 }
 
@@ -61,6 +72,7 @@ const complete: OperationTraits = {
   wishes: wishesOf,
   promptTokens: (request: CompleteRequest) => completePromptTokens(request),
   mediaTokens: () => 0,
+  inputTokens: completeTokens,
   isOffered: (capabilities, { completes }) => completes === true || capabilities.includes(Capability.CHAT),
 }
 
@@ -72,6 +84,7 @@ const nothingWished: Wishes = {
   taskType: '',
   temperature: undefined,
   maxTokens: 0,
+  reasoning: undefined,
 }
 
 export const operations: Readonly<Record<Operation, OperationTraits>> = {
@@ -91,6 +104,7 @@ export const operations: Readonly<Record<Operation, OperationTraits>> = {
     promptTokens: embedPromptTokens,
     mediaTokens: () => 0,
     isOffered: (capabilities) => capabilities.includes(Capability.EMBED),
+    inputTokens: embedTokens,
   },
 }
 

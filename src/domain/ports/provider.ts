@@ -72,14 +72,23 @@ export interface Provider {
   catalogue(): readonly string[]
   /** Facts about a model that are known without a request. */
   describe(model: string): ModelFacts
+  /** Whether the response of a call that waits for all of it is read while it is generated. */
+  readonly streamsUnary?: boolean
   /** Closes its connections. */
   close(): Promise<void>
 }
+
+/** Whether a model reasons out of sight: in every call that does not turn it off, or in those that ask for it. */
+export type HiddenReasoning = 'by default' | 'when asked'
 
 export interface ModelFacts {
   readonly price?: ModelPrice | undefined
   /** In tokens. */
   readonly contextWindow?: number | undefined
+  /** The most output tokens of one response, where it is known. */
+  readonly maxOutput?: number | undefined
+  /** When the vendor bills reasoning that it does not show; undefined where it never does. */
+  readonly hiddenReasoning?: HiddenReasoning | undefined
   /** What the model can do, where that is less than what its provider can. */
   readonly capabilities?: readonly Capability[] | undefined
   /** Whether the vendor continues texts with it at an endpoint of its own; false where a chat stands in for that. */

@@ -94,8 +94,13 @@ export class EventStream<E> implements Cancellable {
       return
     }
     if (this.#reader) throw new Error('too late to watch: the stream is being read')
-    if (watcher.event) for (const event of this.#waiting) watcher.event(event)
     this.#watchers.push(watcher)
+    if (!watcher.event) return
+    try {
+      for (const event of this.#waiting) watcher.event(event)
+    } catch (error) {
+      this.cancel(GatewayError.from(error))
+    }
   }
 
   /** Ends the stream before it is complete. */

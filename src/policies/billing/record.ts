@@ -1,11 +1,11 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { AttemptRecord } from '../../domain/calls/call-record.ts'
-import type { Billed, CallCharges, Keyed, Routed } from '../../domain/calls/facts.ts'
+import type { Billed, CallCharges, Keyed, Reserved, Routed } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import { codes, isOutcomeUnknown, type Reason } from '../../domain/errors/reasons.ts'
-import { type Bill, type ModelPrice, nanoDollars } from '../../domain/money.ts'
+import { type Bill, type ModelPrice, type NanoDollars, nanoDollars } from '../../domain/money.ts'
 import type { Charge, Ledger } from '../../domain/ports/ledger.ts'
 import type { EventStream, Watcher } from '../../domain/streams/event-stream.ts'
 import { type AnyEvent, type EmbedFinish, finishOf } from '../../domain/streams/events.ts'
@@ -15,7 +15,7 @@ import { AttemptOutcome, type Cost, type Usage, UsageState } from '../../domain/
 /** Output tokens that are charged for an attempt whose end is unknown, unless the call allows fewer. */
 const UNKNOWN_OUTPUT = 1_000
 
-type Needs = Call & Billed & Routed & Keyed
+type Needs = Call & Billed & Routed & Keyed & Reserved
 
 /** Records each attempt in the ledger before it is sent and when it has ended, at the price when it began. */
 export function record(ledger: Ledger | undefined): Policy<Needs> {
@@ -33,8 +33,10 @@ function recordAttempt<C extends Needs, E extends AnyEvent>(
 ): Promise<EventStream<E>> {
   const { target, key, context } = call
   const { price } = target.provider.describe(target.model)
-  const usage = unknownUsage(call)
-  const charge = bill.begin({ target, keyId: key?.keyId ?? '' }, { ...NOTHING, ...charged(usage, price?.bill(usage)) })
+  const usage = call.reservation?.assumed ?? unknownUsage(call)
+  const assumed = { ...NOTHING, ...charged(usage, price?.bill(usage)) }
+  const charge = bill.begin({ target, keyId: key?.keyId ?? '' }, assumed)
+  if (call.reservation) charge.shares = call.reservation.held()
   const index = context.record.attempts.length
   const watcher = new ChargeWatcher(bill, charge, call, price, () => context.record.attempts[index])
   const attempt = async (call: C) => {
@@ -52,9 +54,10 @@ function charged({ input, output, cachedInput, cacheWrite, reasoning }: Usage, c
 }
 
 /** Usage that is assumed for an attempt whose outcome never becomes known. */
-function unknownUsage({ operation, request, wishes, target }: Needs): Usage {
+function unknownUsage({ operation, request, wishes, target, reservation }: Needs): Usage {
   const { promptTokens, mediaTokens } = operations[operation]
-  const output = Math.min(wishes.maxTokens ?? target.defaults.maxTokens ?? UNKNOWN_OUTPUT, UNKNOWN_OUTPUT)
+  const allowed = wishes.maxTokens ?? target.defaults.maxTokens ?? UNKNOWN_OUTPUT
+  const output = Math.min(allowed, UNKNOWN_OUTPUT, reservation?.assumed.output ?? allowed)
   const input = promptTokens(request) + mediaTokens(request)
   return { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
 }
@@ -97,6 +100,8 @@ class ChargeWatcher implements Watcher<AnyEvent> {
       upstreamLatency: attempt?.latency ?? 0,
     }
     const outcome = error ? this.#afterFailure(error, attempt) : this.#afterSuccess()
+    const { reservation } = this.#call
+    if (reservation) this.#charge.shares = reservation.settle(costOf(outcome.cost))
     return this.#bill.settle(this.#charge, { ...end, ...outcome })
   }
 
@@ -128,6 +133,11 @@ class ChargeWatcher implements Watcher<AnyEvent> {
     const { streamed, target } = this.#call
     return !streamed || target.provider.onCancel === 'runs_on'
   }
+}
+
+/** What budgets count; nothing where the cost is not known. */
+function costOf(cost: Bill | undefined): NanoDollars {
+  return cost ? cost.input + cost.output : 0
 }
 
 const NO_USAGE: Usage = { $typeName: 'llmgateway.v1.Usage', estimated: false }

@@ -34,6 +34,7 @@ const xaiThinking: OpenAiRules = {
   refused: ['frequency_penalty', 'presence_penalty'],
   maxStops: 0,
   thinksByDefault: true,
+  hiddenReasoning: 'by default',
 }
 
 export const xaiModels: Table = [

@@ -26,11 +26,17 @@ const FIRST: ModelTraits = {
   prefill: true,
 }
 const BY_BUDGET: ModelTraits = { ...FIRST, thinking: 'by budget' }
-const ONE_SAMPLING: ModelTraits = { ...BY_BUDGET, sampling: 'one' }
+/** It shows a summary of its thinking. https://platform.claude.com/docs/en/build-with-claude/extended-thinking */
+const ONE_SAMPLING: ModelTraits = { ...BY_BUDGET, sampling: 'one', hiddenReasoning: 'when asked' }
 const WITH_SCHEMAS: ModelTraits = { ...ONE_SAMPLING, schemas: true }
 const EITHER: ModelTraits = { ...WITH_SCHEMAS, thinking: 'by budget or effort', prefill: false }
 const BY_EFFORT: ModelTraits = { ...EITHER, thinking: 'by effort', sampling: 'none' }
-const FIFTH: ModelTraits = { ...BY_EFFORT, thinkingOff: 'disabled', forcedTools: 'always' }
+const FIFTH: ModelTraits = {
+  ...BY_EFFORT,
+  thinkingOff: 'disabled',
+  forcedTools: 'always',
+  hiddenReasoning: 'by default',
+}
 const NEWEST: ModelTraits = { ...FIFTH, thinkingOff: 'never', forcedTools: 'never' }
 
 const OVERVIEW = 'https://platform.claude.com/docs/en/about-claude/models/overview'

@@ -47,8 +47,17 @@ const usual: ModelTraits = {
   json: 'without tools',
 }
 
+/** Its thoughts are billed whole and shown as a summary. https://ai.google.dev/gemini-api/docs/thinking */
+const hidden: ModelTraits = { ...usual, hiddenReasoning: 'by default' }
+
 /** https://ai.google.dev/gemini-api/docs/gemini-3 */
-const gemini3: ModelTraits = { ...usual, signedCalls: true, mediaInResults: true, json: 'always' }
+const gemini3: ModelTraits = {
+  ...usual,
+  signedCalls: true,
+  mediaInResults: true,
+  json: 'always',
+  hiddenReasoning: 'by default',
+}
 
 const MODELS = 'https://ai.google.dev/gemini-api/docs/models'
 const THINKING = 'https://ai.google.dev/gemini-api/docs/thinking'
@@ -66,13 +75,13 @@ const families: readonly ModelRow<ModelTraits>[] = [
   row(/^gemini-([3-9]|\d\d).*-(image|tts)/, gemini3, MODELS),
   row(/-(image|tts)/, usual, MODELS),
   row(/^gemini-(1|2\.0)/, { ...usual, penalties: true }, MODELS),
-  row(/^gemini-2\.5-pro/, { ...usual, thinking: { by: 'budget', least: 128, most: 32_768, off: false } }, THINKING),
+  row(/^gemini-2\.5-pro/, { ...hidden, thinking: { by: 'budget', least: 128, most: 32_768, off: false } }, THINKING),
   row(
     /^gemini-2\.5-flash-lite/,
-    { ...usual, thinking: { by: 'budget', least: 512, most: 24_576, off: true } },
+    { ...hidden, thinking: { by: 'budget', least: 512, most: 24_576, off: true } },
     THINKING,
   ),
-  row(/^gemini-2\.5-flash/, { ...usual, thinking: { by: 'budget', least: 1, most: 24_576, off: true } }, THINKING),
+  row(/^gemini-2\.5-flash/, { ...hidden, thinking: { by: 'budget', least: 1, most: 24_576, off: true } }, THINKING),
   row(/^gemini-2/, usual, MODELS),
   row(/^gemini-(3\.[0-4]|3)-flash/, { ...gemini3, thinking: fromMinimal }, NEWEST),
   row(/^gemini-3\.5-flash(?!-lite)/, { ...gemini3, thinking: fromMinimal }, NEWEST),

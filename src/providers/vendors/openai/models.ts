@@ -30,6 +30,7 @@ const thinking: OpenAiRules = {
   efforts: WITHOUT_MINIMAL,
   alwaysThinks: true,
   thinksByDefault: true,
+  hiddenReasoning: 'by default',
   effortWithTools: true,
 }
 
@@ -41,6 +42,7 @@ const optional: OpenAiRules = {
   efforts: WITH_NONE,
   alwaysThinks: false,
   thinksByDefault: false,
+  hiddenReasoning: 'when asked',
 }
 
 const oSeries: OpenAiRules = { ...thinking, refused: ['parallel_tool_calls'] }

@@ -1,0 +1,45 @@
+import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
+import type { Period } from '../../domain/budgets/calendar.ts'
+import type { NanoDollars } from '../../domain/money.ts'
+import type { BudgetStatus } from '../../domain/ports/budgets.ts'
+
+/** The sum of one subject of a budget in one window. */
+export class BudgetAccount {
+  readonly key: BudgetKey
+  readonly period: Period
+  spent: NanoDollars = 0
+  reserved: NanoDollars = 0
+  adjusted: NanoDollars = 0
+
+  constructor(key: BudgetKey, period: Period) {
+    this.key = key
+    this.period = period
+  }
+
+  get limit(): NanoDollars {
+    return this.key.rule.limit + this.adjusted
+  }
+
+  /** What can still be reserved; may be negative. */
+  get left(): NanoDollars {
+    return this.limit - this.spent - this.reserved
+  }
+
+  status(): BudgetStatus {
+    const { key, period, spent, reserved, adjusted, limit } = this
+    const { rule, subject } = key
+    return {
+      key,
+      budget: rule.name,
+      scope: rule.scope,
+      subject,
+      window: rule.window,
+      windowStart: period.start,
+      resetsAt: period.end === Number.POSITIVE_INFINITY ? undefined : period.end,
+      spent,
+      reserved,
+      adjusted,
+      limit,
+    }
+  }
+}

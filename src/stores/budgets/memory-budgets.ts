@@ -1,0 +1,177 @@
+import type { BudgetKey, BudgetRule } from '../../domain/budgets/budget-rule.ts'
+import { Calendar } from '../../domain/budgets/calendar.ts'
+import type { Clock } from '../../domain/clock.ts'
+import type { NanoDollars } from '../../domain/money.ts'
+import type { BudgetStatus, Budgets, Extension, Hold, Refusal, Wanted } from '../../domain/ports/budgets.ts'
+import type { BudgetShare } from '../../domain/ports/ledger.ts'
+import type { BudgetSpent } from '../../domain/ports/ledger-books.ts'
+import { BudgetAccount } from './budget-account.ts'
+
+/** Hears of every settled charge, with the budget that it was added to. */
+export type SettledObserver = (account: BudgetAccount, cost: NanoDollars) => void
+
+/** Counts of one budget: its windows, and the accounts of its subjects in the current one. */
+interface Ledger {
+  readonly calendar: Calendar
+  readonly accounts: Map<string, BudgetAccount>
+}
+
+/**
+ * The sums of budgets in this process. Every operation is one step of the event loop, so that parallel calls cannot
+ * reserve the same money. Subjects that spent nothing take no memory.
+ */
+export class MemoryBudgets implements Budgets {
+  readonly #clock: Clock
+  readonly #rules: ReadonlyMap<BudgetRule, Ledger>
+  readonly #settled: SettledObserver
+
+  constructor(rules: readonly BudgetRule[], clock: Clock, settled: SettledObserver = () => {}) {
+    this.#clock = clock
+    this.#rules = new Map(rules.map((rule) => [rule, { calendar: new Calendar(rule), accounts: new Map() }]))
+    this.#settled = settled
+  }
+
+  /** Adds what the ledger knows of the current windows. Sums of windows that began within the current one count. */
+  restore(rows: readonly BudgetSpent[]): void {
+    for (const [rule, { calendar }] of this.#rules) {
+      const { start, end } = calendar.at(this.#clock.wall())
+      for (const row of rows) {
+        if (row.budget !== rule.name || row.windowStart < start || row.windowStart >= end) continue
+        const account = this.accountOf({ rule, subject: row.subject })
+        account.spent += Number(row.nano)
+        account.adjusted += Number(row.adjusted)
+      }
+    }
+  }
+
+  /** The start of the oldest current window, wall time in ms. */
+  oldestStart(): number {
+    const now = this.#clock.wall()
+    return Math.min(now, ...[...this.#rules.values()].map(({ calendar }) => calendar.at(now).start))
+  }
+
+  accountOf(key: BudgetKey): BudgetAccount {
+    const { calendar, accounts } = this.#ledgerOf(key.rule)
+    const period = calendar.at(this.#clock.wall())
+    const known = accounts.get(key.subject)
+    if (known?.period === period) return known
+    const account = new BudgetAccount(key, period)
+    accounts.set(key.subject, account)
+    return account
+  }
+
+  reserve({ keys, amount, least }: Wanted): Hold | Refusal {
+    const accounts = keys.map((key) => this.accountOf(key))
+    let tightest: BudgetAccount | undefined
+    for (const account of accounts) {
+      const { action, fit } = account.key.rule
+      if (action === 'alert') continue
+      if (account.left < (fit && action === 'refuse' ? least : amount)) return this.#refusal(account)
+      if (action === 'refuse' && (!tightest || account.left < tightest.left)) tightest = account
+    }
+    const headroom = tightest?.left ?? Number.POSITIVE_INFINITY
+    return new MemoryHold(accounts, Math.min(amount, headroom), headroom, tightest?.status(), this.#settled)
+  }
+
+  statusOf(keys: readonly BudgetKey[]): readonly BudgetStatus[] {
+    return keys.map((key) => this.#peek(key).status())
+  }
+
+  list(): readonly BudgetStatus[] {
+    const now = this.#clock.wall()
+    const listed: BudgetStatus[] = []
+    for (const [rule, { calendar, accounts }] of this.#rules) {
+      const period = calendar.at(now)
+      for (const [subject, account] of accounts) {
+        if (account.period === period) listed.push(account.status())
+        else if (account.reserved === 0) accounts.delete(subject)
+      }
+      const hasOneSum = rule.scope === 'global' || rule.shared
+      if (hasOneSum && accounts.get('')?.period !== period) listed.push(this.#peek({ rule, subject: '' }).status())
+    }
+    return listed
+  }
+
+  #refusal(account: BudgetAccount): Refusal {
+    return { refusedBy: account.status() }
+  }
+
+  /** The account, or an empty one that is not kept. */
+  #peek(key: BudgetKey): BudgetAccount {
+    const { calendar, accounts } = this.#ledgerOf(key.rule)
+    const period = calendar.at(this.#clock.wall())
+    const known = accounts.get(key.subject)
+    return known?.period === period ? known : new BudgetAccount(key, period)
+  }
+
+  #ledgerOf(rule: BudgetRule): Ledger {
+    const found = this.#rules.get(rule)
+    if (!found) throw new Error(`there is no budget ${rule.name}`)
+    return found
+  }
+}
+
+class MemoryHold implements Hold {
+  readonly headroom: NanoDollars
+  readonly tightest: BudgetStatus | undefined
+  readonly #accounts: readonly BudgetAccount[]
+  readonly #settled: SettledObserver
+  #amount: NanoDollars
+  #isOpen = true
+
+  constructor(
+    accounts: readonly BudgetAccount[],
+    amount: NanoDollars,
+    headroom: NanoDollars,
+    tightest: BudgetStatus | undefined,
+    settled: SettledObserver,
+  ) {
+    this.#accounts = accounts
+    this.#amount = amount
+    this.headroom = headroom
+    this.tightest = tightest
+    this.#settled = settled
+    for (const account of accounts) account.reserved += amount
+  }
+
+  get amount(): NanoDollars {
+    return this.#amount
+  }
+
+  extend(more: NanoDollars): Extension {
+    if (!this.#isOpen) return { added: 0, refusedBy: undefined }
+    let added = more
+    let refusedBy: BudgetAccount | undefined
+    for (const account of this.#accounts) {
+      if (account.key.rule.action !== 'refuse' || account.left >= added) continue
+      added = Math.max(0, account.left)
+      refusedBy = account
+    }
+    for (const account of this.#accounts) account.reserved += added
+    this.#amount += added
+    return { added, refusedBy: refusedBy?.status() }
+  }
+
+  settle(cost: NanoDollars): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    for (const account of this.#accounts) {
+      account.reserved -= this.#amount
+      account.spent += cost
+      this.#settled(account, cost)
+    }
+  }
+
+  shares(nano: NanoDollars): readonly BudgetShare[] {
+    return this.#accounts.map(({ key, period }) => ({
+      budget: key.rule.name,
+      subject: key.subject,
+      windowStart: period.start,
+      nano,
+    }))
+  }
+
+  status(): readonly BudgetStatus[] {
+    return this.#accounts.map((account) => account.status())
+  }
+}
