@@ -13,6 +13,7 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Gates } from '../policies/admission/admit.ts'
 import { ConcurrencyGate } from '../policies/admission/concurrency-gate.ts'
 import { Circuits } from '../policies/breaker/circuits.ts'
+import type { BudgetParts } from '../policies/budgets/budget-parts.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
 import { Planner } from '../policies/planning/planner.ts'
 import { SafetyLocks } from '../policies/routing/safety-locks.ts'
@@ -34,6 +35,7 @@ import { connectRedis, type RedisStore } from '../stores/redis/redis-store.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { logOperatorEvents } from '../telemetry/log/operator-log.ts'
 import { OperatorEventHub } from '../telemetry/operator-event-hub.ts'
+import { createBudgets } from './budgets.ts'
 
 /** What every part is made with. */
 export interface Environment {
@@ -62,6 +64,8 @@ export interface Parts {
   readonly ledger: MemoryLedger | undefined
   /** Bounds the bytes of replies, of vendors and to callers. */
   readonly replies: ByteBudget
+  /** Undefined when there are no budgets. */
+  readonly budgets: BudgetParts | undefined
   readonly gates: Gates
   readonly circuits: Circuits
   readonly locks: SafetyLocks
@@ -99,6 +103,7 @@ export async function build(config: Config, environment: Environment): Promise<P
     ledger: createLedger(config, log),
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
     replies,
+    budgets: createBudgets(config, clock, events),
     gates: createGates(config, clock),
     circuits: new Circuits(clock, {}, events),
     locks: createLocks(config, clock, { providers, events }),

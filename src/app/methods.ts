@@ -26,6 +26,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     authenticator,
     planner,
     billing: ledger && { ledger, priceVersion: () => prices.version },
+    budgets: parts.budgets,
     cache,
     clock,
     random: Math.random,

@@ -1,6 +1,7 @@
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { otherNames } from '../providers/index.ts'
 import { authOf } from './blocks/auth.ts'
+import { budgetsOf } from './blocks/budgets.ts'
 import { cacheOf } from './blocks/cache.ts'
 import { currencyOf } from './blocks/currency.ts'
 import { ledgerOf } from './blocks/ledger.ts'
@@ -63,8 +64,10 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
   const models = aliasesOf(file.models, callable, findings)
   const redis = redisOf(file.redis, env, findings)
   const cache = cacheOf(file, env, redis, findings)
-  const hasBudgets = variables.names().some((name) => name.startsWith('COST_BUDGET_'))
-  const ledger = ledgerOf(file.ledger, { ...sources, env, hasBudgets, hasRefusingBudget: hasBudgets })
+  const timeZone = file.ledger?.time_zone ?? env.ledgerTimeZone?.value
+  const budgets = budgetsOf(file, { env, providers: names, timeZone, findings })
+  const hasRefusingBudget = budgets?.rules.some(({ action }) => action === 'refuse') ?? false
+  const ledger = ledgerOf(file.ledger, { ...sources, env, hasBudgets: budgets !== undefined, hasRefusingBudget })
   const currency = currencyOf(file.cost, env, findings)
   if (auth.kind === 'none' && !auth.stated) reportClosed(findings)
   if (!file.providers || names.length === 0) reportProviders(found, kinds, findings)
@@ -85,6 +88,7 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
     prices: pricesOf(file.prices, { ...sources, providers: names }),
     ...(cache && { cache }),
     ...(ledger && { ledger }),
+    ...(budgets && { budgets }),
     ...(currency && { currency }),
     limits: limitsOf({ file, env, providers: found, redis, findings }),
     ...(redis && { redis }),

@@ -1,6 +1,7 @@
 import type { Defaults } from '../domain/calls/call.ts'
 import type { Currency } from '../domain/money.ts'
 import type { AuthSettings } from '../identity/settings.ts'
+import type { BudgetSettings } from '../policies/budgets/settings.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
 import type { LimitSettings } from '../policies/limits/settings.ts'
 import type { Alias } from '../policies/planning/planner.ts'
@@ -35,6 +36,8 @@ export interface Config {
   /** In which costs are shown to admins, beside USD; undefined for none. */
   readonly currency?: Currency
   readonly limits: LimitSettings
+  /** Undefined when there are none. They need the ledger. */
+  readonly budgets?: BudgetSettings
   readonly redis?: RedisSettings
   readonly telemetry: TelemetrySettings
   readonly proxy: ProxySettings

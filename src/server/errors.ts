@@ -35,7 +35,7 @@ const MAX_ATTEMPTS = 16
 const MAX_RETRY_DELAY = 3_600_000
 
 /** Clients must not repeat these calls by themselves, even where waiting can help. */
-const WITHOUT_RETRY: readonly Reason[] = ['UPSTREAM_QUOTA_EXHAUSTED', 'BUDGET_EXCEEDED', 'OVER_MAX_COST']
+const WITHOUT_RETRY: readonly Reason[] = ['UPSTREAM_QUOTA_EXHAUSTED', 'BUDGET_EXCEEDED']
 
 const DOMAIN = 'llmgateway.v1'
 const INTERNAL_MESSAGE = 'The gateway failed; its log says why.'

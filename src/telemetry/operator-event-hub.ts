@@ -1,6 +1,7 @@
 import type { CallContext } from '../domain/calls/call.ts'
 import type { Reason } from '../domain/errors/reasons.ts'
 import type { LimitKind, LimitScope } from '../domain/limits/limits.ts'
+import type { NanoDollars } from '../domain/money.ts'
 import type { BreakerChange } from '../domain/ports/breakers.ts'
 import type { BudgetCrossing, BudgetLevel } from '../domain/ports/budget-level.ts'
 import type { ComponentState } from '../domain/ports/components.ts'
@@ -47,6 +48,10 @@ export class OperatorEventHub implements OperatorEvents {
 
   providerAvoided(provider: string, level: BudgetLevel, avoided: boolean): void {
     for (const subscriber of this.#subscribers) subscriber.providerAvoided?.(provider, level, avoided)
+  }
+
+  budgetOverrun(provider: string, model: string, excess: NanoDollars): void {
+    for (const subscriber of this.#subscribers) subscriber.budgetOverrun?.(provider, model, excess)
   }
 
   errorRateChanged(rate: ErrorRate): void {

@@ -45,29 +45,6 @@ describe('check', () => {
       exitCode: 1,
     })
   })
-
-  it('exits 1 for a limit that is not enforced, unless that is allowed', () => {
-    const report = (more: Record<string, string>) =>
-      checkReport(load({ env: { ...env, COST_BUDGET_DAILY: '5', ...more }, file: 'auth: none' }))
-    const warning = 'WARNING: COST_BUDGET_DAILY is set, but this version does not enforce a budget.'
-    expect(report({}).exitCode).toBe(1)
-    expect(report({}).lines.slice(0, 2)).toEqual([
-      warning,
-      'Unset what is not enforced, or set LLM_GATEWAY_ALLOW_UNENFORCED=true to run without it.',
-    ])
-    expect(report({ LLM_GATEWAY_ALLOW_UNENFORCED: 'true' })).toMatchObject({
-      exitCode: 0,
-      lines: [
-        warning,
-        expect.stringContaining('gRPC on'),
-        'callers: not checked, as written',
-        expect.anything(),
-        expect.stringContaining('ledger: SQLite in '),
-        'a call that names nothing: acme',
-      ],
-    })
-    expect(report({ LLM_GATEWAY_ALLOW_UNENFORCED: 'false' }).exitCode).toBe(1)
-  })
 })
 
 describe('a working directory', () => {

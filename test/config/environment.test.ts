@@ -211,12 +211,6 @@ describe('a variable that has no effect', () => {
     expect(reported(env).notices).toEqual(reported({}).notices)
   })
 
-  it.each(['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'])('%s is a limit that somebody believes in', (name) => {
-    expect(reported({ [name]: '5' }).unenforced).toEqual([
-      `${name} is set, but this version does not enforce a budget.`,
-    ])
-  })
-
   it('is told when Node cannot read it from .env', () => {
     const { notices } = load({ dotenv: 'NODE_EXTRA_CA_CERTS=/ca.pem' })
     expect(notices.some((text) => text.startsWith('NODE_EXTRA_CA_CERTS has no effect in .env'))).toBe(true)
@@ -247,6 +241,8 @@ describe('with the real providers', () => {
     LLM_GATEWAY_CACHE_MAX_SIZE: '10',
     COST_TRACKING_ENABLED: 'true',
     COST_CURRENCY: 'EUR',
+    COST_BUDGET_DAILY: '5',
+    COST_BUDGET_MONTHLY: '50.5',
     MAX_TOKENS: '100',
     LLM_PROVIDER: 'openai',
     LLM_GATEWAY_PRIMARY_PROVIDER: 'openai',

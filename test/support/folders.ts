@@ -11,6 +11,7 @@ const settingsOfParts = [
   'src/identity/settings.ts',
   'src/server/settings.ts',
   'src/policies/cache/settings.ts',
+  'src/policies/budgets/settings.ts',
   'src/policies/limits/settings.ts',
   'src/policies/planning/planner.ts',
   'src/stores/redis/redis-address.ts',

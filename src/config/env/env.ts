@@ -1,4 +1,5 @@
 import { logLevels } from '../../telemetry/settings.ts'
+import { budgetActionReader, usd } from '../file/budgets-block.ts'
 import {
   currencyCode,
   decimal,
@@ -55,6 +56,9 @@ export const gatewayVariables = {
   costTracking: variable(flag, 'COST_TRACKING_ENABLED'),
   costCurrency: variable(currencyCode, 'COST_CURRENCY'),
   costUsdRate: variable(positive, 'LLM_GATEWAY_COST_USD_RATE'),
+  budgetDaily: variable(usd, 'COST_BUDGET_DAILY'),
+  budgetMonthly: variable(usd, 'COST_BUDGET_MONTHLY'),
+  budgetAction: variable(budgetActionReader, 'LLM_GATEWAY_BUDGET_ACTION'),
   rateWindow: variable(milliseconds, 'RATE_LIMIT_WINDOW_MS'),
   rateRequests: variable(integer(1, 2 ** 31 - 1), 'RATE_LIMIT_MAX_REQUESTS'),
   providerRateWindow: variable(milliseconds, 'LLM_RATE_LIMIT_WINDOW_MS'),

@@ -13,9 +13,6 @@ export const unusedVariables = [
   },
 ] as const
 
-/** Variables that set a limit which this version does not enforce. Ignoring one silently would cost money. */
-export const unenforcedVariables = [{ what: 'a budget', names: ['COST_BUDGET_DAILY', 'COST_BUDGET_MONTHLY'] }] as const
-
 /** Reports variables that are set and have no effect. `known`: names of all that have one. */
 export function reportUnused(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
   for (const { what, switches, names } of unusedVariables) {
@@ -23,12 +20,6 @@ export function reportUnused(variables: Variables, known: ReadonlySet<string>, f
     const set = names.filter((name) => variables.get(name) !== undefined)
     if (set.length === 0 || (wanted && flag.read(wanted.value) === false)) continue
     findings.notice(`${set.join(', ')}: not used yet, this version does not have ${what}.`)
-  }
-  for (const { what, names } of unenforcedVariables) {
-    for (const name of names) {
-      if (variables.get(name) === undefined) continue
-      findings.notEnforced(`${name} is set, but this version does not enforce ${what}.`)
-    }
   }
   reportUpcoming(variables, known, findings)
   reportUnknown(variables, known, findings)
@@ -51,7 +42,7 @@ const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT(_\d+_|$)/
 
 function reportUnknown(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
   const later = [
-    ...[...unusedVariables, ...unenforcedVariables].flatMap(({ names }) => names),
+    ...unusedVariables.flatMap(({ names }) => names),
     ...upcoming.flatMap(({ kind }) => Object.values(ownVariables(kind))),
   ]
   const all = new Set<string>([...known, ...later])

@@ -3,7 +3,7 @@ import { withHint } from '../findings.ts'
 import type { Reader } from './readers.ts'
 
 /** Blocks that other versions know. */
-const unavailable = ['alerts', 'budgets']
+const unavailable = ['alerts']
 
 /** A block of known keys. An unknown key is an error, so that a misspelt one is not ignored silently. */
 export function block<Shape extends z.core.$ZodLooseShape>(shape: Shape) {

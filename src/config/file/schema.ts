@@ -4,6 +4,7 @@ import { upstreamMessageAudiences } from '../../domain/errors/upstream-messages.
 import { durabilities, hitRecords, troubleActions, unknownCharges } from '../../stores/ledger/settings.ts'
 import { logLevels } from '../../telemetry/settings.ts'
 import { block, expected, field } from './block.ts'
+import { budgetsBlock } from './budgets-block.ts'
 import { oldBlock } from './old-block.ts'
 import {
   currencyCode,
@@ -203,6 +204,7 @@ export function fileSchema(oldKinds: readonly string[]) {
     defaults: defaultsBlock.optional(),
     prices: prices.optional(),
     limits: allLimits.optional(),
+    budgets: budgetsBlock.optional(),
     redis: redis.optional(),
     ledger: ledger.optional(),
     cost: cost.optional(),

@@ -1,7 +1,7 @@
 import type { CallContext } from '../calls/call.ts'
 import type { Reason } from '../errors/reasons.ts'
 import type { LimitKind, LimitScope } from '../limits/limits.ts'
-import type { ModelPrice } from '../money.ts'
+import type { ModelPrice, NanoDollars } from '../money.ts'
 import type { BreakerChange } from './breakers.ts'
 import type { BudgetCrossing, BudgetLevel } from './budget-level.ts'
 import type { ComponentState } from './components.ts'
@@ -33,6 +33,8 @@ export interface OperatorEvents {
   budgetExceeded(level: BudgetLevel): void
   /** Calls avoid a provider because this budget of it is spent, or no longer do. */
   providerAvoided(provider: string, level: BudgetLevel, avoided: boolean): void
+  /** An attempt cost more than its budgets had reserved for it, by `excess`. All of it is counted. */
+  budgetOverrun(provider: string, model: string, excess: NanoDollars): void
   /** The share of a provider's attempts that fail rose above the configured one, or fell below it again. */
   errorRateChanged(rate: ErrorRate): void
   /** A limit was reached. Called for every call that exceeds it, so it takes no object. */

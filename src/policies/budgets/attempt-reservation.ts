@@ -7,9 +7,9 @@ import type { BudgetShare } from '../../domain/ports/ledger.ts'
 import type { Watcher } from '../../domain/streams/event-stream.ts'
 import { type AnyEvent, finishOf } from '../../domain/streams/events.ts'
 import type { Usage } from '../../domain/types.ts'
+import type { Estimated } from '../estimating/estimator.ts'
 import type { AttemptPlan } from './attempt-plan.ts'
 import type { BudgetParts } from './budget-parts.ts'
-import type { Estimated } from './estimator.ts'
 import { budgetExceeded } from './refusals.ts'
 import { StreamMeter } from './stream-meter.ts'
 
@@ -28,6 +28,7 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   readonly #plan: AttemptPlan
   readonly #hold: Hold
   readonly #clock: Clock
+  readonly #maxTokens: number
   /** Undefined where all that the response can cost is reserved. */
   readonly #meter: StreamMeter | undefined
   #isSettled = false
@@ -42,6 +43,7 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
     this.#plan = plan
     this.#hold = hold
     this.#clock = clock
+    this.#maxTokens = maxTokens
     const output = Math.min(maxTokens, plan.cost.outputFor(hold.amount))
     if (plan.isMetered && output < maxTokens) this.#meter = new StreamMeter(output)
     const { input } = plan
@@ -94,7 +96,9 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   }
 
   #extended(meter: StreamMeter, { refusedBy }: Extension): void {
-    meter.reserved = this.#plan.cost.outputFor(this.#hold.amount)
+    const reserved = this.#plan.cost.outputFor(this.#hold.amount)
+    // The vendor generates no more than it was asked for, however long its text seems.
+    meter.reserved = reserved < this.#maxTokens ? reserved : Number.POSITIVE_INFINITY
     this.#refusedBy = refusedBy
   }
 

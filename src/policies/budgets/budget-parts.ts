@@ -1,8 +1,8 @@
 import type { Target } from '../../domain/calls/facts.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus, Budgets } from '../../domain/ports/budgets.ts'
+import type { Estimator } from '../estimating/estimator.ts'
 import type { BudgetIndex } from './budget-index.ts'
-import type { Estimator } from './estimator.ts'
 
 /** What the policies learn about budgets that others want to know. The methods must not throw. */
 export interface BudgetObserver {

@@ -10,6 +10,8 @@ export class BudgetAccount {
   spent: NanoDollars = 0
   reserved: NanoDollars = 0
   adjusted: NanoDollars = 0
+  /** The highest threshold that was reported, as a part of the limit. */
+  announced = 0
 
   constructor(key: BudgetKey, period: Period) {
     this.key = key

@@ -7,8 +7,8 @@ import type { BudgetShare } from '../../domain/ports/ledger.ts'
 import type { BudgetSpent } from '../../domain/ports/ledger-books.ts'
 import { BudgetAccount } from './budget-account.ts'
 
-/** Hears of every settled charge, with the budget that it was added to. */
-export type SettledObserver = (account: BudgetAccount, cost: NanoDollars) => void
+/** Hears of every sum that a settled charge was added to. */
+export type SettledObserver = (account: BudgetAccount) => void
 
 /** Counts of one budget: its windows, and the accounts of its subjects in the current one. */
 interface Ledger {
@@ -158,7 +158,7 @@ class MemoryHold implements Hold {
     for (const account of this.#accounts) {
       account.reserved -= this.#amount
       account.spent += cost
-      this.#settled(account, cost)
+      this.#settled(account)
     }
   }
 

@@ -1,3 +1,4 @@
+import { dollars } from '../../domain/money.ts'
 import type { KeyEvent } from '../../domain/ports/keys.ts'
 import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
 import { BreakerState } from '../../domain/types.ts'
@@ -19,6 +20,9 @@ export function logOperatorEvents(log: Log): OperatorEventSubscriber {
     sharedStoreChanged({ healthy, message }) {
       if (healthy) log.info('Redis is available')
       else log.warn(`${message} Calls continue without it, and the gateway keeps trying to reconnect.`)
+    },
+    budgetOverrun(provider, model, excess) {
+      log.debug('a response cost more than was reserved for it', { provider, model, usd: dollars(excess) })
     },
     priceMissing(provider, model) {
       log.warn('The model has no price, so its cost is not counted. Set one under prices.', { provider, model })

@@ -332,6 +332,14 @@ export const instruments = {
     description: 'Log lines lost because standard output was not read fast enough.',
     labels: [],
   },
+  budgetOverrun: {
+    name: 'llm_gateway_budget_overrun_usd_total',
+    kind: 'counter',
+    unit: 'USD',
+    description: 'Cost of responses beyond what budgets had reserved for them. It is counted in the budgets.',
+    labels: ['provider', 'model'],
+    divisor: 1e9,
+  },
   genAiTokenUsage: {
     name: 'gen_ai.client.token.usage',
     kind: 'histogram',

@@ -26,6 +26,11 @@ export function countOperatorEvents(
       // Several models together have no single state.
       if (model !== other) breakerState(provider, model).value = change.state - BreakerState.CLOSED
     },
+    budgetOverrun(provider, model, excess) {
+      const series = table.find(provider, model, false)
+      const labels = { provider: series.provider, model: series.model }
+      metrics.counter(instruments.budgetOverrun, labels).value += excess
+    },
     limitReached(scope, limit, enforced) {
       metrics.counter(instruments.limitsReached, { scope, limit, enforced: String(enforced) }).value++
     },

@@ -1,0 +1,20 @@
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { OperatorEvents } from '../domain/ports/operator-events.ts'
+import { BudgetIndex } from '../policies/budgets/budget-index.ts'
+import type { BudgetParts } from '../policies/budgets/budget-parts.ts'
+import { BudgetReporter } from '../policies/budgets/budget-reporter.ts'
+import { Estimator } from '../policies/estimating/estimator.ts'
+import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
+
+/** The budgets that are configured; undefined when there are none. */
+export function createBudgets({ budgets }: Config, clock: Clock, events: OperatorEvents): BudgetParts | undefined {
+  if (!budgets) return undefined
+  const reporter = new BudgetReporter(events)
+  return {
+    index: new BudgetIndex(budgets.rules),
+    budgets: new MemoryBudgets(budgets.rules, clock, (sum) => reporter.settled(sum)),
+    estimator: new Estimator(),
+    events: reporter,
+  }
+}
