@@ -169,7 +169,7 @@ export function budgetWorld(
     vendors.map(({ provider }) => provider),
     {
       authenticator: { identify: () => ({ name: caller, admin: false }) },
-      billing: { ledger, priceVersion: 'v' },
+      billing: { ledger, priceVersion: () => 'v' },
       budgets: { index: new BudgetIndex(rules), budgets, estimator: new Estimator(), events: reporter },
       ...more,
     },

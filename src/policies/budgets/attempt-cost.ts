@@ -2,7 +2,7 @@ import type { ModelPrice, NanoDollars } from '../../domain/money.ts'
 import type { InputTokens } from '../../domain/tokens/request-tokens.ts'
 import type { Usage } from '../../domain/types.ts'
 
-/** Enough tokens to tell the price of one from rounding. */
+/** Enough tokens for a price of one without rounding. */
 const MANY = 1e6
 
 /** Facts of a request that change its price. */
@@ -41,7 +41,7 @@ export class AttemptCost {
     return this.input === 0 && this.perOutput === 0
   }
 
-  /** Cost with so many output tokens. */
+  /** Cost with this number of output tokens. */
   with(output: number): NanoDollars {
     return this.input + Math.ceil(output * this.perOutput)
   }

@@ -49,7 +49,7 @@ export function planAttempt(
   const input = isBounding && !isMetered ? tokens.most : Math.ceil(typical * MARGIN)
   const serviceTier = serviceTierIn(request.providerOptions)
   const cost = new AttemptCost(price, { tokens: input, caching: tokens.caching, serviceTier })
-  const ceiling = traits.task === 'chat' ? ceilingOf(call, facts, typical) : 0
+  const ceiling = ceilingOf(call, facts, typical)
   const output = isBounding && !isMetered ? ceiling : Math.min(ceiling, estimator.output(call).p95)
   const least = cost.with(Math.min(ceiling, MIN_OUTPUT))
   return { tokens, cost, input, ceiling, output, isMetered, amount: cost.with(output), least }

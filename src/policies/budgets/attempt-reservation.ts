@@ -13,7 +13,7 @@ import type { BudgetParts } from './budget-parts.ts'
 import { budgetExceeded } from './refusals.ts'
 import { StreamMeter } from './stream-meter.ts'
 
-/** More is reserved by this part of what is reserved, and at least so many tokens. */
+/** More is reserved by this part of what is reserved, and by this many tokens at least. */
 const TOP_UP = 0.5
 const MIN_TOP_UP = 16
 

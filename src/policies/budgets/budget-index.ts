@@ -118,7 +118,7 @@ function matchesSubject({ match }: BudgetRule, subject: string): boolean {
   return match === undefined || matchesGlob(match, subject)
 }
 
-/** A pattern without a slash is about the user's id, whoever the caller is. */
+/** A pattern without a slash is about the user's id alone. */
 function matchesUser({ match }: BudgetRule, subject: string): boolean {
   if (match === undefined) return true
   return matchesGlob(match, match.includes('/') ? subject : subject.slice(subject.indexOf('/') + 1))

@@ -22,7 +22,7 @@ export interface SettledSum {
   status(): BudgetStatus
 }
 
-/** Tells operators when budgets fill up, refuse calls, or keep calls from a provider. */
+/** Reports to operators when budgets fill up, refuse calls, or keep calls from a provider. */
 export class BudgetReporter implements BudgetObserver {
   readonly #events: Events
   /** In ascending order. */

@@ -1,7 +1,6 @@
 import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import type { Call } from '../../domain/calls/call.ts'
 import type { Authenticated, Planned, Reserved, Routed, Target } from '../../domain/calls/facts.ts'
-import { operations } from '../../domain/calls/operations.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
@@ -111,8 +110,9 @@ function maxTokensFor({ cost, ceiling, isMetered, amount }: AttemptPlan, hold: H
 
 /** The call with the bound on its output, where a budget refuses calls. */
 function bounded<C extends Needs>(call: C, plan: AttemptPlan, { tightest }: Hold, maxTokens: number): C {
-  const { operation, request, target, warnings } = call
-  if (!tightest || operations[operation].task !== 'chat') return call
+  const { request, target, warnings, wishes } = call
+  // An operation that generates nothing has no output to bound.
+  if (!tightest || wishes.maxTokens === 0) return call
   const isLowered = maxTokens < plan.ceiling
   const { providerOptions } = request
   const chat: Partial<ChatRequest> = { maxTokens, providerOptions: boundOptions(providerOptions, maxTokens) }

@@ -1,6 +1,5 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { Target } from '../../domain/calls/facts.ts'
-import { operations } from '../../domain/calls/operations.ts'
 import type { ModelFacts } from '../../domain/ports/provider.ts'
 
 /**
@@ -8,10 +7,11 @@ import type { ModelFacts } from '../../domain/ports/provider.ts'
  * more once the connection is closed.
  */
 export function showsItsCost(
-  { operation, streamed, wishes, target }: Call & { readonly target: Target },
+  { streamed, wishes, target }: Call & { readonly target: Target },
   { hiddenReasoning }: ModelFacts,
 ): boolean {
-  if (operations[operation].task !== 'chat' || target.provider.onCancel === 'runs_on') return false
+  // An operation with no output has no text.
+  if (wishes.maxTokens === 0 || target.provider.onCancel === 'runs_on') return false
   if (!streamed && !target.provider.streamsUnary) return false
   if (hiddenReasoning === undefined || wishes.reasoning === false) return true
   return hiddenReasoning === 'when asked' && wishes.reasoning === undefined
