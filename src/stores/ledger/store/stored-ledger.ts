@@ -14,7 +14,7 @@ export interface StoreProgress {
 }
 
 /** The database of the ledger, as the main thread sees it. It works in threads of its own and never holds up the caller. */
-export interface LedgerStore extends LedgerQueries, BudgetBook, AlertBook, AuditTrail {
+export interface StoredLedger extends LedgerQueries, BudgetBook, AlertBook, AuditTrail {
   /** Resolves when everything that ended processes left in their journals is in the database. */
   readonly swept: Promise<void>
   /** Updated about twice a second. */
