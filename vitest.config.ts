@@ -39,7 +39,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: integration,
-          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts'],
+          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts', 'test/support/report-postgres.ts'],
         },
       },
       {
@@ -47,7 +47,7 @@ export default defineConfig({
         test: {
           name: 'slow',
           include: slow,
-          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts'],
+          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts', 'test/support/report-postgres.ts'],
         },
       },
     ],

@@ -1,14 +1,15 @@
+import { SetupError } from '../store/sql/setup-error.ts'
 import type { SqliteConnection } from './sqlite-module.ts'
 import { migrations } from './sqlite-schema.ts'
 
-/** Brings the tables up to date. Throws for a database that a newer gateway has made. */
+/** Brings the tables up to date. Throws SetupError for a database that a newer gateway has made. */
 export function migrate(connection: SqliteConnection, path: string): void {
   if (versionOf(connection) === migrations.length) return
   connection.exec('begin immediate')
   try {
     // Read again: another process may have done it meanwhile.
     const version = versionOf(connection)
-    if (version > migrations.length) throw new Error(tooNew(path, version))
+    if (version > migrations.length) throw new SetupError(tooNew(path, version))
     for (const statements of migrations.slice(version)) connection.exec(statements)
     connection.exec(`pragma user_version = ${migrations.length}`)
     connection.exec('commit')

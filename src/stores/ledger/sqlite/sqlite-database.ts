@@ -1,3 +1,4 @@
+import { SetupError } from '../store/sql/setup-error.ts'
 import type { Insertion, SqlDatabase, SqlRow, SqlSession, SqlValue } from '../store/sql/sql.ts'
 import { migrate } from './migrate.ts'
 import { loadSqlite, type SqliteConnection, type SqliteStatement } from './sqlite-module.ts'
@@ -19,8 +20,20 @@ export interface SqliteOptions {
   readonly survivesPowerFailure?: boolean
 }
 
-/** Opens the database, and makes or updates its tables unless it is opened for reading only. */
+/** Result codes for a path that is no database of this program. */
+const UNUSABLE = [11, 14, 26] // CORRUPT, CANTOPEN, NOTADB
+
+/** Opens the database, and makes or updates its tables unless it is opened for reading only. Throws SetupError. */
 export function openSqlite(options: SqliteOptions): SqlDatabase {
+  try {
+    return open(options)
+  } catch (error) {
+    if (!UNUSABLE.includes(codeOf(error))) throw error
+    throw new SetupError(`The ledger ${options.path} cannot be opened: ${String(error)}`, { cause: error })
+  }
+}
+
+function open(options: SqliteOptions): SqlDatabase {
   const { path, readOnly = false, survivesPowerFailure = false } = options
   const { DatabaseSync } = loadSqlite()
   const connection = new DatabaseSync(path, { readOnly })
@@ -82,7 +95,7 @@ class SqliteDatabase implements SqlDatabase, SqlSession {
   kindOf(error: unknown): 'data' | 'unavailable' {
     if (!(error instanceof Error)) return 'unavailable'
     if (!('errcode' in error)) return 'data'
-    return DATA_ERRORS.includes(Number(error.errcode) % 256) ? 'data' : 'unavailable'
+    return DATA_ERRORS.includes(codeOf(error)) ? 'data' : 'unavailable'
   }
 
   async expire(time: number): Promise<boolean> {
@@ -124,4 +137,9 @@ class SqliteDatabase implements SqlDatabase, SqlSession {
       // The database has ended the transaction itself.
     }
   }
+}
+
+/** The result code of an error of SQLite; 0 for other errors. */
+function codeOf(error: unknown): number {
+  return error instanceof Error && 'errcode' in error ? Number(error.errcode) % 256 : 0
 }

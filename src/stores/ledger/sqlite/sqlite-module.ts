@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import { SetupError } from '../store/sql/setup-error.ts'
 import type { SqlRow, SqlValue } from '../store/sql/sql.ts'
 
 /** The part of `node:sqlite` that is used. https://nodejs.org/api/sqlite.html */
@@ -20,7 +21,7 @@ export interface SqliteStatement {
 
 const PACKAGE = '@photostructure/sqlite'
 
-/** SQLite of Node where it has one, else of an optional package with the same classes. Throws when there is neither. */
+/** SQLite of Node where it has one, else of an optional package with the same classes. Throws SetupError when there is neither. */
 export function loadSqlite(): SqliteModule {
   return fromNode() ?? fromPackage()
 }
@@ -42,7 +43,7 @@ function fromPackage(): SqliteModule {
     return createRequire(import.meta.url)(PACKAGE)
   } catch (cause) {
     const advice = `Use Node 22.13 or newer, install ${PACKAGE}, or set ledger.url to a postgres:// address.`
-    throw new Error(`This Node (${process.version}) has no SQLite, and ${PACKAGE} cannot be loaded. ${advice}`, {
+    throw new SetupError(`This Node (${process.version}) has no SQLite, and ${PACKAGE} cannot be loaded. ${advice}`, {
       cause,
     })
   }

@@ -52,7 +52,8 @@ create table budget_spent (
   primary key (budget, subject, window_start)
 ) strict, without rowid;
 create table alert (
-  key text primary key, id text not null, body text not null, state text not null, claimed_at integer not null
+  key text primary key, id text not null, body text not null, state text not null, claimed_at integer not null,
+  expires_at integer not null
 ) strict;
 create table audit (
   seq integer primary key, time integer not null, call_id text not null, caller text not null, peer text not null,

@@ -1,8 +1,9 @@
 import { type Charge, chargeId } from '../../../../domain/ports/ledger.ts'
 import { encodeEntry } from '../../journal/line.ts'
+import type { JournalPosition } from '../../journal/read-journal.ts'
 import { storable } from '../sql/charge-table.ts'
 import type { Dialect, Insertion, SqlDatabase, SqlSession } from '../sql/sql.ts'
-import type { Batch, OpenCharge, Position } from './batch.ts'
+import type { Batch, OpenCharge } from './batch.ts'
 import { UserNames } from './user-names.ts'
 import { type Records, writeRecords } from './write-records.ts'
 
@@ -37,7 +38,7 @@ export class JournalWriter {
   }
 
   /** How far a journal has been written; undefined for a new one. */
-  async position(journal: string): Promise<Position | undefined> {
+  async position(journal: string): Promise<JournalPosition | undefined> {
     const [row] = await this.#database.query('select segment, position from journal where id = ?', [journal])
     return row && { segment: Number(row['segment']), offset: Number(row['position']) }
   }
@@ -46,8 +47,8 @@ export class JournalWriter {
    * Writes the lines between two positions of a journal, and the new position with them. Throws PositionMoved, and
    * writes nothing, when the journal is not at `from`.
    */
-  async apply(journal: string, from: Position | undefined, to: Position, batch: Batch): Promise<void> {
-    await this.#loadUsers(batch)
+  async apply(journal: string, from: JournalPosition | undefined, to: JournalPosition, batch: Batch): Promise<void> {
+    await this.loadUsers(batch)
     await this.#database.transaction(async (session) => {
       await movePosition(session, journal, from, to)
       await this.write(session, batch)
@@ -57,6 +58,7 @@ export class JournalWriter {
     })
   }
 
+  /** Writes records within a transaction. Their users have been loaded. */
   async write(session: SqlSession, records: Records): Promise<void> {
     await writeRecords(session, records, {
       dialect: this.#database.dialect,
@@ -65,7 +67,8 @@ export class JournalWriter {
     })
   }
 
-  async #loadUsers({ charges, endings, hits }: Records): Promise<void> {
+  /** Reads which users the roll-ups tell apart, before a transaction that adds to them. */
+  async loadUsers({ charges, endings, hits }: Records): Promise<void> {
     const seen = [...charges, ...endings].map(({ facts }) => facts)
     const pairs = new Map(
       [...seen, ...hits].map(({ time, caller }) => {
@@ -77,7 +80,12 @@ export class JournalWriter {
   }
 }
 
-async function movePosition(session: SqlSession, journal: string, from: Position | undefined, to: Position) {
+async function movePosition(
+  session: SqlSession,
+  journal: string,
+  from: JournalPosition | undefined,
+  to: JournalPosition,
+) {
   const moved = from
     ? await session.query(
         'update journal set segment = ?, position = ? where id = ? and segment = ? and position = ? returning id',
@@ -98,5 +106,5 @@ async function closeCharges(session: SqlSession, { among, list }: Dialect, { clo
 
 function openValues(journal: string, { entry, segment }: OpenCharge) {
   const { facts }: Charge = entry.charge
-  return [facts.callId, chargeId(facts), entry.kind, journal, segment, encodeEntry(entry)]
+  return [facts.callId, chargeId(facts), entry.kind, journal, segment, encodeEntry(entry).trimEnd()]
 }

@@ -1,13 +1,6 @@
 import { type Charge, chargeId } from '../../../../domain/ports/ledger.ts'
 import type { ChargeEntry, HitsEntry, JournalEntry } from '../../journal/entry.ts'
 
-/** How far a journal has been read. */
-export interface Position {
-  readonly segment: number
-  /** Bytes from the begin of the segment. */
-  readonly offset: number
-}
-
 /** A charge whose call has not ended. */
 export interface OpenCharge {
   readonly entry: ChargeEntry
@@ -31,7 +24,7 @@ export interface Batch {
 /** Pairs the lines of a journal. */
 export class BatchBuilder {
   readonly #charges = new Map<string, Charge>()
-  readonly #endings: Charge[] = []
+  readonly #endings = new Map<string, Charge>()
   readonly #hits: HitsEntry[] = []
   readonly #open = new Map<string, OpenCharge>()
   readonly #closed: string[] = []
@@ -53,7 +46,7 @@ export class BatchBuilder {
     const open = [...this.#open.values()]
     return {
       charges: [...this.#charges.values()],
-      endings: this.#endings,
+      endings: [...this.#endings.values()],
       hits: this.#hits,
       opened: open.filter(({ entry }) => entry.kind === 'intent' || !this.#ended.has(entry.charge.facts.callId)),
       closed: this.#closed,
@@ -66,7 +59,7 @@ export class BatchBuilder {
     const id = chargeId(charge.facts)
     if (!this.#open.delete(id)) this.#closed.push(id)
     if (entry.kind === 'settled' || this.#charges.has(id)) this.#charges.set(id, charge)
-    else this.#endings.push(charge)
+    else this.#endings.set(id, charge)
     if (charge.ending) this.#ended.add(charge.facts.callId)
     else this.#open.set(id, { entry, segment })
   }

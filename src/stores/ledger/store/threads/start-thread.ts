@@ -1,0 +1,15 @@
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import type { ThreadOptions } from './messages.ts'
+
+/** Starts a module of this folder as a thread. */
+export function startThread(name: 'query-thread' | 'writer-thread', options: ThreadOptions): Worker {
+  const extension = extname(new URL(import.meta.url).pathname)
+  const url = new URL(`./${name}${extension}`, import.meta.url)
+  const parts = { workerData: options, name: `ledger-${name}` }
+  if (extension !== '.ts') return new Worker(url, parts)
+  // Threads of Node 20 do not inherit the loader that runs the gateway from its source.
+  const { href } = url
+  const load = `import('tsx/esm/api').then(({ tsImport }) => tsImport(${JSON.stringify(href)}, ${JSON.stringify(href)}))`
+  return new Worker(load, { ...parts, eval: true })
+}
