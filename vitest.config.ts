@@ -6,6 +6,8 @@ const integration = ['test/integration/**/*.test.ts', 'test/conformance/**/*.tes
 /** Properties with many runs, and the promises of docs/resilience.md in short. */
 const slow = ['test/properties/**/*.test.ts', 'test/promises/**/*.test.ts']
 
+const globalSetup = ['build-gateway', 'report-redis', 'report-postgres'].map((name) => `test/support/${name}.ts`)
+
 /** This test compiles the code of a page, whose places in the source coverage cannot find. */
 const notCovered = process.argv.includes('--coverage') ? ['test/providers/adding-a-provider.test.ts'] : []
 
@@ -39,7 +41,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: integration,
-          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts', 'test/support/report-postgres.ts'],
+          globalSetup,
         },
       },
       {
@@ -47,7 +49,7 @@ export default defineConfig({
         test: {
           name: 'slow',
           include: slow,
-          globalSetup: ['test/support/build-gateway.ts', 'test/support/report-redis.ts', 'test/support/report-postgres.ts'],
+          globalSetup,
         },
       },
     ],
