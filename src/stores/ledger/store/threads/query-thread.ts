@@ -1,34 +1,44 @@
 import { workerData } from 'node:worker_threads'
 import { systemClock } from '../../../../domain/clock.ts'
 import type { LedgerQueries } from '../../../../domain/ports/ledger-queries.ts'
+import type { LedgerSettings } from '../../settings.ts'
 import { openDatabase } from '../open-database.ts'
 import { StoredQueries } from '../queries/stored-queries.ts'
 import type { ThreadOptions } from './messages.ts'
 import { portToMain, serveRequests } from './serve-requests.ts'
 
-// Set by startThread.
-const { settings }: ThreadOptions = workerData
+/** Opens the database with the first question, and again if it could not be opened. */
+class Opening {
+  readonly #settings: LedgerSettings
+  #opened: Promise<LedgerQueries> | undefined
 
-let opened: Promise<LedgerQueries> | undefined
+  constructor(settings: LedgerSettings) {
+    this.#settings = settings
+  }
 
-function queries(): Promise<LedgerQueries> {
-  opened ??= open()
-  return opened
-}
+  queries(): Promise<LedgerQueries> {
+    this.#opened ??= this.#open()
+    return this.#opened
+  }
 
-async function open(): Promise<LedgerQueries> {
-  const { store, timeZone, keep } = settings
-  if (store.kind === 'memory') throw new Error('A ledger in memory needs no threads.')
-  try {
-    const database = await openDatabase({ store, readOnly: true, survivesPowerFailure: false })
-    return new StoredQueries(database, { clock: systemClock, timeZone, keep })
-  } catch (error) {
-    opened = undefined
-    throw error
+  async #open(): Promise<LedgerQueries> {
+    const { store, timeZone, keep } = this.#settings
+    if (store.kind === 'memory') throw new Error('A ledger in memory needs no threads.')
+    try {
+      const database = await openDatabase({ store, readOnly: true, survivesPowerFailure: false })
+      return new StoredQueries(database, { clock: systemClock, timeZone, keep })
+    } catch (error) {
+      this.#opened = undefined
+      throw error
+    }
   }
 }
 
+// Set by startThread.
+const { settings }: ThreadOptions = workerData
+const opening = new Opening(settings)
+
 serveRequests(portToMain(), {
-  summarize: async (...args: Parameters<LedgerQueries['summarize']>) => (await queries()).summarize(...args),
-  list: async (...args: Parameters<LedgerQueries['list']>) => (await queries()).list(...args),
+  summarize: async (...args: Parameters<LedgerQueries['summarize']>) => (await opening.queries()).summarize(...args),
+  list: async (...args: Parameters<LedgerQueries['list']>) => (await opening.queries()).list(...args),
 })
