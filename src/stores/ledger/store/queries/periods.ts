@@ -1,6 +1,6 @@
 import { invalid } from '../../../../domain/errors/error.ts'
 import type { CostGrouping, UsageSelection } from '../../../../domain/ports/ledger-queries.ts'
-import { startOfDay } from '../../../../domain/time-zone.ts'
+import { dayFormat, startOfDay } from '../../../../domain/time-zone.ts'
 import { CostGroup } from '../../../../domain/types.ts'
 
 const HOUR = 3_600_000
@@ -40,7 +40,7 @@ export function periodsOf(selection: UsageSelection, grouping: CostGrouping, kep
   const finer = (from: number | undefined, to: number | undefined) => hoursOf(from, to, isByUser)
   const periods = grouping.groups.includes(CostGroup.HOUR)
     ? hoursOf(from, to, false)
-    : split('days', from, to, { up: nextDay(kept.timeZone), down: dayOf(kept.timeZone), finer })
+    : split('days', from, to, { up: nextDayBegin(kept.timeZone), down: dayBegin(kept.timeZone), finer })
   checkEdges(periods, kept)
   return periods
 }
@@ -115,14 +115,15 @@ function records(from: number | undefined, to: number | undefined): Period[] {
   return from !== undefined && to !== undefined && from >= to ? [] : [{ source: 'records', from, to }]
 }
 
-function dayOf(timeZone: string): (time: number) => number {
-  return (time) => startOfDay(time, timeZone)
+function dayBegin(timeZone: string): (time: number) => number {
+  const dayOf = dayFormat(timeZone)
+  return (time) => startOfDay(Date.parse(dayOf(time)), dayOf)
 }
 
-function nextDay(timeZone: string): (time: number) => number {
+function nextDayBegin(timeZone: string): (time: number) => number {
+  const begin = dayBegin(timeZone)
   // 36 hours after a day's begin is within the next one, however long the day is.
-  return (time) =>
-    startOfDay(time, timeZone) === time ? time : startOfDay(startOfDay(time, timeZone) + 1.5 * DAY, timeZone)
+  return (time) => (begin(time) === time ? time : begin(begin(time) + 1.5 * DAY))
 }
 
 function instant(time: number): string {
