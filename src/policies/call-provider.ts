@@ -1,18 +1,20 @@
 import type { AnyRequest, Call } from '../domain/calls/call.ts'
-import type { AttemptRecord, CallRecord } from '../domain/calls/call-record.ts'
-import type { Keyed, Observed, Routed } from '../domain/calls/facts.ts'
+import type { AttemptRecord } from '../domain/calls/call-record.ts'
+import type { Keyed, Observed, Reserved, Routed } from '../domain/calls/facts.ts'
 import type { GatewayError } from '../domain/errors/error.ts'
 import { attemptOutcomeOf } from '../domain/errors/reasons.ts'
+import type { ModelPrice } from '../domain/money.ts'
 import type { Ask, Provider } from '../domain/ports/provider.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import type { EventStream, Watcher } from '../domain/streams/event-stream.ts'
-import type { AnyEvent } from '../domain/streams/events.ts'
+import { type AnyEvent, type EmbedFinish, finishOf } from '../domain/streams/events.ts'
 import { follow, type Handler } from '../domain/streams/follow.ts'
+import { chargeOfFailure, chargeOfResponse } from './billing/attempt-charge.ts'
 
 /** The end of the pipeline: one attempt at one target, recorded until it ends. `ask` picks the provider's method. */
 export function callProvider<R extends AnyRequest, E extends AnyEvent>(
   ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>,
-): Handler<Call<R> & Observed & Routed & Keyed, E> {
+): Handler<Call<R> & Observed & Routed & Keyed & Reserved, E> {
   return (call) => {
     const { context, target, firstEventBy, isShare, countRequest, request, streamed, wishes, fallback, warnings } = call
     const { provider, model, defaults, timeout } = target
@@ -33,29 +35,38 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
       attempt,
       traceparent: telemetry.traceparent,
     }
-    return follow(() => ask(provider, question), call, new AttemptWatcher(context.record, attempt, telemetry))
+    return follow(() => ask(provider, question), call, new AttemptWatcher(call, attempt, telemetry))
   }
 }
 
 /** Records how an attempt ended before any other watcher is notified. */
 class AttemptWatcher implements Watcher<AnyEvent> {
-  readonly #record: CallRecord
+  readonly #call: Call & Routed & Reserved
   readonly #attempt: AttemptRecord
   readonly #telemetry: AttemptTelemetry
+  /** Price when the attempt began. */
+  readonly #price: ModelPrice | undefined
+  #finish: EmbedFinish | undefined
 
-  constructor(record: CallRecord, attempt: AttemptRecord, telemetry: AttemptTelemetry) {
-    this.#record = record
+  constructor(call: Call & Routed & Reserved, attempt: AttemptRecord, telemetry: AttemptTelemetry) {
+    this.#call = call
     this.#attempt = attempt
     this.#telemetry = telemetry
+    this.#price = call.target.provider.describe(call.target.model).price
   }
 
   event(event: AnyEvent): void {
+    this.#finish = finishOf(event) ?? this.#finish
     this.#telemetry.event?.(event)
   }
 
   end(error?: GatewayError): void | Promise<void> {
-    if (error) this.#attempt.upstream = error.facts.upstream
-    if (error) this.#record.fail(this.#attempt, attemptOutcomeOf(error.reason), error.reason)
+    const attempt = this.#attempt
+    if (error) {
+      attempt.upstream = error.facts.upstream
+      this.#call.context.record.fail(attempt, attemptOutcomeOf(error.reason), error.reason)
+      attempt.charged = chargeOfFailure(this.#call, attempt, error, this.#price)
+    } else attempt.charged = chargeOfResponse(this.#finish ?? {})
     return this.#telemetry.end(error)
   }
 }

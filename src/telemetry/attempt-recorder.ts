@@ -6,7 +6,6 @@ import type { Clock } from '../domain/clock.ts'
 import { isAboutProvider } from '../domain/errors/blame.ts'
 import type { GatewayError } from '../domain/errors/error.ts'
 import { blameOf, isReason, originOf } from '../domain/errors/reasons.ts'
-import { nanoDollars } from '../domain/money.ts'
 import type { AttemptTelemetry } from '../domain/ports/telemetry.ts'
 import type { AnyEvent } from '../domain/streams/events.ts'
 import { AttemptOutcome } from '../domain/types.ts'
@@ -77,7 +76,7 @@ export class AttemptRecorder implements AttemptTelemetry {
 
   #count(target: TargetSeries, outcome: AttemptOutcome, reason: string, latency: number, firstEvent?: number): void {
     const series = target.of(this.#parent.call.operation)
-    const usage = this.#finish?.usage ?? this.#attempt.usage
+    const { usage, cost } = this.#attempt.charged ?? NOTHING_CHARGED
     const succeeded = outcome === AttemptOutcome.OK
     target.attempts++
     series.requestDuration(reason).record(latency / 1000)
@@ -94,8 +93,7 @@ export class AttemptRecorder implements AttemptTelemetry {
       target.outputTokens.value += usage.output
       series.tokens.output.record(usage.output)
     }
-    const usd = (this.#finish?.cost ?? this.#attempt.cost)?.usd
-    if (usd !== undefined) target.cost.value += nanoDollars(usd)
+    if (cost) target.cost.value += cost.input + cost.output
     else if (this.#finish) this.#parent.priceMissing(target)
     if (succeeded) this.#countPace(target, usage?.output, latency, firstEvent)
   }
@@ -119,6 +117,8 @@ export class AttemptRecorder implements AttemptTelemetry {
     this.#table.remember(this.#attempt.provider, { ok, at: this.#clock.now(), latency, reason, message })
   }
 }
+
+const NOTHING_CHARGED = { usage: undefined, cost: undefined }
 
 /** The record of a failed attempt has its outcome by now; that of a successful one may not. */
 function outcomeOf({ outcome }: AttemptRecord, error: GatewayError | undefined): AttemptOutcome {

@@ -21,7 +21,8 @@ test('two attempts of one call at once do not see the facts of each other', asyn
   const call = routedCall(clock, [slow, fast])
   const children = [slow, fast].map((target, at) => {
     const context = new ChildContext(call.context)
-    return { ...call, context, target, fallback: at > 0, key: undefined, warnings: at > 0 ? ['second choice'] : [] }
+    const warnings = at > 0 ? ['second choice'] : []
+    return { ...call, context, target, fallback: at > 0, key: undefined, reservation: undefined, warnings }
   })
   await Promise.all(children.map((child) => attempt(child)))
   asks[0]?.attempt.warnings.push('seed was left out')

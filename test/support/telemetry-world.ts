@@ -1,3 +1,4 @@
+import { create } from '@bufbuild/protobuf'
 import type { CallContext, Operation } from '../../src/domain/calls/call.ts'
 import { CallRecord } from '../../src/domain/calls/call-record.ts'
 import { createCall, type Observed, type Target } from '../../src/domain/calls/facts.ts'
@@ -12,7 +13,9 @@ import {
   BreakerState,
   type ChatEvent,
   type ChatRequest,
+  ChatRequestSchema,
   FinishReason,
+  Role,
   type Usage,
 } from '../../src/domain/types.ts'
 import { callProvider } from '../../src/policies/call-provider.ts'
@@ -155,12 +158,19 @@ export function world(options: Partial<TelemetryOptions> & { readonly level?: Le
         record.fail(record.begin(name, model, fallback), AttemptOutcome.SKIPPED, 'UNSUPPORTED')
         throw new GatewayError('UNSUPPORTED', 'Not with this model.')
       }
-      const target = { provider: { name }, model, defaults: {} } as unknown as Target // only these are read
+      const target = { provider: { name, describe: () => ({}) }, model, defaults: {} } as unknown as Target // only these are read
       const attempted = callProvider<ChatRequest, ChatEvent>(async (_, question) => {
         traceparents.push(question.traceparent)
         return ask(script)
       })
-      const facts = { target, key: undefined, firstEventBy: Number.POSITIVE_INFINITY, fallback, warnings: [] }
+      const facts = {
+        target,
+        key: undefined,
+        reservation: undefined,
+        firstEventBy: Number.POSITIVE_INFINITY,
+        fallback,
+        warnings: [],
+      }
       return attempted({ ...observed, ...facts })
     }
 
@@ -204,15 +214,8 @@ export function provider(name: string) {
   }
 }
 
+/** A request with a text that telemetry must not show. */
 function chatRequest(fields: Partial<ChatRequest> = {}): ChatRequest {
-  const message = { $typeName: 'llmgateway.v1.Message', role: 3, content: 'canary-prompt' }
-  return {
-    $typeName: 'llmgateway.v1.ChatRequest',
-    model: '',
-    messages: [message],
-    labels: {},
-    userId: '',
-    sessionId: '',
-    ...fields,
-  } as unknown as ChatRequest // the fields that telemetry could read, and one that it must not
+  const request = create(ChatRequestSchema, { messages: [{ role: Role.USER, content: 'canary-prompt' }] })
+  return Object.assign(request, fields)
 }

@@ -64,7 +64,11 @@ test("cancelled calls and the callers' own faults are no errors, passed-over tar
 
 test('what a vendor reported before the caller left is counted once', async () => {
   const { run, stats } = world()
-  await run({ cancelled: true, attempts: [{ target: 'two/small', error: timeout }, answer] })
+  await run({
+    operation: 'stream_chat',
+    cancelled: true,
+    attempts: [{ target: 'two/small', error: timeout }, answer],
+  })
   expect(stats().providers['one']).toMatchObject({ inputTokens: 20n, outputTokens: 50n, costUsd: 0 })
   expect(stats().providers['two']).toMatchObject({ inputTokens: 0n, outputTokens: 0n })
 })
@@ -72,7 +76,7 @@ test('what a vendor reported before the caller left is counted once', async () =
 test('what a vendor reported before it failed is not charged to the next one', async () => {
   const { run, stats } = world()
   const cut = { target: 'one/small', error: timeout, usage: usage(9, 1) }
-  await run({ attempts: [cut, { target: 'two/small', error: timeout }] })
+  await run({ operation: 'stream_chat', attempts: [cut, { target: 'two/small', error: timeout }] })
   expect(stats().providers['one']).toMatchObject({ inputTokens: 9n, outputTokens: 1n })
   expect(stats().providers['two']).toMatchObject({ inputTokens: 0n, outputTokens: 0n })
 })

@@ -1,9 +1,19 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import type { Clock } from '../clock.ts'
 import type { UpstreamFailure } from '../errors/error.ts'
-import { type Attempt, AttemptOutcome, type Cost, type Route, type Usage } from '../types.ts'
+import type { Bill } from '../money.ts'
+import { type Attempt, AttemptOutcome, type Cost, type Route, type Usage, type UsageState } from '../types.ts'
 
 const NO_WARNINGS: readonly string[] = []
+
+/** What an attempt is charged: one computation that the ledger, the metrics and the log share. */
+export interface AttemptCharge {
+  readonly state: UsageState
+  /** Undefined when nothing is charged. */
+  readonly usage: Usage | undefined
+  /** Undefined when no price is known. */
+  readonly cost: Bill | undefined
+}
 
 /** One attempt at one target, from its first step to its outcome. What concerns one attempt alone is kept here. */
 export class AttemptRecord {
@@ -24,6 +34,8 @@ export class AttemptRecord {
   upstream: UpstreamFailure | undefined
   /** What the vendor has reported so far. */
   usage: Usage | undefined
+  /** What it is charged, once it has ended. */
+  charged: AttemptCharge | undefined
   /** What the vendor charges for an attempt that failed after part of its work was done, where it is known. */
   cost: Cost | undefined
   /** Whether a meaningful event was handed on. */
@@ -79,6 +91,8 @@ export class CallRecord {
   attempts: AttemptRecord[] = []
   /** Whether the caller receives events as they are produced. */
   streamed = false
+  /** Whether the attempts are charged to this call, not to another one that it shares them with. */
+  pays = true
   /** How many attempts repeated a target that had just failed. */
   retries = 0
   /** Metadata that the caller receives beside its response or its error. */

@@ -1,8 +1,10 @@
 import type { GatewayError } from '../errors/error.ts'
+import { dollars } from '../money.ts'
 import type { EmbedFinish } from '../streams/events.ts'
 import type { FinishEvent, FinishReason, Usage } from '../types.ts'
 import type { Call, Operation } from './call.ts'
-import type { AttemptRecord } from './call-record.ts'
+import type { AttemptRecord, CallRecord } from './call-record.ts'
+import { chargedSum } from './charged-sum.ts'
 
 /** The last event of a complete response. */
 export type Finish = FinishEvent | EmbedFinish
@@ -31,8 +33,9 @@ export interface CallSummary {
   readonly error: GatewayError | undefined
   /** Undefined for embeddings, and when the response is not complete. */
   readonly finishReason: FinishReason | undefined
-  /** As the vendor reported it, also for an incomplete response. */
+  /** Of all attempts that are charged to the call, as the vendor reported it or estimated. */
   readonly usage: Usage | undefined
+  /** Cost of the same attempts; undefined when nothing is charged, or no price is known. */
   readonly costUsd: number | undefined
   /** In the order in which they began. */
   readonly attempts: readonly AttemptRecord[]
@@ -79,11 +82,18 @@ export function summarize(ending: EndingCall, now: number, error: GatewayError |
     fallbackUsed: record.fallbackUsed,
     error,
     finishReason: finish && 'finishReason' in finish ? finish.finishReason : undefined,
-    usage: finish?.usage ?? record.usage(),
-    costUsd: finish?.cost?.usd,
+    ...charges(record, finish),
     attempts,
     latency,
     timeToFirstToken,
     overhead: Math.max(0, (timeToFirstToken ?? latency) - ending.waited),
   }
+}
+
+/** What the attempts of a call are charged. A call that does not pay has the usage and cost of its response. */
+function charges(record: CallRecord, finish: Finish | undefined): Pick<CallSummary, 'usage' | 'costUsd'> {
+  const pays = record.pays && !finish?.route?.cached
+  const charged = pays ? chargedSum(record.attempts) : undefined
+  if (charged) return { usage: charged.usage, costUsd: charged.cost && dollars(charged.cost) }
+  return { usage: finish?.usage ?? (pays ? record.usage() : undefined), costUsd: finish?.cost?.usd }
 }

@@ -42,6 +42,7 @@ export class Subscriber implements Source {
     })
     // The attempts of the shared call are those of each subscriber.
     context.record.attempts = sharedCall.record.attempts
+    context.record.pays = context === sharedCall.first
     context.cancellation.add(this)
   }
 
@@ -69,6 +70,7 @@ export class Subscriber implements Source {
       return
     }
     this.#context.record.attempts = []
+    this.#context.record.pays = true
     this.#resolve(undefined)
   }
 
@@ -110,6 +112,7 @@ export class Subscriber implements Source {
   #finish(finish: FinishEvent): ChatEvent {
     const context = this.#context
     context.record.attempts = []
+    context.record.pays = true
     this.#sharedCall.shared(finish.cost?.usd)
     return cachedFinish(finish, context, finish.route?.cacheId ?? '')
   }

@@ -1,0 +1,79 @@
+import type { Call } from '../../domain/calls/call.ts'
+import type { AttemptCharge, AttemptRecord } from '../../domain/calls/call-record.ts'
+import type { Reserved, Routed } from '../../domain/calls/facts.ts'
+import { operations } from '../../domain/calls/operations.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
+import { isOutcomeUnknown, type Reason } from '../../domain/errors/reasons.ts'
+import { type Bill, type ModelPrice, nanoDollars } from '../../domain/money.ts'
+import type { EmbedFinish } from '../../domain/streams/events.ts'
+import { AttemptOutcome, type Cost, type Usage, UsageState } from '../../domain/types.ts'
+
+/** Output tokens that are charged for an attempt whose end is unknown, unless the call allows fewer. */
+const UNKNOWN_OUTPUT = 1_000
+
+type Needs = Call & Routed & Reserved
+
+/** Nothing was generated, or nothing was sent. */
+export const NO_CHARGE: AttemptCharge = {
+  state: UsageState.NO_CHARGE,
+  usage: undefined,
+  cost: { input: 0, output: 0 },
+}
+
+/** The charge of a response: what the provider states. */
+export function chargeOfResponse({ usage, cost }: Pick<EmbedFinish, 'usage' | 'cost'>): AttemptCharge {
+  const isEstimated = usage?.estimated || cost?.estimated
+  const state = isEstimated ? UsageState.ESTIMATED : UsageState.SETTLED
+  return { state, usage, cost: cost && billOf(cost) }
+}
+
+/**
+ * The charge of an attempt that failed: nothing where the vendor generated nothing; else what it reported, or an estimate
+ * of what it did, at the price when the attempt began.
+ */
+export function chargeOfFailure(
+  call: Needs,
+  attempt: AttemptRecord,
+  { reason }: GatewayError,
+  price: ModelPrice | undefined,
+): AttemptCharge {
+  const usage = attempt.outcome === AttemptOutcome.SKIPPED ? undefined : usageOf(call, attempt, reason)
+  if (!usage) return NO_CHARGE
+  // What a provider has charged itself is the cost of this usage.
+  const own = usage === attempt.usage ? attempt.cost : undefined
+  return { state: UsageState.ESTIMATED, usage, cost: own ? billOf(own) : price?.bill(usage) }
+}
+
+/** Usage that is assumed for an attempt whose outcome never becomes known. */
+export function unknownUsage({ operation, request, wishes, target, reservation }: Needs): Usage {
+  const { promptTokens, mediaTokens } = operations[operation]
+  const allowed = wishes.maxTokens ?? target.defaults.maxTokens ?? UNKNOWN_OUTPUT
+  const output = Math.min(allowed, UNKNOWN_OUTPUT, reservation?.assumed.output ?? allowed)
+  const input = promptTokens(request) + mediaTokens(request)
+  return { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
+}
+
+function usageOf(call: Needs, attempt: AttemptRecord, reason: Reason): Usage | undefined {
+  const runsOn = doesRunOn(call)
+  if (attempt.usage) return runsOn ? atLeast(attempt.usage, unknownUsage(call)) : attempt.usage
+  const mayHaveRun = isOutcomeUnknown(reason) || attempt.outcome === AttemptOutcome.CANCELLED
+  if (!attempt.sent || !mayHaveRun) return undefined
+  const usage = unknownUsage(call)
+  return runsOn ? usage : { ...usage, output: 0, total: usage.input ?? 0 }
+}
+
+/** Whether the vendor generates the whole response although the gateway has closed the connection. */
+function doesRunOn({ streamed, target }: Needs): boolean {
+  return !streamed || target.provider.onCancel === 'runs_on'
+}
+
+function billOf({ inputUsd, outputUsd }: Cost): Bill {
+  return { input: nanoDollars(inputUsd), output: nanoDollars(outputUsd) }
+}
+
+/** `usage` with at least the output of `expected`. */
+function atLeast(usage: Usage, expected: Usage): Usage {
+  const output = Math.max(usage.output ?? 0, expected.output ?? 0)
+  if (output === (usage.output ?? 0)) return usage
+  return { ...usage, output, total: (usage.input ?? 0) + output, estimated: true }
+}
