@@ -9,6 +9,9 @@ import type { Observed } from './observe.ts'
 /** Longest time that calls are still accepted after a stop is requested, in ms; load balancers notice meanwhile. */
 const LINGER = 5_000
 
+/** Time for a last try to send the alerts that wait, in ms. */
+const ALERTS_TIME = 2_000
+
 /** How far the gateway is on its way to its end. */
 export interface Lifecycle {
   /** Whether the gateway is stopping. */
@@ -48,6 +51,8 @@ async function close({ parts, observed, metricsPage }: Running): Promise<void> {
   const { loopDelay, stopWatching, providers, limiter, broadcast, redis } = parts
   loopDelay.stop()
   stopWatching()
+  // They need what is closed next.
+  await observed.alerts.close(ALERTS_TIME)
   const closing = providers.map((provider) => provider.close())
   await Promise.all([...closing, observed.tracing?.shutdown(), metricsPage.close()])
   limiter.close?.()

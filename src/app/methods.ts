@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts'
+import type { AlertTest } from '../domain/ports/alert-test.ts'
 import { createGateway } from '../gateway.ts'
 import { addressOf } from '../policies/cache/cache-texts.ts'
 import type { CacheParts } from '../policies/cache/cache-use.ts'
@@ -13,6 +14,7 @@ import type { Lifecycle } from './drain.ts'
 
 export interface MethodsOptions extends Environment {
   readonly telemetry: GatewayTelemetry
+  readonly alerts: AlertTest
   readonly lifecycle: Lifecycle
 }
 
@@ -54,6 +56,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
     stats: telemetry.stats,
     ledger,
+    alerts: options.alerts,
     cache: cache && {
       store: cache.store,
       stats: () => cache.observer.snapshot(),

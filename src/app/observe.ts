@@ -1,13 +1,17 @@
 import type { Config } from '../config/config.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
+import type { Alerts } from '../telemetry/alerts/alerts.ts'
+import { ErrorRates } from '../telemetry/alerts/error-rates.ts'
 import { observeGates } from '../telemetry/metrics/observe-limits.ts'
 import { observeRedis, observeRedisLimiter } from '../telemetry/metrics/redis-metrics.ts'
 import { createTelemetry, type GatewayTelemetry } from '../telemetry/telemetry.ts'
 import { startTracing, type Tracing } from '../telemetry/tracing/otel.ts'
+import { startAlerts } from './alerts.ts'
 import type { Environment, Parts } from './build.ts'
 
 export interface Observed {
   readonly telemetry: GatewayTelemetry
+  readonly alerts: Alerts
   /** Undefined when no traces are sent. */
   readonly tracing: Tracing | undefined
 }
@@ -18,6 +22,7 @@ export async function observe(config: Config, parts: Parts, { clock, log, versio
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
+  const errorRates = new ErrorRates(clock, config.alerts.errorRate, events)
   const telemetry = createTelemetry({
     clock,
     random: Math.random,
@@ -39,11 +44,13 @@ export async function observe(config: Config, parts: Parts, { clock, log, versio
     tracing,
     loopDelay: () => loopDelay.current,
     sampleRatio,
+    onAttempt: (provider, ok) => errorRates.record(provider, ok),
     cache: config.cache && cacheStore && { store: cacheStore, ttl: config.cache.rules.ttl },
   })
   events.subscribe(telemetry.operatorEvents)
   observeGates(telemetry.metrics, gates)
   if (redis) observeRedis(telemetry.metrics, redis)
   if (limiter instanceof RedisLimiter) observeRedisLimiter(telemetry.metrics, limiter)
-  return { telemetry, tracing }
+  const alerts = await startAlerts(config, parts, { clock, log, metrics: telemetry.metrics, errorRates })
+  return { telemetry, alerts, tracing }
 }

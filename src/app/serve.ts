@@ -30,9 +30,9 @@ export async function serve(
   const environment = { clock, log, version }
   const parts = await build(config, environment)
   const observed = await observe(config, parts, environment)
-  const { telemetry } = observed
+  const { telemetry, alerts } = observed
   const lifecycle: Lifecycle = { draining: false, ending: false }
-  const methods = createMethods(config, parts, { ...environment, telemetry, lifecycle })
+  const methods = createMethods(config, parts, { ...environment, telemetry, alerts, lifecycle })
   const health = new HealthService()
   const { grpcServer, httpServer } = createServers(config, parts, { ...environment, methods, health, telemetry })
 

@@ -1,5 +1,6 @@
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { otherNames } from '../providers/index.ts'
+import { alertsOf } from './blocks/alerts.ts'
 import { authOf } from './blocks/auth.ts'
 import { budgetsOf } from './blocks/budgets.ts'
 import { cacheOf } from './blocks/cache.ts'
@@ -92,6 +93,7 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
     ...(currency && { currency }),
     limits: limitsOf({ file, env, providers: found, redis, findings }),
     ...(redis && { redis }),
+    alerts: alertsOf(file.alerts, { env, findings, redis, ledger }),
     telemetry: telemetryOf(file.telemetry, flags, env, findings),
     proxy: proxyOf(env),
   }

@@ -11,6 +11,7 @@ import type { ProxySettings } from '../providers/settings.ts'
 import type { ServerSettings } from '../server/settings.ts'
 import type { LedgerSettings } from '../stores/ledger/settings.ts'
 import type { RedisSettings } from '../stores/redis/settings.ts'
+import type { AlertSettings } from '../telemetry/alerts/settings.ts'
 import type { TelemetrySettings } from '../telemetry/settings.ts'
 
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
@@ -39,6 +40,7 @@ export interface Config {
   /** Undefined when there are none. They need the ledger. */
   readonly budgets?: BudgetSettings
   readonly redis?: RedisSettings
+  readonly alerts: AlertSettings
   readonly telemetry: TelemetrySettings
   readonly proxy: ProxySettings
 }

@@ -17,6 +17,7 @@ export {
   ServerReflectionResponseSchema,
 } from '../../gen/grpc/reflection/v1/reflection_pb.js'
 export * from '../../gen/llmgateway/v1/admin_pb.js'
+export * from '../../gen/llmgateway/v1/alerts_pb.js'
 export * from '../../gen/llmgateway/v1/cache_pb.js'
 export * from '../../gen/llmgateway/v1/chat_pb.js'
 export * from '../../gen/llmgateway/v1/complete_pb.js'

@@ -2,6 +2,7 @@ import type { Call, CallContext, Caller } from '../domain/calls/call.ts'
 import { createCall } from '../domain/calls/facts.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/errors/error.ts'
+import type { AlertTest } from '../domain/ports/alert-test.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
 import type { LedgerQueries } from '../domain/ports/ledger-queries.ts'
@@ -28,6 +29,7 @@ import { createGetCostSummary, createListCallerCosts, createListUsage } from './
 import { listKeys } from './methods/list-keys.ts'
 import { type AliasTargets, createListModels } from './methods/list-models.ts'
 import { listProviders } from './methods/list-providers.ts'
+import { createTestAlert } from './methods/test-alert.ts'
 import { createTestProvider } from './methods/test-provider.ts'
 import { createWatchStats } from './methods/watch-stats.ts'
 
@@ -45,6 +47,7 @@ export interface ServiceDeps {
   readonly stats: StatsSource
   /** Undefined if costs are not recorded. */
   readonly ledger?: LedgerQueries | undefined
+  readonly alerts: AlertTest
   /** Undefined if there is no cache. */
   readonly cache: CacheAdmin | undefined
   readonly locks?: SafetyLockSource
@@ -97,6 +100,7 @@ export function createService(deps: ServiceDeps): Methods {
     getCostSummary: anyone(createGetCostSummary(ledger, clock)),
     listUsage: anyone(createListUsage(ledger, clock)),
     listCallerCosts: anyone(createListCallerCosts(ledger, clock)),
+    testAlert: admin('TestAlert', createTestAlert(deps.alerts)),
   }
 }
 

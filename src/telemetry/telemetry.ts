@@ -42,6 +42,8 @@ export interface TelemetryOptions {
   readonly loopDelay?: () => number
   /** Share of calls that are traced, 0 to 1, when the caller has not decided. Default: 0. */
   readonly sampleRatio?: number | undefined
+  /** Called for each attempt that shows how its provider works: a success, or a failure that is evidence about it. */
+  readonly onAttempt?: (provider: string, ok: boolean) => void
   /** The cache, and its default time to live in ms. */
   readonly cache?: { readonly store: Pick<CacheStore, 'size'>; readonly ttl: number } | undefined
 }
@@ -63,7 +65,7 @@ export interface GatewayTelemetry extends Telemetry {
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   const { clock, random, log, events, providers, breakers, tracing, loopDelay, targets = [], sampleRatio = 0 } = options
   const metrics = new Metrics(clock)
-  const table = new TargetSeriesTable(metrics, providers, targets)
+  const table = new TargetSeriesTable(metrics, providers, targets, options.onAttempt)
   const counts = new CallCounts(metrics, table)
   const cache = options.cache && new CacheCounts(metrics, options.cache.store, options.cache.ttl)
   metrics.observe(instruments.logLinesDropped, {}, () => log.dropped())

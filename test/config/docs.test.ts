@@ -4,7 +4,6 @@ import { z } from 'zod'
 import { ownVariables } from '../../src/config/blocks/providers/providers.ts'
 import { flagReaders } from '../../src/config/env/flags.ts'
 import { knownVariables } from '../../src/config/env/known.ts'
-import { unusedVariables } from '../../src/config/env/unused.ts'
 import { oldProviderShape } from '../../src/config/file/old-block.ts'
 import { providerShape } from '../../src/config/file/provider-block.ts'
 import { fileSchema } from '../../src/config/file/schema.ts'
@@ -57,7 +56,6 @@ const used = new Set(knownVariables(kinds))
 const general = new Set(kinds.flatMap(namesOf).flatMap((name) => Object.values(ownVariables(name))))
 const variables = [
   ...knownVariables(kinds).filter((name) => !general.has(name)),
-  ...unusedVariables.flatMap(({ names }) => names),
   'NODE_EXTRA_CA_CERTS',
   'LLM_GATEWAY_<KIND>_API_KEY',
   'LLM_GATEWAY_<KIND>_BASE_URL',
@@ -98,12 +96,6 @@ function variablesIn(section: RegExp): string[] {
 
 it('the page lists as not used what has no effect, and nothing else', () => {
   const short = upcoming.flatMap(({ variables }) => variables)
-  const expected = [...unusedVariables.flatMap(({ names }) => names), ...short].filter((name) => !used.has(name))
+  const expected = short.filter((name) => !used.has(name))
   expect(variablesIn(/### Not used yet[\s\S]*?\n\n`serve` logs/).toSorted()).toEqual(expected.toSorted())
-})
-
-it.each(unusedVariables.flatMap(({ names }) => names))('%s has no effect, as the page says', (name) => {
-  expect(used.has(name)).toBe(false)
-  const { notices } = loadConfig({ env: { [name]: '1' } })
-  expect(notices).toContainEqual(expect.stringContaining(`${name}: not used yet`))
 })

@@ -243,6 +243,8 @@ describe('with the real providers', () => {
     COST_CURRENCY: 'EUR',
     COST_BUDGET_DAILY: '5',
     COST_BUDGET_MONTHLY: '50.5',
+    COST_ALERT_THRESHOLD: '70',
+    COST_ALERT_EMAIL: 'ops@example.com',
     MAX_TOKENS: '100',
     LLM_PROVIDER: 'openai',
     LLM_GATEWAY_PRIMARY_PROVIDER: 'openai',

@@ -18,6 +18,7 @@ const settingsOfParts = [
   'src/stores/ledger/settings.ts',
   'src/stores/redis/settings.ts',
   'src/telemetry/settings.ts',
+  'src/telemetry/alerts/settings.ts',
   'src/providers/index.ts',
   'src/providers/define.ts',
   'src/providers/model-rules.ts',
@@ -47,12 +48,13 @@ export const folders: readonly Folder[] = [
   },
   {
     path: 'src/stores/',
-    holds: 'the connection to Redis, cached responses, counts of limits; each in memory and in Redis',
+    holds:
+      'the connection to Redis, cached responses, counts of limits, the alerts that were sent; each in memory and in Redis',
     mayImport: ['src/domain/'],
   },
   {
     path: 'src/telemetry/',
-    holds: 'metrics, traces, statistics, the log',
+    holds: 'metrics, traces, statistics, the log; `alerts/`, what operators are sent',
     mayImport: ['src/domain/'],
   },
   {

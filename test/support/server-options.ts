@@ -30,6 +30,7 @@ export function methodsOf(some: Partial<Methods>): Methods {
     testProvider: missing,
     getCacheStats: missing,
     listCallerCosts: missing,
+    testAlert: missing,
     listUsage: missing,
     getCostSummary: missing,
     clearCache: missing,

@@ -46,6 +46,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     providers,
     aliases: [],
     stats: statsWith(),
+    alerts: { test: async () => [] },
     cache: undefined,
     components: () => [],
     events: { adminCall() {} },

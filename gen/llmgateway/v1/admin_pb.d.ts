@@ -10,6 +10,7 @@ import type { CacheStats } from "./cache_pb.js";
 import type { ChatRequest } from "./chat_pb.js";
 import type { CompleteRequest } from "./complete_pb.js";
 import type { GetCostSummaryRequestSchema, GetCostSummaryResponseSchema, ListCallerCostsRequestSchema, ListCallerCostsResponseSchema, ListUsageRequestSchema, ListUsageResponseSchema } from "./ledger_pb.js";
+import type { TestAlertRequestSchema, TestAlertResponseSchema } from "./alerts_pb.js";
 
 /**
  * Describes the file llmgateway/v1/admin.proto.
@@ -604,6 +605,16 @@ export declare const LlmGatewayAdmin: GenService<{
     methodKind: "unary";
     input: typeof ListCallerCostsRequestSchema;
     output: typeof ListCallerCostsResponseSchema;
+  },
+  /**
+   * Sends a test alert to every receiver at once and returns what each of them replied: OK also when some failed.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.TestAlert
+   */
+  testAlert: {
+    methodKind: "unary";
+    input: typeof TestAlertRequestSchema;
+    output: typeof TestAlertResponseSchema;
   },
 }>;
 

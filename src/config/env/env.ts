@@ -1,4 +1,5 @@
 import { logLevels } from '../../telemetry/settings.ts'
+import { mailboxes, mailHost, sender, thresholdOrPercent } from '../file/alert-keys.ts'
 import { budgetActionReader, usd } from '../file/budgets-block.ts'
 import {
   currencyCode,
@@ -59,6 +60,14 @@ export const gatewayVariables = {
   budgetDaily: variable(usd, 'COST_BUDGET_DAILY'),
   budgetMonthly: variable(usd, 'COST_BUDGET_MONTHLY'),
   budgetAction: variable(budgetActionReader, 'LLM_GATEWAY_BUDGET_ACTION'),
+  alertThreshold: variable(thresholdOrPercent, 'COST_ALERT_THRESHOLD'),
+  alertEmail: variable(mailboxes, 'COST_ALERT_EMAIL'),
+  smtpHost: variable(mailHost, 'SMTP_HOST'),
+  smtpPort: variable(integer(1, 65_535), 'SMTP_PORT'),
+  smtpUser: variable(text, 'SMTP_USERNAME', 'SMTP_USER'),
+  smtpPassword: variable(text, 'SMTP_PASSWORD', 'SMTP_PASS'),
+  smtpFrom: variable(sender, 'SMTP_FROM', 'SMTP_SENDER_EMAIL'),
+  smtpTls: variable(flag, 'SMTP_TLS', 'SMTP_SECURE'),
   rateWindow: variable(milliseconds, 'RATE_LIMIT_WINDOW_MS'),
   rateRequests: variable(integer(1, 2 ** 31 - 1), 'RATE_LIMIT_MAX_REQUESTS'),
   providerRateWindow: variable(milliseconds, 'LLM_RATE_LIMIT_WINDOW_MS'),

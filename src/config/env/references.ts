@@ -20,15 +20,15 @@ const MAX_DEPTH = 32
 export function expand(tree: unknown, references: References, findings: Findings): unknown {
   return expandAt([], tree)
 
-  function expandAt(path: Path, node: unknown): unknown {
+  function expandAt(path: Path, node: unknown, parent?: object): unknown {
     if (node === null) return undefined
     if (path.length > MAX_DEPTH) return refuse(path.slice(0, 1), 'is nested too deeply')
-    const secret = secretAt(path, node)
+    const secret = secretAt(path, node, parent)
     if (secret) return expandSecret(path, node, secret)
     if (typeof node === 'string') return expandText(path, node)
     if (Array.isArray(node)) return node.map((item, index) => expandAt([...path, index], item))
     if (typeof node !== 'object') return node
-    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, expandAt([...path, key], value)]))
+    return Object.fromEntries(Object.entries(node).map(([key, value]) => [key, expandAt([...path, key], value, node)]))
   }
 
   function expandSecret(path: Path, node: unknown, secret: Secret): string | undefined {
@@ -87,12 +87,13 @@ const patterns: Readonly<Record<Secret, RegExp>> = { whole: /^\$\{[^}]+\}$/, par
 /** The URL of a Redis that needs a password contains it. */
 const PASSWORD = /@|password=/
 
-function secretAt(path: Path, node: unknown): Secret | undefined {
+function secretAt(path: Path, node: unknown, parent: object | undefined): Secret | undefined {
   const [block, entry, field, last] = path
   if (block === 'auth' && entry === 'keys' && path.length === 4 && last === 'key') return 'whole'
   if (block === 'auth' && entry === 'jwt' && path.length === 3 && field === 'secret') return 'whole'
   if (block === 'redis' && entry === 'url' && !(typeof node === 'string' && !PASSWORD.test(node))) return 'part'
   if (block === 'ledger' && entry === 'url' && path.length === 2 && !isPublicLedger(node)) return 'part'
+  if (block === 'alerts') return webhookSecretAt(path, node, parent)
   if (block !== 'providers' || path.length !== 4) return undefined
   if (field === 'keys') return 'whole'
   return field === 'headers' && isCredentialHeader(String(last)) ? 'part' : undefined
@@ -101,6 +102,22 @@ function secretAt(path: Path, node: unknown): Secret | undefined {
 /** Whether the address of a ledger holds no password: a user name alone is none. */
 function isPublicLedger(node: unknown): boolean {
   return typeof node === 'string' && (!/^postgres/i.test(node) || !/:\/\/[^@]*:[^@]*@|password=/i.test(node))
+}
+
+/** Formats whose URLs let everybody post who knows them. */
+const SECRET_URL_FORMATS = ['slack', 'teams', 'discord']
+/** What only a secret has in a URL: a login, a query or a long random part of the path. */
+const SECRET_IN_URL = /^[a-z]+:\/\/[^/]*@|[?#]|^[a-z]+:\/\/[^/]+\/.*[\w-]{20}/i
+const THIS_MACHINE = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])([:/]|$)/i
+
+function webhookSecretAt([, entry, , setting]: Path, node: unknown, webhook: object | undefined): Secret | undefined {
+  if (entry !== 'webhooks') return undefined
+  if (setting === 'secret' || setting === 'routing_key') return 'whole'
+  if (setting !== 'url') return undefined
+  if (typeof node !== 'string') return 'part'
+  const format = webhook && 'format' in webhook ? String(webhook.format) : ''
+  const isSecret = SECRET_URL_FORMATS.includes(format) || SECRET_IN_URL.test(node)
+  return isSecret && !THIS_MACHINE.test(node) ? 'part' : undefined
 }
 
 /** Whether a header of this name probably carries a secret. */

@@ -1,26 +1,10 @@
 import { upcoming } from '../../providers/index.ts'
 import { ownVariables } from '../blocks/providers/providers.ts'
-import { flag } from '../file/readers.ts'
 import { type Findings, withHint } from '../findings.ts'
 import type { Variables } from './variables.ts'
 
-/** Variables of features that this version does not have. If a switch is set to false, the feature is not wanted. */
-export const unusedVariables = [
-  {
-    what: 'alerts on costs',
-    switches: ['COST_TRACKING_ENABLED'],
-    names: ['COST_ALERT_THRESHOLD', 'COST_ALERT_EMAIL'],
-  },
-] as const
-
 /** Reports variables that are set and have no effect. `known`: names of all that have one. */
 export function reportUnused(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
-  for (const { what, switches, names } of unusedVariables) {
-    const wanted = variables.first(switches)
-    const set = names.filter((name) => variables.get(name) !== undefined)
-    if (set.length === 0 || (wanted && flag.read(wanted.value) === false)) continue
-    findings.notice(`${set.join(', ')}: not used yet, this version does not have ${what}.`)
-  }
   reportUpcoming(variables, known, findings)
   reportUnknown(variables, known, findings)
   if (variables.inDotenvOnly('NODE_EXTRA_CA_CERTS')) {
@@ -41,10 +25,7 @@ function reportUpcoming(variables: Variables, known: ReadonlySet<string>, findin
 const OF_KUBERNETES = /_SERVICE_HOST$|_SERVICE_PORT(_|$)|_PORT(_\d+_|$)/
 
 function reportUnknown(variables: Variables, known: ReadonlySet<string>, findings: Findings): void {
-  const later = [
-    ...unusedVariables.flatMap(({ names }) => names),
-    ...upcoming.flatMap(({ kind }) => Object.values(ownVariables(kind))),
-  ]
+  const later = upcoming.flatMap(({ kind }) => Object.values(ownVariables(kind)))
   const all = new Set<string>([...known, ...later])
   for (const name of new Set(variables.names())) {
     const ours = name.startsWith('LLM_GATEWAY_') && !OF_KUBERNETES.test(name)

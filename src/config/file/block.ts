@@ -2,24 +2,15 @@ import { z } from 'zod'
 import { withHint } from '../findings.ts'
 import type { Reader } from './readers.ts'
 
-/** Blocks that other versions know. */
-const unavailable = ['alerts']
-
 /** A block of known keys. An unknown key is an error, so that a misspelt one is not ignored silently. */
 export function block<Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   return z.strictObject(shape, {
     // One line for each unknown key, in the order in which the issue lists them.
     error: (issue) =>
       issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => unknownKey(key, Object.keys(shape))).join('\n')
+        ? issue.keys.map((key) => withHint('is not a known key', key, Object.keys(shape))).join('\n')
         : undefined,
   })
-}
-
-function unknownKey(key: string, known: readonly string[]): string {
-  return unavailable.includes(key)
-    ? `"${key}" is not available in this version`
-    : withHint('is not a known key', key, known)
 }
 
 /** A value that is read like the text of a variable, so that both are checked alike. */

@@ -3,6 +3,7 @@ import { strategies } from '../../domain/calls/facts.ts'
 import { upstreamMessageAudiences } from '../../domain/errors/upstream-messages.ts'
 import { durabilities, hitRecords, troubleActions, unknownCharges } from '../../stores/ledger/settings.ts'
 import { logLevels } from '../../telemetry/settings.ts'
+import { alertsBlock } from './alert-keys.ts'
 import { block, expected, field } from './block.ts'
 import { budgetsBlock } from './budgets-block.ts'
 import { oldBlock } from './old-block.ts'
@@ -208,6 +209,7 @@ export function fileSchema(oldKinds: readonly string[]) {
     redis: redis.optional(),
     ledger: ledger.optional(),
     cost: cost.optional(),
+    alerts: alertsBlock.optional(),
     telemetry: telemetry.optional(),
     llm_gateway: oldBlock(oldKinds).optional(),
   })

@@ -11,6 +11,7 @@ export class ErrorRates {
   readonly #settings: ErrorRateSettings
   readonly #events: Pick<OperatorEvents, 'errorRateChanged'>
   readonly #providers = new Map<string, SlidingCount>()
+  #stopTimer: (() => void) | undefined
 
   constructor(clock: Clock, settings: ErrorRateSettings, events: Pick<OperatorEvents, 'errorRateChanged'>) {
     this.#clock = clock
@@ -37,15 +38,23 @@ export class ErrorRates {
     if (exceeded === count.exceeded) return
     count.exceeded = exceeded
     this.#events.errorRateChanged({ provider, exceeded, attempts, errors, window })
-    if (exceeded) this.#judgeLater(provider, count)
+    if (exceeded) this.#judgeLater()
+  }
+
+  close(): void {
+    this.#stopTimer?.()
   }
 
   /** Failures leave the window without any call. */
-  #judgeLater(provider: string, count: SlidingCount): void {
-    this.#clock.after(this.#settings.window / SLOTS, () => {
-      count.moveTo(this.#clock.now())
-      this.#judge(provider, count)
-      if (count.exceeded) this.#judgeLater(provider, count)
+  #judgeLater(): void {
+    this.#stopTimer?.()
+    this.#stopTimer = this.#clock.after(this.#settings.window / SLOTS, () => {
+      const raised = [...this.#providers].filter(([, count]) => count.exceeded)
+      for (const [provider, count] of raised) {
+        count.moveTo(this.#clock.now())
+        this.#judge(provider, count)
+      }
+      if (raised.some(([, count]) => count.exceeded)) this.#judgeLater()
     })
   }
 }

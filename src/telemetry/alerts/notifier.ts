@@ -102,7 +102,7 @@ export class Notifier implements AlertTest {
       time,
       subject: 'test',
       summary: 'Test alert: this receiver of the LLM Gateway works',
-      data: { subject: 'test' },
+      data: {},
     }
     return Promise.all(
       this.#outboxes.map(async ({ receiver }) => {

@@ -48,7 +48,8 @@ export interface WebhookSettings {
 
 export interface EmailSettings {
   readonly to: readonly string[]
-  readonly from: string
+  /** Default: an address of this host. */
+  readonly from?: string
   /** Empty for all. */
   readonly events: readonly AlertEvent[]
   readonly server: MailServer

@@ -340,6 +340,13 @@ export const instruments = {
     labels: ['provider', 'model'],
     divisor: 1e9,
   },
+  alerts: {
+    name: 'llm_gateway_alerts_total',
+    kind: 'counter',
+    unit: '{alert}',
+    description: 'Alerts by what came of them: sent, failed (it will be tried again) or dropped. Event test for tests.',
+    labels: ['event', 'receiver', 'outcome'],
+  },
   genAiTokenUsage: {
     name: 'gen_ai.client.token.usage',
     kind: 'histogram',

@@ -36,13 +36,23 @@ export class TargetSeriesTable {
   readonly #metrics: Metrics
   readonly #providers = new Map<string, ProviderSeries>()
   readonly #other: ProviderSeries
+  readonly #onAttempt: ((provider: string, ok: boolean) => void) | undefined
   #models = 0
   /** For calls that reached no provider. */
   readonly none: TargetSeries
 
-  /** `targets` are the configured targets, as `provider/model`. */
-  constructor(metrics: Metrics, providers: readonly ObservedProvider[], targets: readonly string[]) {
+  /**
+   * `targets` are the configured targets, as `provider/model`. `onAttempt` is called for each attempt that shows how its
+   * provider works.
+   */
+  constructor(
+    metrics: Metrics,
+    providers: readonly ObservedProvider[],
+    targets: readonly string[],
+    onAttempt?: (provider: string, ok: boolean) => void,
+  ) {
     this.#metrics = metrics
+    this.#onAttempt = onAttempt
     this.#other = {
       name: other,
       genAiName: other,
@@ -78,7 +88,9 @@ export class TargetSeriesTable {
 
   remember(provider: string, last: LastAttempt): void {
     const entry = this.#providers.get(provider)
-    if (entry) entry.last = last
+    if (!entry) return
+    entry.last = last
+    this.#onAttempt?.(provider, last.ok)
   }
 
   lastAttempt(provider: string): LastAttempt | undefined {

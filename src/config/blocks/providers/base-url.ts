@@ -58,7 +58,7 @@ function withPathOf(written: string, own: string): string | undefined {
 }
 
 /** The URL standard makes `hostname` lower case and gives an IPv4 address its usual form. */
-function isMetadataService(hostname: string): boolean {
+export function isMetadataService(hostname: string): boolean {
   const host = hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
   if (isIPv4(host)) return metadataServices().check(host, 'ipv4')
   if (isIPv6(host)) return metadataServices().check(host, 'ipv6')

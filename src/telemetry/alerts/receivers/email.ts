@@ -41,7 +41,11 @@ function optionsOf({ host, port, login, tls }: MailServer) {
   }
 }
 
-async function send(transport: Transporter, { to, from }: EmailSettings, alert: Alert): Promise<Delivery> {
+async function send(
+  transport: Transporter,
+  { to, from = `llm-gateway@${hostname()}` }: EmailSettings,
+  alert: Alert,
+): Promise<Delivery> {
   try {
     const { response = '', rejected = [] } = await transport.sendMail({
       from,
