@@ -12,7 +12,7 @@ import type { Environment, Parts } from './build.ts'
 const CONNECT_TIMEOUT = 5_000
 const POST_TIMEOUT = 10_000
 
-export interface AlertsOptions extends Environment {
+export interface AlertsOptions extends Pick<Environment, 'clock' | 'log'> {
   readonly metrics: Metrics
   readonly errorRates: ErrorRates
 }
