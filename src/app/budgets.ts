@@ -10,7 +10,7 @@ import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
 /** The budgets that are configured; undefined when there are none. */
 export function createBudgets({ budgets }: Config, clock: Clock, events: OperatorEvents): BudgetParts | undefined {
   if (!budgets) return undefined
-  const reporter = new BudgetReporter(events)
+  const reporter = new BudgetReporter(events, config.alerts.thresholds)
   return {
     index: new BudgetIndex(budgets.rules),
     budgets: new MemoryBudgets(budgets.rules, clock, (sum) => reporter.settled(sum)),
