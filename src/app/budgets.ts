@@ -8,9 +8,9 @@ import { Estimator } from '../policies/estimating/estimator.ts'
 import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
 
 /** The budgets that are configured; undefined when there are none. */
-export function createBudgets({ budgets }: Config, clock: Clock, events: OperatorEvents): BudgetParts | undefined {
+export function createBudgets({ budgets, alerts }: Config, clock: Clock, events: OperatorEvents): BudgetParts | undefined {
   if (!budgets) return undefined
-  const reporter = new BudgetReporter(events, config.alerts.thresholds)
+  const reporter = new BudgetReporter(events, alerts.thresholds)
   return {
     index: new BudgetIndex(budgets.rules),
     budgets: new MemoryBudgets(budgets.rules, clock, (sum) => reporter.settled(sum)),
