@@ -98,7 +98,11 @@ export async function build(config: Config, environment: Environment): Promise<P
       priority: config.priority,
       defaults: config.defaults,
     }),
-    authenticator: createAuthenticator(config.auth, { clock, limits: config.limits.caller }),
+    authenticator: createAuthenticator(config.auth, {
+      clock,
+      limits: config.limits.caller,
+      aliases: new Set(config.models.map(({ name }) => name)),
+    }),
     limiter: createLimiter(config, clock, redis),
     ledger: createLedger(config, log),
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),

@@ -1,7 +1,7 @@
 import type { ProviderKind, ProviderSettings } from '../providers/define.ts'
 import { otherNames } from '../providers/index.ts'
 import { alertsOf } from './blocks/alerts.ts'
-import { authOf } from './blocks/auth.ts'
+import { authOf, reportOpenNamespaces } from './blocks/auth.ts'
 import { budgetsOf } from './blocks/budgets.ts'
 import { cacheOf } from './blocks/cache.ts'
 import { currencyOf } from './blocks/currency.ts'
@@ -65,6 +65,7 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
   const models = aliasesOf(file.models, callable, findings)
   const redis = redisOf(file.redis, env, findings)
   const cache = cacheOf(file, env, redis, findings)
+  if (cache) reportOpenNamespaces(auth, findings)
   const timeZone = file.ledger?.time_zone ?? env.ledgerTimeZone?.value
   const budgets = budgetsOf(file, { env, providers: names, timeZone, findings })
   const hasRefusingBudget = budgets?.rules.some(({ action }) => action === 'refuse') ?? false

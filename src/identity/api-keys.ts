@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { Caller } from '../domain/calls/call.ts'
-import { overriding, type RateLimits } from '../domain/limits/limits.ts'
-import { ModelFilter } from '../domain/text/model-filter.ts'
+import { callerId } from '../domain/calls/caller-id.ts'
+import { type CommonRights, rightsOf } from './rights.ts'
 import type { KeySettings } from './settings.ts'
 
 /** Length of a digest's prefix, in bytes. */
@@ -19,12 +19,11 @@ interface ApiKey {
 export class ApiKeys {
   readonly #byPrefix = new Map<string, ApiKey[]>()
 
-  /** `limits` are those of each caller, where its key has none. */
-  constructor(settings: readonly KeySettings[], limits: RateLimits | undefined) {
-    for (const { sha256, name, admin, models, limits: own } of settings) {
+  constructor(settings: readonly KeySettings[], common: CommonRights) {
+    for (const { sha256, name, admin, ...own } of settings) {
       const digest = Buffer.from(sha256, 'hex')
       const prefix = digest.toString('latin1', 0, PREFIX_LENGTH)
-      const caller = { name, admin, models: models && new ModelFilter(models), limits: overriding(own, limits) }
+      const caller = { id: callerId('key', name), name, admin, ...rightsOf(own, common) }
       this.#byPrefix.set(prefix, [...(this.#byPrefix.get(prefix) ?? []), { digest, caller }])
     }
   }

@@ -1,32 +1,33 @@
 import { hash } from 'node:crypto'
 import type { Caller } from '../domain/calls/call.ts'
+import { ANONYMOUS } from '../domain/calls/caller-id.ts'
 import type { Clock } from '../domain/clock.ts'
 import { unauthenticated } from '../domain/errors/error.ts'
-import type { RateLimits } from '../domain/limits/limits.ts'
 import type { Authenticator, CredentialSource } from '../domain/ports/authenticator.ts'
 import { ApiKeys } from './api-keys.ts'
 import { Tokens } from './jwt.ts'
+import type { CommonRights } from './rights.ts'
 import type { AuthSettings, RequiredAuth } from './settings.ts'
 
 /** Longest credential that is checked, in characters. */
 const MAX_CREDENTIAL_LENGTH = 8192
 
-export interface AuthenticatorOptions {
+export interface AuthenticatorOptions extends Pick<CommonRights, 'limits' | 'aliases'> {
   readonly clock: Clock
-  /** Limits of each caller, where it has none of its own. */
-  readonly limits?: RateLimits | undefined
 }
 
 /** Without authentication every caller is an admin: only this machine can call, or the operator has turned it off. */
 export function createAuthenticator(auth: AuthSettings, options: AuthenticatorOptions): Authenticator {
   if (auth.kind === 'required') return createRequired(auth, options)
-  const everyone: Caller = { name: 'anonymous', admin: true, anonymous: true, limits: options.limits }
+  const everyone: Caller = { id: ANONYMOUS, name: ANONYMOUS, admin: true, anonymous: true, limits: options.limits }
   return { identify: () => everyone }
 }
 
-function createRequired(auth: RequiredAuth, { clock, limits }: AuthenticatorOptions): Authenticator {
-  const keys = new ApiKeys(auth.keys, limits)
-  const tokens = auth.jwt && new Tokens(auth.jwt, clock, limits)
+function createRequired(auth: RequiredAuth, { clock, limits, aliases }: AuthenticatorOptions): Authenticator {
+  const { providerOptions, cacheNamespaces } = auth
+  const common = { limits, aliases, providerOptions, cacheNamespaces }
+  const keys = new ApiKeys(auth.keys, common)
+  const tokens = auth.jwt && new Tokens(auth.jwt, clock, common)
   return {
     identify(source) {
       if (source.caller) return source.caller

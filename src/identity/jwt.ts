@@ -2,9 +2,9 @@ import { createSecretKey, type KeyObject } from 'node:crypto'
 import { type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { LRUCache } from 'lru-cache'
 import type { Caller } from '../domain/calls/call.ts'
+import { callerId } from '../domain/calls/caller-id.ts'
 import type { Clock } from '../domain/clock.ts'
-import { overriding, type RateLimits } from '../domain/limits/limits.ts'
-import { rightsOf } from './rights.ts'
+import { type CommonRights, claimedRights, rightsOf } from './rights.ts'
 import type { JwtSettings } from './settings.ts'
 
 /** Longest `sub` that becomes a caller's name, in characters. */
@@ -25,13 +25,12 @@ export class Tokens {
   readonly #clock: Clock
   readonly #secret: KeyObject
   readonly #rules: JWTVerifyOptions
-  readonly #limits: RateLimits | undefined
+  readonly #common: CommonRights
   readonly #verified = new LRUCache<string, Verified>({ max: MAX_REMEMBERED })
 
-  /** `limits` are those of each caller, where its token has none. */
-  constructor({ secret, issuer, audience }: JwtSettings, clock: Clock, limits: RateLimits | undefined) {
+  constructor({ secret, issuer, audience }: JwtSettings, clock: Clock, common: CommonRights) {
     this.#clock = clock
-    this.#limits = limits
+    this.#common = common
     this.#secret = createSecretKey(secret, 'utf8')
     this.#rules = {
       algorithms: ['HS256'],
@@ -54,7 +53,7 @@ export class Tokens {
   /** Undefined for a token that is not valid. */
   async verify(token: string, digest: string): Promise<Caller | undefined> {
     const payload = await this.#payloadOf(token)
-    const caller = payload && callerOf(payload, this.#limits)
+    const caller = payload && callerOf(payload, this.#common)
     if (caller) this.#verified.set(digest, { caller, until: ((payload.exp ?? 0) + LEEWAY) * 1000 })
     return caller
   }
@@ -72,17 +71,20 @@ export class Tokens {
 }
 
 /** https://www.rfc-editor.org/rfc/rfc8693#section-4.2 for `scope`. */
-function callerOf(
-  { sub, admin, scope, models, limits }: JWTPayload,
-  general: RateLimits | undefined,
-): Caller | undefined {
-  const isName = typeof sub === 'string' && sub.length > 0 && sub.length <= MAX_NAME_LENGTH && !/\p{Cc}/u.test(sub)
-  const rights = rightsOf(models, limits)
-  if (!isName || !rights) return undefined
+function callerOf(payload: JWTPayload, common: CommonRights): Caller | undefined {
+  const { sub, admin, scope, ...claims } = payload
+  const rights = claimedRights(claims)
+  if (!isName(sub) || !rights) return undefined
   return {
+    id: callerId('jwt', sub),
     name: sub,
     admin: admin === true || (typeof scope === 'string' && scope.split(' ').includes('admin')),
-    models: rights.models,
-    limits: overriding(rights.limits, general),
+    ...rightsOf(rights, common),
   }
+}
+
+function isName(sub: string | undefined): sub is string {
+  if (typeof sub !== 'string' || sub.length === 0 || sub.length > MAX_NAME_LENGTH) return false
+  // Different texts that are not well-formed would be the same name once they are encoded.
+  return sub.isWellFormed() && !/\p{Cc}/u.test(sub)
 }

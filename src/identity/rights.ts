@@ -1,9 +1,27 @@
-import type { RateLimits } from '../domain/limits/limits.ts'
+import { overriding, type RateLimits } from '../domain/limits/limits.ts'
 import { ModelFilter } from '../domain/text/model-filter.ts'
+import type { NameList } from '../domain/text/name-list.ts'
+import type { KeySettings, RequiredAuth } from './settings.ts'
 
-export interface Rights {
-  readonly models: ModelFilter | undefined
-  readonly limits: Partial<RateLimits> | undefined
+/** What a caller may do, as its key or token says; undefined where it says nothing. */
+export type OwnRights = Pick<KeySettings, 'models' | 'limits' | 'providerOptions' | 'cacheNamespaces'>
+
+/** What all callers have in common. */
+export interface CommonRights extends Pick<RequiredAuth, 'providerOptions' | 'cacheNamespaces'> {
+  /** Limits of each caller, where it has none of its own. */
+  readonly limits?: RateLimits | undefined
+  /** Names of all aliases. */
+  readonly aliases?: ReadonlySet<string> | undefined
+}
+
+/** What a caller may do, with what it has in common with all others. */
+export function rightsOf({ models, limits, providerOptions, cacheNamespaces }: OwnRights, common: CommonRights) {
+  return {
+    models: models && new ModelFilter(models, common.aliases),
+    limits: overriding(limits, common.limits),
+    providerOptions: providerOptions ?? common.providerOptions ?? 'all',
+    cacheNamespaces: cacheNamespaces ?? common.cacheNamespaces ?? 'none',
+  }
 }
 
 const MAX_PATTERNS = 100
@@ -12,24 +30,52 @@ const MAX_LIMIT = 2 ** 31 - 1
 /** Longest window, in seconds. */
 const MAX_WINDOW = 86_400
 
-/**
- * Reads the claims `models` and `limits` of a token: names of models, and an object of `requests`, `tokens`, `concurrent`
- * and `window` in seconds. Undefined when they cannot be read, because ignoring a limit would grant more than the issuer
- * meant to grant.
- */
-export function rightsOf(models: unknown, limits: unknown): Rights | undefined {
-  const filter = models === undefined ? undefined : filterOf(models)
-  const own = limits === undefined ? undefined : limitsOf(limits)
-  if ((models !== undefined && !filter) || (limits !== undefined && !own)) return undefined
-  return { models: filter, limits: own }
+/** Claims of a token that say what its caller may do. */
+export interface RightsClaims {
+  readonly [other: string]: unknown
+  /** Names of models. */
+  readonly models?: unknown
+  /** An object of `requests`, `tokens`, `concurrent` and `window` in seconds. */
+  readonly limits?: unknown
+  /** `all`, `none` or names. */
+  readonly provider_options?: unknown
+  /** `all`, `none` or names. */
+  readonly cache_namespaces?: unknown
 }
 
-function filterOf(models: unknown): ModelFilter | undefined {
-  if (!Array.isArray(models) || models.length > MAX_PATTERNS) return undefined
-  const patterns = models.filter(
-    (model) => typeof model === 'string' && model !== '' && model.length <= MAX_PATTERN_LENGTH,
-  )
-  return patterns.length === models.length ? new ModelFilter(patterns) : undefined
+/**
+ * Reads the claims of a token. Undefined when one of them cannot be read, because ignoring it would grant more than the
+ * issuer meant to grant.
+ */
+export function claimedRights(claims: RightsClaims): OwnRights | undefined {
+  const models = optional(claims.models, namesOf)
+  const limits = optional(claims.limits, limitsOf)
+  const providerOptions = optional(claims.provider_options, nameListOf)
+  const cacheNamespaces = optional(claims.cache_namespaces, nameListOf)
+  if (!models || !limits || !providerOptions || !cacheNamespaces) return undefined
+  return {
+    models: models.read,
+    limits: limits.read,
+    providerOptions: providerOptions.read,
+    cacheNamespaces: cacheNamespaces.read,
+  }
+}
+
+/** What was read of a claim, which may be absent; undefined when it cannot be read. */
+function optional<T>(claim: unknown, read: (claim: unknown) => T | undefined): { read: T | undefined } | undefined {
+  if (claim === undefined) return { read: undefined }
+  const found = read(claim)
+  return found === undefined ? undefined : { read: found }
+}
+
+function nameListOf(claim: unknown): NameList | undefined {
+  return claim === 'all' || claim === 'none' ? claim : namesOf(claim)
+}
+
+function namesOf(claim: unknown): readonly string[] | undefined {
+  if (!Array.isArray(claim) || claim.length > MAX_PATTERNS) return undefined
+  const names = claim.filter((name) => typeof name === 'string' && name !== '' && name.length <= MAX_PATTERN_LENGTH)
+  return names.length === claim.length ? names : undefined
 }
 
 function limitsOf(limits: unknown): Partial<RateLimits> | undefined {

@@ -1,4 +1,5 @@
 import type { RateLimits } from '../domain/limits/limits.ts'
+import type { NameList } from '../domain/text/name-list.ts'
 
 /** How callers authenticate. */
 export type AuthSettings = NoAuth | RequiredAuth
@@ -14,6 +15,10 @@ export interface RequiredAuth {
   readonly kind: 'required'
   readonly keys: readonly KeySettings[]
   readonly jwt?: JwtSettings
+  /** For callers whose key or token has none. Default: `all`. */
+  readonly providerOptions?: NameList | undefined
+  /** For callers whose key or token has none. Default: `none`. */
+  readonly cacheNamespaces?: NameList | undefined
 }
 
 /** An API key. Only its digest is stored. */
@@ -25,6 +30,10 @@ export interface KeySettings {
   readonly admin: boolean
   /** Patterns of the models that it may use; undefined means all. */
   readonly models?: readonly string[] | undefined
+  /** Providers, or fields of them, whose `provider_options` it may set. */
+  readonly providerOptions?: NameList | undefined
+  /** Shared namespaces of the cache that it may use. */
+  readonly cacheNamespaces?: NameList | undefined
   /** Override the limits of every caller, one by one. */
   readonly limits?: Partial<RateLimits> | undefined
 }

@@ -7,7 +7,7 @@ import type { Authenticator } from '../domain/ports/authenticator.ts'
 export function authenticate(authenticator: Authenticator): Policy<Call, Authenticated> {
   return (next) => (call) => {
     const proceed = (caller: Caller) => {
-      call.context.record.caller = caller.name
+      call.context.record.identify(caller)
       return next({ ...call, caller })
     }
     const caller = authenticator.identify(call.context)

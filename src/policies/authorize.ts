@@ -3,14 +3,17 @@ import type { Authenticated, Planned, Target } from '../domain/calls/facts.ts'
 import type { Policy } from '../domain/chain.ts'
 import { GatewayError } from '../domain/errors/error.ts'
 import type { ModelFilter } from '../domain/text/model-filter.ts'
+import { checkAllowedFields } from './allowed-fields.ts'
 
 /**
  * Keeps the targets that the caller may use: all targets of an alias that is allowed by its name, and targets that are
- * allowed themselves. A call that names a forbidden model, or has no target left, is refused.
+ * allowed themselves. A call that names a forbidden model, has no target left, or sets what its caller may not set, is
+ * refused.
  */
 export function authorize(): Policy<Call & Authenticated & Planned> {
   return (next) => (call) => {
     const { caller, targets, request } = call
+    checkAllowedFields(caller, request)
     if (!caller.models) return next(call)
     const allowed = allowedOf(targets, caller.models)
     const [first] = targets

@@ -1,8 +1,8 @@
 import type { CallContext } from '../domain/calls/call.ts'
 import { GatewayError } from '../domain/errors/error.ts'
+import { holderOfAnyone } from '../domain/limits/holder.ts'
 import { type Held, Shares } from '../domain/limits/shares.ts'
 import { EventStream } from '../domain/streams/event-stream.ts'
-import { holderOfPeer } from '../domain/text/address-holder.ts'
 import {
   type HealthCheckRequest,
   type HealthCheckResponse,
@@ -69,7 +69,7 @@ export class HealthService implements MethodsOf<typeof HealthCheckService> {
       resume: nothing,
       cancel: leave,
     })
-    const holder = caller && !caller.anonymous ? caller.name : holderOfPeer(peer)
+    const holder = holderOfAnyone(caller, peer)
     const watcher = { events, service, holder }
     this.#watchers.add(watcher)?.events.cancel(tooManyWatchers())
     events.push(response(this.#statusOf(service)))

@@ -1,5 +1,6 @@
 import type { Call, CallContext, Caller } from '../domain/calls/call.ts'
 import { createCall } from '../domain/calls/facts.ts'
+import { type AliasTargets, type Reach, reachOf } from '../domain/calls/reach.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/errors/error.ts'
 import type { AlertTest } from '../domain/ports/alert-test.ts'
@@ -20,6 +21,7 @@ import type {
   EmbedRequest,
   HealthRequest,
   HealthResponse,
+  ProviderHealth,
 } from '../domain/types.ts'
 import type { Methods } from './method-types.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
@@ -27,7 +29,7 @@ import { createCheckHealth } from './methods/check-health.ts'
 import { type Components, withComponents } from './methods/components.ts'
 import { createGetCostSummary, createListCallerCosts, createListUsage } from './methods/costs.ts'
 import { listKeys } from './methods/list-keys.ts'
-import { type AliasTargets, createListModels } from './methods/list-models.ts'
+import { createListModels } from './methods/list-models.ts'
 import { listProviders } from './methods/list-providers.ts'
 import { createTestAlert } from './methods/test-alert.ts'
 import { createTestProvider } from './methods/test-provider.ts'
@@ -76,8 +78,9 @@ export function createService(deps: ServiceDeps): Methods {
     events,
   } = deps
   const stats = withComponents(deps.stats, components)
+  const reach = (caller: Caller) => reachOf(caller, providers, aliases)
   const anyone = authenticated(authenticator, () => true)
-  const admin = <I, O>(name: string, method: Method<I, O>) =>
+  const admin = <I, O>(name: string, method: CallersMethod<I, O>) =>
     audited(name, events, authenticated(authenticator, isAdmin)(method))
   return {
     chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
@@ -88,9 +91,9 @@ export function createService(deps: ServiceDeps): Methods {
     embed: (request, context) =>
       embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
     listModels: anyone(createListModels(providers, aliases, clock)),
-    health: statusForStrangers(authenticator, createCheckHealth(deps)),
-    stats: anyone(async () => stats.snapshot()),
-    watchStats: anyone(createWatchStats(stats, clock)),
+    health: statusForStrangers(authenticator, createCheckHealth(deps), reach),
+    stats: anyone(async (_request, _context, caller) => stats.snapshot(reach(caller))),
+    watchStats: anyone(createWatchStats(stats, clock, reach)),
     listProviders: admin('ListProviders', async () => listProviders(providers)),
     testProvider: admin('TestProvider', createTestProvider(deps)),
     listKeys: admin('ListKeys', async (request) => listKeys(providers, request)),
@@ -112,7 +115,7 @@ function authenticated(authenticator: Authenticator, isAllowed: (caller: Caller)
   return <I, O>(method: CallersMethod<I, O>): Method<I, O> =>
     async (request, context) => {
       const caller = await authenticator.identify(context)
-      context.record.caller = caller.name
+      context.record.identify(caller)
       if (!isAllowed(caller)) {
         throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential with the admin flag.')
       }
@@ -120,20 +123,29 @@ function authenticated(authenticator: Authenticator, isAllowed: (caller: Caller)
     }
 }
 
-/** Without a credential only the overall status is reported. */
+/** Without a credential only the overall status is reported, and with one the providers that its caller may use. */
 function statusForStrangers(
   authenticator: Authenticator,
   checkHealth: Method<HealthRequest, HealthResponse>,
+  reach: (caller: Caller) => Reach | undefined,
 ): Method<HealthRequest, HealthResponse> {
   return async (request, context) => {
     const response = await checkHealth(request, context)
+    let caller: Caller
     try {
-      await authenticator.identify(context)
-      return response
+      caller = await authenticator.identify(context)
     } catch {
       return { ...response, providers: [], components: [] }
     }
+    const visible = reach(caller)
+    return visible ? { ...response, providers: visibleHealth(response.providers, visible) } : response
   }
+}
+
+function visibleHealth(providers: readonly ProviderHealth[], visible: Reach): ProviderHealth[] {
+  return providers
+    .filter(({ name }) => visible.provider(name))
+    .map((health) => (visible.target(health.lockedTo) ? health : { ...health, lockedTo: '' }))
 }
 
 function isAdmin({ admin }: Caller): boolean {

@@ -1,4 +1,5 @@
 import type { CallSummary } from '../domain/calls/call-summary.ts'
+import type { Reach } from '../domain/calls/reach.ts'
 import type { Clock } from '../domain/clock.ts'
 import { originOf } from '../domain/errors/reasons.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
@@ -13,9 +14,10 @@ import type {
   StatsResponse,
   UpstreamStats,
 } from '../domain/types.ts'
+import type { TargetSeries } from './metrics/target-series.ts'
 import type { TargetSeriesTable } from './metrics/target-series-table.ts'
 import { other } from './names.ts'
-import { ratio, TargetSum } from './target-sum.ts'
+import { ratio, sumOfSeries, TargetSum } from './target-sum.ts'
 
 export type Summary = Pick<ConfigSummary, 'primaryProvider' | 'fallbackProviders' | 'cacheEnabled'> &
   Partial<Pick<ConfigSummary, 'strategies'>>
@@ -32,7 +34,6 @@ export interface StatsParts {
   readonly locks?: SafetyLockSource | undefined
 }
 
-/** Counts of targets at the last reset. */
 interface TargetSums {
   readonly all: TargetSum
   readonly providers: ReadonlyMap<string, TargetSum>
@@ -52,7 +53,8 @@ export class Stats implements StatsSource, CallObserver {
   #requests = 0
   #errors = 0
   #fallbacks = 0
-  #base: TargetSums | undefined
+  /** Counts of each target at the last reset. */
+  #base: ReadonlyMap<TargetSeries, TargetSum> = new Map()
 
   constructor(clock: Clock, table: TargetSeriesTable, config: Summary, parts: StatsParts) {
     this.#clock = clock
@@ -70,25 +72,17 @@ export class Stats implements StatsSource, CallObserver {
     if (!error && fallbackUsed) this.#fallbacks++
   }
 
-  snapshot(): StatsResponse {
-    const { all, providers, models } = this.#sinceBase(this.#counted())
+  snapshot(reach?: Reach): StatsResponse {
+    const { all, providers, models } = this.#counted(reach)
     return {
       $typeName: 'llmgateway.v1.StatsResponse',
-      totalRequests: BigInt(this.#requests),
-      totalErrors: BigInt(this.#errors),
-      totalFallbacks: BigInt(this.#fallbacks),
-      errorRate: ratio(this.#errors, this.#requests),
+      ...(reach ? all.totals() : this.#totals()),
       providers: toMessages(providers, all.attempts),
       models: toMessages(models, all.attempts),
-      ...(this.#cache && { cache: this.#cache.snapshot() }),
-      safetyLocks: locksToMessages(this.#locks?.states() ?? []),
-      config: {
-        $typeName: 'llmgateway.v1.ConfigSummary',
-        primaryProvider: this.#config.primaryProvider,
-        fallbackProviders: [...this.#config.fallbackProviders],
-        cacheEnabled: this.#config.cacheEnabled,
-        strategies: { ...this.#config.strategies },
-      },
+      // What is in the cache is others' use of all models.
+      ...(this.#cache && !reach && { cache: this.#cache.snapshot() }),
+      safetyLocks: locksToMessages(this.#locks?.states() ?? [], reach),
+      config: configToMessage(this.#config, reach),
       components: [],
       since: {
         $typeName: 'google.protobuf.Timestamp',
@@ -99,7 +93,7 @@ export class Stats implements StatsSource, CallObserver {
   }
 
   reset(): void {
-    this.#base = this.#counted()
+    this.#base = new Map(Array.from(this.#table.all(), (series) => [series, sumOfSeries(series)]))
     this.#requests = 0
     this.#errors = 0
     this.#fallbacks = 0
@@ -107,30 +101,34 @@ export class Stats implements StatsSource, CallObserver {
     this.#cache?.reset()
   }
 
-  /** Counts since the process started. */
-  #counted(): TargetSums {
+  #totals() {
+    return {
+      totalRequests: BigInt(this.#requests),
+      totalErrors: BigInt(this.#errors),
+      totalFallbacks: BigInt(this.#fallbacks),
+      errorRate: ratio(this.#errors, this.#requests),
+    }
+  }
+
+  /** Counts since the last reset, of what a caller may see. */
+  #counted(reach?: Reach): TargetSums {
     const providers = new Map<string, TargetSum>()
     const models = new Map<string, TargetSum>()
     const all = new TargetSum()
-    for (const name of this.#table.providers) providers.set(name, new TargetSum(this.#breakers.stateOf(name)))
+    for (const name of this.#table.providers) {
+      if (!reach || reach.provider(name)) providers.set(name, new TargetSum(this.#breakers.stateOf(name)))
+    }
     for (const series of this.#table.all()) {
       const { provider, model } = series
+      // Whether a caller may use a model that has no label of its own is not known.
+      if (reach && (model === other || !reach.target(`${provider}/${model}`))) continue
       const name = model === other ? other : `${provider}/${model}`
-      all.add(series)
-      sumOf(providers, provider).add(series)
-      sumOf(models, name, this.#breakers.stateOf(provider, model)).add(series)
+      const sum = sumOfSeries(series).minus(this.#base.get(series))
+      all.add(sum)
+      sumOf(providers, provider).add(sum)
+      sumOf(models, name, this.#breakers.stateOf(provider, model)).add(sum)
     }
     return { all, providers, models }
-  }
-
-  #sinceBase(counted: TargetSums): TargetSums {
-    const base = this.#base
-    if (!base) return counted
-    return {
-      all: counted.all.minus(base.all),
-      providers: allMinus(counted.providers, base.providers),
-      models: allMinus(counted.models, base.models),
-    }
   }
 
   lastAttempt(provider: string): LastAttempt | undefined {
@@ -138,20 +136,26 @@ export class Stats implements StatsSource, CallObserver {
   }
 }
 
-function allMinus(
-  sums: ReadonlyMap<string, TargetSum>,
-  base: ReadonlyMap<string, TargetSum>,
-): ReadonlyMap<string, TargetSum> {
-  return new Map(Array.from(sums, ([name, sum]) => [name, sum.minus(base.get(name))]))
-}
-
-function locksToMessages(states: readonly LockState[]): Record<string, SafetyLockStats> {
+function locksToMessages(states: readonly LockState[], reach?: Reach): Record<string, SafetyLockStats> {
+  const visible = states.filter(({ provider, target }) => !reach || (reach.provider(provider) && reach.target(target)))
   return Object.fromEntries(
-    states.map(({ provider, target, locked, diverted }) => [
+    visible.map(({ provider, target, locked, diverted }) => [
       provider,
       { $typeName: 'llmgateway.v1.SafetyLockStats', target, locked, diverted: BigInt(diverted) },
     ]),
   )
+}
+
+function configToMessage(config: Summary, reach?: Reach): ConfigSummary {
+  const { primaryProvider, fallbackProviders, cacheEnabled, strategies = {} } = config
+  const isVisible = (provider: string) => !reach || reach.provider(provider)
+  return {
+    $typeName: 'llmgateway.v1.ConfigSummary',
+    primaryProvider: isVisible(primaryProvider) ? primaryProvider : '',
+    fallbackProviders: fallbackProviders.filter(isVisible),
+    cacheEnabled,
+    strategies: Object.fromEntries(Object.entries(strategies).filter(([alias]) => !reach || reach.alias(alias))),
+  }
 }
 
 function sumOf(sums: Map<string, TargetSum>, name: string, breaker?: BreakerState): TargetSum {

@@ -20,7 +20,7 @@ export class TargetSum {
     this.#breaker = breaker
   }
 
-  add(series: TargetSeries): void {
+  addSeries(series: TargetSeries): void {
     this.attempts += series.attempts
     this.#errors += series.errors
     this.#succeeded += series.succeeded
@@ -30,6 +30,18 @@ export class TargetSum {
     this.#inputTokens += series.inputTokens.value
     this.#outputTokens += series.outputTokens.value
     this.#cost += series.cost.value
+  }
+
+  add(sum: TargetSum): void {
+    this.attempts += sum.attempts
+    this.#errors += sum.#errors
+    this.#succeeded += sum.#succeeded
+    this.#succeededTime += sum.#succeededTime
+    this.#generatedTokens += sum.#generatedTokens
+    this.#generatedTime += sum.#generatedTime
+    this.#inputTokens += sum.#inputTokens
+    this.#outputTokens += sum.#outputTokens
+    this.#cost += sum.#cost
   }
 
   minus(base: TargetSum | undefined): TargetSum {
@@ -47,6 +59,16 @@ export class TargetSum {
     return rest
   }
 
+  /** The totals of a response that reports these attempts only. */
+  totals() {
+    return {
+      totalRequests: BigInt(this.attempts),
+      totalErrors: BigInt(this.#errors),
+      totalFallbacks: 0n,
+      errorRate: ratio(this.#errors, this.attempts),
+    }
+  }
+
   toMessage(allAttempts: number): UpstreamStats {
     return {
       $typeName: 'llmgateway.v1.UpstreamStats',
@@ -62,6 +84,12 @@ export class TargetSum {
       breaker: this.#breaker,
     }
   }
+}
+
+export function sumOfSeries(series: TargetSeries): TargetSum {
+  const sum = new TargetSum()
+  sum.addSeries(series)
+  return sum
 }
 
 /** 0 where there is nothing to divide by. */

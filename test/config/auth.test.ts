@@ -186,3 +186,34 @@ describe('the doors', () => {
     ])
   })
 })
+
+describe('what callers may set', () => {
+  const cached = 'cache: { enabled: true }'
+
+  it('is read for all of them and for single keys', () => {
+    const file = `auth: { provider_options: none, cache_namespaces: [faq], ${keys.slice(0, -2)}, provider_options: [acme], cache_namespaces: all }] }`
+    const { auth } = configOf({ env, file })
+    expect(auth).toMatchObject({ providerOptions: 'none', cacheNamespaces: ['faq'] })
+    expect(auth).toMatchObject({ keys: [{ providerOptions: ['acme'], cacheNamespaces: 'all' }] })
+  })
+
+  it.each(['some', '7', '{}'])('cannot be %s', (value) => {
+    const found = problemsOf({ env, file: `auth: { ${keys}, cache_namespaces: ${value} }` })
+    expect(found).toEqual(['auth.cache_namespaces: must be all, none, or a list of names'])
+  })
+
+  it('is reported where everybody may use every namespace', () => {
+    const { notices } = load({ env, file: `${cached}\nauth: { ${keys}, cache_namespaces: all }` })
+    expect(notices.join()).toContain('auth.cache_namespaces: all lets every caller')
+    const own = load({ env, file: `${cached}\nauth: { ${keys.slice(0, -2)}, cache_namespaces: all }] }` })
+    expect(own.notices.join()).toContain('auth.keys[0].cache_namespaces: all lets this caller')
+  })
+
+  it.each([
+    `${cached}\nauth: { ${keys} }`,
+    `${cached}\nauth: { ${keys}, cache_namespaces: [faq] }`,
+    `auth: { ${keys}, cache_namespaces: all }`,
+  ])('is not reported with %j', (file) => {
+    expect(load({ env, file }).notices.join()).not.toContain('cache_namespaces')
+  })
+})

@@ -31,6 +31,7 @@ import { createHttpProvider } from '../../src/providers/http-provider.ts'
 import { RequestContext } from '../../src/server/context.ts'
 import { MemoryCache } from '../../src/stores/cache/memory-cache.ts'
 import { MemoryLimiter } from '../../src/stores/limits/memory-limiter.ts'
+import { callerNamed } from '../support/caller.ts'
 import { FakeClock, settle } from '../support/fake-clock.ts'
 import { plainSettings } from '../support/plain-wire.ts'
 import { type Script, ScriptedUpstream, type Step } from '../support/scripted-upstream.ts'
@@ -256,7 +257,7 @@ class World {
     this.#gates = [...gates.providers.values(), ...(gates.process ? [gates.process] : [])]
     const callers = {
       identify({ credential }: { credential: string | undefined }) {
-        if (credential) return { name: credential, admin: false, limits: limited.caller }
+        if (credential) return callerNamed(credential, { limits: limited.caller })
         throw new GatewayError('UNAUTHENTICATED', 'Who are you?')
       },
     }

@@ -16,6 +16,7 @@ import { failedReply } from '../../src/providers/failures/failed-reply.ts'
 import { networkError } from '../../src/providers/failures/network-error.ts'
 import type { VendorError } from '../../src/providers/failures/vendor-error.ts'
 import { kinds } from '../../src/providers/index.ts'
+import { callerNamed } from '../support/caller.ts'
 import { FakeClock } from '../support/fake-clock.ts'
 import { createTestGateway, testContext } from '../support/test-gateway.ts'
 
@@ -116,7 +117,7 @@ class World {
     const spare = this.#fake('spare', async (ask) => this.#well(ask), {})
     const names: Record<string, string> = {}
     this.#gateway = createTestGateway(clock, [this.#provider, spare], {
-      authenticator: { identify: ({ credential = '' }) => ({ name: credential, admin: false }) },
+      authenticator: { identify: ({ credential = '' }) => callerNamed(credential) },
       circuits: new Circuits(clock),
       locks: new SafetyLocks({
         clock,

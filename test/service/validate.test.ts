@@ -475,19 +475,30 @@ describe('reasoning', () => {
 })
 
 describe('provider_options', () => {
-  const owned = ['model', 'messages', 'contents', 'stream', 'n', 'tools']
-  test.each(owned)('must not carry %s', (name) => {
+  const owned = ['model', 'models', 'messages', 'contents', 'input', 'stream', 'stream_options', 'n', 'tools', 'route']
+  const spellings = [
+    'Model',
+    'MODELS',
+    'meſſages',
+    'Stream-Options',
+    'maxTokens',
+    'max_completion_tokens',
+    'Num_Predict',
+  ]
+  test.each([...owned, ...spellings])('must not carry %s', (name) => {
     const violation = `provider_options["openai"].${name}: must not be set; the gateway sets it`
     expect(wrongWithChat({ providerOptions: { openai: { [name]: 1 } } })).toEqual([violation])
     expect(wrongWithEmbed({ providerOptions: { openai: { [name]: 1 } } })).toEqual([violation])
   })
 
-  test('must not carry the inputs of an embedding call; a chat may have a field of that name', () => {
-    const providerOptions = { openai: { input: 'x' } }
-    expect(wrongWithEmbed({ providerOptions })).toEqual([
-      'provider_options["openai"].input: must not be set; the gateway sets it',
+  test.each([
+    ['options', 'num_predict'],
+    ['generationConfig', 'maxOutputTokens'],
+    ['generation_config', 'candidate_count'],
+  ])('must not carry %s.%s', (outer, inner) => {
+    expect(wrongWithChat({ providerOptions: { x: { [outer]: { [inner]: 9 } } } })).toEqual([
+      `provider_options["x"].${outer}.${inner}: must not be set; the gateway sets it`,
     ])
-    expect(wrongWithChat({ providerOptions })).toEqual([])
   })
 
   test('may carry the same names further down', () => {

@@ -25,6 +25,7 @@ import { Estimator } from '../../src/policies/estimating/estimator.ts'
 import { MemoryBudgets } from '../../src/stores/budgets/memory-budgets.ts'
 import { MemoryLedger } from '../../src/stores/ledger/memory-ledger.ts'
 import { OperatorEventHub } from '../../src/telemetry/operator-event-hub.ts'
+import { callerNamed } from './caller.ts'
 import type { FakeClock } from './fake-clock.ts'
 import { createTestGateway, testContext } from './test-gateway.ts'
 
@@ -168,7 +169,7 @@ export function budgetWorld(
     clock,
     vendors.map(({ provider }) => provider),
     {
-      authenticator: { identify: () => ({ name: caller, admin: false }) },
+      authenticator: { identify: () => callerNamed(caller) },
       billing: { ledger, priceVersion: () => 'v' },
       budgets: { index: new BudgetIndex(rules), budgets, estimator: new Estimator(), events: reporter },
       ...more,

@@ -5,6 +5,7 @@ import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import type { LastAttempt, StatsSource } from '../../src/domain/ports/stats.ts'
 import { Capability, type StatsResponse } from '../../src/domain/types.ts'
+import { callerNamed } from './caller.ts'
 import { testContext } from './test-gateway.ts'
 
 export function contextFor(clock: Clock, credential: string | undefined = 'Bearer user'): CallContext {
@@ -14,8 +15,8 @@ export function contextFor(clock: Clock, credential: string | undefined = 'Beare
 /** Knows `Bearer user` and `Bearer admin`. */
 export const callers: Authenticator = {
   identify({ credential }) {
-    if (credential === 'Bearer admin') return { name: 'operator', admin: true }
-    if (credential === 'Bearer user') return { name: 'web', admin: false }
+    if (credential === 'Bearer admin') return callerNamed('operator', { admin: true })
+    if (credential === 'Bearer user') return callerNamed('web')
     throw new GatewayError('UNAUTHENTICATED', 'The credential is missing or not valid.')
   },
 }

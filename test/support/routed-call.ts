@@ -11,6 +11,7 @@ import {
 import type { Clock } from '../../src/domain/clock.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
+import { callerNamed } from './caller.ts'
 import { silentTelemetry, testContext } from './test-gateway.ts'
 
 export type RoutedCall = Call<ChatRequest> & Observed & Authenticated & Planned & Routed
@@ -46,7 +47,7 @@ export function routedCall(
   return {
     ...call,
     telemetry: silentTelemetry.begin(call),
-    caller: { name: caller, admin: false },
+    caller: callerNamed(caller),
     targets,
     target,
     firstEventBy: clock.now() + firstEvent,

@@ -10,7 +10,9 @@ import { HealthService } from '../../src/service/health-service.ts'
 import type { Methods } from '../../src/service/method-types.ts'
 
 /** Every request is of an admin, as without authentication. */
-const everybody: Authenticator = { identify: () => ({ name: 'anonymous', admin: true, anonymous: true }) }
+const everybody: Authenticator = {
+  identify: () => ({ id: 'anonymous', name: 'anonymous', admin: true, anonymous: true }),
+}
 
 const missing = () => Promise.reject(new GatewayError('UNSUPPORTED', 'not part of this test'))
 

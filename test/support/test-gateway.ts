@@ -10,6 +10,7 @@ import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import { Planner } from '../../src/policies/planning/planner.ts'
 import { RetryBudget } from '../../src/policies/retrying/retry-budget.ts'
 import { SafetyLocks } from '../../src/policies/routing/safety-locks.ts'
+import { callerNamed } from './caller.ts'
 
 /** Telemetry that records nothing. */
 export const silentTelemetry: Telemetry = {
@@ -34,7 +35,7 @@ export function createTestGateway(
 ): Gateway {
   return createGateway({
     telemetry: silentTelemetry,
-    authenticator: { identify: () => ({ name: 'someone', admin: false }) },
+    authenticator: { identify: () => callerNamed('someone') },
     planner: new Planner({ providers, aliases: [], tasks: {}, priority: [], defaults: {} }),
     cache: undefined,
     clock,

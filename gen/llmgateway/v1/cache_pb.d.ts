@@ -32,7 +32,8 @@ export declare type CacheControl = Message<"llmgateway.v1.CacheControl"> & {
 
   /**
    * Shares answers between all callers that send the same namespace: 1 to 128 characters of A-Z a-z 0-9 _ . : -. Empty:
-   * the answers of this caller, which no other caller ever receives.
+   * the answers of this caller, which no other caller ever receives. A credential may use the namespaces that the operator
+   * gives it, by default none: FIELD_NOT_ALLOWED.
    *
    * @generated from field: string namespace = 3;
    */

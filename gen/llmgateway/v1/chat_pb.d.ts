@@ -140,7 +140,9 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   /**
    * Fields to add to the request body of one vendor, by provider name or kind. Only the entry for the target that is
    * called is used, so that a fallback never receives the fields of another vendor. An entry by name takes precedence
-   * over one by kind. `model`, `messages`, `contents`, `stream`, `n` and `tools` are refused.
+   * over one by kind. Fields that the gateway sets are refused, however they are written: those that name a model, a
+   * route or an address, the messages, `tools`, `stream`, `stream_options`, the number of answers and the limit of their
+   * length. A credential may be limited to some providers and fields: FIELD_NOT_ALLOWED.
    *
    * @generated from field: map<string, google.protobuf.Struct> provider_options = 17;
    */

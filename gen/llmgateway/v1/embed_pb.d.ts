@@ -48,7 +48,7 @@ export declare type EmbedRequest = Message<"llmgateway.v1.EmbedRequest"> & {
   dimensions?: number | undefined;
 
   /**
-   * As ChatRequest.provider_options; the field `input` is refused as well.
+   * As ChatRequest.provider_options.
    *
    * @generated from field: map<string, google.protobuf.Struct> provider_options = 5;
    */

@@ -44,7 +44,8 @@ export declare type WatchStatsRequest = Message<"llmgateway.v1.WatchStatsRequest
 export declare const WatchStatsRequestSchema: GenMessage<WatchStatsRequest>;
 
 /**
- * Counters since `since`. Errors do not include cancelled calls and faults of callers.
+ * Counters since `since`. Errors do not include cancelled calls and faults of callers. A caller that is restricted to some
+ * models receives only what concerns these: its totals count attempts, and `cache` is absent.
  *
  * @generated from message llmgateway.v1.StatsResponse
  */

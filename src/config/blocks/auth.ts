@@ -22,7 +22,13 @@ export function authOf(file: FileSettings['auth'], env: EnvironmentSettings, fin
     if (file && !file.keys?.length && !file.jwt && !jwt) {
       findings.problem('auth', 'needs keys or jwt. Write "auth: none" to accept calls without a credential')
     }
-    return { kind: 'required', keys, ...(jwt && { jwt }) }
+    return {
+      kind: 'required',
+      keys,
+      ...(jwt && { jwt }),
+      providerOptions: file?.provider_options,
+      cacheNamespaces: file?.cache_namespaces,
+    }
   }
   return { kind: 'none', stated: false }
 }
@@ -36,7 +42,8 @@ function statedNone(written: string, { jwtSecret }: EnvironmentSettings, finding
 function keysOf(entries: readonly KeyEntry[], findings: Findings): readonly KeySettings[] {
   const names = new Set<string>()
   const digests = new Set<string>()
-  return entries.flatMap(({ name, key, sha256, admin = false, models, limits }, index) => {
+  return entries.flatMap((entry, index) => {
+    const { name, key, sha256, admin = false, models, limits } = entry
     const at = (field?: string) => pathText(['auth', 'keys', index, ...(field ? [field] : [])])
     if (names.has(name)) findings.problem(at('name'), 'is used for two keys: give each its own name')
     names.add(name)
@@ -56,7 +63,8 @@ function keysOf(entries: readonly KeyEntry[], findings: Findings): readonly KeyS
         .digest('hex')
     if (digests.has(digest)) findings.problem(at(), 'is the same key as another entry: remove one')
     digests.add(digest)
-    return [{ name, sha256: digest, admin, models, limits: ownLimits(limits) }]
+    const { provider_options: providerOptions, cache_namespaces: cacheNamespaces } = entry
+    return [{ name, sha256: digest, admin, models, providerOptions, cacheNamespaces, limits: ownLimits(limits) }]
   })
 }
 
@@ -75,5 +83,20 @@ function jwtOf(entry: JwtEntry | undefined, env: EnvironmentSettings, findings: 
     secret: found.value,
     ...(entry?.issuer !== undefined && { issuer: entry.issuer }),
     ...(entry?.audience !== undefined && { audience: entry.audience }),
+  }
+}
+
+/** Reports who may read and write what other callers have cached. */
+export function reportOpenNamespaces(auth: AuthSettings, findings: Findings): void {
+  if (auth.kind === 'none') return
+  if (auth.cacheNamespaces === 'all') {
+    findings.notice(
+      'auth.cache_namespaces: all lets every caller read and replace what is cached in any namespace. Name the namespaces, or give them to single keys.',
+    )
+  }
+  for (const [index, { cacheNamespaces }] of auth.keys.entries()) {
+    if (cacheNamespaces !== 'all') continue
+    const at = pathText(['auth', 'keys', index, 'cache_namespaces'])
+    findings.notice(`${at}: all lets this caller read and replace what is cached in any namespace.`)
   }
 }

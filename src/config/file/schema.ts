@@ -98,7 +98,14 @@ const sha256: Reader<string> = {
   read: (digest) => (/^[0-9a-f]{64}$/i.test(digest) ? digest.toLowerCase() : undefined),
 }
 
+/** `all`, `none` or a list of names. */
+const nameList = z.union([z.literal('all'), z.literal('none'), z.array(field(text))], {
+  error: (issue) => expected('all, none, or a list of names', issue.input),
+})
+
 export const authBlock = block({
+  provider_options: nameList.optional(),
+  cache_namespaces: nameList.optional(),
   keys: z
     .array(
       block({
@@ -107,6 +114,8 @@ export const authBlock = block({
         sha256: field(sha256).optional(),
         admin: field(flag).optional(),
         models: z.array(field(text)).min(1, 'must name at least one model').optional(),
+        provider_options: nameList.optional(),
+        cache_namespaces: nameList.optional(),
         limits: limitsBlock.optional(),
       }),
     )

@@ -1,6 +1,7 @@
 import type { Duration } from '@bufbuild/protobuf/wkt'
 import type { Clock } from '../clock.ts'
 import type { UpstreamFailure } from '../errors/error.ts'
+import { isOutcomeUnknown, isReason } from '../errors/reasons.ts'
 import type { Bill } from '../money.ts'
 import { type Attempt, AttemptOutcome, type Cost, type Route, type Usage, type UsageState } from '../types.ts'
 
@@ -61,6 +62,14 @@ export class AttemptRecord {
     this.latency = now - this.startedAt
   }
 
+  /** Whether the vendor has, or may have, processed the request without answering it. */
+  get mayHaveRun(): boolean {
+    if (!this.sent) return false
+    const { outcome, reason } = this
+    if (outcome === AttemptOutcome.UNSPECIFIED || outcome === AttemptOutcome.CANCELLED) return true
+    return isReason(reason) && isOutcomeUnknown(reason)
+  }
+
   toMessage(): Attempt {
     const attempt: Attempt = {
       $typeName: 'llmgateway.v1.Attempt',
@@ -99,10 +108,17 @@ export class CallRecord {
   trailers: Trailers | undefined
   /** Name of the caller; empty while it is not known. */
   caller = ''
+  /** Its id; empty where nobody is asked who calls, too. */
+  callerId = ''
 
   constructor(clock: Clock, arrivedAt = clock.now()) {
     this.#clock = clock
     this.arrivedAt = arrivedAt
+  }
+
+  identify({ id, name, anonymous = false }: { id: string; name: string; anonymous?: boolean }): void {
+    this.caller = name
+    this.callerId = anonymous ? '' : id
   }
 
   /** The record of a call made on behalf of this one: attempts and retries of its own. */
@@ -110,6 +126,7 @@ export class CallRecord {
     const child = new CallRecord(this.#clock, this.arrivedAt)
     child.streamed = this.streamed
     child.caller = this.caller
+    child.callerId = this.callerId
     return child
   }
 
@@ -143,6 +160,11 @@ export class CallRecord {
     if (!this.streamed) return false
     for (let at = since; at < this.attempts.length; at++) if (this.attempts[at]?.committed) return true
     return false
+  }
+
+  /** Whether a vendor may have processed the request without answering it, of the attempts from index `since` on. */
+  mayHaveRun(since = 0): boolean {
+    return this.pays && this.attempts.slice(since).some((attempt) => attempt.mayHaveRun)
   }
 
   /** Usage of the last attempt that reported any, from index `since` on. */

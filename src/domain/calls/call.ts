@@ -1,6 +1,7 @@
 import type { Cancellation } from '../cancellation.ts'
 import type { RateLimits } from '../limits/limits.ts'
 import type { ModelFilter } from '../text/model-filter.ts'
+import type { NameList } from '../text/name-list.ts'
 import type { ChatRequest, CompleteRequest, EmbedRequest } from '../types.ts'
 import type { CallRecord } from './call-record.ts'
 
@@ -69,6 +70,8 @@ export interface Wishes {
 
 /** Who makes a call. */
 export interface Caller {
+  /** Unique, as `callerId` makes it: what is kept for each caller is kept by it. */
+  readonly id: string
   /** The configured name, or the `sub` of a token. */
   readonly name: string
   readonly admin: boolean
@@ -76,6 +79,10 @@ export interface Caller {
   readonly anonymous?: boolean
   /** The models that it may use; undefined means every model. */
   readonly models?: ModelFilter | undefined
+  /** Providers, or fields of them, whose `provider_options` it may set; undefined means all. */
+  readonly providerOptions?: NameList | undefined
+  /** The shared namespaces of the cache that it may use; undefined means all. */
+  readonly cacheNamespaces?: NameList | undefined
   readonly limits?: RateLimits | undefined
 }
 

@@ -62,6 +62,7 @@ export const reasons = {
   ADMIN_REQUIRED:            ['PERMISSION_DENIED',   'caller',   'request',       no,   no,      no,     FAILED],
   RESPONSE_TOO_LARGE:        ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],
   MODEL_NOT_ALLOWED:         ['PERMISSION_DENIED',   'caller',   'request',       no,   no,      no,     FAILED],
+  FIELD_NOT_ALLOWED:         ['PERMISSION_DENIED',   'caller',   'request',       no,   no,      no,     FAILED],
   RATE_LIMITED:              ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     FAILED],
   HEADERS_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],
   MESSAGE_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],

@@ -10,15 +10,20 @@ export function witnessOf(call: Call & Authenticated): Witness {
 
 /** Who is answerable for a call: its caller, or the address it comes from where nobody is asked who calls. */
 export function holderOf({ caller, context }: Call & Authenticated): string {
-  return caller.anonymous ? holderOfPeer(context.peer) : caller.name
+  return holderOfAnyone(caller, context.peer)
 }
 
 /** The same for a call of which only the context is known. */
-export function holderOfContext({ caller, record, peer }: CallContext): string {
-  return caller?.anonymous ? holderOfPeer(peer) : record.caller || holderOfPeer(peer)
+export function holderOfContext({ record, peer }: CallContext): string {
+  return record.callerId || holderOfPeer(peer)
+}
+
+/** The same for a call that may have shown no credential. */
+export function holderOfAnyone(caller: Caller | undefined, peer: string): string {
+  return caller && !caller.anonymous ? caller.id : holderOfPeer(peer)
 }
 
 /** The same for a client of which a server knows the address, and the caller where it has sent a credential. */
 export function holderOfClient(caller: Caller | undefined, address: string | undefined): string {
-  return caller && !caller.anonymous ? caller.name : holderOfAddress(address)
+  return caller && !caller.anonymous ? caller.id : holderOfAddress(address)
 }

@@ -18,9 +18,13 @@ export type LimitScope = 'caller' | 'address' | 'user' | 'alias' | 'provider'
 /** Limits of one caller, address, user, alias or provider, which a call counts against. */
 export interface Quota {
   readonly scope: LimitScope
-  /** Name of the caller, address, user, alias or provider. */
+  /** Id of the caller, address, user, alias or provider. */
   readonly subject: string
+  /** The subject as callers read it. */
+  readonly name: string
   readonly limits: RateLimits
+  /** Whose call it is, where callers share the limits. */
+  readonly holder?: string | undefined
 }
 
 /** State of one limit. */
@@ -71,15 +75,26 @@ export function overriding(
 /** Default length of a window in ms. */
 export const DEFAULT_WINDOW = 60_000
 
+/**
+ * Most tokens that the running calls of one holder take from all others: half of a limit that they share. Also the most
+ * that one call reserves of it.
+ */
+export function shareOfTokens({ limits, holder }: Quota): number {
+  const { tokens } = limits
+  if (tokens === undefined) return 0
+  return holder === undefined ? tokens : Math.max(1, Math.floor(tokens / 2))
+}
+
 /** Tokens that a call reserves. A call larger than the whole limit needs a window in which nothing was used. */
-export function reserved(limits: RateLimits, tokens: number): number {
-  return limits.tokens === undefined ? 0 : Math.min(tokens, limits.tokens)
+export function reserved(quota: Quota, tokens: number): number {
+  return Math.min(tokens, shareOfTokens(quota))
 }
 
 /** The limit that one more call would exceed. */
-export function reached(limits: RateLimits, count: Count, tokens: number): LimitKind | undefined {
+export function reached(quota: Quota, count: Count, tokens: number): LimitKind | undefined {
+  const { limits } = quota
   if (limits.requests !== undefined && count.requests >= limits.requests) return 'requests'
-  if (limits.tokens !== undefined && count.tokens + reserved(limits, tokens) > limits.tokens) return 'tokens'
+  if (limits.tokens !== undefined && count.tokens + reserved(quota, tokens) > limits.tokens) return 'tokens'
   if (limits.concurrent !== undefined && count.active >= limits.concurrent) return 'concurrent'
   return undefined
 }

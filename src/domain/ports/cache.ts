@@ -4,8 +4,10 @@ import type { ChatEvent } from '../types.ts'
 export interface CacheAddress {
   /** Hash of the request, its targets and its owner, 43 characters. Equal requests of one owner have equal ids. */
   readonly id: string
-  /** The caller that owns the entry; empty for entries in a namespace, which are shared. */
+  /** Id of the caller that owns the entry; empty for entries in a namespace, which are shared. */
   readonly owner: string
+  /** Whose share of the store the entry takes: the caller that stores it. */
+  readonly holder: string
   /** `<namespace>/<alias or model>`, matched when entries are cleared. */
   readonly label: string
 }
@@ -36,8 +38,8 @@ export interface CachedEntry {
 /** Selects the entries to remove. */
 export type CacheSelection =
   | { readonly by: 'all' }
-  /** `pattern` is matched with the labels of entries that `owner` owns or that nobody owns. */
-  | { readonly by: 'pattern'; readonly pattern: string; readonly owner: string }
+  /** `pattern` is matched with the labels of entries that one of `owners` owns or that nobody owns. */
+  | { readonly by: 'pattern'; readonly pattern: string; readonly owners: readonly string[] }
   | { readonly by: 'id'; readonly id: string }
 
 export interface CacheSize {

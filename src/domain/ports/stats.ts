@@ -1,9 +1,10 @@
+import type { Reach } from '../calls/reach.ts'
 import type { StatsResponse } from '../types.ts'
 
 /** Serves what has been counted. */
 export interface StatsSource {
-  /** Counts since the process started or since the last reset. */
-  snapshot(): StatsResponse
+  /** Counts since the process started or since the last reset, of what `reach` lets a caller see. */
+  snapshot(reach?: Reach): StatsResponse
   /** Restarts the counts at zero. Metrics are not affected. */
   reset(): void
   /** The last attempt that says something about the provider's health; undefined before the first. */

@@ -3,6 +3,7 @@ import type { Authenticated, Observed, Planned, Routed } from '../../domain/call
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
+import { holderOf } from '../../domain/limits/holder.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { AnyEvent } from '../../domain/streams/events.ts'
 import { follow, type Handler } from '../../domain/streams/follow.ts'
@@ -74,12 +75,12 @@ async function admitLater<C extends Needs, E extends AnyEvent>(
 }
 
 async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise<Permit> {
-  const { caller, context, target, telemetry } = call
+  const { context, target, telemetry } = call
   const { provider, model } = target
   const since = clock.now()
   const until = latestStart(call, since)
   try {
-    return await gate.enter({ caller: caller.name, until, cancellation: context.cancellation })
+    return await gate.enter({ caller: holderOf(call), until, cancellation: context.cancellation })
   } catch (thrown) {
     const error = GatewayError.from(thrown)
     if (error.reason !== 'CONCURRENCY_LIMITED') throw error

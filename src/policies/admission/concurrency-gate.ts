@@ -55,8 +55,8 @@ export class ConcurrencyGate {
     const { queue, clock } = this.#options
     const permit = this.tryEnter()
     if (permit) return permit
-    if (this.waiting >= queue) throw this.#refusal('too many calls wait already')
     if (clock.now() + this.#expectedWait(request.caller) > request.until) throw this.#refusal('it would wait too long')
+    if (this.waiting >= queue) this.#makeRoom(request.caller)
     return new Promise((resolve, reject) => this.#wait(request, resolve, reject))
   }
 
@@ -88,6 +88,7 @@ export class ConcurrencyGate {
       reject(error)
     }
     const waiter: Waiter = {
+      giveUp,
       admit: () => {
         leave()
         resolve(this.#admit())
@@ -100,6 +101,16 @@ export class ConcurrencyGate {
     })
     const withCall = { cancel: giveUp }
     request.cancellation.add(withCall)
+  }
+
+  /** The caller with the most waiting calls loses its newest one. Throws where that is the call that comes now. */
+  #makeRoom(caller: string): void {
+    let longest = this.#lanes[0]
+    for (const lane of this.#lanes) if (longest && lane.waiters.length > longest.waiters.length) longest = lane
+    const own = this.#lanes.find((lane) => lane.caller === caller)?.waiters.length ?? 0
+    const refusal = this.#refusal('too many calls wait already')
+    if (!longest || own + 1 >= longest.waiters.length) throw refusal
+    longest.waiters.at(-1)?.giveUp(refusal)
   }
 
   #newLane(caller: string) {
@@ -135,6 +146,7 @@ export class ConcurrencyGate {
 
 interface Waiter {
   admit(): void
+  giveUp(error: GatewayError): void
 }
 
 /** Place of one admitted call, released once when the call ends. */

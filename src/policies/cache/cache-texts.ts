@@ -27,13 +27,17 @@ export interface CachedRequest {
   readonly request: TextRequest
   /** As in CallContext. */
   readonly requestBytes: Uint8Array
-  readonly caller: string
+  readonly callerId: string
 }
 
 /** Cache address of the response to a request. Throws what planning throws. */
-export function addressOf(planner: Planner, { operation, request, requestBytes, caller }: CachedRequest): CacheAddress {
+export function addressOf(
+  planner: Planner,
+  { operation, request, requestBytes, callerId }: CachedRequest,
+): CacheAddress {
   const { task, wishes } = operations[operation]
   const targets = planner.targetsFor({ operation, request, wishes: wishes(request) })
   const namespace = request.cache?.namespace ?? ''
-  return cacheAddress({ kind: task, caller, namespace, targets }, decidingBytes(requestBytes))
+  const question = { kind: task, caller: callerId, holder: callerId, namespace, targets }
+  return cacheAddress(question, decidingBytes(requestBytes))
 }

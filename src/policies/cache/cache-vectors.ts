@@ -1,6 +1,7 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
 import { making, type Policy } from '../../domain/chain.ts'
+import { holderOf } from '../../domain/limits/holder.ts'
 import type { CacheAddress, CachedVector } from '../../domain/ports/cache.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { EmbedEvent } from '../../domain/streams/events.ts'
@@ -63,8 +64,9 @@ async function answer<C extends Needs>(
   ])
 }
 
-function addressesOf({ request, caller, targets, context }: Needs, { namespace }: CacheUse): CacheAddress[] {
-  const question = { kind: 'embed', caller: caller.name, namespace, targets } as const
+function addressesOf(call: Needs, { namespace }: CacheUse): CacheAddress[] {
+  const { request, caller, targets, context } = call
+  const question = { kind: 'embed', caller: caller.id, holder: holderOf(call), namespace, targets } as const
   const common = [...decidingBytes(context.requestBytes, INPUTS), Buffer.from('\0')]
   return request.inputs.map((input) => cacheAddress(question, [...common, Buffer.from(input)]))
 }

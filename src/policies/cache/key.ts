@@ -7,7 +7,10 @@ import { withoutFields } from '../../domain/proto-fields.ts'
 /** What a cache key depends on beside the request. */
 export interface Question {
   readonly kind: Task
+  /** Id of the caller. */
   readonly caller: string
+  /** Whose share of the store the entry takes. Not part of the key. */
+  readonly holder: string
   /** Empty when the entry belongs to the caller. */
   readonly namespace: string
   readonly targets: readonly Target[]
@@ -18,13 +21,13 @@ export interface Question {
  * a miss. The owner and the possible targets are part of the key.
  */
 export function cacheAddress(question: Question, bytes: readonly Uint8Array[]): CacheAddress {
-  const { kind, caller, namespace, targets } = question
+  const { kind, caller, holder, namespace, targets } = question
   const owner = namespace === '' ? caller : ''
   const asked = addresses(targets)
   // With their lengths, so that no part can pass for two: names come from tokens and configurations.
   const scope = `${kind}/${owner.length}/${namespace.length}/${asked.length}/${owner}/${namespace}/${asked}/`
   const id = hash('sha256', Buffer.concat([Buffer.from(scope), ...bytes]), 'base64url')
-  return { id, owner, label: `${namespace}/${nameOf(targets)}` }
+  return { id, owner, holder, label: `${namespace}/${nameOf(targets)}` }
 }
 
 /** The alias that was asked for, or `provider/model`. */

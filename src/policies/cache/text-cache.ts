@@ -1,6 +1,7 @@
 import type { Call, TextRequest } from '../../domain/calls/call.ts'
 import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
+import { holderOf } from '../../domain/limits/holder.ts'
 import type { CacheAddress, CachedEntry } from '../../domain/ports/cache.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
@@ -38,7 +39,8 @@ export class TextCache {
     const use = useOf(this.#parts, call, temperature)
     if (!use) return next(call)
     const { task } = operations[call.operation]
-    const question = { kind: task, caller: caller.name, namespace: use.namespace, targets }
+    const { namespace } = use
+    const question = { kind: task, caller: caller.id, holder: holderOf(call), namespace, targets }
     const address = cacheAddress(question, decidingBytes(context.requestBytes))
     const found = take(this.#parts, use, address)
     const go = (kept: CachedEntry | undefined) => this.#answer(next, call, use, address, kept)

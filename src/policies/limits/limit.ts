@@ -2,8 +2,10 @@ import type { Call } from '../../domain/calls/call.ts'
 import type { Trailers } from '../../domain/calls/call-record.ts'
 import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
 import type { Policy } from '../../domain/chain.ts'
+import { holderOf } from '../../domain/limits/holder.ts'
 import type { LimitStatus, Quota, RateLimits } from '../../domain/limits/limits.ts'
 import { follow } from '../../domain/streams/follow.ts'
+import { holderOfPeer } from '../../domain/text/address-holder.ts'
 import { counted, type LimitParts, refusalOf, reservedTokens, Settlement } from './limited.ts'
 
 /** Limits that apply before a provider is chosen, beside those of each caller. */
@@ -25,38 +27,38 @@ export function limit(parts: LimitParts, limits: CallLimits): Policy<Call & Auth
     return counted(parts, counting, (reservation) => {
       if (reservation.limitStatus) record.trailers = trailersOf(reservation.limitStatus)
       if (reservation.refusal && !parts.shadow) throw refusalOf(reservation.refusal)
-      return follow(next, call, new Settlement(record, reservation))
+      return follow(next, call, new Settlement(call, reservation))
     })
   }
 }
 
-function quotasOf({ caller, context, request, targets }: Call & Authenticated & Planned, limits: CallLimits): Quota[] {
+function quotasOf(call: Call & Authenticated & Planned, limits: CallLimits): Quota[] {
+  const { caller, context, request, targets } = call
   const quotas: Quota[] = []
+  if (!caller.limits && !limits.address && !limits.user && limits.aliases.size === 0) return quotas
+  const address = holderOfPeer(context.peer)
+  const holder = holderOf(call)
   if (caller.limits) {
-    const subject = caller.anonymous ? hostOf(context.peer) : caller.name
-    quotas.push({ scope: 'caller', subject, limits: caller.limits })
+    const name = caller.anonymous ? address : caller.name
+    quotas.push({ scope: 'caller', subject: holder, name, limits: caller.limits })
   }
-  if (limits.address) quotas.push({ scope: 'address', subject: hostOf(context.peer), limits: limits.address })
+  if (limits.address) quotas.push({ scope: 'address', subject: address, name: address, holder, limits: limits.address })
   // Callers choose the ids of their users: one caller must not use up the limit of another's user.
   if (limits.user && request.userId) {
-    quotas.push({ scope: 'user', subject: `${caller.name}/${request.userId}`, limits: limits.user })
+    const subject = `${caller.id}/${request.userId}`
+    quotas.push({ scope: 'user', subject, name: `${caller.name}/${request.userId}`, limits: limits.user })
   }
   const alias = targets[0]?.alias
   const ofAlias = alias === undefined ? undefined : limits.aliases.get(alias)
-  if (alias !== undefined && ofAlias) quotas.push({ scope: 'alias', subject: alias, limits: ofAlias })
+  if (alias !== undefined && ofAlias)
+    quotas.push({ scope: 'alias', subject: alias, name: alias, holder, limits: ofAlias })
   return quotas
 }
 
 /** 0 when no limit counts tokens. */
 function tokensOf(call: Call & Planned, quotas: readonly Quota[]): number {
   const isCounted = quotas.some(({ limits }) => limits.tokens !== undefined)
-  return isCounted ? reservedTokens(call, call.targets[0]?.defaults.maxTokens) : 0
-}
-
-/** Address of a peer without its port. */
-function hostOf(peer: string): string {
-  const host = peer.slice(0, peer.lastIndexOf(':'))
-  return host.startsWith('::ffff:') ? host.slice('::ffff:'.length) : host
+  return isCounted ? reservedTokens(call, call.targets) : 0
 }
 
 /** https://www.ietf.org/archive/id/draft-ietf-httpapi-ratelimit-headers-05.html */

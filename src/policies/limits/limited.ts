@@ -1,5 +1,6 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { CallRecord } from '../../domain/calls/call-record.ts'
+import type { Target } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import { type ErrorFacts, GatewayError } from '../../domain/errors/error.ts'
 import type { LimitKind, LimitStatus, Quota } from '../../domain/limits/limits.ts'
@@ -38,14 +39,14 @@ export function counted<T>(
 
 /** Error of a call that a limit refuses. */
 export function refusalOf({ quota, kind, limit, reset }: LimitStatus, facts: ErrorFacts = {}): GatewayError {
-  const { scope, subject, limits } = quota
+  const { scope, name, limits } = quota
   const described = describe(kind, limit, limits.window)
   const seconds = Math.ceil(reset / 1000)
-  const message = `The limit of ${described} for the ${scope} ${JSON.stringify(subject)} is reached: try again in ${seconds} s.`
+  const message = `The limit of ${described} for the ${scope} ${JSON.stringify(name)} is reached: try again in ${seconds} s.`
   return new GatewayError('RATE_LIMITED', message, {
     ...facts,
     retryAfter: reset,
-    quota: { subject: `${scope}:${subject}`, description: described },
+    quota: { subject: `${scope}:${name}`, description: described },
   })
 }
 
@@ -57,23 +58,40 @@ function describe(kind: LimitKind, limit: number, window: number): string {
 /** Output tokens that are reserved for a call that bounds them nowhere. */
 const USUAL_OUTPUT = 1_000
 
-/** Tokens that a call may use: its prompt, its media and the longest output that it allows. */
-export function reservedTokens({ operation, request, wishes }: Call, defaultMaxTokens: number | undefined): number {
+/**
+ * Tokens that a call may use at these targets: its prompt, its media and the longest output that it allows, but no more
+ * than a model can generate, where that is known of all of them.
+ */
+export function reservedTokens(call: Call, targets: readonly Target[]): number {
+  const output = call.wishes.maxTokens ?? targets[0]?.defaults.maxTokens ?? USUAL_OUTPUT
+  return inputTokens(call) + Math.min(output, largestWindow(targets))
+}
+
+/** Estimated tokens of what is sent. */
+function inputTokens({ operation, request }: Call): number {
   const { promptTokens, mediaTokens } = operations[operation]
-  return promptTokens(request) + mediaTokens(request) + (wishes.maxTokens ?? defaultMaxTokens ?? USUAL_OUTPUT)
+  return promptTokens(request) + mediaTokens(request)
+}
+
+/** A model's answer is part of its context. */
+function largestWindow(targets: readonly Target[]): number {
+  return Math.max(
+    1,
+    ...targets.map(({ provider, model }) => provider.describe(model).contextWindow ?? Number.POSITIVE_INFINITY),
+  )
 }
 
 /** Returns what a call has not used when it ends. */
 export class Settlement implements Watcher<AnyEvent> {
-  readonly #record: CallRecord
+  readonly #call: Call
   readonly #reservation: Reservation
   readonly #since: number
   #finished = false
   #used: number | undefined
 
   /** Counts the attempts from index `since` on. */
-  constructor(record: CallRecord, reservation: Reservation, since = 0) {
-    this.#record = record
+  constructor(call: Call, reservation: Reservation, since = 0) {
+    this.#call = call
     this.#reservation = reservation
     this.#since = since
   }
@@ -87,12 +105,19 @@ export class Settlement implements Watcher<AnyEvent> {
 
   end(): void {
     if (this.#finished) this.#reservation.settle(this.#used)
-    else this.#reservation.settle(tokensOf(this.#record.usage(this.#since)) ?? this.#unreported())
+    else {
+      const { record } = this.#call.context
+      this.#reservation.settle(tokensOf(record.usage(this.#since)) ?? this.#unreported(record))
+    }
   }
 
-  /** Undefined, which keeps what was reserved, when part of a response was sent. */
-  #unreported(): number | undefined {
-    return this.#record.committed(this.#since) ? undefined : 0
+  /**
+   * Undefined, which keeps what was reserved, when part of a response was sent. The vendor reads a request that is on its
+   * way whether or not the caller is still there.
+   */
+  #unreported(record: CallRecord): number | undefined {
+    if (record.committed(this.#since)) return undefined
+    return record.mayHaveRun(this.#since) ? inputTokens(this.#call) : 0
   }
 }
 

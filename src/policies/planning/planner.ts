@@ -5,6 +5,8 @@ import { GatewayError } from '../../domain/errors/error.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import { providerNamed } from '../../domain/provider-named.ts'
 import { didYouMean } from '../../domain/text/closest.ts'
+import type { ModelFilter } from '../../domain/text/model-filter.ts'
+import { Suggestions } from './suggestions.ts'
 
 /** The names that calls may use. */
 export interface Directory {
@@ -51,43 +53,50 @@ export class Planner {
   readonly #tasks: ReadonlyMap<string, string>
   /** Bare model ids, each with the first provider in priority order that has it. */
   readonly #bareIds: Map<string, Target>
+  readonly #suggestions: Suggestions
 
   constructor(directory: Directory) {
     this.#directory = directory
     this.#providers = new Map(directory.providers.map((provider) => [provider.name, provider]))
     this.#tasks = new Map(Object.entries(directory.tasks))
     this.#bareIds = this.#collectBareIds()
+    const aliases = directory.aliases.map(({ name, targets }) => ({
+      name,
+      targets: targets.map(({ target }) => target),
+    }))
+    this.#suggestions = new Suggestions({ ...directory, aliases, bareIds: this.#bareIds })
     this.#aliases = new Map(directory.aliases.map((alias) => [alias.name, this.#targetsOf(alias)]))
   }
 
-  targetsFor(question: Question): readonly Target[] {
+  /** Errors suggest only what `allowed` allows. */
+  targetsFor(question: Question, allowed?: ModelFilter): readonly Target[] {
     const { request, wishes } = question
     if (this.#providers.size === 0) {
       const message = 'No provider is configured: set a key such as OPENAI_API_KEY, or write a gateway.yaml.'
       throw new GatewayError('NO_PROVIDERS', message)
     }
-    const targets = request.provider ? [this.#pinned(question)] : this.#named(question)
-    const fallbacks = wishes.fallbackModels.flatMap((model) => this.#resolve(model))
+    const targets = request.provider ? [this.#pinned(question, allowed)] : this.#named(question, allowed)
+    const fallbacks = wishes.fallbackModels.flatMap((model) => this.#resolve(model, allowed))
     const all = fallbacks.length > 0 ? withoutRepeats([...targets, ...fallbacks]) : withoutRepeats(targets)
     return wishes.disableFallback ? firstChoice(all) : all
   }
 
-  #named({ operation, request, wishes }: Question): readonly Target[] {
+  #named({ operation, request, wishes }: Question, allowed: ModelFilter | undefined): readonly Target[] {
     const { taskType } = wishes
-    if (request.model) return this.#resolve(request.model)
+    if (request.model) return this.#resolve(request.model, allowed)
     if (taskType) {
       const route = this.#tasks.get(taskType)
-      if (route === undefined) throw notFound('task_type', taskType, [...this.#tasks.keys()])
-      return this.#resolve(route)
+      if (route === undefined) throw notFound('task_type', taskType, this.#suggestions.tasks(allowed))
+      return this.#resolve(route, allowed)
     }
     return this.#aliases.get(DEFAULT_ALIAS) ?? this.#byPriority(operation)
   }
 
-  #resolve(model: string): readonly Target[] {
+  #resolve(model: string, allowed: ModelFilter | undefined): readonly Target[] {
     const alias = this.#aliases.get(model)
     if (alias) return alias
     const target = this.#addressed(model) ?? this.#bareIds.get(model)
-    if (!target) throw notFound('model', model, this.#namesLike(model))
+    if (!target) throw notFound('model', model, this.#suggestions.namesLike(model, allowed))
     return [target]
   }
 
@@ -99,11 +108,11 @@ export class Planner {
     return provider && id ? this.#target(provider, id) : undefined
   }
 
-  #pinned({ operation, request }: Question): Target {
+  #pinned({ operation, request }: Question, allowed: ModelFilter | undefined): Target {
     const { provider: name, model } = request
     const provider = this.#provider(name)
     if (!provider) {
-      const hint = didYouMean(name, this.#providers.keys())
+      const hint = didYouMean(name, this.#suggestions.providers(allowed))
       throw new GatewayError('PROVIDER_NOT_FOUND', `provider: there is no provider ${quoted(name)}.${hint}`)
     }
     const id = model ? ownId(provider, model) : operations[operation].defaultModel(provider)
@@ -141,7 +150,7 @@ export class Planner {
     const common = { attemptTimeout, timeout, onUnknown, onInvalid, choice, alias: name }
     return targets.map(({ target: address, defaults, weight }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
-      if (!target) throw notFound('models', address, this.#addresses())
+      if (!target) throw notFound('models', address, this.#suggestions.namesLike(address, undefined))
       return { ...target, ...common, defaults: { ...target.defaults, ...defaults }, weight }
     })
   }
@@ -154,15 +163,6 @@ export class Planner {
       }
     }
     return ids
-  }
-
-  /** Candidates for a suggestion: names without a provider are compared with such names. */
-  #namesLike(model: string): string[] {
-    return [...this.#aliases.keys(), ...(model.includes('/') ? this.#addresses() : this.#bareIds.keys())]
-  }
-
-  #addresses(): string[] {
-    return [...this.#bareIds].map(([id, { provider }]) => `${provider.name}/${id}`)
   }
 
   #target(provider: Provider, model: string): Target {

@@ -11,7 +11,7 @@ import { CHANGING_TRAILERS, type Trailers } from '../../domain/calls/call-record
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
-import { holderOfPeer } from '../../domain/text/address-holder.ts'
+import { holderOfAnyone } from '../../domain/limits/holder.ts'
 import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import type { Arrived, NextTurn } from '../calls/next-turn.ts'
 import { tooSlow } from '../calls/reply-limits.ts'
@@ -106,7 +106,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
 
   get holder(): string {
     const { caller, peer } = this.context
-    return caller && !caller.anonymous ? caller.name : holderOfPeer(peer)
+    return holderOfAnyone(caller, peer)
   }
 
   /** So many bytes of its reply wait for its reader. */

@@ -1,4 +1,5 @@
-import type { CallContext, Operation, TextRequest } from '../../domain/calls/call.ts'
+import type { CallContext, Caller, Operation, TextRequest } from '../../domain/calls/call.ts'
+import { callerIds } from '../../domain/calls/caller-id.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
 import type { StatsSource } from '../../domain/ports/stats.ts'
@@ -25,7 +26,7 @@ export interface CacheAdmin {
     readonly operation: Operation
     readonly request: TextRequest
     readonly requestBytes: Uint8Array
-    readonly caller: string
+    readonly callerId: string
   }): CacheAddress
 }
 
@@ -42,12 +43,16 @@ export function createGetCacheStats(
   }
 }
 
-export function createClearCache(cache: CacheAdmin | undefined): UnaryMethod<ClearCacheRequest, ClearCacheResponse> {
-  return async (request, context) => {
+export function createClearCache(
+  cache: CacheAdmin | undefined,
+): (request: ClearCacheRequest, context: CallContext, caller: Caller) => Promise<ClearCacheResponse> {
+  return async (request, { requestBytes }, caller) => {
     if (!cache) throw noCache()
-    const selection = selectionOf(cache, request, context)
-    const cleared = await cache.store.clear(selection)
-    if (selection.by === 'id' && cleared === 0) {
+    const owners = request.caller ? callerIds(request.caller) : [caller.id]
+    let cleared = 0
+    const selections = selectionsOf(cache, request, requestBytes, owners)
+    for (const selection of selections) cleared += await cache.store.clear(selection)
+    if (selections[0]?.by === 'id' && cleared === 0) {
       throw new GatewayError('CACHE_ENTRY_NOT_FOUND', 'The cache has no answer with this id.')
     }
     return { $typeName: 'llmgateway.v1.ClearCacheResponse', cleared: BigInt(cleared) }
@@ -61,35 +66,35 @@ export function createResetStats(stats: StatsSource): UnaryMethod<ResetStatsRequ
   }
 }
 
-/** Throws INVALID_REQUEST. */
-function selectionOf(
+/** What is cleared of the answers of these owners. Throws INVALID_REQUEST. */
+function selectionsOf(
   cache: CacheAdmin,
   request: ClearCacheRequest,
-  { record, requestBytes }: CallContext,
-): CacheSelection {
+  requestBytes: Uint8Array,
+  owners: readonly string[],
+): readonly CacheSelection[] {
   const { answers } = request
-  const owner = request.caller || record.caller
-  const idOf = (operation: Operation, answered: TextRequest, field: number): CacheSelection => {
-    const cached = { operation, request: answered, requestBytes: fieldBytes(requestBytes, field), caller: owner }
-    return { by: 'id', id: cache.addressOf(cached).id }
+  const answersTo = (operation: Operation, answered: TextRequest, field: number): readonly CacheSelection[] => {
+    const cached = { operation, request: answered, requestBytes: fieldBytes(requestBytes, field) }
+    const ids = new Set(owners.map((callerId) => cache.addressOf({ ...cached, callerId }).id))
+    return [...ids].map((id) => ({ by: 'id', id }))
   }
   switch (answers.case) {
     case 'all':
       if (!answers.value) throw invalid('all', 'must be true if it is set')
-      if (request.caller) return { by: 'pattern', pattern: '*', owner }
-      return { by: 'all' }
+      return request.caller ? [{ by: 'pattern', pattern: '*', owners }] : [{ by: 'all' }]
     case 'pattern':
       checkPattern(answers.value)
-      return { by: 'pattern', pattern: answers.value, owner }
+      return [{ by: 'pattern', pattern: answers.value, owners }]
     case 'cacheId':
       if (!ID.test(answers.value)) throw invalid('cache_id', 'must be a Route.cache_id: 43 characters')
-      return { by: 'id', id: answers.value }
+      return [{ by: 'id', id: answers.value }]
     case 'request':
       validateChat(answers.value)
-      return idOf('chat', answers.value, ClearCacheRequestSchema.field.request.number)
+      return answersTo('chat', answers.value, ClearCacheRequestSchema.field.request.number)
     case 'complete':
       validateComplete(answers.value)
-      return idOf('complete', answers.value, ClearCacheRequestSchema.field.complete.number)
+      return answersTo('complete', answers.value, ClearCacheRequestSchema.field.complete.number)
     default:
       throw invalid('answers', 'is required: one of all, pattern, cache_id, request or complete')
   }

@@ -18,7 +18,7 @@ export function toComponents(components: Components): ComponentHealth[] {
 export function withComponents(stats: StatsSource, components: Components): StatsSource {
   return {
     reset: () => stats.reset(),
-    snapshot: () => ({ ...stats.snapshot(), components: toComponents(components) }),
+    snapshot: (reach) => ({ ...stats.snapshot(reach), components: toComponents(components) }),
     lastAttempt: (provider) => stats.lastAttempt(provider),
   }
 }

@@ -1,11 +1,11 @@
 import type { CallContext, Caller } from '../../domain/calls/call.ts'
 import { operations } from '../../domain/calls/operations.ts'
+import { type AliasTargets, mayUseProvider, usableTargets } from '../../domain/calls/reach.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { ModelPrice } from '../../domain/money.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import type { ModelFilter } from '../../domain/text/model-filter.ts'
-import { splitTarget } from '../../domain/text/target-name.ts'
 import type { Alias, ListModelsRequest, ListModelsResponse, Model, Price, UnavailableList } from '../../domain/types.ts'
 import { findProvider } from './find-provider.ts'
 import { orCancelled } from './or-cancelled.ts'
@@ -15,13 +15,6 @@ import { SharedResult } from './shared-result.ts'
 const TIMEOUT = 3_000
 /** How long a list and a failure are kept, in ms. */
 const KEEP = { answer: 300_000, failure: 30_000 }
-
-/** A configured name for one or more targets. */
-export interface AliasTargets {
-  readonly name: string
-  /** `provider/model`, in the order of the configuration. */
-  readonly targets: readonly string[]
-}
 
 /**
  * Lists aliases and models. The lists of all providers are requested at once; one that does not answer does not affect
@@ -53,11 +46,12 @@ export function createListModels(
 
   return async (request, context, caller) => {
     const models = caller?.models
-    const asked = request.provider === '' ? providers : [findProvider(providers, request.provider)]
+    const visible = providers.filter((provider) => mayUseProvider(models, provider, aliases))
+    const asked = request.provider === '' ? visible : [findProvider(visible, request.provider)]
     const found = await orCancelled(Promise.all(asked.map(modelsOf)), context.cancellation)
     return {
       $typeName: 'llmgateway.v1.ListModelsResponse',
-      aliases: request.provider === '' ? toAliases(aliases.filter((alias) => maySee(models, alias))) : [],
+      aliases: request.provider === '' ? toAliases(visibleAliases(models, aliases)) : [],
       models: found
         .flatMap((list) => list.models)
         .filter(({ provider, model }) => !models || models.allowsModel(provider, model)),
@@ -66,13 +60,10 @@ export function createListModels(
   }
 }
 
-/** Whether a caller with these rights can use the alias, by its name or for one of its targets. */
-function maySee(models: ModelFilter | undefined, { name, targets }: AliasTargets): boolean {
-  if (!models || models.allowsAlias(name)) return true
-  return targets.some((target) => {
-    const { provider, model } = splitTarget(target)
-    return models.allowsModel(provider, model)
-  })
+/** The aliases that a caller with these rights can use, each with the targets that it can use. */
+function visibleAliases(models: ModelFilter | undefined, aliases: readonly AliasTargets[]): AliasTargets[] {
+  const visible = aliases.map((alias) => ({ name: alias.name, targets: usableTargets(models, alias) }))
+  return visible.filter(({ targets }) => targets.length > 0)
 }
 
 interface ModelList {

@@ -1,11 +1,12 @@
+import type { CallContext, Caller } from '../../domain/calls/call.ts'
+import type { Reach } from '../../domain/calls/reach.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
+import { holderOfAnyone } from '../../domain/limits/holder.ts'
 import { type Held, Shares } from '../../domain/limits/shares.ts'
 import type { StatsSource } from '../../domain/ports/stats.ts'
 import { EventStream } from '../../domain/streams/event-stream.ts'
-import { holderOfPeer } from '../../domain/text/address-holder.ts'
 import type { StatsResponse, WatchStatsRequest } from '../../domain/types.ts'
-import type { StreamMethod } from '../method-types.ts'
 
 /** Intervals in ms. */
 const MIN_INTERVAL = 100
@@ -22,9 +23,14 @@ interface StatsWatch extends Held {
  * Sends the counters at once and again after each interval, until the call is cancelled. A reader that is full receives
  * none until it has room.
  */
-export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod<WatchStatsRequest, StatsResponse> {
+export function createWatchStats(
+  stats: StatsSource,
+  clock: Clock,
+  reachOf: (caller: Caller) => Reach | undefined = () => undefined,
+): (request: WatchStatsRequest, context: CallContext, caller?: Caller) => Promise<EventStream<StatsResponse>> {
   const watches = new Shares<StatsWatch>(MAX_WATCHES)
-  return async (request, { cancellation, caller, peer }) => {
+  return async (request, { cancellation, peer }, caller) => {
+    const reach = caller && reachOf(caller)
     const interval = intervalOf(request)
     cancellation.throwIfCancelled()
     let due = clock.now()
@@ -34,7 +40,7 @@ export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod
       resume: sleep,
       cancel: leave,
     })
-    const watch = { events, holder: caller && !caller.anonymous ? caller.name : holderOfPeer(peer) }
+    const watch = { events, holder: holderOfAnyone(caller, peer) }
     watches.add(watch)?.events.cancel(tooManyWatches())
 
     function leave(): void {
@@ -50,7 +56,7 @@ export function createWatchStats(stats: StatsSource, clock: Clock): StreamMethod
     function notify(): void {
       due = clock.now() + interval
       sleep()
-      events.push(stats.snapshot())
+      events.push(stats.snapshot(reach))
     }
 
     notify()

@@ -4,7 +4,7 @@ import { checkCache } from './cache.ts'
 import { checkId, MAX_ID_LENGTH } from './id.ts'
 import { checkJsonTexts } from './json-texts.ts'
 import { checkMessages } from './message.ts'
-import { checkProviderOptions, isDangerousKey } from './options.ts'
+import { checkProviderOptions, isDangerousKey, ownedByChat, ownedByComplete, ownedByEmbed } from './options.ts'
 import { checkReasoning, checkResponseFormat, checkToolChoice, checkTools } from './tools.ts'
 import { entry, longerThan, Violations } from './violations.ts'
 
@@ -17,13 +17,6 @@ const MAX_MARK_LENGTH = 256
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 /** Limit for numbers of tokens, which every vendor accepts. */
 const MAX_INT32 = 2 ** 31 - 1
-
-/** The texts around the gap, as llama.cpp names them. */
-const INFILL = ['input_prefix', 'input_suffix']
-/** Fields of `provider_options` that would override what the gateway decides, or change the shape of the reply. */
-const ownedByChat: ReadonlySet<string> = new Set(['model', 'messages', 'contents', 'stream', 'n', 'tools'])
-const ownedByComplete: ReadonlySet<string> = new Set([...ownedByChat, 'prompt', 'suffix', 'best_of', ...INFILL])
-const ownedByEmbed: ReadonlySet<string> = new Set([...ownedByChat, 'input'])
 
 /** Throws INVALID_REQUEST with up to 20 violations, each with its field. Does not change the request. */
 export function validateChat(request: ChatRequest): void {

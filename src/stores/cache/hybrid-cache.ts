@@ -64,5 +64,6 @@ function isSelection(message: unknown): message is CacheSelection {
   if (message.by === 'all') return true
   if (message.by === 'id') return 'id' in message && typeof message.id === 'string'
   const isPattern = 'pattern' in message && typeof message.pattern === 'string'
-  return message.by === 'pattern' && isPattern && 'owner' in message && typeof message.owner === 'string'
+  const hasOwners = 'owners' in message && Array.isArray(message.owners)
+  return message.by === 'pattern' && isPattern && hasOwners
 }

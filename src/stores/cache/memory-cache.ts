@@ -1,7 +1,7 @@
-import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../domain/clock.ts'
 import type { CacheAddress, CachedEntry, CacheSelection, CacheSize, CacheStore } from '../../domain/ports/cache.ts'
 import { matchesGlob } from '../../domain/text/glob.ts'
+import { CacheShare } from './cache-share.ts'
 
 export interface MemoryCacheOptions {
   readonly clock: Clock
@@ -12,69 +12,106 @@ export interface MemoryCacheOptions {
   readonly maxTtl?: number
 }
 
-interface Slot {
-  readonly address: CacheAddress
-  readonly entry: CachedEntry
-}
-
-/** Memory of a slot beside its result, in bytes. */
-const ENTRY_BYTES = 300
-
-/** Stores results in this process. The least recently used ones are evicted. */
+/**
+ * Stores results in this process. When it is full, the caller that holds most loses the result that it has not used for
+ * the longest time: nobody can push out what others have stored within their share.
+ */
 export class MemoryCache implements CacheStore {
   readonly #options: MemoryCacheOptions
-  readonly #slots: LRUCache<string, Slot>
+  /** By holder; none of them is empty. */
+  readonly #shares = new Map<string, CacheShare>()
+  /** The share that holds a result, by the result's id. */
+  readonly #holders = new Map<string, CacheShare>()
+  #bytes = 0
   #evictions = 0
 
   constructor(options: MemoryCacheOptions) {
-    const { clock, maxEntries, maxBytes } = options
     this.#options = options
-    this.#slots = new LRUCache<string, Slot>({
-      max: maxEntries,
-      maxSize: maxBytes,
-      maxEntrySize: maxBytes,
-      sizeCalculation: ({ address, entry }) => ENTRY_BYTES + address.label.length + entry.bytes,
-      perf: clock,
-      ttlResolution: 0,
-      dispose: (_slot, _id, reason) => {
-        if (reason === 'evict') this.#evictions++
-      },
-    })
   }
 
   get({ id }: CacheAddress): CachedEntry | undefined {
-    return this.#slots.get(id)?.entry
+    return this.#holders.get(id)?.get(id)
   }
 
   set(address: CacheAddress, entry: CachedEntry, ttl: number): void {
-    const { maxTtl = Number.POSITIVE_INFINITY } = this.#options
-    this.#slots.set(address.id, { address, entry }, { ttl: Math.min(ttl, maxTtl) })
+    const { maxTtl = Number.POSITIVE_INFINITY, maxEntries, maxBytes } = this.#options
+    this.#delete(address.id)
+    const share = this.#shareOf(address.holder)
+    share.set(address, entry, Math.min(ttl, maxTtl))
+    while (this.#holders.size > maxEntries) this.#evictFrom(({ entries }) => entries)
+    while (this.#bytes > maxBytes) this.#evictFrom(({ bytes }) => bytes)
+    this.#dropIfEmpty(share)
   }
 
   async clear(selection: CacheSelection): Promise<number> {
     const before = this.#size()
-    if (selection.by === 'all') this.#slots.clear()
-    else if (selection.by === 'id') this.#slots.delete(selection.id)
-    else this.#clearMatching(selection)
+    if (selection.by === 'id') this.#delete(selection.id)
+    else this.#deleteEach((address) => selection.by === 'all' || isMeant(address, selection))
     return before - this.#size()
   }
 
   size(): CacheSize {
     const { maxEntries, maxBytes } = this.#options
-    const evictions = this.#evictions
-    return { entries: this.#size(), maxEntries, bytes: this.#slots.calculatedSize, maxBytes, evictions }
+    return { entries: this.#size(), maxEntries, bytes: this.#bytes, maxBytes, evictions: this.#evictions }
   }
 
-  #clearMatching({ pattern, owner }: CacheSelection & { readonly by: 'pattern' }): void {
-    for (const { address } of [...this.#slots.values()]) {
-      const isMeant = address.owner === owner || address.owner === ''
-      if (isMeant && matchesGlob(pattern, address.label)) this.#slots.delete(address.id)
+  #delete(id: string): void {
+    const share = this.#holders.get(id)
+    if (!share) return
+    share.delete(id)
+    this.#dropIfEmpty(share)
+  }
+
+  #shareOf(holder: string): CacheShare {
+    const known = this.#shares.get(holder)
+    if (known) return known
+    const share: CacheShare = new CacheShare(holder, this.#options, {
+      added: (id, bytes) => {
+        this.#holders.set(id, share)
+        this.#bytes += bytes
+      },
+      removed: (id, bytes) => {
+        this.#holders.delete(id)
+        this.#bytes -= bytes
+      },
+    })
+    this.#shares.set(holder, share)
+    return share
+  }
+
+  #evictFrom(held: (share: CacheShare) => number): void {
+    let largest: CacheShare | undefined
+    for (const share of this.#shares.values()) if (!largest || held(share) > held(largest)) largest = share
+    if (!largest) return
+    largest.deleteOldest()
+    this.#evictions++
+    this.#dropIfEmpty(largest)
+  }
+
+  #deleteEach(isSelected: (address: CacheAddress) => boolean): void {
+    for (const share of [...this.#shares.values()]) {
+      for (const address of share.addresses()) if (isSelected(address)) share.delete(address.id)
+      this.#dropIfEmpty(share)
     }
   }
 
-  /** Expired slots are removed when their number is asked for. */
+  /** Expired results are removed when their number is asked for. */
   #size(): number {
-    this.#slots.purgeStale()
-    return this.#slots.size
+    for (const share of [...this.#shares.values()]) {
+      share.deleteExpired()
+      this.#dropIfEmpty(share)
+    }
+    return this.#holders.size
   }
+
+  #dropIfEmpty(share: CacheShare): void {
+    if (share.entries === 0 && this.#shares.get(share.holder) === share) this.#shares.delete(share.holder)
+  }
+}
+
+function isMeant(
+  { owner, label }: CacheAddress,
+  { owners, pattern }: CacheSelection & { readonly by: 'pattern' },
+): boolean {
+  return (owner === '' || owners.includes(owner)) && matchesGlob(pattern, label)
 }

@@ -94,7 +94,7 @@ function patternsOf(selection: CacheSelection): string[] {
   if (selection.by === 'all') return [`${PREFIX}*`]
   if (selection.by === 'id') return [`${PREFIX}*:${selection.id}`]
   const label = selection.pattern.replace(/[\\[\]]/g, '\\$&')
-  return [selection.owner, ''].map((owner) => `${PREFIX}${escaped(encodeURIComponent(owner))}:${label}:${anyId}`)
+  return [...selection.owners, ''].map((owner) => `${PREFIX}${escaped(encodeURIComponent(owner))}:${label}:${anyId}`)
 }
 
 /** Escapes what `encodeURIComponent` leaves and Redis reads as a pattern. */

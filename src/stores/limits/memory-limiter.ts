@@ -9,6 +9,7 @@ import {
   reached,
   reserved,
   shareOf,
+  shareOfTokens,
   tightest,
 } from '../../domain/limits/limits.ts'
 import type { Limiter, Reservation } from '../../domain/ports/limiter.ts'
@@ -28,6 +29,10 @@ class Bucket implements Count {
   requests = 0
   tokens = 0
   active = 0
+  /** Tokens that running calls have reserved in this window, by holder. */
+  readonly #held = new Map<string, number>()
+  /** Total of what holders hold beyond their shares. */
+  #excess = 0
 
   /** Starts a new window if the last one is over. */
   turn(now: number, window: number): void {
@@ -35,6 +40,30 @@ class Bucket implements Count {
     this.start = now
     this.requests = 0
     this.tokens = 0
+    this.#excess = 0
+    this.#held.clear()
+  }
+
+  /** The counts for a call of this quota: what other holders hold beyond their shares does not count. */
+  seenBy(quota: Quota): Count {
+    const { start, requests, active } = this
+    const others = this.#excess - this.#excessOf(quota)
+    return { start, requests, tokens: this.tokens - others, active }
+  }
+
+  /** A call of this quota reserves tokens, or returns them where they are negative. */
+  hold(quota: Quota, tokens: number): void {
+    if (quota.holder === undefined || tokens === 0) return
+    this.#excess -= this.#excessOf(quota)
+    const held = (this.#held.get(quota.holder) ?? 0) + tokens
+    if (held > 0) this.#held.set(quota.holder, held)
+    else this.#held.delete(quota.holder)
+    this.#excess += this.#excessOf(quota)
+  }
+
+  #excessOf(quota: Quota): number {
+    const held = quota.holder === undefined ? 0 : (this.#held.get(quota.holder) ?? 0)
+    return Math.max(0, held - shareOfTokens(quota))
   }
 }
 
@@ -60,8 +89,9 @@ export class MemoryLimiter implements Limiter {
       const bucket = this.#bucket(quota)
       bucket.turn(now, quota.limits.window)
       buckets.push(bucket)
-      const kind = refusal ? undefined : reached(quota.limits, bucket, tokens)
-      if (kind) refusal = limitStatus(quota, kind, bucket, now)
+      const seen = bucket.seenBy(quota)
+      const kind = refusal ? undefined : reached(quota, seen, tokens)
+      if (kind) refusal = limitStatus(quota, kind, seen, now)
     }
     if (refusal && enforced) return new Refused(refusal)
     return new Counted(quotas, buckets, tokens, refusal, now)
@@ -126,30 +156,38 @@ class Counted implements Reservation {
     this.#buckets = buckets
     this.#tokens = tokens
     for (let at = 0; at < buckets.length; at++) {
-      const { bucket, limits } = this.#at(at)
+      const { bucket, quota } = this.#at(at)
+      const held = reserved(quota, tokens)
       bucket.requests++
-      bucket.tokens += reserved(limits, tokens)
+      bucket.tokens += held
+      bucket.hold(quota, held)
       bucket.active++
       this.#starts.push(bucket.start)
     }
     this.refusal = refusal
-    this.limitStatus = tightest(quotas, buckets, now)
+    const seen = buckets.map((_, at) => {
+      const { bucket, quota } = this.#at(at)
+      return bucket.seenBy(quota)
+    })
+    this.limitStatus = tightest(quotas, seen, now)
   }
 
   settle(used: number | undefined): void {
     if (this.#settled) return
     this.#settled = true
     for (let at = 0; at < this.#buckets.length; at++) {
-      const { bucket, limits } = this.#at(at)
+      const { bucket, quota } = this.#at(at)
       bucket.active--
       // The counts of a past window no longer matter.
-      if (used === undefined || limits.tokens === undefined || bucket.start !== this.#starts[at]) continue
-      bucket.tokens += used - reserved(limits, this.#tokens)
+      if (quota.limits.tokens === undefined || bucket.start !== this.#starts[at]) continue
+      const held = reserved(quota, this.#tokens)
+      bucket.hold(quota, -held)
+      if (used !== undefined) bucket.tokens += used - held
     }
   }
 
   #at(at: number) {
     // Both lists have the same length.
-    return { bucket: this.#buckets[at] as Bucket, limits: (this.#quotas[at] as Quota).limits }
+    return { bucket: this.#buckets[at] as Bucket, quota: this.#quotas[at] as Quota }
   }
 }

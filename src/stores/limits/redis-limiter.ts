@@ -7,6 +7,7 @@ import {
   type LimitStatus,
   limitStatus,
   type Quota,
+  shareOfTokens,
   tightest,
 } from '../../domain/limits/limits.ts'
 import type { Limiter, Reservation } from '../../domain/ports/limiter.ts'
@@ -149,11 +150,12 @@ class SharedReservation implements Reservation {
   }
 
   async reserve(lease: number, tokens: number, enforced: boolean): Promise<Reply | undefined> {
-    const limits = this.#quotas.flatMap(({ limits }) => [
-      limits.window,
-      limits.requests ?? 0,
-      limits.tokens ?? 0,
-      limits.concurrent ?? 0,
+    const limits = this.#quotas.flatMap((quota) => [
+      quota.limits.window,
+      quota.limits.requests ?? 0,
+      quota.limits.tokens ?? 0,
+      quota.limits.concurrent ?? 0,
+      ...shareIn(quota),
     ])
     const reply = await this.#store.run(reserveScript, this.#keys, [
       this.id,
@@ -171,7 +173,8 @@ class SharedReservation implements Reservation {
     this.onSettled?.()
     // Requests stay counted, so they alone need no script.
     const isNeeded = this.#quotas.some(({ limits }) => limits.tokens !== undefined || limits.concurrent !== undefined)
-    if (isNeeded) void this.#store.run(settleScript, this.#keys, [this.id, used ?? -1])
+    if (isNeeded)
+      void this.#store.run(settleScript, this.#keys, [this.id, used ?? -1, ...this.#quotas.flatMap(shareIn)])
   }
 }
 
@@ -195,10 +198,18 @@ class LocalReservation implements Reservation {
   }
 }
 
+/** A holder's share of the tokens, and the holder as the scripts name it. */
+function shareIn(quota: Quota): [share: number, holder: string] {
+  const { holder = '' } = quota
+  return [shareOfTokens(quota), holder.length > MAX_NAME_LENGTH ? hash('sha256', holder, 'base64url') : holder]
+}
+
+/** The name is encoded, so that no subject's counts can be the leases of another. */
 function keysOf({ scope, subject }: Quota): [counts: string, leases: string] {
+  const encoded = encodeURIComponent(subject.toWellFormed())
   // Users of callers are not readable in Redis.
-  const isPlain = scope !== 'user' && subject.length <= MAX_NAME_LENGTH
-  const name = `${PREFIX}${scope}:${isPlain ? subject : hash('sha256', subject, 'base64url')}`
+  const isPlain = scope !== 'user' && encoded.length <= MAX_NAME_LENGTH
+  const name = `${PREFIX}${scope}:${isPlain ? encoded : hash('sha256', subject, 'base64url')}`
   return [name, `${name}:active`]
 }
 

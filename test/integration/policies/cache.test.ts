@@ -54,6 +54,7 @@ beforeAll(async () => {
     movableTime: true,
     yaml: `
 auth:
+  cache_namespaces: all
   keys:
     - { name: ada, key: "\${ADA}" }
     - { name: bob, key: "\${BOB}" }

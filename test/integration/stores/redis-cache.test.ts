@@ -15,7 +15,12 @@ import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { test } from '../../support/redis-test.ts'
 
 const idOf = (letter: string) => letter.repeat(43)
-const at = (letter: string, label = '/up/m', owner = 'ada'): CacheAddress => ({ id: idOf(letter), owner, label })
+const at = (letter: string, label = '/up/m', owner = 'ada'): CacheAddress => ({
+  id: idOf(letter),
+  owner,
+  label,
+  holder: owner,
+})
 
 function chatOf(...texts: string[]): CachedEntry {
   const finish = finishEvent({
@@ -105,15 +110,19 @@ describe('on a real Redis', () => {
     const client = await server.client()
     for (let index = 0; index < 1_200; index++) {
       const id = String(index).padStart(43, '0')
-      cache.set({ id, owner: index % 2 ? 'a*b:c' : 'ada', label: `ns/m${index % 3}` }, chatOf('x'), 60_000)
+      cache.set(
+        { id, owner: index % 2 ? 'a*b:c' : 'ada', label: `ns/m${index % 3}`, holder: 'ada' },
+        chatOf('x'),
+        60_000,
+      )
     }
     cache.set(at('s', 'ns/m1', ''), chatOf('x'), 60_000)
     await client.set('someone-else', 'x')
     const count = async () => (await client.keys('llm-gateway:cache:*')).length
     await eventually(async () => expect(await count()).toBe(1_201))
-    expect(await cache.clear({ by: 'pattern', pattern: 'ns/m1', owner: 'a*b:c' })).toBe(201)
-    expect(await cache.clear({ by: 'pattern', pattern: '[n]*', owner: 'ada' })).toBe(0)
-    expect(await cache.clear({ by: 'pattern', pattern: 'ns/m?', owner: 'ada' })).toBe(600)
+    expect(await cache.clear({ by: 'pattern', pattern: 'ns/m1', owners: ['a*b:c'] })).toBe(201)
+    expect(await cache.clear({ by: 'pattern', pattern: '[n]*', owners: ['ada'] })).toBe(0)
+    expect(await cache.clear({ by: 'pattern', pattern: 'ns/m?', owners: ['ada'] })).toBe(600)
     expect(await cache.clear({ by: 'id', id: '1'.padStart(43, '0') })).toBe(0)
     expect(await cache.clear({ by: 'id', id: '3'.padStart(43, '0') })).toBe(1)
     expect(await cache.clear({ by: 'all' })).toBe(399)
@@ -127,7 +136,7 @@ describe('on a real Redis', () => {
     await eventually(async () => expect((await other.cache.get(at('a')))?.answer).toEqual(chatOf('hi').answer))
     expect(other.near.get(at('a'))).toBeDefined()
     await lookedForNews()
-    expect(await one.cache.clear({ by: 'pattern', pattern: '/up/*', owner: 'ada' })).toBe(1)
+    expect(await one.cache.clear({ by: 'pattern', pattern: '/up/*', owners: ['ada'] })).toBe(1)
     await clock.passUntil(() => other.near.get(at('a')) === undefined)
     expect(await other.cache.get(at('a'))).toBeUndefined()
   })

@@ -45,6 +45,7 @@ const strict = { reserve: () => Promise.reject(new Error('counted here')) } sati
 const quota = (limits: Partial<RateLimits>, subject = 'web'): Quota => ({
   scope: 'caller',
   subject,
+  name: subject,
   limits: { window: 600_000, ...limits },
 })
 
@@ -228,4 +229,51 @@ describe('while Redis is in trouble', () => {
     await eventually(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
     expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '40' })
   })
+})
+
+const shared = (tokens: number, holder: string): Quota => ({ ...quota({ tokens }, 'alias'), scope: 'alias', holder })
+
+test('running calls of one caller take at most half of a limit from the others, at all gateways together', async () => {
+  const [one, two] = [await gateway({ local: strict }), await gateway({ local: strict })]
+  const mine = await Promise.all(Array.from({ length: 12 }, () => one.reserve(shared(1_000, 'key:a'), 100)))
+  expect(mine.filter(({ refusal }) => !refusal)).toHaveLength(10)
+  const other = await two.reserve(shared(1_000, 'key:b'), 2_000_000_000)
+  expect(other.refusal).toBeUndefined()
+  expect((await two.reserve(shared(1_000, 'key:c'), 1)).refusal?.kind).toBe('tokens')
+  for (const call of mine) call.settle(0)
+  await eventually(async () => {
+    expect((await two.reserve(shared(1_000, 'key:c'), 0)).limitStatus?.remaining).toBe(500)
+  })
+  other.settle(700)
+  await eventually(async () => {
+    expect((await one.reserve(shared(1_000, 'key:a'), 0)).limitStatus?.remaining).toBe(300)
+  })
+})
+
+test('what reservations keep counts for everybody when its call has ended', async () => {
+  const { reserve } = await gateway({ local: strict })
+  const calls = await Promise.all([1, 2].map(() => reserve(shared(1_000, 'key:a'), 500)))
+  for (const call of calls) call.settle(undefined)
+  await eventually(async () => {
+    expect((await reserve(shared(1_000, 'key:b'), 0)).limitStatus?.remaining).toBe(0)
+  })
+})
+
+test('a window that is over takes its shares with it', async () => {
+  const { reserve } = await gateway({ local: strict })
+  const brief = (holder: string): Quota => ({ ...shared(1_000, holder), limits: { tokens: 1_000, window: 40 } })
+  const held = await reserve(brief('key:a'), 500)
+  await eventually(async () => expect((await reserve(brief('key:b'), 500)).limitStatus?.remaining).toBe(500))
+  held.settle(0)
+  await eventually(async () => expect((await reserve(brief('key:a'), 1)).limitStatus?.remaining).toBe(999))
+})
+
+test('a caller whose name ends like the key of another’s leases has counts of its own', async () => {
+  const { reserve } = await gateway({ local: strict })
+  const limits = { requests: 2, concurrent: 2 }
+  const names = ['jwt:alice', 'jwt:alice:active', 'jwt:alice%3Aactive']
+  for (const name of names) {
+    expect((await reserve(quota(limits, name))).limitStatus?.remaining).toBe(1)
+    expect((await reserve(quota(limits, name))).limitStatus?.remaining).toBe(0)
+  }
 })

@@ -73,6 +73,18 @@ describe('nobody waits', () => {
     expect(gate).toMatchObject({ active: 1, waiting: 1, refused: 1 })
   })
 
+  test('in a full queue of others, the newest call of the caller that has most makes room', async () => {
+    const { visit, outside, gate } = gateOf(1, 4)
+    visit('inside')
+    for (const name of ['a1', 'a2', 'a3', 'a4']) visit(name, { caller: 'a' })
+    visit('b1', { caller: 'b' })
+    visit('b2', { caller: 'b' })
+    visit('c1', { caller: 'c' })
+    await settle()
+    expect(outside.map(({ name }) => name).sort()).toEqual(['a2', 'a3', 'a4'])
+    expect(gate).toMatchObject({ active: 1, waiting: 4, refused: 3 })
+  })
+
   test('where no queue is wanted', async () => {
     const { visit, outside, names } = gateOf(1, 0)
     visit('a')

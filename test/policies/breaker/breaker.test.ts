@@ -7,6 +7,7 @@ import type { Handler } from '../../../src/domain/streams/follow.ts'
 import { AttemptOutcome, BreakerState, type ChatEvent } from '../../../src/domain/types.ts'
 import { breaker } from '../../../src/policies/breaker/breaker.ts'
 import { Circuits } from '../../../src/policies/breaker/circuits.ts'
+import { callerNamed } from '../../support/caller.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { type RoutedCall, routedCall, targetOf } from '../../support/routed-call.ts'
 
@@ -42,7 +43,7 @@ class World {
   different(caller = 'web'): RoutedCall {
     const call = routedCall(this.clock)
     const context = { ...call.context, requestBytes: Buffer.from(`request ${this.#requests++}`) }
-    return { ...call, context, caller: { name: caller, admin: false } }
+    return { ...call, context, caller: callerNamed(caller) }
   }
 
   async call(call = this.different()): Promise<GatewayError | 'ok'> {

@@ -13,6 +13,7 @@ import { type ChatEvent, type ChatRequest, ChatRequestSchema, FinishReason } fro
 import { cacheTexts } from '../../../src/policies/cache/cache-texts.ts'
 import { RequestContext } from '../../../src/server/context.ts'
 import { MemoryCache } from '../../../src/stores/cache/memory-cache.ts'
+import { callerNamed } from '../../support/caller.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 
 type Asked = Call<ChatRequest> & Authenticated & Planned
@@ -112,7 +113,7 @@ function world() {
       },
       () => {},
     )
-    const caller = { name: some.caller ?? 'ada', admin: false }
+    const caller = callerNamed(some.caller ?? 'ada')
     const asked = { ...createCall(operation, request, context), caller, targets: [] }
     return new Reading((some.handler ?? answer)(asked), context)
   }

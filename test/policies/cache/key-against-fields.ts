@@ -12,7 +12,13 @@ export const target = (provider: string, model: string): Target => ({
   model,
   defaults: {},
 })
-export const question: Question = { kind: 'chat', caller: 'ada', namespace: '', targets: [target('up', 'm')] }
+export const question: Question = {
+  kind: 'chat',
+  caller: 'ada',
+  holder: 'ada',
+  namespace: '',
+  targets: [target('up', 'm')],
+}
 
 const NEUTRAL = ['cache', 'userId', 'sessionId', 'labels']
 

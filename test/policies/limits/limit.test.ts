@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { expect, test } from 'vitest'
 import type { Call, Caller } from '../../../src/domain/calls/call.ts'
+import type { AttemptRecord } from '../../../src/domain/calls/call-record.ts'
 import { type Authenticated, createCall, type Planned } from '../../../src/domain/calls/facts.ts'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { Quota, RateLimits } from '../../../src/domain/limits/limits.ts'
@@ -9,6 +10,7 @@ import type { Provider } from '../../../src/domain/ports/provider.ts'
 import { EventStream } from '../../../src/domain/streams/event-stream.ts'
 import { finishEvent, textEvent } from '../../../src/domain/streams/events.ts'
 import {
+  AttemptOutcome,
   type ChatEvent,
   type ChatRequest,
   ChatRequestSchema,
@@ -19,8 +21,10 @@ import {
 import { type CallLimits, limit } from '../../../src/policies/limits/limit.ts'
 import { RequestContext } from '../../../src/server/context.ts'
 import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
+import { callerNamed } from '../../support/caller.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
+const { FAILED } = AttemptOutcome
 const limits: RateLimits = { tokens: 1_000, window: 60_000 }
 const usage = (facts: Partial<Usage>): Usage => ({ $typeName: 'llmgateway.v1.Usage', estimated: false, ...facts })
 
@@ -32,10 +36,19 @@ interface World {
   readonly peer?: string
   readonly callLimits?: CallLimits
   readonly limiter?: Limiter
+  /** Of the model, in tokens. */
+  readonly contextWindow?: number
 }
 
 /** One call through the policy, with a hand on what comes after it. */
-function world({ caller, request = { maxTokens: 100 }, peer = '10.0.0.1:99', callLimits, limiter: given }: World = {}) {
+function world({
+  caller,
+  request = { maxTokens: 100 },
+  peer = '10.0.0.1:99',
+  callLimits,
+  limiter: given,
+  contextWindow,
+}: World = {}) {
   const clock = new FakeClock()
   const settled: (number | undefined)[] = []
   const asked: { quotas: readonly Quota[]; tokens: number }[] = []
@@ -60,10 +73,10 @@ function world({ caller, request = { maxTokens: 100 }, peer = '10.0.0.1:99', cal
     },
     () => {},
   )
-  const provider = { name: 'house' } as Provider // nothing else of it is read
+  const provider = { name: 'house', describe: () => ({ contextWindow }) } as unknown as Provider // nothing else of it is read
   const call: LimitedCall = {
     ...createCall('stream_chat', create(ChatRequestSchema, request), context),
-    caller: { name: 'web', admin: false, limits, ...caller },
+    caller: callerNamed('web', { limits, ...caller }),
     targets: [{ provider, model: 'm', defaults: {}, alias: 'named' }],
   }
   const source = { pause() {}, resume() {}, cancel() {} }
@@ -126,6 +139,33 @@ test('a call that fails gives everything back', async () => {
   expect(settled).toEqual([0])
 })
 
+test.each<[string, Partial<AttemptRecord>, number]>([
+  ['left while its request was on the way: its prompt', { sent: true, outcome: AttemptOutcome.CANCELLED }, 25],
+  ['left a shared upstream call, which goes on: its prompt', { sent: true }, 25],
+  ['failed without an answer: its prompt', { sent: true, reason: 'UPSTREAM_TIMEOUT', outcome: FAILED }, 25],
+  ['was refused by the vendor: nothing', { sent: true, reason: 'UPSTREAM_RATE_LIMITED', outcome: FAILED }, 0],
+  ['left before its request was sent: nothing', { outcome: AttemptOutcome.CANCELLED }, 0],
+])('a call uses, where it %s', async (_, attempt, used) => {
+  const { run, settled, context } = world({ request: { messages: [{ content: 'x'.repeat(100) }] } })
+  const next = async () => {
+    Object.assign(context.record.begin('p', 'm'), attempt)
+    throw new GatewayError('CANCELLED', 'left')
+  }
+  await expect(run(next)).rejects.toMatchObject({ reason: 'CANCELLED' })
+  expect(settled).toEqual([used])
+})
+
+test('a call that joined a shared upstream call leaves the prompt to the call that began it', async () => {
+  const { run, settled, context } = world({ request: { messages: [{ content: 'x'.repeat(100) }] } })
+  const next = async () => {
+    context.record.pays = false
+    Object.assign(context.record.begin('p', 'm'), { sent: true })
+    throw new GatewayError('CANCELLED', 'left')
+  }
+  await expect(run(next)).rejects.toMatchObject({ reason: 'CANCELLED' })
+  expect(settled).toEqual([0])
+})
+
 test('a caller that leaves while the limits are asked gives everything back, and nobody else is asked', async () => {
   const { run, settled, context } = world()
   const running = run(() => Promise.reject(new Error('asked')))
@@ -150,20 +190,20 @@ test('a refused call goes no further, and tells how long to wait', async () => {
 })
 
 test.each<[string, World, string[]]>([
-  ['its caller', {}, ['caller:web']],
+  ['its caller', {}, ['caller:key:web']],
   [
     'an unknown caller by its address',
     { caller: { anonymous: true }, peer: '::ffff:10.0.0.7:80' },
     ['caller:10.0.0.7'],
   ],
-  ['an address of IPv6', { caller: { anonymous: true }, peer: '2001:db8::1:80' }, ['caller:2001:db8::1']],
+  ['an address of IPv6', { caller: { anonymous: true }, peer: '2001:db8::1:80' }, ['caller:2001:db8:0:0::/64']],
   [
     'all that hold for it',
     { request: { userId: 'u' }, callLimits: { address: limits, user: limits, aliases: new Map([['named', limits]]) } },
-    ['caller:web', 'address:10.0.0.1', 'user:web/u', 'alias:named'],
+    ['caller:key:web', 'address:10.0.0.1', 'user:key:web/u', 'alias:named'],
   ],
-  ['no user that it does not name', { callLimits: { user: limits, aliases: new Map() } }, ['caller:web']],
-  ['no alias that has no limits', { callLimits: { aliases: new Map([['other', limits]]) } }, ['caller:web']],
+  ['no user that it does not name', { callLimits: { user: limits, aliases: new Map() } }, ['caller:key:web']],
+  ['no alias that has no limits', { callLimits: { aliases: new Map([['other', limits]]) } }, ['caller:key:web']],
 ])('a call counts for %s', async (_, given, subjects) => {
   const { run, asked } = world(given)
   await run()
@@ -174,6 +214,15 @@ test('a call that nothing limits is not counted, and tells of no limit', async (
   const { run, asked, context } = world({ caller: { limits: undefined } })
   await run()
   expect([asked, context.record.trailers]).toEqual([[], undefined])
+})
+
+test('no more is reserved than the model can generate, where that is known', async () => {
+  const { run, asked } = world({
+    request: { messages: [{ content: 'x'.repeat(40) }], maxTokens: 2_000_000_000 },
+    contextWindow: 8192,
+  })
+  await run()
+  expect(asked[0]?.tokens).toBe(8202)
 })
 
 test.each<[string, MessageInitShape<typeof ChatRequestSchema>, number]>([

@@ -2,13 +2,14 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import type { Call } from '../../../src/domain/calls/call.ts'
-import { createCall, type Planned } from '../../../src/domain/calls/facts.ts'
+import { type Authenticated, createCall, type Planned } from '../../../src/domain/calls/facts.ts'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import type { Provider } from '../../../src/domain/ports/provider.ts'
 import { EventStream } from '../../../src/domain/streams/event-stream.ts'
 import { type ChatEvent, ChatRequestSchema, EmbedRequestSchema } from '../../../src/domain/types.ts'
 import { plan } from '../../../src/policies/planning/plan.ts'
 import { type Directory, Planner } from '../../../src/policies/planning/planner.ts'
+import { callerNamed } from '../../support/caller.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { testContext } from '../../support/test-gateway.ts'
 
@@ -60,11 +61,11 @@ async function targetsOf(request: MessageInitShape<typeof ChatRequestSchema>, di
 
 async function planned(call: Call, directory: Directory) {
   const seen: Planned[] = []
-  const last = async (call: Call & Planned) => {
+  const last = async (call: Call & Authenticated & Planned) => {
     seen.push(call)
     return new EventStream<ChatEvent>(new Cancellation(), { pause() {}, resume() {}, cancel() {} })
   }
-  await plan(new Planner(directory))<Call, ChatEvent>(last)(call)
+  await plan(new Planner(directory))<Call & Authenticated, ChatEvent>(last)({ ...call, caller: callerNamed('web') })
   return seen[0]?.targets ?? []
 }
 

@@ -5,7 +5,7 @@ import { matchesGlob } from '../../../src/domain/text/glob.ts'
 import { MemoryCache } from '../../../src/stores/cache/memory-cache.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 
-const at = (id: string, label = '/m', owner = 'ada'): CacheAddress => ({ id, owner, label })
+const at = (id: string, label = '/m', owner = 'ada'): CacheAddress => ({ id, owner, label, holder: owner })
 const kept = (bytes = 1000): CachedEntry => ({ answer: { kind: 'chat', events: [] }, storedAt: 0, bytes })
 
 function cacheOf(options: { maxEntries?: number; maxBytes?: number; maxTtl?: number } = {}) {
@@ -59,13 +59,53 @@ describe('a cache in memory', () => {
       cache.set(at('d', '/other', 'ada'), kept(), 100)
     }
     fill()
-    expect(await cache.clear({ by: 'pattern', pattern: '*/gpt-*', owner: 'ada' })).toBe(2)
+    expect(await cache.clear({ by: 'pattern', pattern: '*/gpt-*', owners: ['ada'] })).toBe(2)
     expect(cache.get(at('b'))).toBeDefined()
     fill()
     expect(await cache.clear({ by: 'id', id: 'b' })).toBe(1)
     expect(await cache.clear({ by: 'id', id: 'b' })).toBe(0)
     expect(await cache.clear({ by: 'all' })).toBe(3)
     expect(cache.size().bytes).toBe(0)
+  })
+})
+
+describe('a cache that several callers share', () => {
+  const of = (holder: string, id: string) => ({ ...at(`${holder}-${id}`), holder })
+
+  test('leaves the answers of the others where they are, however many one caller stores', () => {
+    const { cache } = cacheOf({ maxEntries: 100 })
+    const others = [1, 2, 3].map((number) => of('bob', `${number}`))
+    for (const address of others) cache.set(address, kept(), 100)
+    for (let index = 0; index < 500; index++) cache.set(of('ada', `${index}`), kept(), 100)
+    expect(others.map((address) => cache.get(address) !== undefined)).toEqual([true, true, true])
+    expect(cache.size()).toMatchObject({ entries: 100, evictions: 403 })
+    expect(cache.get(of('ada', '499'))).toBeDefined()
+  })
+
+  test('leaves them their bytes, too', () => {
+    const { cache } = cacheOf({ maxEntries: 1_000, maxBytes: 20_000 })
+    cache.set(of('bob', 'small'), kept(500), 100)
+    for (let index = 0; index < 50; index++) cache.set(of('ada', `${index}`), kept(5_000), 100)
+    expect(cache.get(of('bob', 'small'))).toBeDefined()
+    expect(cache.size().bytes).toBeLessThanOrEqual(20_000)
+  })
+
+  test('gives room to callers that come later', () => {
+    const { cache } = cacheOf({ maxEntries: 10 })
+    for (let index = 0; index < 10; index++) cache.set(of('ada', `${index}`), kept(), 100)
+    for (let index = 0; index < 5; index++) cache.set(of('bob', `${index}`), kept(), 100)
+    const found = ['ada', 'bob'].map(
+      (holder) => Array.from({ length: 10 }, (_, index) => cache.get(of(holder, `${index}`))).filter(Boolean).length,
+    )
+    expect(found).toEqual([5, 5])
+  })
+
+  test('keeps an answer that another caller stores again in that caller’s share', () => {
+    const { cache } = cacheOf({ maxEntries: 10 })
+    const address = at('shared', 'faq/m', '')
+    cache.set({ ...address, holder: 'ada' }, kept(), 100)
+    cache.set({ ...address, holder: 'bob' }, kept(), 100)
+    expect(cache.size().entries).toBe(1)
   })
 })
 

@@ -6,6 +6,7 @@ import { FakeClock } from '../../support/fake-clock.ts'
 const quota = (limits: Partial<RateLimits>, subject = 'web'): Quota => ({
   scope: 'caller',
   subject,
+  name: subject,
   limits: { window: 60_000, ...limits },
 })
 
@@ -133,4 +134,38 @@ test('subjects are bounded: the one that was used the longest ago begins anew', 
     true,
     false,
   ])
+})
+
+const shared = (tokens: number, holder: string): Quota => ({ ...quota({ tokens }, 'alias'), scope: 'alias', holder })
+
+test('running calls of one caller take at most half of a limit from the others', () => {
+  const { reserve } = world()
+  const huge = reserve(shared(1_000, 'key:a'), 2_000_000_000)
+  expect(huge.refusal).toBeUndefined()
+  const others = [1, 2, 3].map(() => reserve(shared(1_000, 'key:b'), 200).refusal?.kind)
+  expect(others).toEqual([undefined, undefined, 'tokens'])
+})
+
+test('however many of its calls run, one caller leaves the others their half', () => {
+  const { reserve } = world()
+  const mine = Array.from({ length: 12 }, () => reserve(shared(1_000, 'key:a'), 100).refusal?.kind)
+  expect(mine.filter((kind) => kind === undefined)).toHaveLength(10)
+  expect(reserve(shared(1_000, 'key:b'), 500).refusal).toBeUndefined()
+  expect(reserve(shared(1_000, 'key:c'), 1).refusal?.kind).toBe('tokens')
+})
+
+test('what calls have used counts for everybody', () => {
+  const { reserve } = world()
+  reserve(shared(1_000, 'key:a'), 400).settle(900)
+  expect(reserve(shared(1_000, 'key:b'), 200).refusal?.kind).toBe('tokens')
+  expect(reserve(shared(1_000, 'key:b'), 100).refusal).toBeUndefined()
+})
+
+test('a share is free again when its calls have ended, and in the next window', async () => {
+  const { reserve, clock } = world()
+  const calls = Array.from({ length: 10 }, () => reserve(shared(1_000, 'key:a'), 100))
+  for (const call of calls) call.settle(0)
+  expect(reserve(shared(1_000, 'key:a'), 500).limitStatus?.remaining).toBe(500)
+  await clock.advance(60_000)
+  expect(reserve(shared(1_000, 'key:b'), 500).limitStatus?.remaining).toBe(500)
 })

@@ -108,6 +108,7 @@ function chat(
   traits: OperationTraits,
 ): Promise<EventStream<ChatEvent>> {
   refuseIfToldTo(settings, clock, ask)
+  ask.attempt.sent = true
   const script = scriptFor(ask)
   const firstAfter = ask.model === 'slow' ? timing.slow_ms : timing.first_token_ms
   return new Promise((resolve, reject) => {
