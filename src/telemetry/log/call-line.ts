@@ -68,6 +68,8 @@ function callLine(summary: CallSummary): string {
 
 const MAX_TEXT_LENGTH = 256
 const MAX_LABELS = 32
+/** Once labels are longer, the rest is left out: control characters take six times their length. */
+const MAX_LABELS_LENGTH = 4096
 const MAX_ATTEMPTS = 32
 
 function usageMembers({ input, output, cachedInput, cacheWrite, reasoning, estimated }: Usage): string {
@@ -95,7 +97,7 @@ function labelsMember(labels: Readonly<Record<string, string>>): string {
   let list = ''
   let left = MAX_LABELS
   for (const key in labels) {
-    if (left-- === 0) break
+    if (left-- === 0 || list.length > MAX_LABELS_LENGTH) break
     if (list !== '') list += ','
     list += `${quote(key)}:${quote(labels[key] ?? '')}`
   }

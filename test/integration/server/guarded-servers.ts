@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto'
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { connect, type Socket } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import * as grpc from '@grpc/grpc-js'
 import { systemClock } from '../../../src/domain/clock.ts'
+import { LlmGateway } from '../../../src/domain/types.ts'
 import { createAuthenticator } from '../../../src/identity/authenticator.ts'
 import { CallerCheck } from '../../../src/server/bounds/caller-check.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
@@ -8,6 +13,7 @@ import { HttpServer, type HttpServerOptions } from '../../../src/server/http/htt
 import type { Methods } from '../../../src/service/method-types.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { serverOptions } from '../../support/server-options.ts'
+import { TestClient } from '../../support/test-client.ts'
 import { chatResponse } from '../../support/test-stream.ts'
 
 /** Keys of two callers. */
@@ -24,7 +30,15 @@ export interface GuardedServer {
   /** Clock of the delays of refused credentials. */
   readonly clock: FakeClock
   /** Asks as `caller` over a connection of its own, and returns whether it was answered. */
-  ask(caller?: keyof typeof keys): Promise<boolean>
+  ask(caller?: keyof typeof keys, question?: Question): Promise<boolean>
+}
+
+export interface Question {
+  /** Length of the question. Default: short. */
+  readonly bytes?: number
+  readonly gzip?: boolean
+  /** The certificate of the server's authority, where it has TLS. */
+  readonly ca?: Buffer
 }
 
 export interface GuardedOptions extends Partial<HttpServerOptions> {
@@ -69,28 +83,39 @@ export async function openGuarded(
   const server = kind === 'gRPC' ? new GrpcServer(options) : new HttpServer({ ...options, ready: () => true, ...rest })
   const port = await server.listen()
   closing.push(() => server.drain(0))
-  return { port, begun, refused, clock, ask: (caller = 'bob') => ask(kind, port, keys[caller]) }
+  return {
+    port,
+    begun,
+    refused,
+    clock,
+    ask: (caller = 'bob', question = {}) => (kind === 'gRPC' ? askGrpc : askHttp)(port, keys[caller], question),
+  }
 }
 
-async function ask(kind: ServerKind, port: number, key: string): Promise<boolean> {
-  if (kind === 'gRPC') {
-    const { TestClient } = await import('../../support/test-client.ts')
-    const { LlmGateway } = await import('../../../src/domain/types.ts')
-    const { Metadata } = await import('@grpc/grpc-js')
-    const client = new TestClient(port)
-    const metadata = new Metadata()
-    metadata.set('authorization', `Bearer ${key}`)
-    const { response } = await client.unary(LlmGateway.method.chat, { model: 'm' }, {}, metadata).answer
-    client.close()
-    return response !== undefined
-  }
-  const answer = await fetch(`http://127.0.0.1:${port}${CHAT_PATH}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-api-key': key, connection: 'close' },
-    body: '{"model":"m"}',
+async function askGrpc(port: number, key: string, { bytes = 1, gzip, ca }: Question): Promise<boolean> {
+  const credentials = ca ? grpc.credentials.createSsl(ca) : grpc.credentials.createInsecure()
+  const client = new TestClient(port, credentials, gzip ? { 'grpc.default_compression_algorithm': 2 } : {})
+  const metadata = new grpc.Metadata()
+  metadata.set('authorization', `Bearer ${key}`)
+  const { response } = await client.unary(LlmGateway.method.chat, { model: 'm'.repeat(bytes) }, {}, metadata).answer
+  client.close()
+  return response !== undefined
+}
+
+function askHttp(port: number, key: string, { bytes = 1, gzip, ca }: Question): Promise<boolean> {
+  const body = Buffer.from(`{"model":"${'m'.repeat(bytes)}"}`)
+  const encoding = gzip ? { 'content-encoding': 'gzip' } : {}
+  const headers = { 'content-type': 'application/json', 'x-api-key': key, ...encoding }
+  const to = { host: 'localhost', port, path: CHAT_PATH, method: 'POST', agent: false, headers, family: 4 } as const
+  return new Promise((resolve) => {
+    const answer = (response: IncomingMessage) => {
+      response.resume()
+      response.on('close', () => resolve(response.statusCode === 200))
+    }
+    const sent = ca ? httpsRequest({ ...to, ca }, answer) : httpRequest(to, answer)
+    sent.on('error', () => resolve(false))
+    sent.end(gzip ? gzipSync(body) : body)
   })
-  await answer.text()
-  return answer.status === 200
 }
 
 /** A connection of HTTP/1.1 that sends these bytes, with everything it receives. */
