@@ -22,15 +22,15 @@ afterEach(async () => {
 })
 
 /** A server whose answers to alice are large. */
-async function open(kind: ServerKind, rest: GuardedOptions = {}) {
+async function open(kind: ServerKind, { size = 3 * MiB, ...rest }: GuardedOptions & { readonly size?: number } = {}) {
   const replies = new ByteBudget(LIMIT)
   const left: string[] = []
   const server = await openGuarded(kind, closing, {
     methods: {
-      chat: async (_request, { caller }) => chatResponse('x'.repeat(caller?.name === 'alice' ? 3 * MiB : 1)),
+      chat: async (_request, { caller }) => chatResponse('x'.repeat(caller?.name === 'alice' ? size : 1)),
       streamChat: async (_request, context) => {
         context.cancellation.add({ cancel: ({ reason }) => left.push(reason) })
-        return new TestStream(context).say('x'.repeat(3 * MiB)).events
+        return new TestStream(context).say('x'.repeat(size)).events
       },
     },
     replies,
@@ -90,7 +90,8 @@ describe('replies at the HTTP server', () => {
   ])(
     'of %s that are not read hold no more than reply_bytes, and another caller is answered',
     async (_, path, type, body) => {
-      const { port, replies, refused, ask: askBob } = await open('HTTP')
+      // The buffers of a socket take some MB.
+      const { port, replies, refused, ask: askBob } = await open('HTTP', { size: 14 * MiB })
       const sockets = Array.from({ length: 20 }, () => connect({ port, host: '127.0.0.1' }))
       for (const socket of sockets) {
         closing.push(() => socket.destroy())
@@ -113,9 +114,6 @@ describe('replies at the HTTP server', () => {
   it('over HTTP/2 that are not read give way as well', async () => {
     const tls = makeTlsFiles()
     const { port, replies, refused, ask: askBob } = await open('HTTP', { tls })
-    const session = http2.connect(`https://localhost:${port}`, { ca: tls.ca, settings: { initialWindowSize: 0 } })
-    session.on('error', () => {})
-    closing.push(() => session.destroy())
     const headers = {
       ':method': 'POST',
       ':path': CHAT_PATH,
@@ -124,6 +122,10 @@ describe('replies at the HTTP server', () => {
     }
     const codes: (number | undefined)[] = []
     for (let count = 0; count < 20; count++) {
+      // Node takes no more calls of a session that has 10 MB in memory.
+      const session = http2.connect(`https://localhost:${port}`, { ca: tls.ca, settings: { initialWindowSize: 0 } })
+      session.on('error', () => {})
+      closing.push(() => session.destroy())
       const stream = session.request(headers)
       stream.on('error', () => {})
       stream.on('close', () => codes.push(stream.rstCode))
@@ -133,7 +135,7 @@ describe('replies at the HTTP server', () => {
     }
     await eventually(() => codes.length === 15)
     expect(new Set(refused)).toEqual(new Set(['reply_bytes']))
-    session.destroy()
+    for (const close of closing.splice(1).reverse()) close()
     await eventually(() => replies.held === 0)
   })
 })
