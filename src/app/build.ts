@@ -23,6 +23,7 @@ import { loadPrices } from '../providers/prices/price-list.ts'
 import { PriceTable } from '../providers/prices/price-table.ts'
 import { watchPriceFile } from '../providers/prices/watch-price-file.ts'
 import { LoopDelay } from '../server/loop-delay.ts'
+import { ModelPulls } from '../service/pulls/model-pulls.ts'
 import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../stores/cache/memory-cache.ts'
 import { RedisCache } from '../stores/cache/redis-cache.ts'
@@ -70,6 +71,8 @@ export interface Parts {
   readonly circuits: Circuits
   readonly locks: SafetyLocks
   readonly loopDelay: LoopDelay
+  /** Downloads of models to the operator's own machines. */
+  readonly pulls: ModelPulls
 }
 
 /** Makes the parts. Connects to Redis; nothing else is contacted. */
@@ -112,6 +115,7 @@ export async function build(config: Config, environment: Environment): Promise<P
     circuits: new Circuits(clock, {}, events),
     locks: createLocks(config, clock, { providers, events }),
     loopDelay: new LoopDelay(clock),
+    pulls: new ModelPulls(clock),
   }
 }
 

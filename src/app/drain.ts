@@ -48,9 +48,10 @@ export async function drain(running: Running, time: number, clock: Clock): Promi
 }
 
 async function close({ parts, observed, metricsPage }: Running): Promise<void> {
-  const { loopDelay, stopWatching, providers, limiter, broadcast, redis } = parts
+  const { loopDelay, pulls, stopWatching, providers, limiter, broadcast, redis } = parts
   loopDelay.stop()
   stopWatching()
+  pulls.close()
   // They need what is closed next.
   await observed.alerts.close(ALERTS_TIME)
   const closing = providers.map((provider) => provider.close())

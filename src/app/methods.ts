@@ -65,6 +65,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     events,
     locks,
     breakers: circuits,
+    pulls: parts.pulls,
     clock,
     components: () => [
       ...(cache ? [{ name: 'cache', healthy: true, message: '' }] : []),

@@ -16,6 +16,7 @@ import { serveMetrics } from '../telemetry/metrics/prometheus.ts'
 import type { GatewayTelemetry } from '../telemetry/telemetry.ts'
 import { build, type Environment, type Parts } from './build.ts'
 import { drain, type Lifecycle } from './drain.ts'
+import { ensureModels } from './ensure-models.ts'
 import { allocateYoung, collectGarbage } from './heap.ts'
 import { createMethods } from './methods.ts'
 import { observe } from './observe.ts'
@@ -55,6 +56,7 @@ export async function serve(
     metrics: addressText({ ...server.metrics, port: metricsPage.port }),
     providers: parts.providers.map(({ name }) => name),
   })
+  ensureModels(config, parts, { clock, log, isEnding: () => lifecycle.draining })
   const running = { parts, observed, lifecycle, health, grpcServer, httpServer, metricsPage }
   return () => drain(running, server.settings.drain, clock)
 }

@@ -11,6 +11,7 @@ import type {
   Citation,
   CompleteRequest,
   EmbedRequest,
+  EnsureModelState,
   FinishReason,
   Part,
   Usage,
@@ -102,6 +103,8 @@ export interface Wire {
   readonly complete?: CompleteWire
   readonly embed?: EmbedWire
   readonly models: ModelsWire
+  /** Undefined where models cannot be downloaded by an API. */
+  readonly pull?: PullWire
   /** Reads an error body of any shape; undefined if it holds no error. */
   readError(body: unknown): VendorError | undefined
 }
@@ -167,6 +170,42 @@ export interface ModelsWire {
   request(options: Readonly<Record<string, unknown>>): Pick<UpstreamRequest, 'path' | 'headers'>
   /** Model ids. Throws UPSTREAM_MALFORMED. */
   decode(body: unknown): readonly string[]
+}
+
+/** How a server downloads models. */
+export interface PullWire {
+  /** The form in which two names of one model are equal. */
+  canonical(model: string): string
+  request(model: string): UpstreamRequest
+  /** A reader for the reply to one request. */
+  reader(): PullReader
+  /**
+   * For servers that download in the background: where the state can be read, by the reply to the request. Undefined
+   * for a reply that says that nothing is left to do. Without this function the reply itself lasts as long as the
+   * download.
+   */
+  statePath?(reply: unknown): Pick<UpstreamRequest, 'path' | 'base'> | undefined
+}
+
+export interface PullReader {
+  /** Reads a line of the reply, or a whole state. Undefined for a line that says nothing. */
+  read(line: string): PullStep | undefined
+}
+
+export type PullStep =
+  | {
+      readonly kind: 'progress'
+      readonly state: EnsureModelState
+      readonly status: string
+      readonly bytes: PulledBytes
+    }
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'failed'; readonly error: VendorError }
+
+export interface PulledBytes {
+  readonly done: number
+  /** 0 while it is not known. */
+  readonly total: number
 }
 
 export interface UpstreamRequest {

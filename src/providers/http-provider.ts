@@ -8,6 +8,7 @@ import { askEmbed } from './http/ask-embed.ts'
 import type { Connection } from './http/connection.ts'
 import { fetchJson } from './http/fetch-json.ts'
 import { otherNames } from './names.ts'
+import { createPuller } from './pulls/pull.ts'
 
 /** Time that listing the models may take when a quarantined key is probed, in ms. */
 const PROBE_TIMEOUT = 10_000
@@ -52,6 +53,7 @@ export function createHttpProvider(connection: Connection, events?: Pick<Operato
     },
     catalogue: () => catalogue.ids(),
     describe: (model) => catalogue.facts(model),
+    ...(wire.pull && { puller: createPuller(connection, wire.pull) }),
     close() {
       keys.close()
       return connection.upstream.close()

@@ -60,7 +60,7 @@ function heartbeatOf(message: ChatEvent | CompleteEvent): Heartbeat {
 export function endpoints(methods: Methods, health: MethodsOf<typeof HealthCheckService>): Endpoint[] {
   return [
     ...mount(LlmGateway, methods, { endless: ['watchStats'], open: ['health'] }),
-    ...mount(LlmGatewayAdmin, methods),
+    ...mount(LlmGatewayAdmin, methods, { endless: ['ensureModel'] }),
     ...mount(HealthCheckService, health, { endless: ['watch'], open: ['check', 'watch'] }),
   ]
 }

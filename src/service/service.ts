@@ -28,12 +28,14 @@ import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStat
 import { createCheckHealth } from './methods/check-health.ts'
 import { type Components, withComponents } from './methods/components.ts'
 import { createGetCostSummary, createListCallerCosts, createListUsage } from './methods/costs.ts'
+import { createEnsureModel } from './methods/ensure-model.ts'
 import { listKeys } from './methods/list-keys.ts'
 import { createListModels } from './methods/list-models.ts'
 import { listProviders } from './methods/list-providers.ts'
 import { createTestAlert } from './methods/test-alert.ts'
 import { createTestProvider } from './methods/test-provider.ts'
 import { createWatchStats } from './methods/watch-stats.ts'
+import type { ModelPulls } from './pulls/model-pulls.ts'
 
 export interface ServiceDeps {
   /** Handles a chat, streamed or not. It checks the credential and the request itself. */
@@ -54,6 +56,8 @@ export interface ServiceDeps {
   readonly cache: CacheAdmin | undefined
   readonly locks?: SafetyLockSource
   readonly breakers: Breakers
+  /** Downloads of models. */
+  readonly pulls: ModelPulls
   readonly clock: Clock
   /** Parts that calls can do without. */
   readonly components?: Components
@@ -76,6 +80,7 @@ export function createService(deps: ServiceDeps): Methods {
     ledger,
     clock,
     events,
+    pulls,
   } = deps
   const stats = withComponents(deps.stats, components)
   const reach = (caller: Caller) => reachOf(caller, providers, aliases)
@@ -90,12 +95,13 @@ export function createService(deps: ServiceDeps): Methods {
       complete(createCall('stream_complete', request, context)).then((events) => events.as(completeEvent)),
     embed: (request, context) =>
       embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
-    listModels: anyone(createListModels(providers, aliases, clock)),
+    listModels: anyone(createListModels(providers, aliases, clock, pulls)),
     health: statusForStrangers(authenticator, createCheckHealth(deps), reach),
     stats: anyone(async (_request, _context, caller) => stats.snapshot(reach(caller))),
     watchStats: anyone(createWatchStats(stats, clock, reach)),
     listProviders: admin('ListProviders', async () => listProviders(providers)),
     testProvider: admin('TestProvider', createTestProvider(deps)),
+    ensureModel: admin('EnsureModel', createEnsureModel(providers, pulls)),
     listKeys: admin('ListKeys', async (request) => listKeys(providers, request)),
     getCacheStats: admin('GetCacheStats', createGetCacheStats(cache)),
     clearCache: admin('ClearCache', createClearCache(cache)),

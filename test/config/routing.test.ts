@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files in these tests hold references
 import { describe, expect, it } from 'vitest'
 import { checkReport } from '../../src/config/check.ts'
+import { kinds } from '../../src/providers/index.ts'
 import { configOf, load, problemsOf } from './kinds.ts'
 
 const env = { ACME_API_KEY: 'acme-key', CUMULUS_API_KEY: 'cumulus-key' }
@@ -25,6 +26,22 @@ describe('the strategy of an alias', () => {
     const loaded = load({ env, file: file(`models: { m: { strategy: weighted, targets: ${targets} } }`) })
     expect(checkReport(loaded).lines).toContain('alias m (weighted): acme/x, cumulus/y')
     expect(loaded.notices.filter((notice) => notice.includes('weight'))).toEqual([])
+  })
+})
+
+describe('pulling the models of an alias', () => {
+  const real = (targets: string) => ({
+    kinds,
+    file: `auth: none\nproviders: { ollama: , vllm: }\nmodels: { m: { targets: ${targets}, ensure: true } }`,
+  })
+
+  it('is asked for where one of its providers can', () => {
+    expect(configOf(real('[vllm/a, ollama/b]')).models).toMatchObject([{ name: 'm', ensure: true }])
+  })
+
+  it('is a problem where none can', () => {
+    const problem = 'models.m.ensure: none of the targets is at a provider that can pull models; ollama can'
+    expect(problemsOf(real('[vllm/a]'))).toEqual([problem])
   })
 })
 

@@ -10,6 +10,7 @@ import {
   CompleteRequestSchema,
   type CompleteResponse,
   EmbedRequestSchema,
+  type EnsureModelProgress,
   Role,
 } from '../../src/domain/types.ts'
 import { type Case, modelIds } from './cases.ts'
@@ -21,6 +22,7 @@ export interface Outcome {
   readonly chat?: ChatResponse
   readonly vectors?: readonly (readonly number[])[]
   readonly models?: readonly string[]
+  readonly pulled?: readonly EnsureModelProgress[]
   readonly usage?: ChatResponse['usage']
   readonly responseModel?: string
   readonly error?: RpcError
@@ -32,7 +34,7 @@ type Ask = (client: ConformanceClient, provider: string, recorded: Case) => Prom
 export function askFor({ api, request, reply, expected }: Case): Ask | undefined {
   if (expected.result === 'models') return listModels
   if (expected.result === 'count_tokens') return undefined
-  if (expected.result === 'pull') return undefined
+  if (expected.result === 'pull') return pull
   if (api === 'embeddings') return embed
   if (textApis.includes(api)) return reply.streamed || request['stream'] === true ? streamComplete : complete
   return reply.streamed || request['stream'] === true ? streamChat : chat
@@ -49,6 +51,11 @@ async function streamChat(client: ConformanceClient, provider: string, recorded:
     throw new Error('status OK without a finish event')
   const response = await fold(result)
   return { ...answered(response), ...(result.error && { error: result.error }) }
+}
+
+async function pull(client: ConformanceClient, provider: string, recorded: Case): Promise<Outcome> {
+  const { events, error } = await client.ensureModel(provider, modelOf(recorded))
+  return error ? { error } : { pulled: events }
 }
 
 /** The vendors' endpoints for text completion. */

@@ -49,6 +49,9 @@ export interface Expected {
     readonly sums: readonly number[]
   }
   readonly models?: readonly string[]
+  /** The states of a download as they change, and the parts of the model with their last counts. */
+  readonly statuses?: readonly string[]
+  readonly layers?: readonly { readonly total: number; readonly completed: number }[]
   /** The sources that a text names, as the vendor wrote them. */
   readonly annotations?: readonly { readonly url?: string; readonly filename?: string }[]
   /** What the model drew. */

@@ -18,6 +18,9 @@ import {
   EmbedRequestSchema,
   type EmbedResponse,
   EmbedResponseSchema,
+  type EnsureModelProgress,
+  EnsureModelProgressSchema,
+  EnsureModelRequestSchema,
   type ErrorDetail,
   ErrorDetailSchema,
   ErrorInfoSchema,
@@ -70,6 +73,11 @@ export class ConformanceClient {
     return this.#stream('StreamComplete', CompleteRequestSchema, request, CompleteEventSchema)
   }
 
+  ensureModel(provider: string, model: string): Promise<StreamResult<EnsureModelProgress>> {
+    const request = create(EnsureModelRequestSchema, { provider, model })
+    return this.#stream('EnsureModel', EnsureModelRequestSchema, request, EnsureModelProgressSchema, `${SERVICE}Admin`)
+  }
+
   embed(request: EmbedRequest): Promise<Result<EmbedResponse>> {
     return this.#unary('Embed', EmbedRequestSchema, request, EmbedResponseSchema)
   }
@@ -92,10 +100,11 @@ export class ConformanceClient {
     input: I,
     request: MessageShape<I>,
     output: O,
+    service = SERVICE,
   ): Promise<StreamResult<MessageShape<O>>> {
     const events: MessageShape<O>[] = []
     const call = this.#client.makeServerStreamRequest(
-      `${SERVICE}/${method}`,
+      `${service}/${method}`,
       (message: MessageShape<I>) => Buffer.from(toBinary(input, message)),
       (bytes) => fromBinary(output, bytes),
       request,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { FinishReason, type Message, type ToolCall, type Usage } from '../../src/domain/types.ts'
+import { EnsureModelState, FinishReason, type Message, type ToolCall, type Usage } from '../../src/domain/types.ts'
 import type { Outcome } from './ask.ts'
 import { type Case, type Expected, type ExpectedCall, modelIds } from './cases.ts'
 import { reasonsFor } from './reasons.ts'
@@ -22,6 +22,7 @@ export function compare(recorded: Case, outcome: Outcome, local: boolean): strin
   if (isText) compareFinish(recorded.expected, outcome, differences)
   if (isText || result === 'embeddings') compareUsage(recorded.expected, outcome.usage, differences)
   if (result === 'embeddings') compareVectors(recorded.expected, outcome, differences)
+  if (result === 'pull') comparePull(recorded.expected, outcome, differences)
   if (result === 'models') differences.check('models', modelIds(recorded.expected), outcome.models)
   return differences.found
 }
@@ -173,6 +174,27 @@ function compareUsage({ usage: expected }: Expected, usage: Usage | undefined, d
     const mayBeOurs = wanted === undefined && (usage?.estimated || (name === 'total' && got === computed))
     if (wanted !== got && !mayBeOurs) differences.add(`usage ${field}`, wanted, got)
   }
+}
+
+/** The gateway adds a state of its own in front, while it looks whether the model is there. */
+function comparePull(
+  { statuses = [], layers = [] }: Expected,
+  { pulled = [] }: Outcome,
+  differences: Differences,
+): void {
+  const seen = pulled.slice(1).map(({ status }) => status)
+  differences.check(
+    'statuses',
+    statuses,
+    seen.filter((status, index) => status !== seen[index - 1]),
+  )
+  const total = layers.reduce((sum, layer) => sum + layer.total, 0)
+  const { state, doneBytes, totalBytes, percent } = pulled.at(-1) ?? {}
+  differences.check(
+    'end',
+    [EnsureModelState.READY, BigInt(total), BigInt(total), 100].join(),
+    [state, doneBytes, totalBytes, percent].join(),
+  )
 }
 
 function compareVectors(

@@ -38,6 +38,7 @@ export function methodsOf(some: Partial<Methods>): Methods {
     clearCache: missing,
     resetStats: missing,
     listKeys: missing,
+    ensureModel: missing,
     ...some,
   }
 }

@@ -5,6 +5,7 @@ import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import type { ProviderKind } from '../../src/providers/define.ts'
 import { simulator } from '../../src/providers/vendors/simulator/kind.ts'
 import type { Methods } from '../../src/service/method-types.ts'
+import { ModelPulls } from '../../src/service/pulls/model-pulls.ts'
 import { createService } from '../../src/service/service.ts'
 import { validateChat, validateComplete, validateEmbed } from '../../src/service/validate/validate.ts'
 import { callers, contextFor, statsWith } from './provider-world.ts'
@@ -51,6 +52,7 @@ export function serviceOver(...providers: Provider[]): Methods {
     components: () => [],
     events: { adminCall() {} },
     breakers: circuits,
+    pulls: new ModelPulls(systemClock),
     clock: systemClock,
     isDraining: () => false,
   })

@@ -472,6 +472,77 @@ export declare type CoolingModel = Message<"llmgateway.v1.CoolingModel"> & {
 export declare const CoolingModelSchema: GenMessage<CoolingModel>;
 
 /**
+ * @generated from message llmgateway.v1.EnsureModelRequest
+ */
+export declare type EnsureModelRequest = Message<"llmgateway.v1.EnsureModelRequest"> & {
+  /**
+   * Configured name. Required. NOT_FOUND if there is no such provider.
+   *
+   * @generated from field: string provider = 1;
+   */
+  provider: string;
+
+  /**
+   * Model as the provider names it; its default model if empty. At most 256 bytes.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+};
+
+/**
+ * Describes the message llmgateway.v1.EnsureModelRequest.
+ * Use `create(EnsureModelRequestSchema)` to create a new message.
+ */
+export declare const EnsureModelRequestSchema: GenMessage<EnsureModelRequest>;
+
+/**
+ * State of a pull. A slow reader receives the latest one only.
+ *
+ * @generated from message llmgateway.v1.EnsureModelProgress
+ */
+export declare type EnsureModelProgress = Message<"llmgateway.v1.EnsureModelProgress"> & {
+  /**
+   * @generated from field: llmgateway.v1.EnsureModelState state = 1;
+   */
+  state: EnsureModelState;
+
+  /**
+   * State as the server describes it.
+   *
+   * @generated from field: string status = 2;
+   */
+  status: string;
+
+  /**
+   * Bytes that are there, of the parts of the model that are known so far.
+   *
+   * @generated from field: uint64 done_bytes = 3;
+   */
+  doneBytes: bigint;
+
+  /**
+   * Total size of these parts in bytes; 0 while it is not known.
+   *
+   * @generated from field: uint64 total_bytes = 4;
+   */
+  totalBytes: bigint;
+
+  /**
+   * Share of the bytes that are there, 0 to 100. Never decreases.
+   *
+   * @generated from field: double percent = 5;
+   */
+  percent: number;
+};
+
+/**
+ * Describes the message llmgateway.v1.EnsureModelProgress.
+ * Use `create(EnsureModelProgressSchema)` to create a new message.
+ */
+export declare const EnsureModelProgressSchema: GenMessage<EnsureModelProgress>;
+
+/**
  * @generated from enum llmgateway.v1.KeyState
  */
 export enum KeyState {
@@ -504,6 +575,47 @@ export enum KeyState {
  * Describes the enum llmgateway.v1.KeyState.
  */
 export declare const KeyStateSchema: GenEnum<KeyState>;
+
+/**
+ * @generated from enum llmgateway.v1.EnsureModelState
+ */
+export enum EnsureModelState {
+  /**
+   * @generated from enum value: ENSURE_MODEL_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The server looks the model up.
+   *
+   * @generated from enum value: ENSURE_MODEL_STATE_STARTING = 1;
+   */
+  STARTING = 1,
+
+  /**
+   * @generated from enum value: ENSURE_MODEL_STATE_PULLING = 2;
+   */
+  PULLING = 2,
+
+  /**
+   * All bytes are there; the server checks and stores them.
+   *
+   * @generated from enum value: ENSURE_MODEL_STATE_FINISHING = 3;
+   */
+  FINISHING = 3,
+
+  /**
+   * The model can be called. The last message.
+   *
+   * @generated from enum value: ENSURE_MODEL_STATE_READY = 4;
+   */
+  READY = 4,
+}
+
+/**
+ * Describes the enum llmgateway.v1.EnsureModelState.
+ */
+export declare const EnsureModelStateSchema: GenEnum<EnsureModelState>;
 
 /**
  * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED. Only
@@ -573,6 +685,21 @@ export declare const LlmGatewayAdmin: GenService<{
     methodKind: "unary";
     input: typeof ListKeysRequestSchema;
     output: typeof ListKeysResponseSchema;
+  },
+  /**
+   * Makes a model available on a server of the operator's own: reports at once that it is there, or pulls it and reports
+   * the progress until then. Concurrent requests for one model share one pull, which ends when the last of them is
+   * cancelled, if the server can end it; what was pulled is kept. A pull has no maximum duration. INVALID_ARGUMENT
+   * (UNSUPPORTED) for a provider that cannot pull models; FAILED_PRECONDITION (LOCAL_MODEL_MISSING) for a model that its
+   * library does not have; UNAVAILABLE if the server cannot be reached, breaks off, has no disk space left or sends no
+   * progress for the provider's `timeout.idle`.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.EnsureModel
+   */
+  ensureModel: {
+    methodKind: "server_streaming";
+    input: typeof EnsureModelRequestSchema;
+    output: typeof EnsureModelProgressSchema;
   },
   /**
    * Returns what calls cost over a period, summed by groups. INVALID_ARGUMENT for a period that ends before it starts,

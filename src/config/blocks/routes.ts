@@ -13,17 +13,19 @@ type AliasEntry = NonNullable<FileSettings['models']>[string]
 type TimeoutsEntry = NonNullable<AliasEntry['timeout']>
 type DefaultsEntry = NonNullable<FileSettings['defaults']>
 
-/** The aliases. Targets must name configured providers. */
+/** The aliases. Targets must name configured providers. `pullers`: the providers that can pull models. */
 export function aliasesOf(
   entries: FileSettings['models'],
   providers: readonly string[],
   findings: Findings,
+  pullers: readonly string[] = [],
 ): readonly Alias[] {
   return Object.entries(entries ?? {}).map(([name, entry]) => {
     const path = ['models', name]
     if (!/^[\w.:/@+-]{1,256}$/.test(name))
       findings.problem(pathText(path), 'must be made of letters, digits and . _ : / @ + -, at most 256 of them')
     checkTargets(path, entry, providers, findings)
+    if (entry.ensure) checkPulls(path, entry, pullers, findings)
     return {
       name,
       strategy: entry.strategy ?? 'priority',
@@ -36,6 +38,7 @@ export function aliasesOf(
       ...(entry.timeout && { timeout: timeoutsOf(entry.timeout) }),
       ...(entry.on_unknown !== undefined && { onUnknown: entry.on_unknown }),
       ...(entry.on_invalid !== undefined && { onInvalid: entry.on_invalid }),
+      ...(entry.ensure !== undefined && { ensure: entry.ensure }),
     }
   })
 }
@@ -66,6 +69,12 @@ function checkTargets(
       findings.notice(`${at}.weight has no effect without strategy: weighted.`)
     }
   }
+}
+
+function checkPulls(path: readonly string[], { targets }: AliasEntry, pullers: readonly string[], findings: Findings) {
+  if (targets.some(({ target }) => pullers.includes(splitTarget(target).provider))) return
+  const able = pullers.length > 0 ? `; ${pullers.join(', ')} can` : ''
+  findings.problem(pathText([...path, 'ensure']), `none of the targets is at a provider that can pull models${able}`)
 }
 
 /** What is wrong with the provider of a target. */

@@ -156,6 +156,7 @@ export type CacheRulesEntry = z.output<typeof cacheRules>
 const alias = block({
   strategy: field(oneOf(strategies)).optional(),
   targets: z.array(target).min(1, 'must name at least one target'),
+  ensure: field(flag).optional(),
   attempt_timeout: field(duration()).optional(),
   cache: cacheRules.optional(),
   limits: limitsBlock.optional(),

@@ -5,6 +5,7 @@ import type { EventStream } from '../streams/event-stream.ts'
 import type { EmbedEvent } from '../streams/events.ts'
 import type { Capability, ChatEvent, ChatRequest, CompleteRequest, EmbedRequest } from '../types.ts'
 import type { KeyPool } from './keys.ts'
+import type { ModelPuller } from './model-puller.ts'
 
 /** One attempt's request to a provider. */
 export interface Ask<R extends AnyRequest> {
@@ -74,6 +75,8 @@ export interface Provider {
   describe(model: string): ModelFacts
   /** Whether the response of a call that waits for all of it is read while it is generated. */
   readonly streamsUnary?: boolean
+  /** Undefined for a provider that cannot download models. */
+  readonly puller?: ModelPuller
   /** Closes its connections. */
   close(): Promise<void>
 }

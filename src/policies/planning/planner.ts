@@ -31,6 +31,8 @@ export interface Alias {
   readonly timeout?: Partial<Timeouts> | undefined
   readonly onUnknown?: OnUnknown | undefined
   readonly onInvalid?: OnInvalid | undefined
+  /** Whether its models are pulled when the gateway starts. */
+  readonly ensure?: boolean | undefined
 }
 
 export interface AliasTarget {

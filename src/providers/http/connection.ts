@@ -126,12 +126,12 @@ export class Connection {
     const error = this.wire.readError(parsedBody)
     // Vendors write errors as JSON; other bodies are from a proxy or from a server of another kind.
     const isVendors = error !== undefined && typeof parsedBody === 'object'
-    return this.#withWords(failedReply({ ...this.#failure(model, headers, error), status, isVendors }), error)
+    return this.withWords(failedReply({ ...this.#failure(model, headers, error), status, isVendors }), error)
   }
 
   /** The error that a vendor reports in a reply with status 200. */
   reported(model: string, error: VendorError, headers: HttpHeaders): GatewayError {
-    return this.#withWords(reportedError(this.#failure(model, headers, error)), error)
+    return this.withWords(reportedError(this.#failure(model, headers, error)), error)
   }
 
   malformed(model: string): GatewayError {
@@ -140,8 +140,13 @@ export class Connection {
     return new GatewayError('UPSTREAM_MALFORMED', message, { provider: name, model, fallback: true })
   }
 
+  /** What the body of a failed reply says. */
+  readError(body: string): VendorError {
+    return this.wire.readError(parsed(body)) ?? {}
+  }
+
   /** Adds the vendor's own words to an error, if the operator wants them. */
-  #withWords(error: GatewayError, { message = '' }: VendorError = {}): GatewayError {
+  withWords(error: GatewayError, { message = '' }: VendorError = {}): GatewayError {
     if (message === '' || this.#upstreamMessages === 'off') return error
     const words = {
       message: vendorWords(message, [...this.settings.keys, ...Object.values(this.settings.headers)]),

@@ -39,6 +39,8 @@ export interface UpstreamCallOptions {
   readonly timeouts: Timeouts
   /** Deadline of the first meaningful event, on the monotonic clock, in ms. */
   readonly firstEventBy: number
+  /** Limit for the reply, in bytes. Default: 32 MiB. */
+  readonly maxBytes?: number
   /** Whether that is a share of the caller's own deadline. */
   readonly isShare?: boolean | undefined
 }
@@ -207,7 +209,8 @@ export class UpstreamCall implements Source, HttpReplyHandler, Watched, HeldByte
   }
 
   #read(chunk: Buffer): void {
-    if (this.#received > MAX_BODY) this.#fail(this.#error('UPSTREAM_LIMIT', 'sent a reply of more than 32 MiB'))
+    if (this.#received > (this.#options.maxBytes ?? MAX_BODY))
+      this.#fail(this.#error('UPSTREAM_LIMIT', 'sent a reply of more than 32 MiB'))
     else this.#guard(() => this.#body?.write(chunk))
     if (this.#phase === 'good reply') this.#hold(this.#body?.held ?? 0)
   }

@@ -1,8 +1,9 @@
 import { Capability } from '../../domain/types.ts'
-import type { ProviderKind } from '../define.ts'
+import type { ProviderKind, PullWire } from '../define.ts'
 import { compatibleResponses } from './family-responses.ts'
 import type { OpenAiDialect } from './openai/dialect.ts'
 import { apiOption, completionsOf, familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
+import { dockerPull, lmStudioPull } from './self-hosted-pulls.ts'
 
 /** Servers that speak OpenAI's API. All but the last run on the operator's own machines. */
 
@@ -20,8 +21,10 @@ const dialect: OpenAiDialect = {
   embed: { batchInputs: 256, base64: false },
 }
 
-function server(row: OpenAiRow): ProviderKind {
-  return { apiPath: /\/v1$/, ...openAiKind(row), local: true, keyOptional: true }
+function server(row: OpenAiRow, pull?: PullWire): ProviderKind {
+  const kind = openAiKind(row)
+  const wire = pull && kind.wire ? { ...kind.wire, pull } : kind.wire
+  return { apiPath: /\/v1$/, ...kind, ...(wire && { wire }), local: true, keyOptional: true }
 }
 
 /** https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html */
@@ -51,13 +54,16 @@ const llamacpp = server({
 })
 
 /** https://lmstudio.ai/docs/developer/openai-compat */
-const lmstudio = server({
-  kind: 'lmstudio',
-  baseUrl: 'http://localhost:1234/v1',
-  environment: { baseUrl: ['LMSTUDIO_BASE_URL'], defaultModel: ['LMSTUDIO_MODEL'] },
-  capabilities: USUAL.filter((capability) => capability !== JSON_OBJECT),
-  dialect: { ...dialect, formats: ['json_schema'] },
-})
+const lmstudio = server(
+  {
+    kind: 'lmstudio',
+    baseUrl: 'http://localhost:1234/v1',
+    environment: { baseUrl: ['LMSTUDIO_BASE_URL'], defaultModel: ['LMSTUDIO_MODEL'] },
+    capabilities: USUAL.filter((capability) => capability !== JSON_OBJECT),
+    dialect: { ...dialect, formats: ['json_schema'] },
+  },
+  lmStudioPull,
+)
 
 /** Its port is 8080, as is the gateway's own. https://localai.io/features/text-generation/ */
 const localai = server({
@@ -68,13 +74,16 @@ const localai = server({
 })
 
 /** https://docs.docker.com/ai/model-runner/api-reference/ */
-const dockerModelRunner = server({
-  kind: 'docker-model-runner',
-  apiPath: /(\/engines(\/[^/]+)?)?\/v1$/,
-  environment: { baseUrl: ['DMR_BASE_URL'], defaultModel: ['DMR_MODEL'] },
-  capabilities: USUAL,
-  dialect: { ...dialect, efforts: {} },
-})
+const dockerModelRunner = server(
+  {
+    kind: 'docker-model-runner',
+    apiPath: /(\/engines(\/[^/]+)?)?\/v1$/,
+    environment: { baseUrl: ['DMR_BASE_URL'], defaultModel: ['DMR_MODEL'] },
+    capabilities: USUAL,
+    dialect: { ...dialect, efforts: {} },
+  },
+  dockerPull,
+)
 
 const anyDialect: OpenAiDialect = {
   ...dialect,

@@ -7,6 +7,7 @@ import type { ModelPrice } from '../../domain/money.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import type { ModelFilter } from '../../domain/text/model-filter.ts'
 import type { Alias, ListModelsRequest, ListModelsResponse, Model, Price, UnavailableList } from '../../domain/types.ts'
+import type { ModelPulls } from '../pulls/model-pulls.ts'
 import { findProvider } from './find-provider.ts'
 import { orCancelled } from './or-cancelled.ts'
 import { SharedResult } from './shared-result.ts'
@@ -24,11 +25,13 @@ export function createListModels(
   providers: readonly Provider[],
   aliases: readonly AliasTargets[],
   clock: Clock,
+  pulls?: Pick<ModelPulls, 'onPulled'>,
 ): (request: ListModelsRequest, context: CallContext, caller?: Caller) => Promise<ListModelsResponse> {
   const lists = new Map<Provider, SharedResult<readonly string[]>>()
   for (const provider of providers) {
     lists.set(provider, new SharedResult(clock, () => provider.listModels(TIMEOUT), KEEP))
   }
+  pulls?.onPulled((provider) => lists.get(provider)?.forget())
 
   async function modelsOf(provider: Provider): Promise<ModelList> {
     try {

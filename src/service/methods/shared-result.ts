@@ -21,6 +21,11 @@ export class SharedResult<T> {
     return this.#answer
   }
 
+  /** The next caller asks again. */
+  forget(): void {
+    this.#answer = undefined
+  }
+
   async #askAgain(): Promise<T> {
     this.#until = Number.POSITIVE_INFINITY
     try {

@@ -4,6 +4,7 @@ import { fieldsOf, textOf } from '../json.ts'
 import { readError } from '../openai/error.ts'
 import { embed } from './embed.ts'
 import { complete } from './generate.ts'
+import { pull } from './pull.ts'
 import { OllamaDecoder } from './reply.ts'
 import { encodeChat } from './request.ts'
 
@@ -19,6 +20,7 @@ export const ollamaWire: Wire = {
   },
   complete,
   embed,
+  pull,
   models: {
     request: () => ({ path: '/api/tags' }),
     decode: decodeModels,
