@@ -1,4 +1,6 @@
 import type { Config } from '../config/config.ts'
+import type { CallContext } from '../domain/calls/call.ts'
+import type { GatewayError } from '../domain/errors/error.ts'
 import type { AlertTest } from '../domain/ports/alert-test.ts'
 import { createGateway } from '../gateway.ts'
 import { addressOf } from '../policies/cache/cache-texts.ts'
@@ -16,6 +18,8 @@ export interface MethodsOptions extends Environment {
   readonly telemetry: GatewayTelemetry
   readonly alerts: AlertTest
   readonly lifecycle: Lifecycle
+  /** Logs a failure of the gateway itself. */
+  readonly report: (error: GatewayError, context: CallContext) => void
 }
 
 /** The methods of the service: the chain of policies, and what answers questions about the gateway itself. */
@@ -51,6 +55,12 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     chat,
     complete,
     embed,
+    batches: {
+      parallel: config.server.settings.batchParallel,
+      maxItemDuration: config.server.settings.maxDuration,
+      maxResultBytes: config.server.settings.maxSendBytes,
+      report: options.report,
+    },
     authenticator,
     providers,
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { addressText } from '../config/check.ts'
 import type { Config, TlsConfig } from '../config/config.ts'
+import type { CallContext } from '../domain/calls/call.ts'
+import type { GatewayError } from '../domain/errors/error.ts'
 import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import { CallerCheck } from '../server/bounds/caller-check.ts'
 import { requestIds } from '../server/calls/request-ids.ts'
@@ -33,9 +35,17 @@ export async function serve(
   const observed = await observe(config, parts, environment)
   const { telemetry, alerts } = observed
   const lifecycle: Lifecycle = { draining: false, ending: false }
-  const methods = createMethods(config, parts, { ...environment, telemetry, alerts, lifecycle })
+  const report = (error: GatewayError, { requestId }: CallContext) =>
+    log.failure('a call failed inside the gateway', error, { request_id: requestId })
+  const methods = createMethods(config, parts, { ...environment, telemetry, alerts, lifecycle, report })
   const health = new HealthService()
-  const { grpcServer, httpServer } = createServers(config, parts, { ...environment, methods, health, telemetry })
+  const { grpcServer, httpServer } = createServers(config, parts, {
+    ...environment,
+    methods,
+    health,
+    telemetry,
+    report,
+  })
 
   const { server } = config
   const metricsPage = await serveMetrics({
@@ -62,6 +72,7 @@ export async function serve(
 }
 
 interface ServerParts extends Environment {
+  readonly report: ServerOptions['report']
   readonly methods: Methods
   readonly health: HealthService
   readonly telemetry: GatewayTelemetry
@@ -69,13 +80,13 @@ interface ServerParts extends Environment {
 
 /** Both servers in front of the same methods. */
 function createServers({ server, auth }: Config, { loopDelay, authenticator, replies }: Parts, options: ServerParts) {
-  const { clock, log, methods, health, telemetry } = options
+  const { clock, log, methods, health, telemetry, report } = options
   const common: Omit<ServerOptions, 'address' | 'onRefused'> = {
     ...server.settings,
     endpoints: endpoints(methods, health),
     clock,
     ids: requestIds(),
-    report: (error, { requestId }) => log.failure('a call failed inside the gateway', error, { request_id: requestId }),
+    report,
     tls: server.tls && readTls(server.tls),
     callerCheck: new CallerCheck({ authenticator, clock }),
     uploads: new ByteBudget(server.settings.maxPendingBytes),

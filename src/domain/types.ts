@@ -18,6 +18,7 @@ export {
 } from '../../gen/grpc/reflection/v1/reflection_pb.js'
 export * from '../../gen/llmgateway/v1/admin_pb.js'
 export * from '../../gen/llmgateway/v1/alerts_pb.js'
+export * from '../../gen/llmgateway/v1/batch_pb.js'
 export * from '../../gen/llmgateway/v1/cache_pb.js'
 export * from '../../gen/llmgateway/v1/chat_pb.js'
 export * from '../../gen/llmgateway/v1/complete_pb.js'

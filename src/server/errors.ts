@@ -6,6 +6,7 @@ import type { CallContext } from '../domain/calls/call.ts'
 import { type CallRecord, duration, type Trailers } from '../domain/calls/call-record.ts'
 import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/errors/error.ts'
 import { codes, originOf, type Reason } from '../domain/errors/reasons.ts'
+import { shownDelay, shownMessage } from '../domain/errors/shown.ts'
 import {
   type BadRequest,
   BadRequestSchema,
@@ -32,13 +33,11 @@ const MAX_TEXT_BYTES = 200
 const MAX_DESCRIPTION_BYTES = 300
 const MAX_FIELDS = 20
 const MAX_ATTEMPTS = 16
-const MAX_RETRY_DELAY = 3_600_000
 
 /** Clients must not repeat these calls by themselves, even where waiting can help. */
 const WITHOUT_RETRY: readonly Reason[] = ['UPSTREAM_QUOTA_EXHAUSTED', 'BUDGET_EXCEEDED']
 
 const DOMAIN = 'llmgateway.v1'
-const INTERNAL_MESSAGE = 'The gateway failed; its log says why.'
 
 /** An error in the words of the wire. */
 export interface ErrorReply {
@@ -67,12 +66,8 @@ interface Details {
 export function errorReply(error: GatewayError, record: CallRecord): ErrorReply {
   const usage = record.usage()
   const code = codes[error.code]
-  const message = shorten(
-    error.reason === 'INTERNAL' ? INTERNAL_MESSAGE : error.message,
-    MAX_MESSAGE_ENCODED,
-    encodedLength,
-  )
-  const delay = retryDelay(error)
+  const message = shorten(shownMessage(error), MAX_MESSAGE_ENCODED, encodedLength)
+  const delay = shownDelay(error)
   const details: Details = {
     info: create(ErrorInfoSchema, { reason: error.reason, domain: DOMAIN, metadata: metadataOf(error, record) }),
     retry: delay === undefined ? undefined : create(RetryInfoSchema, { retryDelay: duration(delay) }),
@@ -181,12 +176,6 @@ function quotaFailureOf(quota: QuotaViolation | undefined): QuotaFailure | undef
   const subject = shorten(quota.subject, MAX_TEXT_BYTES)
   const description = shorten(quota.description, MAX_DESCRIPTION_BYTES)
   return create(QuotaFailureSchema, { violations: [{ subject, description }] })
-}
-
-function retryDelay({ reason, facts }: GatewayError): number | undefined {
-  const { retryAfter } = facts
-  if (reason === 'UPSTREAM_QUOTA_EXHAUSTED' || retryAfter === undefined || !(retryAfter >= 0)) return undefined
-  return Math.min(retryAfter, MAX_RETRY_DELAY)
 }
 
 /** Without lone surrogates, on which grpc-js throws, and cut to a size. */

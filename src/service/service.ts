@@ -23,6 +23,7 @@ import type {
   HealthResponse,
   ProviderHealth,
 } from '../domain/types.ts'
+import { type BatchChatOptions, createBatchChat } from './batch/batch-chat.ts'
 import type { Methods } from './method-types.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
 import { createCheckHealth } from './methods/check-health.ts'
@@ -44,6 +45,8 @@ export interface ServiceDeps {
   readonly complete: Handler<Call<CompleteRequest>, ChatEvent>
   /** Handles an embedding call. It checks the credential and the request itself. */
   readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
+  /** How batches are processed. */
+  readonly batches: Omit<BatchChatOptions, 'chat' | 'authenticator' | 'clock'>
   readonly authenticator: Authenticator
   /** In priority order. */
   readonly providers: readonly Provider[]
@@ -93,6 +96,7 @@ export function createService(deps: ServiceDeps): Methods {
     complete: (request, context) => complete(createCall('complete', request, context)).then(foldComplete),
     streamComplete: (request, context) =>
       complete(createCall('stream_complete', request, context)).then((events) => events.as(completeEvent)),
+    batchChat: createBatchChat({ ...deps.batches, chat, authenticator, clock }),
     embed: (request, context) =>
       embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
     listModels: anyone(createListModels(providers, aliases, clock, pulls)),

@@ -23,6 +23,7 @@ export function methodsOf(some: Partial<Methods>): Methods {
     streamChat: missing,
     complete: missing,
     streamComplete: missing,
+    batchChat: missing,
     embed: missing,
     listModels: missing,
     health: missing,

@@ -5,6 +5,7 @@
 import type { GenFile, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { ChatEventSchema, ChatRequestSchema, ChatResponseSchema } from "./chat_pb.js";
 import type { CompleteEventSchema, CompleteRequestSchema, CompleteResponseSchema } from "./complete_pb.js";
+import type { BatchChatRequestSchema, BatchChatResultSchema } from "./batch_pb.js";
 import type { EmbedRequestSchema, EmbedResponseSchema } from "./embed_pb.js";
 import type { ListModelsRequestSchema, ListModelsResponseSchema } from "./models_pb.js";
 import type { HealthRequestSchema, HealthResponseSchema } from "./health_pb.js";
@@ -72,6 +73,19 @@ export declare const LlmGateway: GenService<{
     methodKind: "server_streaming";
     input: typeof CompleteRequestSchema;
     output: typeof CompleteEventSchema;
+  },
+  /**
+   * Sends several conversations to models and returns each answer as soon as it is ready, in any order. The failure of
+   * one request does not fail the others. Without a deadline of the caller a batch takes at most 1 hour, each of its
+   * requests as long as a Chat. Requests of a batch let single calls go first. Equal requests that are being processed at
+   * the same time are sent to the vendor once.
+   *
+   * @generated from rpc llmgateway.v1.LlmGateway.BatchChat
+   */
+  batchChat: {
+    methodKind: "server_streaming";
+    input: typeof BatchChatRequestSchema;
+    output: typeof BatchChatResultSchema;
   },
   /**
    * Returns one vector for each input.

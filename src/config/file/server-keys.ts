@@ -19,6 +19,8 @@ export const serverKeys = {
   max_send_bytes: ['maxSendBytes', messageSize],
   max_streams: ['maxStreams', integer(1, MILLION)],
   max_deadline: ['maxDuration', duration()],
+  max_batch_deadline: ['maxBatchDuration', duration()],
+  batch_parallel: ['batchParallel', integer(1, 1000)],
   heartbeat: ['heartbeat', duration()],
   keepalive: ['keepalive', duration()],
   max_connection_age: ['maxConnectionAge', duration()],

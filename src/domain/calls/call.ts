@@ -33,6 +33,8 @@ export interface CallContext {
   readonly cancellation: Cancellation
   /** The client's address. */
   readonly peer: string
+  /** Whether calls that somebody waits for go first: set for the items of a batch. */
+  readonly background?: boolean
   /** What happened to the call so far; reported in its response or its error. */
   readonly record: CallRecord
   /** The request's bytes as received; for JSON, the same message in binary. */

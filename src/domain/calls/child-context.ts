@@ -25,6 +25,10 @@ export class ChildContext implements CallContext {
     this.#parent = parent
   }
 
+  get background(): boolean {
+    return this.#parent.background === true
+  }
+
   get requestBytes(): Uint8Array {
     return this.#parent.requestBytes
   }

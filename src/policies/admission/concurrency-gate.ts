@@ -21,6 +21,8 @@ export interface ConcurrencyGateOptions {
 export interface AdmissionRequest {
   /** Waiting callers take turns, however many calls each of them has. */
   readonly caller: string
+  /** Whether it waits until no other calls wait: for the items of a batch, of which there are few at once. */
+  readonly background?: boolean
   /** Latest useful start, on the monotonic clock, in ms. */
   readonly until: number
   readonly cancellation: Cancellation

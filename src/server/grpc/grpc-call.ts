@@ -17,7 +17,7 @@ import type { Arrived, NextTurn } from '../calls/next-turn.ts'
 import { tooSlow } from '../calls/reply-limits.ts'
 import type { Codec } from '../codec/codec.ts'
 import { RequestContext } from '../context.ts'
-import type { Endpoint } from '../endpoints.ts'
+import { type Endpoint, maxDurationOf } from '../endpoints.ts'
 import { errorReply, toGrpcStatus } from '../errors.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { http2StreamOf } from './grpc-js.ts'
@@ -56,7 +56,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     this.settings = settings
     this.stream = http2StreamOf(surface)
     this.#live = live
-    this.context = contextOf(surface, this.stream, endpoint.endless, settings)
+    this.context = contextOf(surface, this.stream, endpoint, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
     notifyWhenClosed(this.stream, this)
     live.add(this)
@@ -199,10 +199,10 @@ class FinalMetadata extends Metadata {
 function contextOf(
   surface: Surface,
   stream: ServerHttp2Stream,
-  endless: boolean,
+  endpoint: Endpoint,
   settings: ServerOptions,
 ): RequestContext {
-  const { clock, ids, report, maxDuration } = settings
+  const { clock, ids, report } = settings
   const { metadata } = surface
   const deadline = surface.getDeadline()
   return new RequestContext(
@@ -214,7 +214,7 @@ function contextOf(
       peer: peerOf(surface, stream),
       // grpc-js counts it from Date.now().
       timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),
-      maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
+      maxDuration: maxDurationOf(endpoint, settings),
       requestBytes: surface.request,
       header: (name) => textOf(metadata, name),
     },

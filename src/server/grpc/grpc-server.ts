@@ -152,13 +152,13 @@ function definitionOf({ path, kind }: Endpoint): grpc.MethodDefinition<Buffer, B
  * replicas.
  */
 function serverOptions(settings: ServerOptions): grpc.ServerOptions {
-  const { maxDuration, maxReceiveBytes, maxStreams, keepalive, maxConnectionAge } = settings
+  const { maxDuration, maxBatchDuration, maxReceiveBytes, maxStreams, keepalive, maxConnectionAge } = settings
   return {
     'grpc.max_concurrent_streams': maxStreams,
     'grpc.keepalive_time_ms': keepalive,
     'grpc.keepalive_timeout_ms': keepalive,
     'grpc.max_connection_age_ms': maxConnectionAge,
-    'grpc.max_connection_age_grace_ms': maxDuration + 60_000,
+    'grpc.max_connection_age_grace_ms': Math.max(maxDuration, maxBatchDuration) + 60_000,
     'grpc.max_receive_message_length': maxReceiveBytes,
     'grpc.max_send_message_length': -1, // checked before, to say what to do about it
     'grpc.enable_channelz': 0,

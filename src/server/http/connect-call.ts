@@ -7,7 +7,7 @@ import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE }
 import { checkSize, stalled } from '../calls/reply-limits.ts'
 import { type Encode, encoderFor } from '../codec/encode.ts'
 import { RequestContext } from '../context.ts'
-import type { Endpoint, Heartbeat, StreamEndpoint, UnaryEndpoint } from '../endpoints.ts'
+import { type Endpoint, type Heartbeat, maxDurationOf, type StreamEndpoint, type UnaryEndpoint } from '../endpoints.ts'
 import { errorReply, toConnectError } from '../errors.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { AsyncEvents, type Follower } from './async-events.ts'
@@ -171,11 +171,11 @@ export function answerStream(
 function contextOf(
   handler: HandlerContext,
   exchange: ConnectExchange,
-  { endless, method }: Endpoint,
+  endpoint: Endpoint,
   request: Message,
   settings: ServerOptions,
 ): RequestContext {
-  const { clock, report, maxDuration } = settings
+  const { clock, report } = settings
   const header = (name: string) => handler.requestHeader.get(name) ?? undefined
   return new RequestContext(
     clock,
@@ -185,9 +185,9 @@ function contextOf(
       caller: exchange.caller,
       peer: exchange.peer,
       timeout: handler.timeoutMs(),
-      maxDuration: endless ? Number.POSITIVE_INFINITY : maxDuration,
+      maxDuration: maxDurationOf(endpoint, settings),
       get requestBytes() {
-        return toBinary(method.input, request)
+        return toBinary(endpoint.method.input, request)
       },
       header,
     },

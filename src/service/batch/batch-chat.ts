@@ -1,0 +1,43 @@
+import type { CallContext } from '../../domain/calls/call.ts'
+import { invalid } from '../../domain/errors/error.ts'
+import { holderOfAnyone } from '../../domain/limits/holder.ts'
+import type { Authenticator } from '../../domain/ports/authenticator.ts'
+import { eachField } from '../../domain/proto-fields.ts'
+import { type BatchChatRequest, BatchChatRequestSchema, type BatchChatResult } from '../../domain/types.ts'
+import type { StreamMethod } from '../method-types.ts'
+import { Batch, type BatchItem, type BatchOptions } from './batch.ts'
+import { CallerPlaces } from './caller-places.ts'
+
+const MAX_REQUESTS = 1_000
+
+export interface BatchChatOptions extends Omit<BatchOptions, 'places'> {
+  readonly authenticator: Authenticator
+  /** Requests under way at once, for each batch and for all batches of a caller. */
+  readonly parallel: number
+}
+
+/** Processes each request of a batch as a call of its own. */
+export function createBatchChat(options: BatchChatOptions): StreamMethod<BatchChatRequest, BatchChatResult> {
+  const batchOptions = { ...options, places: new CallerPlaces(options.parallel) }
+  return async (request, context) => {
+    const caller = await options.authenticator.identify(context)
+    context.record.caller = caller.name
+    const items = itemsOf(request, context)
+    context.cancellation.throwIfCancelled()
+    const parallel = request.parallel === 0 ? options.parallel : Math.min(request.parallel, options.parallel)
+    return new Batch({ items, parallel, context, caller, holder: holderOfAnyone(caller, context.peer) }, batchOptions).events
+  }
+}
+
+/** Throws INVALID_REQUEST. */
+function itemsOf({ requests }: BatchChatRequest, { requestBytes }: CallContext): readonly BatchItem[] {
+  if (requests.length === 0) throw invalid('requests', 'must have at least one request')
+  if (requests.length > MAX_REQUESTS) throw invalid('requests', `must not have more than ${MAX_REQUESTS} requests`)
+  const all: Uint8Array[] = []
+  const { number } = BatchChatRequestSchema.field.requests
+  const bytes = requestBytes
+  eachField(bytes, (field, _start, value, end) => {
+    if (field === number) all.push(bytes.subarray(value, end))
+  })
+  return requests.map((request, index) => ({ request, bytes: all[index] as Uint8Array })) // one field for each
+}
