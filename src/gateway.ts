@@ -95,12 +95,12 @@ export function createGateway(parts: GatewayParts): Gateway {
   return {
     chat: chain(shared, {
       check: parts.validate.chat,
-      cache: cacheTexts(cache),
+      cache: cacheTexts(cache, clock),
       ask: (provider, question) => provider.chat(question),
     }),
     complete: chain(shared, {
       check: parts.validate.complete,
-      cache: cacheTexts(cache),
+      cache: cacheTexts(cache, clock),
       ask: (provider, question) => provider.complete(question),
     }),
     embed: chain(shared, {

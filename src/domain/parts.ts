@@ -1,3 +1,4 @@
+import type { DescField, DescMessage } from '@bufbuild/protobuf'
 import { GatewayError } from './errors/error.ts'
 
 /**
@@ -7,13 +8,26 @@ import { GatewayError } from './errors/error.ts'
  */
 export const MAX_PARTS = 65_536
 
+/** The same for all requests of a batch together; each of them has the limit of a single request. */
+export const MAX_BATCH_PARTS = 4 * MAX_PARTS
+
+/** Whether a field holds the requests of a batch. */
+export function holdsRequests({ fieldKind, message }: DescField): boolean {
+  return fieldKind === 'list' && message?.name.endsWith('Request') === true
+}
+
+/** The limit for the parts of a message. */
+export function maxPartsOf({ fields }: DescMessage): number {
+  return fields.some(holdsRequests) ? MAX_BATCH_PARTS : MAX_PARTS
+}
+
 /** Whether a JSON text is too short to have more than MAX_PARTS parts. */
 export function isSmall(bytes: number): boolean {
   return bytes <= MAX_PARTS
 }
 
-export function tooManyParts(): GatewayError {
-  const message = `The request has more than ${MAX_PARTS} fields, those of nested messages included. Send less in one request.`
+export function tooManyParts(limit = MAX_PARTS): GatewayError {
+  const message = `The request has more than ${limit} fields, those of nested messages included. Send less in one request.`
   return new GatewayError('INVALID_REQUEST', message)
 }
 

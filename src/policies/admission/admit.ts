@@ -80,7 +80,12 @@ async function turnOf(call: Needs, { gate, clock, fallback }: Entrance): Promise
   const since = clock.now()
   const until = latestStart(call, since)
   try {
-    return await gate.enter({ caller: holderOf(call), until, cancellation: context.cancellation })
+    return await gate.enter({
+      caller: holderOf(call),
+      background: context.background === true,
+      until,
+      cancellation: context.cancellation,
+    })
   } catch (thrown) {
     const error = GatewayError.from(thrown)
     if (error.reason !== 'CONCURRENCY_LIMITED') throw error

@@ -3,6 +3,7 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { Watcher } from '../../domain/streams/event-stream.ts'
 import type { AnyEvent } from '../../domain/streams/events.ts'
+import { Lanes, type Waiter } from './lanes.ts'
 
 /** Weight of the last call in the mean duration of calls. */
 const LAST_COUNTS = 0.1
@@ -31,17 +32,21 @@ export interface AdmissionRequest {
 /** Bounds the number of calls under way. Further calls wait in a bounded queue that knows deadlines and is fair. */
 export class ConcurrencyGate {
   active = 0
-  waiting = 0
   /** Refused calls, without those that were cancelled. */
   refused = 0
   readonly #options: ConcurrencyGateOptions
-  /** One lane for each caller with waiting calls; the first lane is served next. */
-  #lanes: { readonly caller: string; readonly waiters: Waiter[] }[] = []
+  readonly #lanes = new Lanes()
+  /** Those of background calls, which are served while no other call waits. */
+  readonly #backgroundLanes = new Lanes()
   /** Mean duration of calls, in ms; undefined before the first has ended. */
   #stay: number | undefined
 
   constructor(options: ConcurrencyGateOptions) {
     this.#options = options
+  }
+
+  get waiting(): number {
+    return this.#lanes.waiting + this.#backgroundLanes.waiting
   }
 
   /** A permit if a place is free now; nobody waits then. */
@@ -57,8 +62,8 @@ export class ConcurrencyGate {
     const { queue, clock } = this.#options
     const permit = this.tryEnter()
     if (permit) return permit
-    if (clock.now() + this.#expectedWait(request.caller) > request.until) throw this.#refusal('it would wait too long')
-    if (this.waiting >= queue) this.#makeRoom(request.caller)
+    if (clock.now() + this.#expectedWait(request) > request.until) throw this.#refusal('it would wait too long')
+    if (!request.background && this.#lanes.waiting >= queue) this.#makeRoom(request.caller)
     return new Promise((resolve, reject) => this.#wait(request, resolve, reject))
   }
 
@@ -67,7 +72,11 @@ export class ConcurrencyGate {
     const stay = this.#options.clock.now() - since
     this.#stay = this.#stay === undefined ? stay : this.#stay + (stay - this.#stay) * LAST_COUNTS
     this.active--
-    while (this.active < this.#options.limit && this.waiting > 0) this.#next().admit()
+    while (this.active < this.#options.limit) {
+      const waiter = this.#lanes.next() ?? this.#backgroundLanes.next()
+      if (!waiter) return
+      waiter.admit()
+    }
   }
 
   #admit(): Permit {
@@ -77,64 +86,42 @@ export class ConcurrencyGate {
 
   #wait(request: AdmissionRequest, resolve: (permit: Permit) => void, reject: (error: GatewayError) => void): void {
     const { clock } = this.#options
-    const lane = this.#lanes.find(({ caller }) => caller === request.caller) ?? this.#newLane(request.caller)
-    const leave = () => {
+    const lanes = request.background ? this.#backgroundLanes : this.#lanes
+    const settle = () => {
       stopTimer()
       request.cancellation.remove(withCall)
-      this.waiting--
-    }
-    const giveUp = (error: GatewayError) => {
-      leave()
-      lane.waiters.splice(lane.waiters.indexOf(waiter), 1)
-      if (lane.waiters.length === 0) this.#lanes.splice(this.#lanes.indexOf(lane), 1)
-      reject(error)
     }
     const waiter: Waiter = {
-      giveUp,
+      caller: request.caller,
       admit: () => {
-        leave()
+        settle()
         resolve(this.#admit())
       },
+      giveUp: (error) => {
+        settle()
+        lanes.remove(waiter)
+        reject(error)
+      },
     }
-    lane.waiters.push(waiter)
-    this.waiting++
+    lanes.add(waiter)
     const stopTimer = clock.after(Math.max(0, request.until - clock.now()), () => {
-      giveUp(this.#refusal('it has waited as long as it may'))
+      waiter.giveUp(this.#refusal('it has waited as long as it may'))
     })
-    const withCall = { cancel: giveUp }
+    const withCall = { cancel: waiter.giveUp }
     request.cancellation.add(withCall)
   }
 
   /** The caller with the most waiting calls loses its newest one. Throws where that is the call that comes now. */
   #makeRoom(caller: string): void {
-    let longest = this.#lanes[0]
-    for (const lane of this.#lanes) if (longest && lane.waiters.length > longest.waiters.length) longest = lane
-    const own = this.#lanes.find((lane) => lane.caller === caller)?.waiters.length ?? 0
     const refusal = this.#refusal('too many calls wait already')
-    if (!longest || own + 1 >= longest.waiters.length) throw refusal
-    longest.waiters.at(-1)?.giveUp(refusal)
+    const newest = this.#lanes.newestOfLongest(caller)
+    if (!newest) throw refusal
+    newest.giveUp(refusal)
   }
 
-  #newLane(caller: string) {
-    const lane = { caller, waiters: [] }
-    this.#lanes.push(lane)
-    return lane
-  }
-
-  /** First call of the caller whose turn it is; the caller's other calls go to the end of the line. */
-  #next(): Waiter {
-    const lane = this.#lanes.shift()
-    const waiter = lane?.waiters.shift()
-    if (!lane || !waiter) throw new Error('a call waits, but no lane has it')
-    if (lane.waiters.length > 0) this.#lanes.push(lane)
-    return waiter
-  }
-
-  /** Expected wait of a new call of `caller`, in ms. */
-  #expectedWait(caller: string): number {
-    const own = this.#lanes.find((lane) => lane.caller === caller)?.waiters.length ?? 0
-    let ahead = 0
-    for (const { waiters } of this.#lanes) ahead += Math.min(waiters.length, own + 1)
+  /** Expected wait of a new call, in ms. */
+  #expectedWait({ caller, background }: AdmissionRequest): number {
+    const ahead = background ? this.#lanes.waiting + this.#backgroundLanes.before(caller) : this.#lanes.before(caller)
     return ((ahead + 1) * (this.#stay ?? 0)) / this.#options.limit
   }
 
@@ -144,11 +131,6 @@ export class ConcurrencyGate {
     const wait = this.#stay === undefined ? USUAL_WAIT : ((this.waiting + 1) * this.#stay) / limit
     return new GatewayError('CONCURRENCY_LIMITED', `${limit} calls are under way, and ${why}.`, { retryAfter: wait })
   }
-}
-
-interface Waiter {
-  admit(): void
-  giveUp(error: GatewayError): void
 }
 
 /** Place of one admitted call, released once when the call ends. */

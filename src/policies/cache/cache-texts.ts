@@ -1,24 +1,21 @@
 import type { Operation, TextRequest } from '../../domain/calls/call.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import { making, type Policy } from '../../domain/chain.ts'
+import type { Clock } from '../../domain/clock.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import type { ChatEvent } from '../../domain/types.ts'
 import type { Planner } from '../planning/planner.ts'
-import { type CacheParts, withoutCache } from './cache-use.ts'
+import { type CacheParts, withoutStore } from './cache-use.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
 import { type CacheableCall, TextCache } from './text-cache.ts'
 
 /**
  * Answers from the cache. Equal requests that are under way at the same time share one upstream call, and its response
- * is stored. Without a cache it only refuses calls that require one.
+ * is stored. Without a cache only equal items of batches share a call, and calls that require the cache are refused.
  */
-export function cacheTexts(parts: CacheParts | undefined): Policy<CacheableCall, unknown, ChatEvent> {
-  const cache = parts && new TextCache(parts)
-  return making<CacheableCall, ChatEvent>((next) => (call) => {
-    if (cache) return cache.answer(next, call)
-    withoutCache(call)
-    return next(call)
-  })
+export function cacheTexts(parts: CacheParts | undefined, clock: Clock): Policy<CacheableCall, unknown, ChatEvent> {
+  const cache = new TextCache(parts ?? withoutStore(clock))
+  return making<CacheableCall, ChatEvent>((next) => (call) => cache.answer(next, call))
 }
 
 /** A request, and the caller that it is cached for. */

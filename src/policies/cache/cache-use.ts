@@ -28,6 +28,20 @@ export interface CacheUse {
   readonly maxAge: number
 }
 
+/** The parts of a cache that stores nothing: only calls that require the cache notice it. */
+export function withoutStore(clock: Clock): CacheParts {
+  const rules: CacheRules = { enabled: false, ttl: 0, fallbackTtl: 0, maxTemperature: undefined }
+  return { store: emptyStore, observer: unobserved, clock, rules: () => rules }
+}
+
+const emptyStore: CacheStore = {
+  get: () => undefined,
+  set() {},
+  clear: async () => 0,
+  size: () => ({ entries: 0, maxEntries: 0, bytes: 0, maxBytes: 0, evictions: 0 }),
+}
+const unobserved: CacheObserver = { hit() {}, miss() {}, shared() {} }
+
 /** Undefined for a call that does not use the cache. Throws NOT_CACHED for a call that must use it and cannot. */
 export function useOf(
   { rules }: CacheParts,

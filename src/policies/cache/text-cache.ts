@@ -5,7 +5,7 @@ import { holderOf } from '../../domain/limits/holder.ts'
 import type { CacheAddress, CachedEntry } from '../../domain/ports/cache.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
-import { type ChatEvent, FinishReason } from '../../domain/types.ts'
+import { CacheMode, type ChatEvent, FinishReason } from '../../domain/types.ts'
 import { type CacheParts, type CacheUse, notCached, take, useOf } from './cache-use.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
 import { finishIn, replay } from './replay.ts'
@@ -23,6 +23,14 @@ interface Slot {
  */
 const AT_ONCE = 100
 
+/** Nothing is stored, and only calls under way are joined. */
+const SHARED_ONLY: CacheUse = { takes: true, asks: true, namespace: '', ttl: 0, fallbackTtl: 0, maxAge: 0 }
+
+/** Whether a call that does not use the cache joins equal ones: an item of a batch, unless it asks for an answer of its own. */
+function sharesOnly({ context, request }: Call<TextRequest>): boolean {
+  return context.background === true && request.cache?.mode !== CacheMode.BYPASS
+}
+
 /** Stored responses of one task, and its shared calls under way. */
 export class TextCache {
   readonly #parts: CacheParts
@@ -37,11 +45,12 @@ export class TextCache {
     const { caller, targets, context } = call
     const temperature = call.wishes.temperature ?? targets[0]?.defaults.temperature
     const use = useOf(this.#parts, call, temperature)
-    if (!use) return next(call)
+    if (!use && !sharesOnly(call)) return next(call)
     const { task } = operations[call.operation]
-    const { namespace } = use
+    const namespace = use?.namespace ?? ''
     const question = { kind: task, caller: caller.id, holder: holderOf(call), namespace, targets }
     const address = cacheAddress(question, decidingBytes(context.requestBytes))
+    if (!use) return this.#start(next, call, SHARED_ONLY, address)
     const found = take(this.#parts, use, address)
     const go = (kept: CachedEntry | undefined) => this.#answer(next, call, use, address, kept)
     return found instanceof Promise ? found.then(go) : go(found)
@@ -81,10 +90,10 @@ export class TextCache {
     return events
   }
 
-  #running({ streamed }: Call, id: string): SharedCall | undefined {
+  #running({ streamed, context }: Call, id: string): SharedCall | undefined {
     const stream = this.#sharedCalls.stream.get(id)?.sharedCall
     const found = stream ?? this.#sharedCalls.unary.get(id)?.sharedCall
-    if (!found) return undefined
+    if (!found || (found.first.background && !context.background)) return undefined
     if (streamed && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE) return undefined
     return found
   }

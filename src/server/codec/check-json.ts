@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf'
 import { GatewayError } from '../../domain/errors/error.ts'
-import { MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
+import { maxPartsOf, tooManyParts } from '../../domain/parts.ts'
 
 /**
  * Checks a JSON request before it is parsed, so that neither parsing nor an error message costs more than its size: its
@@ -42,9 +42,10 @@ const FREE_MESSAGES: ReadonlySet<string> = new Set(
 
 export function jsonCheck(desc: DescMessage): CheckJson {
   const shape = messageShape(desc, new Map())
+  const limit = maxPartsOf(desc)
   return (text) => {
     if (!isUtf8(text)) throw new GatewayError('INVALID_REQUEST', 'The request is not UTF-8. Send JSON in UTF-8.')
-    return new Pass(text).check(shape)
+    return new Pass(text, limit).check(shape)
   }
 }
 
@@ -76,6 +77,7 @@ function scalarShape(scalar: ScalarType | undefined): Shape {
 /** One pass over one JSON text. */
 class Pass {
   readonly #text: Buffer
+  readonly #limit: number
   #at = 0
   #count = 0
   /** The lists and objects around the current place, outermost first, and which of them are objects. */
@@ -85,7 +87,8 @@ class Pass {
   #next: Shape = FREE
   #isKeyNext = false
 
-  constructor(text: Uint8Array) {
+  constructor(text: Uint8Array, limit: number) {
+    this.#limit = limit
     this.#text = Buffer.from(text.buffer, text.byteOffset, text.byteLength)
   }
 
@@ -185,7 +188,7 @@ class Pass {
   }
 
   #add(): void {
-    if (++this.#count > MAX_PARTS) throw tooManyParts()
+    if (++this.#count > this.#limit) throw tooManyParts(this.#limit)
   }
 }
 

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf'
 import { GatewayError } from '../../domain/errors/error.ts'
-import { MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
+import { holdsRequests, MAX_BATCH_PARTS, MAX_PARTS, maxPartsOf, tooManyParts } from '../../domain/parts.ts'
 
 /*
  * One strict pass over the bytes of a request before they are decoded. The decoder trusts the wire type of known fields,
@@ -11,7 +11,7 @@ import { MAX_PARTS, tooManyParts } from '../../domain/parts.ts'
 
 /**
  * Counts the parts of a message: its fields, those of nested messages and map entries, and the numbers of packed lists.
- * Throws INVALID_REQUEST for more than MAX_PARTS and for bytes that are not such a message.
+ * Throws INVALID_REQUEST for more than MAX_PARTS, in a batch for more than that in one request or MAX_BATCH_PARTS in all, and for bytes that are not such a message.
  */
 export type CheckProto = (bytes: Uint8Array) => number
 
@@ -37,6 +37,8 @@ interface Rule {
   readonly isEntry: boolean
   /** A bit of its own for a field that may occur once only; 0 for all others. */
   readonly once: number
+  /** Whether each value of the field is a whole request, with the limit of a single one. */
+  readonly isRequest: boolean
 }
 
 interface Fields {
@@ -46,7 +48,8 @@ interface Fields {
 
 export function protoCheck(desc: DescMessage): CheckProto {
   const fields = fieldsOf(desc, new Map())
-  return (bytes) => new Pass(desc.typeName, bytes).check(fields)
+  const limit = maxPartsOf(desc)
+  return (bytes) => new Pass(desc.typeName, bytes, limit).check(fields)
 }
 
 /** `known`: the messages seen so far, because a message may contain itself. */
@@ -73,19 +76,22 @@ function ruleOf(field: DescField, once: number, known: Map<DescMessage, Fields>)
     const entry = { typeName: `${field.parent.typeName}.${field.name}`, rules }
     return { ...messageRule(entry, 0), isEntry: true }
   }
-  if (field.message) return messageRule(fieldsOf(field.message, known), once)
+  if (field.message) {
+    return { ...messageRule(fieldsOf(field.message, known), once), isRequest: holdsRequests(field) }
+  }
   return scalarRule(field.scalar, field.fieldKind === 'list', once)
 }
 
 function messageRule(fields: Fields, once: number): Rule {
-  return { wireType: LENGTH_DELIMITED, packable: false, isText: false, fields, isEntry: false, once }
+  return { wireType: LENGTH_DELIMITED, packable: false, isText: false, fields, isEntry: false, once, isRequest: false }
 }
 
 /** An enum has no scalar type: it is a varint. */
 function scalarRule(scalar: ScalarType | undefined, isList: boolean, once: number): Rule {
   const wireType = scalar === undefined ? VARINT : wireTypeOf(scalar)
   const packable = isList && wireType !== LENGTH_DELIMITED
-  return { wireType, packable, isText: scalar === ScalarType.STRING, fields: undefined, isEntry: false, once }
+  const isText = scalar === ScalarType.STRING
+  return { wireType, packable, isText, fields: undefined, isEntry: false, once, isRequest: false }
 }
 
 function wireTypeOf(scalar: ScalarType): number {
@@ -112,10 +118,13 @@ class Pass {
   readonly #bytes: Uint8Array
   #at = 0
   #count = 0
+  /** What the count may reach, in the request that is being read. */
+  #limit: number
 
-  constructor(typeName: string, bytes: Uint8Array) {
+  constructor(typeName: string, bytes: Uint8Array, limit: number) {
     this.#typeName = typeName
     this.#bytes = bytes
+    this.#limit = limit
   }
 
   check(fields: Fields): number {
@@ -156,9 +165,18 @@ class Pass {
       return
     }
     const valueEnd = this.#length(end)
-    if (rule.fields) this.#message(rule.fields, valueEnd, rule.isEntry ? depth : depth + 1)
+    if (rule.isRequest && rule.fields) this.#request(rule.fields, valueEnd, depth + 1)
+    else if (rule.fields) this.#message(rule.fields, valueEnd, rule.isEntry ? depth : depth + 1)
     else if (rule.isText) this.#text(valueEnd, number, typeName)
     else this.#at = valueEnd
+  }
+
+  /** A request of a batch. */
+  #request(fields: Fields, end: number, depth: number): void {
+    const limit = this.#limit
+    this.#limit = Math.min(limit, this.#count + MAX_PARTS)
+    this.#message(fields, end, depth)
+    this.#limit = limit
   }
 
   /** The value of a field that this version of the contract does not have. */
@@ -230,7 +248,7 @@ class Pass {
 
   #add(parts: number): void {
     this.#count += parts
-    if (this.#count > MAX_PARTS) throw tooManyParts()
+    if (this.#count > this.#limit) throw tooManyParts(this.#limit === MAX_BATCH_PARTS ? MAX_BATCH_PARTS : MAX_PARTS)
   }
 
   #truncated(): GatewayError {

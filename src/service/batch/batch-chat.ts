@@ -22,6 +22,7 @@ export function createBatchChat(options: BatchChatOptions): StreamMethod<BatchCh
   return async (request, context) => {
     const caller = await options.authenticator.identify(context)
     context.record.caller = caller.name
+    context.record.callerId = caller.id
     const items = itemsOf(request, context)
     context.cancellation.throwIfCancelled()
     const parallel = request.parallel === 0 ? options.parallel : Math.min(request.parallel, options.parallel)

@@ -10,8 +10,11 @@ function gateOf(limit: number, queue: number) {
   const inside: { readonly name: string; readonly permit: Permit }[] = []
   const outside: { readonly name: string; readonly reason: string }[] = []
   /** Wants in, and is noted when it is or will never be. */
-  const visit = (name: string, { caller = 'one', until = 1e9, cancellation = new Cancellation() } = {}) => {
-    const enter = async () => gate.enter({ caller, until, cancellation })
+  const visit = (
+    name: string,
+    { caller = 'one', background = false, until = 1e9, cancellation = new Cancellation() } = {},
+  ) => {
+    const enter = async () => gate.enter({ caller, background, until, cancellation })
     enter().then(
       (permit) => inside.push({ name, permit }),
       (error: GatewayError) => outside.push({ name, reason: error.reason }),
@@ -171,4 +174,63 @@ test('who is refused is told how long it would have waited', async () => {
   await settle()
   const enter = async () => gate.enter({ caller: 'c', until: 1e9, cancellation: new Cancellation() })
   await expect(enter()).rejects.toMatchObject({ reason: 'CONCURRENCY_LIMITED', facts: { retryAfter: 2_000 } })
+})
+
+test('a background call goes in while no other call waits', async () => {
+  const { visit, leave, names } = gateOf(1, 10)
+  visit('inside')
+  visit('item 1', { caller: 'a', background: true })
+  visit('item 2', { caller: 'a', background: true })
+  visit('single 1', { caller: 'a' })
+  visit('single 2', { caller: 'b' })
+  await settle()
+  const order: string[] = []
+  for (let turn = 0; turn < 4; turn++) {
+    await leave()
+    order.push(...names())
+  }
+  expect(order).toEqual(['single 1', 'single 2', 'item 1', 'item 2'])
+})
+
+test('background calls take no place in the queue from others, and find room when it is full', async () => {
+  const { visit, gate, outside } = gateOf(1, 1)
+  visit('inside')
+  for (const name of ['item 1', 'item 2']) visit(name, { background: true })
+  visit('single')
+  visit('too many')
+  visit('item 3', { background: true })
+  await settle()
+  expect(gate.waiting).toBe(4)
+  expect(outside).toEqual([{ name: 'too many', reason: 'CONCURRENCY_LIMITED' }])
+})
+
+test('beside a batch of 1,000 a single call waits for at most one item in each place', async () => {
+  const places = 4
+  const duration = 100
+  const { clock, gate } = gateOf(places, 10)
+  let running = 0
+  const item = async () => {
+    const permit = await gate.enter({ caller: 'batch', background: true, until: 1e9, cancellation: new Cancellation() })
+    running++
+    clock.alarm(duration, () => {
+      running--
+      permit.end()
+    })
+  }
+  for (let count = 0; count < 1_000; count++) void item()
+  await clock.advance(5 * duration + 1)
+  const waits: number[] = []
+  for (let count = 0; count < 2 * places; count++) {
+    const since = clock.now()
+    void gate.enter({ caller: 'web', until: 1e9, cancellation: new Cancellation() }).then((permit) => {
+      waits.push(clock.now() - since)
+      clock.alarm(duration, () => permit.end())
+    })
+  }
+  expect(running).toBe(places)
+  await clock.advance(2 * duration)
+  expect(waits).toHaveLength(2 * places)
+  // The first of each place wait for the rest of one item, the others for one single call more.
+  expect(Math.max(...waits.slice(0, places))).toBeLessThan(duration)
+  expect(Math.max(...waits)).toBeLessThan(2 * duration)
 })

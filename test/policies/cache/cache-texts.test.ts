@@ -92,7 +92,7 @@ function world() {
   const counts = { hits: 0, misses: 0, shared: 0 }
   const observer = { hit: () => counts.hits++, miss: () => counts.misses++, shared: () => counts.shared++ }
   const provider = new Provider()
-  const answer = cacheTexts({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(provider.ask)
+  const answer = cacheTexts({ store, observer, clock, rules: () => RULES }, clock)<Asked, ChatEvent>(provider.ask)
   let calls = 0
 
   function call(
@@ -380,7 +380,10 @@ describe('readers of one answer that are not alike', () => {
 test('a question that is answered leaves nothing behind', async () => {
   const { clock, store, call } = world()
   const observer = { hit() {}, miss() {}, shared() {} }
-  const handler = cacheTexts({ store, observer, clock, rules: () => RULES })<Asked, ChatEvent>(async ({ context }) => {
+  const handler = cacheTexts(
+    { store, observer, clock, rules: () => RULES },
+    clock,
+  )<Asked, ChatEvent>(async ({ context }) => {
     const events = new EventStream<ChatEvent>(context.cancellation, { pause() {}, resume() {}, cancel() {} })
     events.push(finish())
     events.end()
