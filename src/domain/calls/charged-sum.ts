@@ -1,6 +1,6 @@
-import type { NanoDollars } from '../money.ts'
+import type { Bill, NanoDollars } from '../money.ts'
 import { type Usage, UsageState } from '../types.ts'
-import type { AttemptRecord } from './call-record.ts'
+import type { AttemptCharge, AttemptRecord } from './call-record.ts'
 
 /** What several attempts are charged. */
 export interface ChargedSum {
@@ -34,4 +34,25 @@ function both(a: Usage | undefined, b: Usage | undefined): Usage | undefined {
 
 function plus(a: number | undefined, b: number | undefined): number | undefined {
   return a === undefined || b === undefined ? (a ?? b) : a + b
+}
+
+/** The charge of an attempt that was several requests. Its cost is unknown if that of one of them is. */
+export function sumOfCharges(charges: readonly AttemptCharge[]): AttemptCharge | undefined {
+  return charges.reduce<AttemptCharge | undefined>(
+    (sum, charge) =>
+      sum
+        ? { state: stateOfBoth(sum, charge), usage: both(sum.usage, charge.usage), cost: costOfBoth(sum, charge) }
+        : charge,
+    undefined,
+  )
+}
+
+function stateOfBoth({ state: a }: AttemptCharge, { state: b }: AttemptCharge): UsageState {
+  const isEither = (state: UsageState) => a === state || b === state
+  if (isEither(UsageState.ESTIMATED)) return UsageState.ESTIMATED
+  return isEither(UsageState.SETTLED) ? UsageState.SETTLED : UsageState.NO_CHARGE
+}
+
+function costOfBoth({ cost: a }: AttemptCharge, { cost: b }: AttemptCharge): Bill | undefined {
+  return a && b && { input: a.input + b.input, output: a.output + b.output }
 }

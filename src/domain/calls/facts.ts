@@ -1,3 +1,4 @@
+import type { GatewayError } from '../errors/error.ts'
 import type { NanoDollars } from '../money.ts'
 import type { KeyLease } from '../ports/keys.ts'
 import type { BudgetShare, Charge, ChargeOutcome } from '../ports/ledger.ts'
@@ -15,6 +16,7 @@ import type {
   Operation,
   Timeouts,
 } from './call.ts'
+import type { AttemptCharge } from './call-record.ts'
 import { operations } from './operations.ts'
 
 /* What policies add to a call for the policies after them. */
@@ -64,7 +66,8 @@ export interface Planned {
 
 /** Records the charges of a call's attempts in its bill. */
 export interface CallCharges {
-  begin(attempted: { readonly target: Target; readonly keyId: string }, outcome: ChargeOutcome): Charge
+  /** Opens the charge of an attempt, or of a further request (`part` from 1) of the attempt that began last. */
+  begin(attempted: { readonly target: Target; readonly keyId: string }, outcome: ChargeOutcome, part?: number): Charge
   settle(charge: Charge, outcome: ChargeOutcome): void | Promise<void>
 }
 
@@ -88,6 +91,17 @@ export interface Reserved {
   readonly reservation: Reservation | undefined
 }
 
+/** Records the requests of an attempt that may need several. */
+export interface RequestRecorder {
+  /** To be awaited before a request is sent. Rejects when it must not be sent. */
+  begin(assumed: Usage): Promise<RecordedRequest>
+}
+
+export interface RecordedRequest {
+  /** The request has ended. */
+  settle(charged: AttemptCharge, error: GatewayError | undefined): void
+}
+
 export interface Routed {
   readonly target: Target
   /** Deadline for the first meaningful event, on the monotonic clock, in ms. */
@@ -96,6 +110,8 @@ export interface Routed {
   readonly isShare?: boolean | undefined
   /** Counts a further request of the same attempt against the provider's limits; undefined where it has none. */
   readonly countRequest?: (() => Promise<void>) | undefined
+  /** Records the requests of an attempt that may need several; undefined where the attempt is recorded as one. */
+  readonly requests?: RequestRecorder | undefined
   /** Whether the target is not the first one planned. */
   readonly fallback: boolean
   /** What the caller should know about the choice of this target. */
@@ -130,6 +146,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
     firstEventBy: undefined,
     isShare: undefined,
     countRequest: undefined,
+    requests: undefined,
     fallback: undefined,
     warnings: undefined,
     key: undefined,

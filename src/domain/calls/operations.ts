@@ -21,6 +21,8 @@ export interface OperationTraits {
   readonly textOnly: boolean
   /** Whether results of different models do not compare, so that every target must offer the same model. */
   readonly oneModel: boolean
+  /** Whether a provider may need several requests for one attempt. */
+  readonly mayBeSplit: boolean
   /** The provider's model for calls that name none. */
   defaultModel(provider: Provider): string | undefined
   wishes(request: AnyRequest): Wishes
@@ -53,6 +55,7 @@ const chat: OperationTraits = {
   streamed: false,
   textOnly: false,
   oneModel: false,
+  mayBeSplit: false,
   defaultModel: (provider) => provider.defaultModel,
   wishes: wishesOf,
   promptTokens,
@@ -68,6 +71,7 @@ const complete: OperationTraits = {
   streamed: false,
   textOnly: true,
   oneModel: false,
+  mayBeSplit: false,
   defaultModel: (provider) => provider.defaultModel,
   wishes: wishesOf,
   promptTokens: (request: CompleteRequest) => completePromptTokens(request),
@@ -99,6 +103,7 @@ export const operations: Readonly<Record<Operation, OperationTraits>> = {
     streamed: false,
     textOnly: false,
     oneModel: true,
+    mayBeSplit: true,
     defaultModel: (provider) => provider.defaultEmbedModel ?? provider.defaultModel,
     wishes: (_request: EmbedRequest) => nothingWished,
     promptTokens: embedPromptTokens,

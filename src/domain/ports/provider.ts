@@ -1,9 +1,10 @@
 import type { AnyRequest, CallContext, Defaults, Timeouts } from '../calls/call.ts'
 import type { AttemptRecord } from '../calls/call-record.ts'
+import type { GatewayError } from '../errors/error.ts'
 import type { ModelPrice } from '../money.ts'
 import type { EventStream } from '../streams/event-stream.ts'
 import type { EmbedEvent } from '../streams/events.ts'
-import type { Capability, ChatEvent, ChatRequest, CompleteRequest, EmbedRequest } from '../types.ts'
+import type { Capability, ChatEvent, ChatRequest, CompleteRequest, Cost, EmbedRequest, Usage } from '../types.ts'
 import type { KeyPool } from './keys.ts'
 import type { ModelPuller } from './model-puller.ts'
 
@@ -23,6 +24,8 @@ export interface Ask<R extends AnyRequest> {
   readonly isShare?: boolean | undefined
   /** To be awaited before each request but the first; undefined where the provider's requests are not limited. */
   readonly countRequest?: (() => Promise<void>) | undefined
+  /** Learns of each request of an attempt that may need several. */
+  readonly requests?: RequestObserver | undefined
   /** Overrides the provider's timeouts. */
   readonly timeout?: Partial<Timeouts> | undefined
   /**
@@ -31,6 +34,28 @@ export interface Ask<R extends AnyRequest> {
   readonly attempt: AttemptRecord
   /** W3C trace context for the upstream; undefined when the call is not traced. */
   readonly traceparent: string | undefined
+}
+
+/** Learns of the requests of an attempt one by one. */
+export interface RequestObserver {
+  /** To be awaited before a request with these inputs is sent. Rejects when it must not be sent. */
+  begin(inputs: readonly string[]): Promise<ObservedRequest>
+}
+
+/** One of the methods is called once. */
+export interface ObservedRequest {
+  answered(usage: Usage, cost: Cost | undefined): void
+  failed(error: GatewayError, progress: RequestProgress): void
+}
+
+/** How far a request came that failed. */
+export interface RequestProgress {
+  /** Whether it was written to a connection. */
+  readonly sent: boolean
+  /** HTTP status of the reply, if there is one. */
+  readonly status: number | undefined
+  /** Whether it was cancelled, by the caller or because another request of the attempt failed. */
+  readonly isCancelled: boolean
 }
 
 /**

@@ -3,8 +3,9 @@ import type { AttemptCharge, AttemptRecord } from '../../domain/calls/call-recor
 import type { Reserved, Routed } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
-import { isOutcomeUnknown, type Reason } from '../../domain/errors/reasons.ts'
+import { isOutcomeUnknown } from '../../domain/errors/reasons.ts'
 import { type Bill, type ModelPrice, nanoDollars } from '../../domain/money.ts'
+import type { RequestProgress } from '../../domain/ports/provider.ts'
 import type { EmbedFinish } from '../../domain/streams/events.ts'
 import { AttemptOutcome, type Cost, type Usage, UsageState } from '../../domain/types.ts'
 
@@ -34,14 +35,36 @@ export function chargeOfResponse({ usage, cost }: Pick<EmbedFinish, 'usage' | 'c
 export function chargeOfFailure(
   call: Needs,
   attempt: AttemptRecord,
-  { reason }: GatewayError,
+  error: GatewayError,
   price: ModelPrice | undefined,
 ): AttemptCharge {
-  const usage = attempt.outcome === AttemptOutcome.SKIPPED ? undefined : usageOf(call, attempt, reason)
-  if (!usage) return NO_CHARGE
+  if (attempt.outcome === AttemptOutcome.SKIPPED) return NO_CHARGE
+  const { usage, cost } = attempt
+  if (!usage) {
+    const { sent, status, outcome } = attempt
+    const progress = { sent, status, isCancelled: outcome === AttemptOutcome.CANCELLED }
+    return chargeOfLostRequest(call, progress, error, unknownUsage(call), price)
+  }
+  // A response that is not streamed is complete where its usage is known.
+  const counted = call.streamed && doesRunOn(call) ? atLeast(usage, unknownUsage(call)) : usage
   // What a provider has charged itself is the cost of this usage.
-  const own = usage === attempt.usage ? attempt.cost : undefined
-  return { state: UsageState.ESTIMATED, usage, cost: own ? billOf(own) : price?.bill(usage) }
+  const own = counted === usage ? cost : undefined
+  return { state: UsageState.ESTIMATED, usage: counted, cost: own ? billOf(own) : price?.bill(counted) }
+}
+
+/** The charge of a request that failed without a usage. `assumed`: what a complete response is assumed to use. */
+export function chargeOfLostRequest(
+  call: Needs,
+  { sent, status, isCancelled }: RequestProgress,
+  error: GatewayError,
+  assumed: Usage,
+  price: ModelPrice | undefined,
+): AttemptCharge {
+  // A good status and no error of the vendor's own: it has done its work, but the reply cannot be used.
+  const wasAnswered = status === 200 && error.facts.upstream === undefined
+  if (!sent || !(isOutcomeUnknown(error.reason) || isCancelled || wasAnswered)) return NO_CHARGE
+  const usage = doesRunOn(call) ? assumed : { ...assumed, output: 0, total: assumed.input ?? 0 }
+  return { state: UsageState.ESTIMATED, usage, cost: price?.bill(usage) }
 }
 
 /** Usage that is assumed for an attempt whose outcome never becomes known. */
@@ -51,15 +74,6 @@ export function unknownUsage({ operation, request, wishes, target, reservation }
   const output = Math.min(allowed, UNKNOWN_OUTPUT, reservation?.assumed.output ?? allowed)
   const input = promptTokens(request) + mediaTokens(request)
   return { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
-}
-
-function usageOf(call: Needs, attempt: AttemptRecord, reason: Reason): Usage | undefined {
-  const runsOn = doesRunOn(call)
-  if (attempt.usage) return runsOn ? atLeast(attempt.usage, unknownUsage(call)) : attempt.usage
-  const mayHaveRun = isOutcomeUnknown(reason) || attempt.outcome === AttemptOutcome.CANCELLED
-  if (!attempt.sent || !mayHaveRun) return undefined
-  const usage = unknownUsage(call)
-  return runsOn ? usage : { ...usage, output: 0, total: usage.input ?? 0 }
 }
 
 /** Whether the vendor generates the whole response although the gateway has closed the connection. */

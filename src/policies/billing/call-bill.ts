@@ -24,8 +24,8 @@ interface Attempted {
 }
 
 /**
- * The charges of one call: one for each attempt that was sent, or a single one when none was needed. The last attempt's
- * charge is the final record of the call.
+ * The charges of one call: one for each request to a vendor, or a single one when none was needed. The last one is the
+ * final record of the call.
  */
 export class CallBill implements Watcher<AnyEvent> {
   readonly #ledger: Ledger
@@ -33,9 +33,10 @@ export class CallBill implements Watcher<AnyEvent> {
   readonly #call: Call & Authenticated & Planned
   readonly #clock: Clock
   #attempts = 0
-  /** Charge of the last attempt that began. */
+  /** The last charge that was opened. */
   #last: Charge | undefined
-  #isOpen = false
+  /** Charges that are not settled. */
+  #open = 0
   #finish: EmbedFinish | undefined
   #ending: CallEnding | undefined
 
@@ -46,19 +47,20 @@ export class CallBill implements Watcher<AnyEvent> {
     this.#clock = clock
   }
 
-  /** Opens the charge of an attempt with what it costs if its end is never learned. */
-  begin(attempted: Attempted, outcome: Charge['outcome']): Charge {
-    const charge = { facts: this.#facts(++this.#attempts, attempted), outcome, ending: undefined, shares: NO_SHARES }
+  /** Opens the charge of a request with what it costs if its end is never learned. Its first request begins an attempt. */
+  begin(attempted: Attempted, outcome: Charge['outcome'], part = 0): Charge {
+    const attempt = part === 0 ? ++this.#attempts : this.#attempts
+    const charge = { facts: this.#facts(attempt, attempted, part), outcome, ending: undefined, shares: NO_SHARES }
     this.#last = charge
-    this.#isOpen = true
+    this.#open++
     return charge
   }
 
-  /** The attempt has ended. A call that has ended before it, because its client left, ends with it. */
+  /** A request has ended. The last one to end has the ending of a call that ended before, because its client left. */
   settle(charge: Charge, outcome: Charge['outcome']): void | Promise<void> {
     charge.outcome = outcome
-    this.#isOpen = false
-    charge.ending = this.#ending
+    this.#open--
+    if (this.#open === 0) charge.ending = this.#ending
     return this.#ledger.settle(charge)
   }
 
@@ -69,7 +71,7 @@ export class CallBill implements Watcher<AnyEvent> {
   end(error?: GatewayError): void | Promise<void> {
     const latency = this.#call.context.record.elapsed()
     this.#ending = { code: error ? codes[error.code] : 0, reason: error?.reason ?? '', latency }
-    if (this.#isOpen) return
+    if (this.#open > 0) return
     if (!this.#last) return this.#ledger.settle(this.#withoutAttempt(this.#ending))
     this.#last.ending = this.#ending
     return this.#ledger.finish(this.#last)
@@ -99,12 +101,12 @@ export class CallBill implements Watcher<AnyEvent> {
     }
   }
 
-  #facts(attempt: number, attempted: Attempted | undefined): ChargeFacts {
+  #facts(attempt: number, attempted: Attempted | undefined, part = 0): ChargeFacts {
     const { operation, request, context, caller, targets } = this.#call
     return {
       callId: context.requestId,
       attempt,
-      part: 0,
+      part,
       time: this.#clock.wall(),
       operation: operations[operation].rpc,
       caller: caller.name,

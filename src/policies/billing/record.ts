@@ -1,16 +1,16 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { AttemptRecord } from '../../domain/calls/call-record.ts'
 import type { Billed, CallCharges, Keyed, Reservation, Reserved, Routed } from '../../domain/calls/facts.ts'
+import { operations } from '../../domain/calls/operations.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
-import { codes } from '../../domain/errors/reasons.ts'
-import type { Bill } from '../../domain/money.ts'
 import type { Charge, Ledger } from '../../domain/ports/ledger.ts'
 import type { EventStream, Watcher } from '../../domain/streams/event-stream.ts'
 import type { AnyEvent } from '../../domain/streams/events.ts'
 import { follow, type Handler } from '../../domain/streams/follow.ts'
-import { type Usage, UsageState } from '../../domain/types.ts'
 import { NO_CHARGE, unknownUsage } from './attempt-charge.ts'
+import { nanoOf, outcomeOf, unknownOutcome } from './outcome.ts'
+import { RequestRecords } from './request-records.ts'
 
 type Needs = Call & Billed & Routed & Keyed & Reserved
 
@@ -18,7 +18,13 @@ type Needs = Call & Billed & Routed & Keyed & Reserved
 export function record(ledger: Ledger | undefined): Policy<Needs> {
   return (next) => {
     if (!ledger) return next
-    return (call) => (call.bill ? recordAttempt(ledger, call.bill, next, call) : next(call))
+    return (call) => {
+      const { bill, operation } = call
+      if (!bill) return next(call)
+      if (!operations[operation].mayBeSplit) return recordAttempt(ledger, bill, next, call)
+      const requests = new RequestRecords(ledger, bill, call)
+      return follow(next, { ...call, requests }, requests)
+    }
   }
 }
 
@@ -30,8 +36,7 @@ function recordAttempt<C extends Needs, E extends AnyEvent>(
 ): Promise<EventStream<E>> {
   const { target, key, context, reservation } = call
   const { price } = target.provider.describe(target.model)
-  const usage = reservation?.assumed ?? unknownUsage(call)
-  const assumed = { ...NOTHING, ...charged(usage, price?.bill(usage)) }
+  const assumed = unknownOutcome(reservation?.assumed ?? unknownUsage(call), price)
   const charge = bill.begin({ target, keyId: key?.keyId ?? '' }, assumed)
   if (reservation) charge.shares = reservation.held()
   const index = context.record.attempts.length
@@ -42,12 +47,6 @@ function recordAttempt<C extends Needs, E extends AnyEvent>(
     return next(call)
   }
   return follow(attempt, call, watcher)
-}
-
-const NOTHING = { state: UsageState.UNKNOWN, saved: undefined, code: 0, reason: '', upstreamLatency: 0 } as const
-
-function charged({ input, output, cachedInput, cacheWrite, reasoning }: Usage, cost: Bill | undefined) {
-  return { tokens: { input, output, cachedInput, cacheWrite, reasoning }, cost }
 }
 
 /** Settles the charge of one attempt when it ends. */
@@ -74,18 +73,8 @@ class ChargeWatcher implements Watcher<AnyEvent> {
 
   end(error?: GatewayError): void | Promise<void> {
     const attempt = this.#attempt()
-    const { state, usage = NO_USAGE, cost } = attempt?.charged ?? NO_CHARGE
-    // Budgets count nothing where the cost is not known.
-    if (this.#reservation) this.#charge.shares = this.#reservation.settle(cost ? cost.input + cost.output : 0)
-    return this.#bill.settle(this.#charge, {
-      state,
-      ...charged(usage, cost),
-      saved: undefined,
-      code: error ? codes[error.code] : 0,
-      reason: error?.reason ?? '',
-      upstreamLatency: attempt?.latency ?? 0,
-    })
+    const outcome = outcomeOf(attempt?.charged ?? NO_CHARGE, error, attempt?.latency ?? 0)
+    if (this.#reservation) this.#charge.shares = this.#reservation.settle(nanoOf(outcome))
+    return this.#bill.settle(this.#charge, outcome)
   }
 }
-
-const NO_USAGE: Usage = { $typeName: 'llmgateway.v1.Usage', estimated: false }

@@ -1,14 +1,16 @@
+import type { AttemptRecord } from '../../domain/calls/call-record.ts'
 import { Cancellation } from '../../domain/cancellation.ts'
 import { GatewayError, unsupported } from '../../domain/errors/error.ts'
 import { textTokens } from '../../domain/estimate.ts'
 import { holderOfContext } from '../../domain/limits/holder.ts'
+import { costOf, nanoDollars } from '../../domain/money.ts'
 import type { Ask, ModelFacts } from '../../domain/ports/provider.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { EmbedEvent } from '../../domain/streams/events.ts'
 import { streamOf } from '../../domain/streams/stream-of.ts'
-import type { Embedding, EmbedRequest, Usage } from '../../domain/types.ts'
-import type { EmbedReply, EmbedWire } from '../define.ts'
-import { costOfUsage, withTotal } from '../prices/usage.ts'
+import type { Cost, Embedding, EmbedRequest, Usage } from '../../domain/types.ts'
+import type { EmbedReply, EmbedWire, WireContext } from '../define.ts'
+import { costOfUsage } from '../prices/usage.ts'
 import { batchesOf } from './batches.ts'
 import type { Connection } from './connection.ts'
 import { fetchJson } from './fetch-json.ts'
@@ -20,6 +22,20 @@ const PARALLEL_BATCHES = 4
 interface Batch {
   readonly inputs: readonly string[]
   readonly reply: EmbedReply
+  readonly usage: Usage
+  readonly cost: Cost | undefined
+}
+
+/** What the requests of one call share. */
+interface EmbedCall {
+  readonly connection: Connection
+  readonly wire: EmbedWire
+  readonly wireContext: WireContext
+  readonly ask: Ask<EmbedRequest>
+  /** Facts of models when the call began. */
+  readonly describe: (model: string) => ModelFacts
+  /** Cancelled when the call is, and when one of its requests fails. */
+  readonly cancellation: Cancellation
 }
 
 /**
@@ -27,60 +43,52 @@ interface Batch {
  * request fails, the call fails with the usage and the cost of those that were answered.
  */
 export async function askEmbed(connection: Connection, ask: Ask<EmbedRequest>): Promise<EventStream<EmbedEvent>> {
-  const { embed } = connection.wire
-  const { name } = connection.settings
-  if (!embed) throw unsupported('model', `${name} offers no embeddings.`)
-  const { context, attempt } = ask
-  const describe = connection.catalogue.frozen(ask.model)
+  const { embed: wire } = connection.wire
+  if (!wire) throw unsupported('model', `${connection.settings.name} offers no embeddings.`)
+  const { context, attempt, model } = ask
+  const describe = connection.catalogue.frozen(model)
   const answered: Batch[] = []
   try {
-    await askBatches(connection, embed, ask, answered)
+    const wireContext = connection.wireContext(ask)
+    await askBatches({ connection, wire, wireContext, ask, describe, cancellation: new Cancellation() }, answered)
   } catch (thrown) {
-    settle(describe, ask, answered)
+    settle(attempt, answered)
     throw thrown
   }
-  const { model, usage, cost } = settle(describe, ask, answered)
+  const { usage, cost } = settle(attempt, answered)
   context.record.succeed(attempt)
+  const route = context.record.route(attempt, '', modelOf(answered))
   return streamOf<EmbedEvent>(context.cancellation, [
     { event: { case: 'embeddings', value: vectorsOf(answered) } },
-    { event: { case: 'finish', value: { usage, cost, route: context.record.route(attempt, '', model) } } },
+    { event: { case: 'finish', value: { usage, cost, route } } },
   ])
 }
 
 /** Notes what the answered batches used and cost. Batches without a response leave holes in `answered`. */
-function settle(describe: (model: string) => ModelFacts, { attempt }: Ask<EmbedRequest>, answered: readonly Batch[]) {
+function settle(attempt: AttemptRecord, answered: readonly Batch[]) {
   const batches = answered.filter(() => true)
-  const model = batches.find(({ reply }) => reply.model)?.reply.model ?? ''
-  if (batches.length === 0) return { model }
+  if (batches.length === 0) return {}
   const usage = joinUsage(batches)
-  const cost = costOfUsage(usage, attempt.model, model, describe)
+  const cost = joinCosts(batches)
   attempt.usage = usage
   attempt.cost = cost
-  return { model, usage, cost }
+  return { usage, cost }
 }
 
 /** Sends all batches, a few at a time, and puts the answered ones in their place. The first failure ends the others. */
-async function askBatches(
-  connection: Connection,
-  wire: EmbedWire,
-  ask: Ask<EmbedRequest>,
-  answered: Batch[],
-): Promise<void> {
-  const { inputs } = ask.request
+async function askBatches(call: EmbedCall, answered: Batch[]): Promise<void> {
+  const { connection, wire, ask, cancellation } = call
   const { batchInputs = wire.limits.inputs, batchTokens = wire.limits.tokens } = connection.catalogue.overrides(
     ask.model,
   )
-  const batches = batchesOf(inputs, { inputs: batchInputs, tokens: batchTokens })
-  const cancellation = new Cancellation()
+  const batches = batchesOf(ask.request.inputs, { inputs: batchInputs, tokens: batchTokens })
   ask.context.cancellation.add(cancellation)
-  const askBatch = batchAsker(connection, wire, ask, cancellation)
   let next = 0
   const work = async () => {
     for (let index = next++; index < batches.length; index = next++) {
       if (index > 0) await ask.countRequest?.()
       cancellation.throwIfCancelled()
-      const part = batches[index] ?? []
-      answered[index] = { inputs: part, reply: await askBatch(part) }
+      answered[index] = await recordBatch(call, batches[index] ?? [])
     }
   }
   try {
@@ -94,27 +102,77 @@ async function askBatches(
   }
 }
 
-function batchAsker(connection: Connection, wire: EmbedWire, ask: Ask<EmbedRequest>, cancellation: Cancellation) {
+/** Sends one batch, recorded before it is sent and when it has ended. */
+async function recordBatch(call: EmbedCall, inputs: readonly string[]): Promise<Batch> {
+  const { ask, describe, cancellation } = call
+  const recorded = await ask.requests?.begin(inputs)
+  const progress = new BatchProgress(ask.attempt)
+  try {
+    cancellation.throwIfCancelled()
+    const reply = await askBatch(call, inputs, progress)
+    const usage = usageOf(inputs, reply)
+    const cost = costOfUsage(usage, ask.model, reply.model, describe)
+    recorded?.answered(usage, cost)
+    return { inputs, reply, usage, cost }
+  } catch (thrown) {
+    const error = GatewayError.from(thrown)
+    const { sent, status } = progress
+    recorded?.failed(error, { sent, status, isCancelled: cancellation.reason !== undefined })
+    throw error
+  }
+}
+
+async function askBatch(
+  { connection, wire, wireContext, ask, cancellation }: EmbedCall,
+  inputs: readonly string[],
+  progress: BatchProgress,
+): Promise<EmbedReply> {
   const { model, attempt, request, traceparent } = ask
-  const wireContext = connection.wireContext(ask)
-  return async (inputs: readonly string[]): Promise<EmbedReply> => {
-    const encoded = wire.encode(request, inputs, wireContext)
-    const post = connection.request('POST', encoded, attempt.keyId, traceparent)
-    const { body, headers } = await fetchJson(connection, post, {
-      model,
-      timeout: ask.firstEventBy - connection.clock.now(),
-      timeouts: ask.timeout,
-      cancellation,
-      attempt,
-      holder: holderOfContext(ask.context),
-      part: ask.request.userId,
-    })
-    const reply = decoded(wire, body, (malformed) => {
-      const reported = connection.wire.readError(body)
-      return reported ? connection.reported(model, reported, headers) : malformed.at(attempt.provider, model)
-    })
-    if (reply.vectors.length !== inputs.length || isOfOtherLength(reply, request)) throw connection.malformed(model)
-    return reply
+  const encoded = wire.encode(request, inputs, wireContext)
+  const post = connection.request('POST', encoded, attempt.keyId, traceparent)
+  const { body, headers } = await fetchJson(connection, post, {
+    model,
+    timeout: ask.firstEventBy - connection.clock.now(),
+    timeouts: ask.timeout,
+    cancellation,
+    attempt: progress,
+    holder: holderOfContext(ask.context),
+    part: ask.request.userId,
+  })
+  const reply = decoded(wire, body, (malformed) => {
+    const reported = connection.wire.readError(body)
+    return reported ? connection.reported(model, reported, headers) : malformed.at(attempt.provider, model)
+  })
+  if (reply.vectors.length !== inputs.length || isOfOtherLength(reply, request)) throw connection.malformed(model)
+  return reply
+}
+
+/** How far one request came. What has happened to it has happened to its attempt, too. */
+class BatchProgress {
+  readonly #attempt: AttemptRecord
+  #sent = false
+  #status: number | undefined
+
+  constructor(attempt: AttemptRecord) {
+    this.#attempt = attempt
+  }
+
+  get sent(): boolean {
+    return this.#sent
+  }
+
+  set sent(sent: boolean) {
+    this.#sent = sent
+    this.#attempt.sent ||= sent
+  }
+
+  get status(): number | undefined {
+    return this.#status
+  }
+
+  set status(status: number | undefined) {
+    this.#status = status
+    this.#attempt.status = status
   }
 }
 
@@ -142,25 +200,43 @@ function vectorsOf(batches: readonly Batch[]): Embedding[] {
   return embeddings
 }
 
-/** Sum over the batches; estimated as a whole if one of them reports nothing. */
+/** Usage that the vendor reports for a batch, or an estimate. */
+function usageOf(inputs: readonly string[], { usage }: EmbedReply): Usage {
+  if (usage?.input !== undefined && !usage.estimated) return usage
+  const input = textTokens(inputs.reduce((sum, text) => sum + text.length, 0))
+  return { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: true }
+}
+
+/** Sum over the batches; estimated if one of them is. */
 function joinUsage(batches: readonly Batch[]): Usage {
   let input = 0
   let total: number | undefined = 0
-  for (const { usage } of batches.map(({ reply }) => reply)) {
-    if (usage?.input === undefined || usage.estimated) return estimated(batches)
-    input += usage.input
+  for (const { usage } of batches) {
+    input += usage.input ?? 0
     total = usage.total === undefined || total === undefined ? undefined : total + usage.total
   }
-  return withTotal({
+  return {
     $typeName: 'llmgateway.v1.Usage',
     input,
     ...(total !== undefined && { total }),
-    estimated: false,
-  })
+    estimated: batches.some(({ usage }) => usage.estimated),
+  }
 }
 
-function estimated(batches: readonly Batch[]): Usage {
-  const characters = batches.flatMap(({ inputs }) => inputs).reduce((sum, text) => sum + text.length, 0)
-  const input = textTokens(characters)
-  return { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: true }
+/** Undefined if the cost of one batch is not known. */
+function joinCosts(batches: readonly Batch[]): Cost | undefined {
+  let [input, output] = [0, 0]
+  for (const { cost } of batches) {
+    if (!cost) return undefined
+    input += nanoDollars(cost.inputUsd)
+    output += nanoDollars(cost.outputUsd)
+  }
+  return costOf(
+    { input, output },
+    batches.some(({ cost }) => cost?.estimated),
+  )
+}
+
+function modelOf(batches: readonly Batch[]): string {
+  return batches.find(({ reply }) => reply.model)?.reply.model ?? ''
 }

@@ -15,7 +15,8 @@ export interface FetchOptions {
   /** Override those of the provider. */
   readonly timeouts?: Partial<Timeouts> | undefined
   readonly cancellation: Cancellation
-  readonly attempt?: AttemptRecord
+  /** Learns how far the request comes. */
+  readonly attempt?: Pick<AttemptRecord, 'sent' | 'status'>
   /** Caller that asks; none for requests of the gateway itself. */
   readonly holder?: string
   /** User among its users. */

@@ -121,14 +121,24 @@ function world({ answers, cached = false, onCancel, begin }: World) {
     userId: 'u',
     messages: [{ role: Role.USER, content: 'x'.repeat(40) }],
   })
-  const call = (operation: 'chat' | 'stream_chat' = 'stream_chat', requestId = 'id') => {
+  const call = (
+    operation: 'chat' | 'stream_chat' = 'stream_chat',
+    requestId = 'id',
+    /** Called with what cancels the call before its response is read. */
+    beforeReading = (_leave: () => void) => {},
+  ) => {
     const context = testContext(clock, { requestId })
+    const leave = () => context.cancellation.cancel(new GatewayError('CANCELLED', 'gone'))
     const ended = gateway.chat(createCall(operation, request, context)).then(
-      (events) =>
-        new Promise<string>((resolve) => events.read({ event: () => true, end: (e) => resolve(e?.reason ?? 'OK') })),
+      (events) => {
+        beforeReading(leave)
+        return new Promise<string>((resolve) =>
+          events.read({ event: () => true, end: (e) => resolve(e?.reason ?? 'OK') }),
+        )
+      },
       (error: GatewayError) => error.reason,
     )
-    return { context, ended, leave: () => context.cancellation.cancel(new GatewayError('CANCELLED', 'gone')) }
+    return { context, ended, leave }
   }
   return { clock, charges, begun, streams, call }
 }
@@ -224,6 +234,16 @@ describe('the bill of a call', () => {
     leave()
     await ended
     expect(charges.map(summary)).toMatchObject([{ state: 'ESTIMATED', input: 11, output: 1_000, nano: 10_011 }])
+  })
+
+  test('is what the vendor reports when the response was complete before its client left', async () => {
+    const { call, charges } = world({ answers: [answering(10, 5)], onCancel: 'runs_on' })
+    const { context, leave } = call('stream_chat', 'id', (left) => left())
+    await settle()
+    leave()
+    await settle()
+    expect(context.cancellation.reason).toBeDefined()
+    expect(charges.map(summary)).toMatchObject([{ state: 'SETTLED', input: 10, output: 5, nano: 60, final: true }])
   })
 
   test('costs nothing when the call was cancelled before its attempt was sent', async () => {

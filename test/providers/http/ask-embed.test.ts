@@ -86,10 +86,10 @@ test('what the answered requests used and cost is kept when another one fails', 
   expect(upstream).toMatchObject({ sent: 5, aborted: 1, open: 0 })
 })
 
-test('it is estimated from the inputs of the answered requests where one of these reports nothing', async () => {
+test('it is estimated from the inputs of an answered request that reports nothing', async () => {
   const { error, usage } = await embedding('a'.repeat(36), '?', 'fails')
   expect(error).toMatchObject({ reason: 'UPSTREAM_ERROR' })
-  expect(usage).toMatchObject({ input: Math.ceil(37 / 4), estimated: true })
+  expect(usage).toMatchObject({ input: 36 + 1, estimated: true })
 })
 
 test('nothing is known to have been used when no request was answered', async () => {
