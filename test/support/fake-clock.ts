@@ -10,9 +10,15 @@ interface Timer {
 
 /** A clock that is turned by hand. */
 export class FakeClock implements Clock {
+  readonly #turns: number
   #now = 1_000
   #order = 0
   readonly #timers = new Set<Timer>()
+
+  /** `turns`: how many turns of the event loop pass between two timers. */
+  constructor(turns = 1) {
+    this.#turns = turns
+  }
 
   now(): number {
     return this.#now
@@ -52,12 +58,12 @@ export class FakeClock implements Clock {
   /** Lets time pass: fires what falls due in its order, and lets promises settle after each. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
-    await settle()
+    await this.#settle()
     for (let timer = this.#next(end); timer; timer = this.#next(end)) {
       this.#timers.delete(timer)
       this.#now = Math.max(this.#now, timer.at)
       timer.act()
-      await settle()
+      await this.#settle()
     }
     this.#now = Math.max(this.#now, end)
   }
@@ -68,6 +74,10 @@ export class FakeClock implements Clock {
       await this.advance(25)
       return holds()
     })
+  }
+
+  async #settle(): Promise<void> {
+    for (let turn = 0; turn < this.#turns; turn++) await settle()
   }
 
   #next(end: number): Timer | undefined {

@@ -85,9 +85,10 @@ export function summaryOf(entry: JournalEntry | undefined): string {
 type Settings = ConstructorParameters<typeof JournalWriter>[0]['settings'] & Pick<LedgerSettings, 'hits'>
 
 /** A journal on a fake file and clock. */
-export function journalWorld(changed: Partial<Settings> & { isRemote?: boolean; size?: number } = {}) {
-  const { isRemote = false, size = 0, ...others } = changed
-  const clock = new FakeClock()
+export function journalWorld(
+  changed: Partial<Settings> & { isRemote?: boolean; size?: number; clock?: FakeClock } = {},
+) {
+  const { isRemote = false, size = 0, clock = new FakeClock(), ...others } = changed
   const file = new FakeFile(clock)
   const states: ComponentState[] = []
   const journalFacts = { size }

@@ -60,9 +60,9 @@ export function chargeOfLostRequest(
   assumed: Usage,
   price: ModelPrice | undefined,
 ): AttemptCharge {
-  // A good status and no error of the vendor's own: it has done its work, but the reply cannot be used.
-  const wasAnswered = status === 200 && error.facts.upstream === undefined
-  if (!sent || !(isOutcomeUnknown(error.reason) || isCancelled || wasAnswered)) return NO_CHARGE
+  // Without a bad status or an error of the vendor's own, it has done its work or is about to.
+  const isRefused = (status !== undefined && status !== 200) || error.facts.upstream !== undefined
+  if (!sent || (isRefused && !isCancelled && !isOutcomeUnknown(error.reason))) return NO_CHARGE
   const usage = doesRunOn(call) ? assumed : { ...assumed, output: 0, total: assumed.input ?? 0 }
   return { state: UsageState.ESTIMATED, usage, cost: price?.bill(usage) }
 }

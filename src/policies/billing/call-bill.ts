@@ -38,6 +38,7 @@ export class CallBill implements Watcher<AnyEvent> {
   /** Charges that are not settled. */
   #open = 0
   #finish: EmbedFinish | undefined
+  /** Of a call that ended before its requests. */
   #ending: CallEnding | undefined
 
   constructor({ ledger, priceVersion }: BillingParts, call: Call & Authenticated & Planned, clock: Clock) {
@@ -56,11 +57,14 @@ export class CallBill implements Watcher<AnyEvent> {
     return charge
   }
 
-  /** A request has ended. The last one to end has the ending of a call that ended before, because its client left. */
+  /**
+   * A request has ended. If the call ended before it, because its client left, it is the final record. Others may follow
+   * where the upstream call is shared.
+   */
   settle(charge: Charge, outcome: Charge['outcome']): void | Promise<void> {
     charge.outcome = outcome
     this.#open--
-    if (this.#open === 0) charge.ending = this.#ending
+    if (this.#open === 0) charge.ending = this.#takeEnding()
     return this.#ledger.settle(charge)
   }
 
@@ -70,11 +74,21 @@ export class CallBill implements Watcher<AnyEvent> {
 
   end(error?: GatewayError): void | Promise<void> {
     const latency = this.#call.context.record.elapsed()
-    this.#ending = { code: error ? codes[error.code] : 0, reason: error?.reason ?? '', latency }
-    if (this.#open > 0) return
-    if (!this.#last) return this.#ledger.settle(this.#withoutAttempt(this.#ending))
-    this.#last.ending = this.#ending
+    const ending = { code: error ? codes[error.code] : 0, reason: error?.reason ?? '', latency }
+    if (this.#open > 0) {
+      this.#ending = ending
+      return
+    }
+    if (!this.#last) return this.#ledger.settle(this.#withoutAttempt(ending))
+    this.#last.ending = ending
     return this.#ledger.finish(this.#last)
+  }
+
+  /** The ending of the call for its final record; undefined before the end and once it was taken. */
+  #takeEnding(): CallEnding | undefined {
+    const ending = this.#ending
+    this.#ending = undefined
+    return ending
   }
 
   /** Charge of a call that was answered from the cache, or failed before any attempt. */
