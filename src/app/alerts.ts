@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import type { AlertBook } from '../domain/ports/ledger-books.ts'
 import { createHttpClient } from '../providers/http/http-client.ts'
 import { createHttpPost } from '../providers/http/http-post.ts'
+import { LayeredAlertBook } from '../stores/alerts/layered-alert-book.ts'
 import { RedisAlertBook } from '../stores/alerts/redis-alert-book.ts'
 import { type Alerts, createAlerts } from '../telemetry/alerts/alerts.ts'
 import type { ErrorRates } from '../telemetry/alerts/error-rates.ts'
@@ -20,7 +21,7 @@ export interface AlertsOptions extends Pick<Environment, 'clock' | 'log'> {
 /** Makes what sends alerts, and lets it hear of the parts' events. */
 export async function startAlerts(config: Config, parts: Parts, options: AlertsOptions): Promise<Alerts> {
   const { clock, log, metrics, errorRates } = options
-  const { events, redis } = parts
+  const { events, redis, ledger } = parts
   const client = createHttpClient({ clock, connectTimeout: CONNECT_TIMEOUT, proxy: config.proxy })
   const alerts = await createAlerts({
     clock,
@@ -34,6 +35,7 @@ export async function startAlerts(config: Config, parts: Parts, options: AlertsO
   events.subscribe(alerts.events)
   // Reported before anybody could hear it.
   if (redis && !redis.available) alerts.events.sharedStoreChanged?.(redis.state())
+  if (ledger && !ledger.state().healthy) alerts.events.ledgerChanged?.(ledger.state())
   return {
     ...alerts,
     async close(time) {
@@ -45,6 +47,8 @@ export async function startAlerts(config: Config, parts: Parts, options: AlertsO
 }
 
 /** Where the replicas agree on who sends an alert; undefined when they share nothing. */
-function alertBook({ redis }: Parts, clock: Environment['clock']): AlertBook | undefined {
-  return redis && new RedisAlertBook(redis, clock)
+function alertBook({ redis, ledger }: Parts, clock: Environment['clock']): AlertBook | undefined {
+  const inRedis = redis && new RedisAlertBook(redis, clock)
+  const inLedger = ledger?.books
+  return inRedis && inLedger ? new LayeredAlertBook(inRedis, inLedger) : (inRedis ?? inLedger)
 }

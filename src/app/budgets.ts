@@ -8,7 +8,11 @@ import { Estimator } from '../policies/estimating/estimator.ts'
 import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
 
 /** The budgets that are configured; undefined when there are none. */
-export function createBudgets({ budgets, alerts }: Config, clock: Clock, events: OperatorEvents): BudgetParts | undefined {
+export function createBudgets(
+  { budgets, alerts }: Config,
+  clock: Clock,
+  events: OperatorEvents,
+): BudgetParts | undefined {
   if (!budgets) return undefined
   const reporter = new BudgetReporter(events, alerts.thresholds)
   return {

@@ -27,7 +27,6 @@ import { ModelPulls } from '../service/pulls/model-pulls.ts'
 import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../stores/cache/memory-cache.ts'
 import { RedisCache } from '../stores/cache/redis-cache.ts'
-import { MemoryLedger } from '../stores/ledger/memory-ledger.ts'
 import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
 import { Broadcast } from '../stores/redis/broadcast.ts'
@@ -37,6 +36,7 @@ import type { Log } from '../telemetry/log/log.ts'
 import { logOperatorEvents } from '../telemetry/log/operator-log.ts'
 import { OperatorEventHub } from '../telemetry/operator-event-hub.ts'
 import { createBudgets } from './budgets.ts'
+import { type OpenLedger, openLedger } from './ledger.ts'
 
 /** What every part is made with. */
 export interface Environment {
@@ -62,7 +62,7 @@ export interface Parts {
   /** Undefined when there is no cache. */
   readonly cacheStore: CacheStore | undefined
   /** Undefined when costs are not recorded. */
-  readonly ledger: MemoryLedger | undefined
+  readonly ledger: OpenLedger | undefined
   /** Bounds the bytes of replies, of vendors and to callers. */
   readonly replies: ByteBudget
   /** Undefined when there are no budgets. */
@@ -75,7 +75,7 @@ export interface Parts {
   readonly pulls: ModelPulls
 }
 
-/** Makes the parts. Connects to Redis; nothing else is contacted. */
+/** Makes the parts. Connects to Redis and the ledger's database; nothing else is contacted. */
 export async function build(config: Config, environment: Environment): Promise<Parts> {
   const { clock, log } = environment
   const events = new OperatorEventHub()
@@ -83,6 +83,7 @@ export async function build(config: Config, environment: Environment): Promise<P
   const redis = config.redis && (await connectRedis({ ...config.redis, clock, events }))
   const broadcast = redis && new Broadcast({ store: redis, clock, origin: randomUUID() })
   if (broadcast) events.subscribe(broadcastKeyEvents(broadcast))
+  const ledger = config.ledger && (await openLedger(config.ledger, { clock, log, events }))
   const prices = await createPrices(config, environment)
   const replies = new ByteBudget(config.server.settings.maxReplyBytes)
   const providers = createProviders(config, { prices, replies, clock, events })
@@ -107,7 +108,7 @@ export async function build(config: Config, environment: Environment): Promise<P
       aliases: new Set(config.models.map(({ name }) => name)),
     }),
     limiter: createLimiter(config, clock, redis),
-    ledger: createLedger(config, log),
+    ledger,
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
     replies,
     budgets: createBudgets(config, clock, events),
@@ -129,12 +130,6 @@ function createCache(
   if (strategy === 'redis') return far
   const near = new MemoryCache({ clock, maxEntries, maxBytes, maxTtl: NEAR_TTL })
   return new HybridCache({ near, far, broadcast, clock })
-}
-
-function createLedger({ ledger }: Config, log: Log): MemoryLedger | undefined {
-  if (!ledger) return undefined
-  if (ledger.store.kind !== 'memory') log.warn('the ledger is kept in memory: this version has no other store')
-  return new MemoryLedger()
 }
 
 /** The price list takes 20 MB: it is loaded only if a configured vendor is in it. */

@@ -11,6 +11,8 @@ const LINGER = 5_000
 
 /** Time for a last try to send the alerts that wait, in ms. */
 const ALERTS_TIME = 2_000
+/** Time in which the ledger stores what is left in its journal, in ms. */
+const LEDGER_TIME = 5_000
 
 /** How far the gateway is on its way to its end. */
 export interface Lifecycle {
@@ -48,7 +50,7 @@ export async function drain(running: Running, time: number, clock: Clock): Promi
 }
 
 async function close({ parts, observed, metricsPage }: Running): Promise<void> {
-  const { loopDelay, pulls, stopWatching, providers, limiter, broadcast, redis } = parts
+  const { loopDelay, pulls, stopWatching, providers, limiter, broadcast, redis, ledger } = parts
   loopDelay.stop()
   stopWatching()
   pulls.close()
@@ -56,6 +58,7 @@ async function close({ parts, observed, metricsPage }: Running): Promise<void> {
   await observed.alerts.close(ALERTS_TIME)
   const closing = providers.map((provider) => provider.close())
   await Promise.all([...closing, observed.tracing?.shutdown(), metricsPage.close()])
+  await ledger?.close(LEDGER_TIME)
   limiter.close?.()
   broadcast?.close()
   redis?.close()

@@ -31,7 +31,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     telemetry,
     authenticator,
     planner,
-    billing: ledger && { ledger, priceVersion: () => prices.version },
+    billing: ledger && { ledger: ledger.ledger, priceVersion: () => prices.version },
     budgets: parts.budgets,
     cache,
     clock,
@@ -65,7 +65,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     providers,
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
     stats: telemetry.stats,
-    ledger,
+    ledger: ledger?.queries,
     alerts: options.alerts,
     cache: cache && {
       store: cache.store,
@@ -80,6 +80,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     components: () => [
       ...(cache ? [{ name: 'cache', healthy: true, message: '' }] : []),
       ...(redis ? [redis.state()] : []),
+      ...(ledger ? [ledger.state()] : []),
     ],
     isDraining: () => lifecycle.draining,
   })

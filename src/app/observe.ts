@@ -1,7 +1,11 @@
 import type { Config } from '../config/config.ts'
+import type { Clock } from '../domain/clock.ts'
+import type { AuditTrail } from '../domain/ports/ledger-books.ts'
+import type { OperatorEventSubscriber } from '../domain/ports/operator-events.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
 import type { Alerts } from '../telemetry/alerts/alerts.ts'
 import { ErrorRates } from '../telemetry/alerts/error-rates.ts'
+import { observeLedger } from '../telemetry/metrics/ledger-metrics.ts'
 import { observeGates } from '../telemetry/metrics/observe-limits.ts'
 import { observeRedis, observeRedisLimiter } from '../telemetry/metrics/redis-metrics.ts'
 import { createTelemetry, type GatewayTelemetry } from '../telemetry/telemetry.ts'
@@ -16,9 +20,18 @@ export interface Observed {
   readonly tracing: Tracing | undefined
 }
 
+/** Keeps a row of each admin call. */
+function auditIn(trail: AuditTrail, clock: Clock): OperatorEventSubscriber {
+  return {
+    adminCall(method, { requestId: callId, record: { caller }, peer }, reason, subject) {
+      trail.audit({ time: clock.wall(), callId, caller, peer, method, subject, reason })
+    },
+  }
+}
+
 /** Starts what counts, logs and traces the calls, and observes the parts. */
 export async function observe(config: Config, parts: Parts, { clock, log, version }: Environment): Promise<Observed> {
-  const { events, redis, providers, limiter, cacheStore, gates, circuits, locks, loopDelay } = parts
+  const { events, redis, ledger, providers, limiter, cacheStore, gates, circuits, locks, loopDelay } = parts
   const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
@@ -48,7 +61,15 @@ export async function observe(config: Config, parts: Parts, { clock, log, versio
     cache: config.cache && cacheStore && { store: cacheStore, ttl: config.cache.rules.ttl },
   })
   events.subscribe(telemetry.operatorEvents)
+  if (ledger?.books) events.subscribe(auditIn(ledger.books, clock))
   observeGates(telemetry.metrics, gates)
+  if (ledger) {
+    observeLedger(
+      telemetry.metrics,
+      () => ledger.state().healthy,
+      () => ledger.counts,
+    )
+  }
   if (redis) observeRedis(telemetry.metrics, redis)
   if (limiter instanceof RedisLimiter) observeRedisLimiter(telemetry.metrics, limiter)
   const alerts = await startAlerts(config, parts, { clock, log, metrics: telemetry.metrics, errorRates })

@@ -23,7 +23,7 @@ import { allocateYoung, collectGarbage } from './heap.ts'
 import { createMethods } from './methods.ts'
 import { observe } from './observe.ts'
 
-/** Starts a gateway. Resolves when it takes calls, with the function that ends it in good order. */
+/** Starts a gateway. Resolves when it is live, ready or about to be, with the function that ends it in good order. */
 export async function serve(
   config: Config,
   { clock, log }: Omit<Environment, 'version'>,
@@ -58,14 +58,20 @@ export async function serve(
   collectGarbage()
   const grpcPort = await grpcServer.listen()
   const httpPort = await httpServer.listen()
-  health.setServing(parts.providers.length > 0)
-  log.info('ready', {
-    version,
-    grpc: addressText({ ...server.grpc, port: grpcPort }),
-    http: addressText({ ...server.http, port: httpPort }),
-    metrics: addressText({ ...server.metrics, port: metricsPage.port }),
-    providers: parts.providers.map(({ name }) => name),
-  })
+  const becomeReady = () => {
+    if (lifecycle.draining) return
+    health.setServing(parts.providers.length > 0)
+    log.info('ready', {
+      version,
+      grpc: addressText({ ...server.grpc, port: grpcPort }),
+      http: addressText({ ...server.http, port: httpPort }),
+      metrics: addressText({ ...server.metrics, port: metricsPage.port }),
+      providers: parts.providers.map(({ name }) => name),
+    })
+  }
+  // It is live, and takes calls, while it stores what an earlier process has left.
+  if (parts.ledger) void parts.ledger.swept.then(becomeReady)
+  else becomeReady()
   ensureModels(config, parts, { clock, log, isEnding: () => lifecycle.draining })
   const running = { parts, observed, lifecycle, health, grpcServer, httpServer, metricsPage }
   return () => drain(running, server.settings.drain, clock)

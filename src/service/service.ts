@@ -17,11 +17,13 @@ import type { Handler } from '../domain/streams/follow.ts'
 import type {
   ChatEvent,
   ChatRequest,
+  ClearCacheRequest,
   CompleteRequest,
   EmbedRequest,
   HealthRequest,
   HealthResponse,
   ProviderHealth,
+  TestProviderRequest,
 } from '../domain/types.ts'
 import { type BatchChatOptions, createBatchChat } from './batch/batch-chat.ts'
 import type { Methods } from './method-types.ts'
@@ -88,8 +90,8 @@ export function createService(deps: ServiceDeps): Methods {
   const stats = withComponents(deps.stats, components)
   const reach = (caller: Caller) => reachOf(caller, providers, aliases)
   const anyone = authenticated(authenticator, () => true)
-  const admin = <I, O>(name: string, method: CallersMethod<I, O>) =>
-    audited(name, events, authenticated(authenticator, isAdmin)(method))
+  const admin = <I, O>(name: string, method: CallersMethod<I, O>, subjectOf: (request: I) => string = () => '') =>
+    audited({ name, events, subjectOf }, authenticated(authenticator, isAdmin)(method))
   return {
     chat: (request, context) => chat(createCall('chat', request, context)).then(foldChat),
     streamChat: (request, context) => chat(createCall('stream_chat', request, context)),
@@ -104,17 +106,30 @@ export function createService(deps: ServiceDeps): Methods {
     stats: anyone(async (_request, _context, caller) => stats.snapshot(reach(caller))),
     watchStats: anyone(createWatchStats(stats, clock, reach)),
     listProviders: admin('ListProviders', async () => listProviders(providers)),
-    testProvider: admin('TestProvider', createTestProvider(deps)),
-    ensureModel: admin('EnsureModel', createEnsureModel(providers, pulls)),
-    listKeys: admin('ListKeys', async (request) => listKeys(providers, request)),
+    testProvider: admin('TestProvider', createTestProvider(deps), targetText),
+    ensureModel: admin('EnsureModel', createEnsureModel(providers, pulls), targetText),
+    listKeys: admin(
+      'ListKeys',
+      async (request) => listKeys(providers, request),
+      ({ provider }) => provider,
+    ),
     getCacheStats: admin('GetCacheStats', createGetCacheStats(cache)),
-    clearCache: admin('ClearCache', createClearCache(cache)),
+    clearCache: admin('ClearCache', createClearCache(cache), clearedText),
     resetStats: admin('ResetStats', createResetStats(stats)),
     getCostSummary: anyone(createGetCostSummary(ledger, clock)),
     listUsage: anyone(createListUsage(ledger, clock)),
     listCallerCosts: anyone(createListCallerCosts(ledger, clock)),
     testAlert: admin('TestAlert', createTestAlert(deps.alerts)),
   }
+}
+
+function targetText({ provider, model }: Pick<TestProviderRequest, 'provider' | 'model'>): string {
+  return model === '' ? provider : `${provider}/${model}`
+}
+
+/** Prompts do not belong into the audit: of a request only that there is one. */
+function clearedText({ answers }: ClearCacheRequest): string {
+  return typeof answers.value === 'string' ? answers.value : (answers.case ?? '')
 }
 
 type Method<I, O> = (request: I, context: CallContext) => Promise<O>
@@ -162,15 +177,26 @@ function isAdmin({ admin }: Caller): boolean {
   return admin
 }
 
-function audited<I, O>(name: string, events: ServiceDeps['events'], method: Method<I, O>): Method<I, O> {
+/** Longest subject of an admin call that is kept, in characters. */
+const MAX_SUBJECT = 200
+
+interface Audit<I> {
+  readonly name: string
+  readonly events: ServiceDeps['events']
+  /** What a request acts on. */
+  subjectOf(request: I): string
+}
+
+function audited<I, O>({ name, events, subjectOf }: Audit<I>, method: Method<I, O>): Method<I, O> {
   return async (request, context) => {
+    const subject = subjectOf(request).slice(0, MAX_SUBJECT)
     try {
       const response = await method(request, context)
-      events.adminCall(name, context, '')
+      events.adminCall(name, context, '', subject)
       return response
     } catch (thrown) {
       const error = GatewayError.from(thrown)
-      events.adminCall(name, context, error.reason)
+      events.adminCall(name, context, error.reason, subject)
       throw error
     }
   }

@@ -74,7 +74,7 @@ export class OperatorEventHub implements OperatorEvents {
     for (const subscriber of this.#subscribers) subscriber.pricesRead?.(path, problem)
   }
 
-  adminCall(method: string, context: CallContext, reason: Reason | ''): void {
-    for (const subscriber of this.#subscribers) subscriber.adminCall?.(method, context, reason)
+  adminCall(method: string, context: CallContext, reason: Reason | '', subject: string): void {
+    for (const subscriber of this.#subscribers) subscriber.adminCall?.(method, context, reason, subject)
   }
 }

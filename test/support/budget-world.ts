@@ -163,7 +163,7 @@ export function budgetWorld(
   })
   const reporter = new BudgetReporter(hub)
   const budgets = new MemoryBudgets(rules, clock, (sum) => reporter.settled(sum))
-  const ledger = new MemoryLedger()
+  const ledger = new MemoryLedger({ clock, timeZone: 'UTC' })
   let caller = 'web'
   const gateway: Gateway = createTestGateway(
     clock,

@@ -40,7 +40,7 @@ export async function openLedger({ folder = newFolder(), ...changes }: TestLedge
   }
   const troubles: string[] = []
   const skipped: string[] = []
-  const { journal, owned, close } = openJournal({ settings, clock: systemClock, report: () => {} })
+  const { journal, owned, release } = openJournal({ settings, clock: systemClock, report: () => {} })
   const store = await openStoredLedger({
     settings,
     clock: systemClock,
@@ -53,7 +53,8 @@ export async function openLedger({ folder = newFolder(), ...changes }: TestLedge
   })
   const crash = async () => {
     await store.close()
-    await close()
+    await journal.close()
+    release()
   }
   return {
     folder,
@@ -63,9 +64,10 @@ export async function openLedger({ folder = newFolder(), ...changes }: TestLedge
     skipped,
     crash,
     async close() {
-      await close()
+      await journal.close()
       const left = await store.drain(10_000)
       await store.close()
+      release()
       return left
     },
     async [Symbol.asyncDispose]() {

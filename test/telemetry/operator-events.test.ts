@@ -108,8 +108,15 @@ test('an admin call is logged with its caller and never with a credential', () =
   const { events, line } = observed()
   const context = contextFor(new ManualClock(), 'Bearer canary-credential')
   context.record.caller = 'ops'
-  events.adminCall('ClearCache', context, 'ADMIN_REQUIRED')
+  events.adminCall('ClearCache', context, 'ADMIN_REQUIRED', 'all')
   const { requestId, peer } = context
-  const fields = { method: 'ClearCache', request_id: requestId, caller: 'ops', peer, reason: 'ADMIN_REQUIRED' }
+  const fields = {
+    method: 'ClearCache',
+    request_id: requestId,
+    caller: 'ops',
+    peer,
+    reason: 'ADMIN_REQUIRED',
+    subject: 'all',
+  }
   expect(line()).toEqual({ level: 'info', ...fields, message: 'admin call' })
 })

@@ -4,6 +4,7 @@ import {
   defaultLedgerSettings as defaults,
   type LedgerSettings,
   type LedgerStore,
+  unwritableFolder,
 } from '../../stores/ledger/settings.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import type { FileSettings } from '../file/schema.ts'
@@ -73,14 +74,5 @@ function withPath(store: LedgerStore, resolvePath: (path: string) => string): Le
 
 function checkFolder(path: string, setting: string, { checkFolder, findings }: LedgerSources): void {
   const code = checkFolder(path)
-  if (code !== undefined) findings.problem(setting, unwritable(path, code))
-}
-
-/** What to do about a folder that cannot be written. */
-function unwritable(path: string, code: string): string {
-  return (
-    `the ledger cannot write in ${path} (${code}): mount a volume there that the gateway may write to, name another ` +
-    'folder in ledger.folder or LLM_GATEWAY_LEDGER_FOLDER, or write "ledger: { url: memory }", which loses its records ' +
-    'at every restart'
-  )
+  if (code !== undefined) findings.problem(setting, unwritableFolder(path, code))
 }

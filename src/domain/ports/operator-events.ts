@@ -45,8 +45,11 @@ export interface OperatorEvents {
   priceChanged(change: PriceChange): void
   /** The operator's file of prices was changed and read again; `problem` says why it cannot be used, if so. */
   pricesRead(path: string, problem: string): void
-  /** An admin call has ended, refused ones included. `reason` is empty for a success. */
-  adminCall(method: string, context: CallContext, reason: Reason | ''): void
+  /**
+   * An admin call has ended, refused ones included. `reason` is empty for a success; `subject` is what it acted on, such as
+   * a provider, and may be empty.
+   */
+  adminCall(method: string, context: CallContext, reason: Reason | '', subject: string): void
 }
 
 /** Prices in USD per million tokens; undefined where none is known. */

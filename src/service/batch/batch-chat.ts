@@ -26,7 +26,8 @@ export function createBatchChat(options: BatchChatOptions): StreamMethod<BatchCh
     const items = itemsOf(request, context)
     context.cancellation.throwIfCancelled()
     const parallel = request.parallel === 0 ? options.parallel : Math.min(request.parallel, options.parallel)
-    return new Batch({ items, parallel, context, caller, holder: holderOfAnyone(caller, context.peer) }, batchOptions).events
+    return new Batch({ items, parallel, context, caller, holder: holderOfAnyone(caller, context.peer) }, batchOptions)
+      .events
   }
 }
 

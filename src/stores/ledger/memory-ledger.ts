@@ -1,3 +1,4 @@
+import type { Clock } from '../../domain/clock.ts'
 import { invalid } from '../../domain/errors/error.ts'
 import type { Charge, Ledger } from '../../domain/ports/ledger.ts'
 import type {
@@ -9,18 +10,30 @@ import type {
 } from '../../domain/ports/ledger-queries.ts'
 import { summarize } from './cost-sums.ts'
 import { matches } from './matches.ts'
+import { periodsOf } from './store/queries/periods.ts'
 
 /** Records that are kept; the oldest make room for new ones. */
 const MAX_RECORDS = 100_000
 
+export interface MemoryLedgerOptions {
+  readonly clock: Clock
+  /** IANA zone of days. */
+  readonly timeZone: string
+  readonly capacity?: number
+}
+
 /** A ledger that ends with the process: the last 100,000 records, in the order in which they were settled. */
 export class MemoryLedger implements Ledger, LedgerQueries {
+  readonly #clock: Clock
+  readonly #timeZone: string
   readonly #capacity: number
   readonly #charges: Charge[] = []
   /** Number of the first record in `#charges`. */
   #first = 0
 
-  constructor(capacity = MAX_RECORDS) {
+  constructor({ clock, timeZone, capacity = MAX_RECORDS }: MemoryLedgerOptions) {
+    this.#clock = clock
+    this.#timeZone = timeZone
     this.#capacity = capacity
   }
 
@@ -39,6 +52,8 @@ export class MemoryLedger implements Ledger, LedgerQueries {
   finish(): void {}
 
   async summarize(selection: UsageSelection, grouping: CostGrouping): Promise<CostSummary> {
+    // A ledger on disk answers no other questions.
+    periodsOf(selection, grouping, { timeZone: this.#timeZone, oldestRecord: 0, now: this.#clock.wall() })
     return summarize(
       this.#kept().filter((charge) => matches(charge, selection)),
       grouping,

@@ -49,6 +49,15 @@ export const defaultLedgerSettings = {
 /** Database file of the embedded store, in the folder of the ledger. */
 export const DATABASE_FILE = 'ledger.sqlite'
 
+/** What to do about a folder that cannot be written; `code` is that of the system's error. */
+export function unwritableFolder(path: string, code: string): string {
+  return (
+    `the ledger cannot write in ${path} (${code}): mount a volume there that the gateway may write to, name another ` +
+    'folder in ledger.folder or LLM_GATEWAY_LEDGER_FOLDER, or write "ledger: { url: memory }", which loses its records ' +
+    'at every restart'
+  )
+}
+
 /** Reads `ledger.url`; undefined if it names no store. The path of a file is as written. */
 export function readLedgerUrl(url: string): LedgerStore | undefined {
   if (url === 'memory') return { kind: 'memory' }

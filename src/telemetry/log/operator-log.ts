@@ -21,6 +21,10 @@ export function logOperatorEvents(log: Log): OperatorEventSubscriber {
       if (healthy) log.info('Redis is available')
       else log.warn(`${message} Calls continue without it, and the gateway keeps trying to reconnect.`)
     },
+    ledgerChanged({ healthy, message }) {
+      if (healthy) log.info('the ledger is available again')
+      else log.error(message)
+    },
     budgetOverrun(provider, model, excess) {
       log.debug('a response cost more than was reserved for it', { provider, model, usd: dollars(excess) })
     },
@@ -34,8 +38,9 @@ export function logOperatorEvents(log: Log): OperatorEventSubscriber {
       if (problem === '') log.info('prices read again', { file: path })
       else log.warn('The file of prices cannot be used, so the prices stay as they were.', { file: path, problem })
     },
-    adminCall(method, { requestId, record, peer }, reason) {
-      log.info('admin call', { method, request_id: requestId, caller: record.caller, peer, reason })
+    adminCall(method, { requestId, record, peer }, reason, subject) {
+      const about = subject !== '' && { subject }
+      log.info('admin call', { method, request_id: requestId, caller: record.caller, peer, reason, ...about })
     },
   }
 }

@@ -25,8 +25,8 @@ export interface JournalParts {
 export interface OpenJournal {
   readonly journal: Journal
   readonly owned: OwnedJournal
-  /** Writes what is left and gives the folder back. */
-  close(): Promise<void>
+  /** Gives the folder back. To be called when the journal is closed and nobody reads it any more. */
+  release(): void
 }
 
 /** Takes a sub-folder of the journal's folder and begins a segment in it. Throws the system's error. */
@@ -48,9 +48,8 @@ export function openJournal({ settings, clock, report }: JournalParts): OpenJour
   return {
     journal,
     owned,
-    async close() {
+    release() {
       stop()
-      await journal.close()
       owned.release()
     },
   }

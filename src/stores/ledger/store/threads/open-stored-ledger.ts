@@ -145,7 +145,9 @@ class ThreadedLedger implements StoredLedger {
     const { skippedLines, records } = this.progress
     this.#before = { skippedLines, records }
     this.#settleOpened()
-    this.#changeTrouble(`its thread has failed: ${error.message}`)
+    const trouble = `its thread has failed: ${error.message}`
+    this.progress = { ...this.progress, trouble }
+    this.#changeTrouble(trouble)
   }
 
   #changeTrouble(trouble: string): void {

@@ -10,6 +10,8 @@ export function startThread(name: 'query-thread' | 'writer-thread', options: Thr
   if (extension !== '.ts') return new Worker(url, parts)
   // Threads of Node 20 do not inherit the loader that runs the gateway from its source.
   const { href } = url
-  const load = `import('tsx/esm/api').then(({ tsImport }) => tsImport(${JSON.stringify(href)}, ${JSON.stringify(href)}))`
+  // Found from here: the thread would look for it in the working directory.
+  const loader = JSON.stringify(import.meta.resolve('tsx/esm/api'))
+  const load = `import(${loader}).then(({ tsImport }) => tsImport(${JSON.stringify(href)}, ${JSON.stringify(href)}))`
   return new Worker(load, { ...parts, eval: true })
 }
