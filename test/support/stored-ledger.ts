@@ -51,7 +51,10 @@ export async function openLedger({ folder = newFolder(), ...changes }: TestLedge
       sweeping() {},
     },
   })
+  let hasEnded = false
   const crash = async () => {
+    if (hasEnded) return
+    hasEnded = true
     await store.close()
     await journal.close()
     release()
@@ -64,6 +67,7 @@ export async function openLedger({ folder = newFolder(), ...changes }: TestLedge
     skipped,
     crash,
     async close() {
+      hasEnded = true
       await journal.close()
       const left = await store.drain(10_000)
       await store.close()
