@@ -8,7 +8,7 @@ import { BatchBuilder } from './batch.ts'
 import { endLeftovers } from './leftovers.ts'
 
 /** Lines that are written in one transaction, so that none takes long. */
-const BATCH_LINES = 256
+const BATCH_LINES = 128
 
 /** The folder of a journal. */
 export interface JournalFolder {
@@ -53,7 +53,7 @@ export class JournalReader {
     return !this.#hasLeftovers
   }
 
-  /** Writes up to 256 lines. Resolves to whether there may be more. Rejects when the database cannot be used. */
+  /** Writes up to 128 lines. Resolves to whether there may be more. Rejects when the database cannot be used. */
   async step(): Promise<boolean> {
     try {
       return await this.#step()

@@ -35,6 +35,8 @@ export function namesOf(selection: UsageSelection): Condition[] {
     ['operation', selection.operation],
   ] as const
   const conditions = names.filter(([, value]) => value !== '').map(([column, value]) => equals(column, value))
+  // The index by user has no records without one, and is used only where that is said.
+  if (selection.userId !== '') conditions.push({ sql: "user_id <> ''", values: [] })
   return selection.onlyCaller === undefined ? conditions : [...conditions, equals('caller', selection.onlyCaller)]
 }
 
