@@ -23,6 +23,7 @@ export const migrations: readonly (readonly string[])[] = [
   call_code bigint, call_reason text, call_us bigint,
   primary key (time, call_id, attempt, part)
 ) partition by range (time)`,
+    "select setval('charge_seq', coalesce((select max(seq) from charge), 0) + 1)",
     'create index if not exists charge_by_seq on charge (seq)',
     'create index if not exists charge_by_call on charge (call_id)',
     'create index if not exists charge_by_caller on charge (caller, seq)',
@@ -30,6 +31,8 @@ export const migrations: readonly (readonly string[])[] = [
     `create table if not exists charge_hour (
   hour bigint primary key, first_seq bigint not null, last_seq bigint not null
 )`,
+    `insert into charge_hour select time / 3600000 * 3600000, min(seq), max(seq) from charge group by 1
+  on conflict do nothing`,
     `create table if not exists rollup_day (
   day text not null, caller text not null, user_id text not null, provider text not null, model text not null,
   alias text not null, operation text not null, ${sums},

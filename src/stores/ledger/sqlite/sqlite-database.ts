@@ -96,9 +96,9 @@ class SqliteDatabase implements SqlDatabase, SqlSession {
   }
 
   kindOf(error: unknown): 'data' | 'unavailable' {
-    if (!(error instanceof Error)) return 'unavailable'
-    if (!('errcode' in error)) return 'data'
-    return DATA_ERRORS.includes(codeOf(error)) ? 'data' : 'unavailable'
+    const isOurs = error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError
+    const isUnbindable = error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_INVALID_ARG')
+    return isOurs || isUnbindable || DATA_ERRORS.includes(codeOf(error)) ? 'data' : 'unavailable'
   }
 
   async expire(time: number): Promise<boolean> {

@@ -85,6 +85,23 @@ describe('a ledger in SQLite', () => {
     expect((await records(third)).map(({ facts }) => facts.callId).sort()).toEqual(['first', 'second'])
   })
 
+  it('waits for a table that is missing, and makes it at the next start', async () => {
+    const folder = newFolder()
+    const first = await openLedger({ folder })
+    first.journal.settle(charge({ callId: 'before' }))
+    await eventually(async () => expect(await records(first)).toHaveLength(1))
+    const { DatabaseSync } = loadSqlite()
+    const other = new DatabaseSync(join(folder, 'ledger.sqlite'))
+    other.exec('drop table charge_number; drop table charge_hour')
+    other.close()
+    first.journal.settle(charge({ callId: 'meanwhile' }))
+    await eventually(() => expect(first.troubles).toEqual([expect.stringContaining('no such table')]))
+    await first.crash()
+    await using second = await openLedger({ folder })
+    await second.store.swept
+    expect((await records(second)).map(({ facts }) => facts.callId)).toEqual(['meanwhile', 'before'])
+  })
+
   it('refuses a database of a newer gateway, and a file that is none', async () => {
     const folder = newFolder()
     const { DatabaseSync } = loadSqlite()

@@ -15,7 +15,9 @@ import { dayReader } from './roll-ups.ts'
 /** How often the journals are looked at, in ms. */
 const INTERVAL = 500
 /** Waits before the next try while the database cannot be used, in ms. */
-const RETRIES = [200, 500, 1_000, 2_000, 5_000]
+const RETRIES = [200, 500, 1_000, 2_000, 5_000] as const
+/** Failures in a row that operators hear of: one may be a lock that is soon gone. */
+const MIN_FAILURES = 2
 /** Audit rows that wait for the database. */
 const MAX_AUDIT_ROWS = 10_000
 
@@ -136,10 +138,21 @@ export class Filler {
     const { clock } = this.#parts
     const deadline = clock.now() + time
     const emptied = this.#exclusive(async () => {
-      while (clock.now() < deadline && (await this.#round())) await new Promise(setImmediate)
+      while (clock.now() < deadline && (await this.#hasMore())) await new Promise(setImmediate)
     })
     await Promise.race([emptied, new Promise<void>((resolve) => clock.after(time, resolve))])
     return this.#opened?.journals.pendingLines() ?? Journals.linesIn(this.#parts.journal)
+  }
+
+  /** Writes some lines. Resolves to whether there may be more, also when the database cannot be used now. */
+  async #hasMore(): Promise<boolean> {
+    try {
+      const { journals } = await this.#open()
+      return await journals.step()
+    } catch {
+      await this.#wait(RETRIES[0])
+      return true
+    }
   }
 
   #succeeded(): void {
@@ -149,8 +162,9 @@ export class Filler {
 
   #failed(error: unknown): void {
     this.#failures++
-    this.#trouble = messageOf(error)
-    if (!this.#opened) this.#parts.send({ kind: 'opened', trouble: this.#trouble, setup: error instanceof SetupError })
+    const message = messageOf(error)
+    if (this.#failures >= MIN_FAILURES) this.#trouble = message
+    if (!this.#opened) this.#parts.send({ kind: 'opened', trouble: message, setup: error instanceof SetupError })
   }
 
   #reportSwept(): void {

@@ -49,6 +49,8 @@ export function fromThreadError({ reason, message, fields }: ThreadError): Gatew
   return new GatewayError(reason, message, { fields })
 }
 
+/** What an error says. One of several addresses that were tried has no message, but a code. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message || error.name : String(error)
+  if (!(error instanceof Error)) return String(error)
+  return error.message || ('code' in error ? String(error.code) : error.name)
 }
