@@ -7,6 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bombs } from './bombs.ts'
+import { borders } from './borders.ts'
 import { cancellation } from './cancellation.ts'
 import { cancelledStreams } from './cancelled-streams.ts'
 import { deadlines } from './deadlines.ts'
@@ -29,6 +30,7 @@ const ALL: readonly Promised[] = [
   hostile,
   bombs,
   requestBytes,
+  borders,
   redisTrouble,
   outage,
   overload,

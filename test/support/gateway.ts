@@ -45,13 +45,13 @@ export interface RunningGateway {
 }
 
 /** The gateway as it was compiled for this run, or else its source through a loader. */
-const MAIN = process.env['BUILT_GATEWAY']
-  ? [process.env['BUILT_GATEWAY']]
-  : [
-      '--import',
-      createRequire(import.meta.url).resolve('tsx'),
-      fileURLToPath(new URL('../../src/main.ts', import.meta.url)),
-    ]
+function main(): string[] {
+  const built = process.env['BUILT_GATEWAY']
+  if (built) return [built]
+  const source = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+  return ['--import', createRequire(import.meta.url).resolve('tsx'), source]
+}
+
 const FREE = '127.0.0.1:0'
 const MOVABLE_TIME = new URL('movable-time.mjs', import.meta.url).href
 
@@ -107,7 +107,7 @@ function start(command: 'serve' | 'check', { yaml, env = {}, grpc = FREE, movabl
   const config = yaml === undefined ? [] : ['--config', file]
   const child = startProcess(
     process.execPath,
-    [...(movableTime ? ['--import', MOVABLE_TIME] : []), ...MAIN, command, ...addresses, ...config],
+    [...(movableTime ? ['--import', MOVABLE_TIME] : []), ...main(), command, ...addresses, ...config],
     {
       cwd: folder,
       // No key of the machine's may bring in another vendor.

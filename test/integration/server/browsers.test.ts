@@ -1,6 +1,9 @@
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { chat } from '../../support/client.ts'
+import { ConnectClient } from '../../support/connect-client.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
+import { GrpcClient } from '../../support/grpc-client.ts'
 
 /* Row 9: what a web page of somebody else can reach, by its own origin or by DNS rebinding. */
 
@@ -39,6 +42,24 @@ function statusOf(url: string, headers: Readonly<Record<string, string>>, method
     sent.end(method === 'POST' ? '{}' : undefined)
   })
 }
+
+describe.each(['gRPC', 'HTTP'] as const)('row 9: a page of somebody else', (kind) => {
+  it(`is refused while another caller is answered at the ${kind} server`, async () => {
+    const clientOf = ({ grpc, http }: RunningGateway) =>
+      kind === 'gRPC' ? new GrpcClient(grpc) : new ConnectClient(http)
+    for (const gateway of [open, guarded]) {
+      const client = clientOf(gateway)
+      const refused = PATHS.flatMap((path) => [
+        statusOf(gateway.http + path, { host: 'evil.example', origin: 'https://evil.example' }),
+        statusOf(gateway.http + path, { host: '127.0.0.1', origin: 'https://evil.example' }),
+      ])
+      const metadata = { authorization: `Bearer ${KEY}` }
+      expect((await chat(client, { model: 'sim/echo' }, { metadata })).value?.message?.content).toBe('hi')
+      expect(new Set(await Promise.all(refused))).toEqual(new Set([403]))
+      client.close()
+    }
+  })
+})
 
 describe('without authentication', () => {
   it.each(PATHS)('a foreign name in Host is refused at %s', async (path) => {

@@ -14,6 +14,7 @@ it('row 14: 1,500 connections to the metrics port are bounded, and Prometheus is
     for (const socket of connecting) socket.on('error', () => {}).resume()
     sockets.push(...connecting)
     await eventually(() => connecting.every((socket) => !socket.connecting))
+    expect((await fetch(`http://127.0.0.1:${page.port}/metrics`)).status).toBe(200)
   }
   await eventually(() => sockets.filter(({ destroyed }) => !destroyed).length <= 64)
   const answer = await fetch(`http://127.0.0.1:${page.port}/metrics`)

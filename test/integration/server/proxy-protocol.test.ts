@@ -6,7 +6,7 @@ import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { eventually } from '../../support/eventually.ts'
 import { serverOptions } from '../../support/server-options.ts'
 import { chatResponse } from '../../support/test-stream.ts'
-import { CHAT_PATH, rawHttp } from './guarded-servers.ts'
+import { CHAT_PATH, openGuarded, rawHttp } from './guarded-servers.ts'
 
 /* Row 15: who may say where a connection comes from. */
 
@@ -101,5 +101,33 @@ describe('anybody else', () => {
     socket.write('PROXY TCP4 192.0.2.7 10.0.0.1 4660 80\r\n')
     socket.resume()
     await new Promise((resolve) => socket.once('close', resolve))
+  })
+})
+
+describe.each(['gRPC', 'HTTP'] as const)('row 15: a PROXY header at the %s server', (kind) => {
+  const LINE = 'PROXY TCP4 192.0.2.7 10.0.0.1 4660 80\r\n'
+
+  it.each([
+    ['version 1', LINE],
+    ['version 2', version2(1, 1, ipv4)],
+  ])('of anybody in %s is not believed, and another caller is answered', async (_, header) => {
+    const { port, ask, begun } = await openGuarded(kind, closing, { trustedProxies: ['192.0.2.0/24'] })
+    const liars = Array.from({ length: 20 }, () => rawHttp(port, closing))
+    for (const { socket } of liars) socket.write(Buffer.from(header + CALL, 'latin1'))
+    expect(await ask()).toBe(true)
+    for (const { received } of liars) await eventually(() => received.closed)
+    expect(begun).toEqual(['bob'])
+  })
+
+  it('of a trusted balancer that does not end keeps nobody from being answered', async () => {
+    const trusted = { trustedProxies: ['127.0.0.0/8'], readTimeout: 1000 }
+    const { port, refused } = await openGuarded(kind, closing, trusted)
+    const half = Array.from({ length: 20 }, () => rawHttp(port, closing, LINE.slice(0, 20)))
+    const { socket, received } = rawHttp(port, closing, LINE)
+    socket.write(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+    // The gRPC server names the port to use, which it does for whoever got through.
+    await eventually(() => received.text.startsWith(kind === 'gRPC' ? 'HTTP/1.1 415' : 'HTTP/1.1 200'))
+    for (const { received: ofHalf } of half) await eventually(() => ofHalf.closed)
+    expect(refused.filter((refusal) => refusal === 'proxy_line')).toHaveLength(20)
   })
 })

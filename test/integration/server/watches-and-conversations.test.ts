@@ -1,13 +1,12 @@
 import http2 from 'node:http2'
+import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { HealthCheckService, ServingStatus } from '../../../src/domain/types.ts'
-import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { eventually } from '../../support/eventually.ts'
 import { callFrame, frame, frames, message, RawHttp2 } from '../../support/raw-http2.ts'
-import { serverOptions } from '../../support/server-options.ts'
 import { TestClient } from '../../support/test-client.ts'
 import { makeTlsFiles } from '../../support/tls-files.ts'
-import { CHAT_PATH, openGuarded } from './guarded-servers.ts'
+import { CHAT_PATH, keys, openGuarded } from './guarded-servers.ts'
 
 /* What needs no credential and lasts is bounded, while another caller keeps asking. */
 
@@ -57,43 +56,77 @@ describe('row 3: a conversation of reflection', () => {
   })
 })
 
-it('row 10: of 1,001 health watches of one client the oldest gives way, and Check is answered', async () => {
-  const { port } = await openGuarded('gRPC', closing, { maxStreams: 2000 })
-  const client = new TestClient(port)
-  closing.push(() => client.close())
-  const watches = Array.from({ length: 1001 }, () => client.stream(HealthCheckService.method.watch, {}))
-  const { message: text } = await Promise.race(watches.map(({ ending }) => ending))
-  expect(text).toContain('Use Check')
-  const { response } = await client.unary(HealthCheckService.method.check, {}).answer
-  expect(response?.status).toBe(ServingStatus.NOT_SERVING)
-  expect(watches.filter(({ messages }) => messages.length > 0).length).toBeGreaterThanOrEqual(1000)
+describe('row 10: of 1,001 health watches of one client the oldest gives way, and another caller is answered', () => {
+  it('at the gRPC server', async () => {
+    const { port, ask } = await openGuarded('gRPC', closing, { maxStreams: 2000 })
+    const client = new TestClient(port)
+    closing.push(() => client.close())
+    const watches = Array.from({ length: 1001 }, () => client.stream(HealthCheckService.method.watch, {}))
+    expect(await ask()).toBe(true)
+    const { message: text } = await Promise.race(watches.map(({ ending }) => ending))
+    expect(text).toContain('Use Check')
+    const { response } = await client.unary(HealthCheckService.method.check, {}).answer
+    expect(response?.status).toBe(ServingStatus.NOT_SERVING)
+    expect(watches.filter(({ messages }) => messages.length > 0).length).toBeGreaterThanOrEqual(1000)
+  })
+
+  it('at the HTTP server', async () => {
+    const tls = makeTlsFiles()
+    const { port, ask } = await openGuarded('HTTP', closing, { maxStreams: 2000, tls })
+    const session = http2.connect(`https://localhost:${port}`, { ca: tls.ca })
+    closing.push(() => session.destroy())
+    const texts: string[] = []
+    for (let count = 0; count < 1001; count++) {
+      const headers = { 'content-type': 'application/connect+json' }
+      const stream = session.request({ ':method': 'POST', ':path': '/grpc.health.v1.Health/Watch', ...headers })
+      let text = ''
+      stream.on('error', () => {})
+      stream.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1')
+      })
+      stream.on('end', () => texts.push(text))
+      stream.end(message(Buffer.from('{}')))
+    }
+    expect(await ask('bob', { ca: tls.ca })).toBe(true)
+    await eventually(() => texts.length > 0)
+    expect(texts).toHaveLength(1)
+    expect(texts[0]).toContain('Use Check')
+  })
 })
 
-describe('row 13: HTTP/2 at the HTTP server with TLS', () => {
+describe.each(['gRPC', 'HTTP'] as const)('row 13: HTTP/2 at the %s server with TLS', (kind) => {
   const tls = makeTlsFiles()
+  const ofKind = { gRPC: 'application/grpc', HTTP: 'application/json' }
 
-  async function open(rest: { readonly maxResets?: number; readonly readTimeout?: number }) {
-    const refused: string[] = []
-    const { options } = serverOptions({}, { tls, onRefused: (refusal) => refused.push(refusal), ...rest })
-    const server = new HttpServer({ ...options, ready: () => true })
-    const port = await server.listen()
-    closing.push(() => server.drain(0))
-    return { port, refused, server }
-  }
+  it('is closed when it says nothing, and another caller is answered', async () => {
+    const { port, ask, refused } = await openGuarded(kind, closing, { tls, readTimeout: 1000 })
+    const silent = Array.from({ length: 100 }, () =>
+      connectTls({ port, host: 'localhost', ca: tls.ca, ALPNProtocols: ['h2'] }).on('error', () => {}),
+    )
+    closing.push(() => silent.forEach((socket) => void socket.destroy()))
+    for (const socket of silent) socket.resume()
+    expect(await ask('bob', { ca: tls.ca })).toBe(true)
+    await Promise.all(silent.map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+    expect(refused).toEqual(Array.from({ length: 100 }, () => 'handshake'))
+  })
 
-  it('is closed when its calls are reset again and again', async () => {
-    const { port, refused, server } = await open({ maxResets: 20 })
+  it('is closed when its calls are reset again and again, and another caller is answered', async () => {
+    const { port, refused, ask } = await openGuarded(kind, closing, { tls, maxResets: 20 })
     const session = http2.connect(`https://localhost:${port}`, { ca: tls.ca })
     session.on('error', () => {})
     closing.push(() => session.destroy())
+    const closed = new Promise((resolve) => session.once('close', resolve))
     await new Promise((resolve) => session.once('connect', resolve))
+    const headers = { 'content-type': ofKind[kind], authorization: `Bearer ${keys.alice}` }
     for (let count = 0; count < 100 && !session.destroyed; count++) {
-      const stream = session.request({ ':method': 'POST', ':path': CHAT_PATH, 'content-type': 'application/json' })
+      const stream = session.request({ ':method': 'POST', ':path': CHAT_PATH, ...headers })
       stream.on('error', () => {})
       await new Promise((resolve) => setImmediate(resolve))
       stream.close(http2.constants.NGHTTP2_CANCEL)
+      if (count === 10) expect(await ask('bob', { ca: tls.ca })).toBe(true)
     }
-    await eventually(() => server.openConnections === 0)
+    await closed
     expect(refused).toEqual(['resets'])
+    expect(await ask('bob', { ca: tls.ca })).toBe(true)
   })
 })
