@@ -6,7 +6,9 @@ const integration = ['test/integration/**/*.test.ts', 'test/conformance/**/*.tes
 /** Properties with many runs, and the promises of docs/resilience.md in short. */
 const slow = ['test/properties/**/*.test.ts', 'test/promises/**/*.test.ts']
 
-const globalSetup = ['build-gateway', 'report-redis', 'report-postgres'].map((name) => `test/support/${name}.ts`)
+const globalSetup = ['build-gateway', 'report-redis', 'report-postgres', 'report-alertmanager'].map(
+  (name) => `test/support/${name}.ts`,
+)
 
 /** This test compiles the code of a page, whose places in the source coverage cannot find. */
 const notCovered = process.argv.includes('--coverage') ? ['test/providers/adding-a-provider.test.ts'] : []

@@ -73,20 +73,20 @@ function textOf(alert: Alert): string {
 }
 
 /** A reply in the 500s says that a repetition would be refused, too. https://www.rfc-editor.org/rfc/rfc5321#section-4.2.1 */
-function failure(error: unknown): Delivery {
-  const { code, response, responseCode }: Readonly<Record<string, unknown>> = error instanceof Error ? { ...error } : {}
-  const said = typeof response === 'string' ? shown(response) : ''
+function failure(thrown: unknown): Delivery {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  const { code, response, responseCode }: Readonly<Record<string, unknown>> = { ...error }
   const refused = typeof responseCode === 'number' && responseCode >= 500
-  const text =
-    said !== '' ? said : (advice[String(code)] ?? `it cannot be reached (${String(code ?? 'no connection')})`)
-  return { ok: false, message: text, ...(refused && { refused }) }
+  const said = shown(typeof response === 'string' ? response : error.message)
+  const known = advice[String(code)]
+  const message = known ? `${known} (${said})` : typeof response === 'string' ? said : `it cannot be reached (${said})`
+  return { ok: false, message, ...(refused && { refused }) }
 }
 
-/** What nodemailer's codes mean where the server has said nothing. */
+/** What to do about nodemailer's codes. */
 const advice: Readonly<Record<string, string>> = {
-  ETLS: 'TLS failed or is not offered: check the certificate, SMTP_PORT, or set SMTP_TLS=false',
+  ETLS: 'TLS is not offered or failed: check SMTP_PORT, or set SMTP_TLS=false',
   EAUTH: 'the login failed: check SMTP_USERNAME and SMTP_PASSWORD',
-  EENVELOPE: 'it accepts no recipient',
 }
 
 function shown(response: string): string {
