@@ -17,9 +17,11 @@ const TIME = 60_000
 /** A gateway of which every metric tells something. Its collector of traces is not there. */
 const configuration = `
 telemetry: { otlp_endpoint: "http://127.0.0.1:9" }
+redis: { url: "redis://127.0.0.1:9" }
 cache: { enabled: true }
 providers:
   sim: { kind: simulator, first_token_ms: 5, pace_ms: 5 }
+  away: { kind: openai-compatible, base_url: "http://127.0.0.1:9", keys: ["\${AWAY_KEY}"], default_model: m }
 models:
   default: { targets: [sim/echo], cache: { enabled: false } }
   unsteady: { targets: [sim/error-503, sim/echo], cache: { enabled: false } }
@@ -40,7 +42,7 @@ export async function checkPrometheus(report: Report, { root, folder }: { root: 
   await report.check('each alert fires at its trouble, and none at a gateway that is well: promtool test rules', () =>
     promtool('test', 'rules', fileURLToPath(new URL('alerts.test.yaml', import.meta.url))),
   )
-  const gateway = await startGateway({ yaml: configuration })
+  const gateway = await startGateway({ yaml: configuration, env: { AWAY_KEY: 'a'.repeat(20) } })
   try {
     const server = await startPrometheus({ files, folder: join(folder, 'prometheus'), target: hostOf(gateway) })
     try {

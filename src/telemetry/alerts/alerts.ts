@@ -12,7 +12,7 @@ import { emailReceiver } from './receivers/email.ts'
 import { logReceiver } from './receivers/log-receiver.ts'
 import type { Receiver } from './receivers/receiver.ts'
 import { webhookReceiver } from './receivers/webhook.ts'
-import type { AlertSettings, WebhookSettings } from './settings.ts'
+import { type AlertSettings, alertEvents, type WebhookSettings } from './settings.ts'
 
 export interface AlertsOptions {
   readonly clock: Clock
@@ -43,6 +43,8 @@ export async function createAlerts(options: AlertsOptions): Promise<Alerts> {
     ...settings.webhooks.map((webhook, at) => webhookReceiver(names[at] ?? webhook.format, webhook, { post, now })),
     ...(settings.email ? [await emailReceiver(settings.email)] : []),
   ]
+  // From the start: a rate over a counter that does not exist yet misses its first increment.
+  for (const event of alertEvents) metrics.counter(instruments.alerts, { event, receiver: 'log', outcome: 'sent' })
   const notifier = new Notifier({
     clock,
     random,

@@ -4,8 +4,8 @@ import type { Alert, AlertData } from './alert.ts'
 import type { AlertEvent } from './settings.ts'
 
 const DAY = 24 * 3_600_000
-/** The alert of a budget that never starts again comes once in this time, in ms. */
-const TOTAL_TERM = 3_650 * DAY
+/** Until then the alert of a budget that never starts again comes once, wall time in ms. */
+const NEVER = Date.UTC(2100, 0, 1)
 /** Charges of a window may be settled this long after its end, in ms. */
 const LATE_CHARGES = DAY
 /** Longest name in a summary: callers choose some of them. */
@@ -39,8 +39,8 @@ export function endOf({ resetsAt }: BudgetLevel): Pick<Alert, 'endsAt'> {
 }
 
 /** When the same alert may come again, wall time in ms. */
-export function expiryOf({ windowStart, resetsAt }: BudgetLevel): number {
-  return (resetsAt ?? windowStart + TOTAL_TERM) + LATE_CHARGES
+export function expiryOf({ resetsAt }: BudgetLevel): number {
+  return resetsAt === undefined ? NEVER : resetsAt + LATE_CHARGES
 }
 
 export function percent(part: number): string {

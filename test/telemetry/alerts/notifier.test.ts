@@ -26,6 +26,21 @@ test('a threshold is reported once in a window, however often it is passed', asy
   ])
 })
 
+test('a budget without windows is reported once', async () => {
+  const { clock, gateway } = alertWorld()
+  const book = new MemoryAlertBook(clock)
+  const receivers = [new TestReceiver(), new TestReceiver()]
+  const level = levelOf(2, clock, { window: 'total', windowStart: 0, resetsAt: undefined })
+  for (const receiver of receivers) {
+    const { events } = gateway([receiver], book)
+    for (let call = 0; call < 10; call++) events.budgetExceeded(level)
+    await clock.advance(48 * HOUR)
+    events.budgetExceeded(level)
+  }
+  await clock.advance(MINUTE)
+  expect(receivers.map(({ texts }) => texts.length)).toEqual([1, 0])
+})
+
 test('when several thresholds are reached at once, only the highest is reported, by every gateway', async () => {
   const { clock, gateway } = alertWorld()
   const book = new MemoryAlertBook(clock)
