@@ -14,8 +14,10 @@ import { admitToProcess, admitToProvider, type Gates } from './policies/admissio
 import { authenticate } from './policies/authenticate.ts'
 import { authorize } from './policies/authorize.ts'
 import { balance } from './policies/balancing/balance.ts'
+import { keepSession } from './policies/balancing/keep-session.ts'
 import { Latencies } from './policies/balancing/latencies.ts'
 import { measure } from './policies/balancing/measure.ts'
+import { Sessions } from './policies/balancing/sessions.ts'
 import { bill } from './policies/billing/bill.ts'
 import type { BillingParts } from './policies/billing/call-bill.ts'
 import { record } from './policies/billing/record.ts'
@@ -90,6 +92,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     ...parts,
     bound,
     latencies: new Latencies(clock),
+    sessions: new Sessions(clock),
     retries: { clock, random, budget: parts.retryBudget, isEnding, bound },
   }
   return {
@@ -115,6 +118,7 @@ export function createGateway(parts: GatewayParts): Gateway {
 interface SharedParts extends GatewayParts {
   readonly bound: AttemptBound
   readonly latencies: Latencies
+  readonly sessions: Sessions
   readonly retries: RetryTools
 }
 
@@ -146,6 +150,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     isEnding,
     between,
     latencies,
+    sessions,
     retries,
     bound,
   }: SharedParts,
@@ -160,6 +165,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(limit(limits, limits))
     .use(bill(billing, clock))
     .use(cache)
+    .use(keepSession(sessions, circuits))
     .use(balance({ random, latencies }))
     .use(route(clock, isEnding, bound))
     .use(safetyLock(locks))

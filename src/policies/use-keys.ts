@@ -1,5 +1,5 @@
 import type { Call } from '../domain/calls/call.ts'
-import type { Authenticated, Keyed, Routed } from '../domain/calls/facts.ts'
+import type { Authenticated, Kept, Keyed, Routed } from '../domain/calls/facts.ts'
 import { operations } from '../domain/calls/operations.ts'
 import type { Policy } from '../domain/chain.ts'
 import type { Clock } from '../domain/clock.ts'
@@ -21,7 +21,7 @@ const SAME_WAIT = 50
  */
 const MAX_DOUBTFUL = 2
 
-type Needs = Call & Authenticated & Routed
+type Needs = Call & Authenticated & Kept & Routed
 
 /**
  * Gives each attempt a key of its provider. A failure that may be the key's is followed by an attempt with the next
@@ -36,8 +36,14 @@ export function useKeys(clock: Clock, bound: AttemptBound = attemptBound()): Pol
 }
 
 /** What a call needs a key for. */
-export function keyUseOf(call: Needs): KeyUse {
-  return { model: call.target.model, task: operations[call.operation].task, caller: holderOf(call) }
+export function keyUseOf(call: Call & Authenticated & Routed, prefer?: string): KeyUse {
+  return { model: call.target.model, task: operations[call.operation].task, caller: holderOf(call), prefer }
+}
+
+/** Key of the conversation, if its target is the one that is asked. */
+function keptKey({ session, target }: Needs): string | undefined {
+  const isAsked = session?.provider === target.provider.name && session.model === target.model
+  return isAsked ? session.keyId : undefined
 }
 
 async function tryKeys<C extends Needs, E extends AnyEvent>(
@@ -47,7 +53,7 @@ async function tryKeys<C extends Needs, E extends AnyEvent>(
   { clock, bound }: { clock: Clock; bound: AttemptBound },
 ): Promise<EventStream<E>> {
   const { context } = call
-  const use = keyUseOf(call)
+  const use = keyUseOf(call, keptKey(call))
   const witness = () => witnessOf(call)
   let failure: GatewayError | undefined
   let doubtful = 0

@@ -1,8 +1,9 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: the files in these tests hold references
 import { describe, expect, it } from 'vitest'
 import { checkReport } from '../../src/config/check.ts'
+import { loadConfig } from '../../src/config/load.ts'
 import { kinds } from '../../src/providers/index.ts'
-import { configOf, load, problemsOf } from './kinds.ts'
+import { configOf, kinds as invented, load, problemsOf, UNROUTED_TASKS } from './kinds.ts'
 
 const env = { ACME_API_KEY: 'acme-key', CUMULUS_API_KEY: 'cumulus-key' }
 
@@ -26,6 +27,22 @@ describe('the strategy of an alias', () => {
     const loaded = load({ env, file: file(`models: { m: { strategy: weighted, targets: ${targets} } }`) })
     expect(checkReport(loaded).lines).toContain('alias m (weighted): acme/x, cumulus/y')
     expect(loaded.notices.filter((notice) => notice.includes('weight'))).toEqual([])
+  })
+})
+
+describe('the usual task types', () => {
+  const noticesOf = (more: string) =>
+    loadConfig({ env, kinds: invented, directory: '/etc/gateway', file: file(more) }).notices.filter((notice) =>
+      notice.startsWith(UNROUTED_TASKS),
+    )
+
+  it('are named at the start where they have no route', () => {
+    const tasks = 'planning: acme/x, architecture: acme/x, complex_generation: acme/x, general: acme/x'
+    expect(noticesOf(`tasks: { ${tasks} }`)).toEqual([
+      'tasks: without a route, these go where a call without a name goes: simple_generation, verification.',
+    ])
+    const rest = 'simple_generation: acme/x, verification: acme/x'
+    expect(noticesOf(`tasks: { ${tasks}, ${rest}, our_own: acme/x }`)).toEqual([])
   })
 })
 

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { chat } from '../support/client.ts'
+import { complete } from '../support/completions.ts'
 import { startGateway } from '../support/gateway.ts'
+import { GrpcClient } from '../support/grpc-client.ts'
 import { runProcess } from '../support/process.ts'
 
 const ROOT = new URL('../../', import.meta.url)
@@ -17,4 +21,60 @@ it('the TypeScript example prints what the README says', async () => {
   } finally {
     await gateway.close()
   }
+})
+
+/** The production file as it is, but for TLS and with the simulator in the place of each vendor and each model. */
+function onSimulator(): string {
+  const file = parse(read('docs/examples/production.yaml').replaceAll(/\b(openai|anthropic|own)\/[\w.-]+/g, '$1/echo'))
+  const { tls: _tls, ...server } = file.server
+  const providers = Object.fromEntries(Object.keys(file.providers).map((name) => [name, { kind: 'simulator' }]))
+  // JSON is YAML.
+  return JSON.stringify({ ...file, server, providers, prices: {} })
+}
+
+describe('the production example on the simulator', () => {
+  const web = 'web-key-0123456789abcdef'
+  const env = { WEB_KEY: web, REPORTS_KEY: 'reports-key-0123456789ab', OPERATORS_KEY: 'ops-key-0123456789abcdef' }
+  const asWeb = { metadata: { authorization: `Bearer ${web}` } }
+
+  it('routes simple work to the own model, complex work to the vendors, and verifies from the cache first', async () => {
+    const gateway = await startGateway({ yaml: onSimulator(), env })
+    const client = new GrpcClient(gateway.grpc)
+    try {
+      const routeOf = async (taskType: string) => (await chat(client, { taskType }, asWeb)).value?.route
+      const providers: Record<string, string | undefined> = {}
+      for (const type of ['planning', 'architecture', 'complex_generation', 'simple_generation', 'general']) {
+        providers[type] = (await routeOf(type))?.provider
+      }
+      expect(providers).toEqual({
+        planning: 'anthropic',
+        architecture: 'anthropic',
+        complex_generation: 'anthropic',
+        simple_generation: 'own',
+        general: 'openai',
+      })
+      const verified = { taskType: 'verification', userId: 'ann' }
+      const [first, second] = [await chat(client, verified, asWeb), await chat(client, verified, asWeb)]
+      expect([first, second].map(({ value }) => value?.route?.cached)).toEqual([false, true])
+      const { value } = await complete(client, { taskType: 'simple_generation' }, asWeb)
+      expect(value?.route?.provider).toBe('own')
+      expect(gateway.output()).not.toContain('without a route')
+    } finally {
+      client.close()
+      await gateway.close()
+    }
+  })
+
+  it('knows the usual task types without a route, and names them at the start', async () => {
+    const gateway = await startGateway({ yaml: 'auth: none\nproviders: { sim: { kind: simulator } }' })
+    const client = new GrpcClient(gateway.grpc)
+    try {
+      await gateway.logged((line) => String(line['message']).includes('planning, architecture'))
+      expect((await chat(client, { taskType: 'planning' })).value?.route?.provider).toBe('sim')
+      expect((await chat(client, { taskType: 'panning' })).error).toMatchObject({ code: 'NOT_FOUND' })
+    } finally {
+      client.close()
+      await gateway.close()
+    }
+  })
 })

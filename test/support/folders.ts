@@ -14,6 +14,7 @@ const settingsOfParts = [
   'src/policies/budgets/settings.ts',
   'src/policies/limits/settings.ts',
   'src/policies/planning/planner.ts',
+  'src/policies/planning/task-types.ts',
   'src/stores/redis/redis-address.ts',
   'src/stores/ledger/settings.ts',
   'src/stores/redis/settings.ts',

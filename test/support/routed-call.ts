@@ -3,6 +3,7 @@ import type { Call } from '../../src/domain/calls/call.ts'
 import {
   type Authenticated,
   createCall,
+  type Kept,
   type Observed,
   type Planned,
   type Routed,
@@ -14,7 +15,7 @@ import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 import { callerNamed } from './caller.ts'
 import { silentTelemetry, testContext } from './test-gateway.ts'
 
-export type RoutedCall = Call<ChatRequest> & Observed & Authenticated & Planned & Routed
+export type RoutedCall = Call<ChatRequest> & Observed & Authenticated & Planned & Kept & Routed
 
 /** A target of which policies see the name and what is given here. */
 export function targetOf(name: string, provider: Partial<Provider> = {}, more: Partial<Target> = {}): Target {
@@ -49,6 +50,7 @@ export function routedCall(
     telemetry: silentTelemetry.begin(call),
     caller: callerNamed(caller),
     targets,
+    session: undefined,
     target,
     firstEventBy: clock.now() + firstEvent,
     fallback: false,

@@ -157,7 +157,8 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   strict: boolean;
 
   /**
-   * Kind of work, for routing when neither model nor provider is given: a name that is configured under `tasks`.
+   * Kind of work, for routing when neither model nor provider is given: a name that is configured under `tasks`, or
+   * `planning`, `architecture`, `complex_generation`, `simple_generation`, `verification` or `general`.
    *
    * @generated from field: string task_type = 19;
    */
@@ -179,8 +180,8 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
   userId: string;
 
   /**
-   * Conversation that the call belongs to. For the ledger, logs and traces; does not change the answer. At most 256
-   * bytes.
+   * Conversation that the call belongs to. For the ledger, logs and traces; does not change the answer. An alias that
+   * spreads its calls by weight or by latency keeps a conversation on one target. At most 256 bytes.
    *
    * @generated from field: string session_id = 22;
    */

@@ -1,6 +1,7 @@
 import type { Defaults, Timeouts } from '../../domain/calls/call.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
 import type { Alias } from '../../policies/planning/planner.ts'
+import { usualTaskTypes } from '../../policies/planning/task-types.ts'
 import type { ProviderSettings } from '../../providers/define.ts'
 import { otherNames } from '../../providers/index.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
@@ -148,6 +149,10 @@ export function tasksOf(
     const alias = withHint(`"${model}" is neither an alias nor provider/model`, model, known)
     const fault = model.includes('/') ? unknownProvider(model, providers) : alias
     if (fault !== undefined) findings.problem(pathText(['tasks', task]), fault)
+  }
+  const unrouted = usualTaskTypes.filter((type) => !models.some(([task]) => task === type))
+  if (unrouted.length > 0) {
+    findings.notice(`tasks: without a route, these go where a call without a name goes: ${unrouted.join(', ')}.`)
   }
   return Object.fromEntries(models)
 }

@@ -64,6 +64,19 @@ export interface Planned {
   readonly targets: readonly Target[]
 }
 
+/** Where the last call of a conversation was answered. */
+export interface SessionPlace {
+  readonly provider: string
+  readonly model: string
+  /** Empty where the provider needs no key. */
+  readonly keyId: string
+}
+
+export interface Kept {
+  /** Target and key to ask first; undefined for a call that belongs to no conversation, and for the first of one. */
+  readonly session: SessionPlace | undefined
+}
+
 /** Records the charges of a call's attempts in its bill. */
 export interface CallCharges {
   /** Opens the charge of an attempt, or of a further request (`part` from 1) of the attempt that began last. */
@@ -131,7 +144,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
   const { streamed, wishes } = operations[operation]
   context.record.streamed = streamed
   const call: Call<R> & {
-    [Fact in keyof (Observed & Authenticated & Planned & Billed & Routed & Keyed & Reserved)]: undefined
+    [Fact in keyof (Observed & Authenticated & Planned & Kept & Billed & Routed & Keyed & Reserved)]: undefined
   } = {
     operation,
     streamed,
@@ -141,6 +154,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
     telemetry: undefined,
     caller: undefined,
     targets: undefined,
+    session: undefined,
     bill: undefined,
     target: undefined,
     firstEventBy: undefined,

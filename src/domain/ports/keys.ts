@@ -30,6 +30,8 @@ export interface KeyUse {
   readonly task: Task
   /** Undefined for rests that hold for every caller. */
   readonly caller?: string
+  /** Id of the key to choose if it can be used. */
+  readonly prefer?: string | undefined
 }
 
 /** Use of a key for one attempt; ends with the attempt. */

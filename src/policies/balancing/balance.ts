@@ -1,5 +1,5 @@
 import type { Call, Operation } from '../../domain/calls/call.ts'
-import type { Planned, Target } from '../../domain/calls/facts.ts'
+import type { Kept, Planned, SessionPlace, Target } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Latencies } from './latencies.ts'
@@ -17,12 +17,19 @@ export interface Balancing {
  * Puts the targets of an alias in the order of its strategy. The first is asked first, the others are its fallbacks;
  * fallbacks that the caller names stay behind them.
  */
-export function balance(balancing: Balancing): Policy<Call & Planned> {
+export function balance(balancing: Balancing): Policy<Call & Planned & Kept> {
   return (next) => (call) => {
     if (call.targets.every(({ choice }) => choice === undefined)) return next(call)
-    const targets = groupsOf(call.targets).flatMap((group) => inOrder(group, call, balancing))
+    const targets = groupsOf(call.targets).flatMap((group) => keptFirst(inOrder(group, call, balancing), call.session))
     return next({ ...call, targets: call.wishes.disableFallback ? targets.slice(0, 1) : targets })
   }
+}
+
+/** The target that serves the conversation before the others of its alias. */
+function keptFirst(group: readonly Target[], session: SessionPlace | undefined): readonly Target[] {
+  const kept =
+    session && group.find(({ provider, model }) => provider.name === session.provider && model === session.model)
+  return kept?.choice ? [kept, ...group.filter((target) => target !== kept)] : group
 }
 
 /** Neighbouring targets with the same choice. */

@@ -7,6 +7,7 @@ import { providerNamed } from '../../domain/provider-named.ts'
 import { didYouMean } from '../../domain/text/closest.ts'
 import type { ModelFilter } from '../../domain/text/model-filter.ts'
 import { Suggestions } from './suggestions.ts'
+import { usualTaskTypes } from './task-types.ts'
 
 /** The names that calls may use. */
 export interface Directory {
@@ -88,8 +89,10 @@ export class Planner {
     if (request.model) return this.#resolve(request.model, allowed)
     if (taskType) {
       const route = this.#tasks.get(taskType)
-      if (route === undefined) throw notFound('task_type', taskType, this.#suggestions.tasks(allowed))
-      return this.#resolve(route, allowed)
+      if (route !== undefined) return this.#resolve(route, allowed)
+      if (!usualTaskTypes.includes(taskType)) {
+        throw notFound('task_type', taskType, [...this.#suggestions.tasks(allowed), ...usualTaskTypes])
+      }
     }
     return this.#aliases.get(DEFAULT_ALIAS) ?? this.#byPriority(operation)
   }

@@ -32,7 +32,7 @@ export interface KeyPoolOptions {
 
 /**
  * Chooses the key for the next attempt: among the keys that do not rest the one with the least to do, where keys that
- * failed recently count as busier than they are; equal keys take turns. What puts a key aside is decided by what the
+ * failed recently count as busier than they are, and the preferred one as idle; equal keys take turns. What puts a key aside is decided by what the
  * failure is evidence of, and by nothing else.
  */
 export class ProviderKeyPool implements KeyPool {
@@ -58,7 +58,7 @@ export class ProviderKeyPool implements KeyPool {
     let least = Number.POSITIVE_INFINITY
     for (const key of this.#keys) {
       if (tried?.has(key.id) || key.freeAt(use, now) > 0 || (key.onTrial && key.active > 0)) continue
-      const load = (key.active + 1) / weight(key, now)
+      const load = key.id === use.prefer ? 0 : (key.active + 1) / weight(key, now)
       if (best && (load > least || (load === least && key.turn >= best.turn))) continue
       best = key
       least = load

@@ -1,7 +1,14 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import type { Call } from '../../../src/domain/calls/call.ts'
-import { type Choice, createCall, type Planned, type Target } from '../../../src/domain/calls/facts.ts'
+import {
+  type Choice,
+  createCall,
+  type Kept,
+  type Planned,
+  type SessionPlace,
+  type Target,
+} from '../../../src/domain/calls/facts.ts'
 import { Cancellation } from '../../../src/domain/cancellation.ts'
 import type { ModelFacts, Provider } from '../../../src/domain/ports/provider.ts'
 import { EventStream } from '../../../src/domain/streams/event-stream.ts'
@@ -23,6 +30,7 @@ interface World {
   readonly random?: () => number
   readonly latencies?: Latencies
   readonly request?: Partial<ChatRequest>
+  readonly session?: SessionPlace
 }
 
 /** The providers of the targets in the order in which they would be asked. */
@@ -35,7 +43,12 @@ async function orderOf(targets: readonly Target[], world: World = {}): Promise<s
   }
   const message = create(ChatRequestSchema, { messages: [{ role: Role.USER, content: 'x'.repeat(4_000) }] })
   const call = createCall('stream_chat', { ...message, ...request }, testContext(clock))
-  await balance({ random, latencies })<Call<ChatRequest> & Planned, ChatEvent>(last)({ ...call, targets })
+  const { session } = world
+  await balance({ random, latencies })<Call<ChatRequest> & Planned & Kept, ChatEvent>(last)({
+    ...call,
+    targets,
+    session,
+  })
   return seen.map(({ provider }) => provider.name)
 }
 
@@ -56,6 +69,23 @@ async function firsts(targets: readonly Target[], world: World, calls = 2_000): 
   }
   return counts
 }
+
+describe('a conversation', () => {
+  const choice: Choice = { strategy: 'weighted' }
+  const targets = [target('a', choice, { weight: 1_000 }), target('b', choice)]
+
+  test('is asked first where it was answered last, and the others stay its fallbacks', async () => {
+    const session = { provider: 'b', model: 'm', keyId: '' }
+    expect(await orderOf(targets, { session })).toEqual(['b', 'a'])
+  })
+
+  test('has no place among targets that are not its alias’s', async () => {
+    const session = { provider: 'elsewhere', model: 'm', keyId: '' }
+    expect(await orderOf(targets, { session, random: () => 0.5 })).toEqual(['a', 'b'])
+    const fallback = [...targets, target('c', undefined)]
+    expect((await orderOf(fallback, { session: { provider: 'c', model: 'm', keyId: '' } })).at(-1)).toBe('c')
+  })
+})
 
 describe('by weight', () => {
   const choice: Choice = { strategy: 'weighted' }

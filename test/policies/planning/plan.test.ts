@@ -88,6 +88,11 @@ describe('a call goes to', () => {
     ['the model rather than the route of its task', { taskType: 'verification', model: 'openai/o3' }, ['openai/o3']],
     ['the default models by priority, where it names nothing', {}, ['docker/ai/gemma3', 'openai/gpt-4o-mini']],
     [
+      'the same for a usual task without a route',
+      { taskType: 'architecture' },
+      ['docker/ai/gemma3', 'openai/gpt-4o-mini'],
+    ],
+    [
       'its fallback models after the targets of the alias',
       { model: 'fast', fallbackModels: ['gpt-4o', 'openai/o3'] },
       ['openai/gpt-4o-mini', 'docker/ai/smollm3', 'azure/gpt-4o', 'openai/o3'],

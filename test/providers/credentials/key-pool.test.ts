@@ -54,6 +54,17 @@ const refused = trouble('UPSTREAM_CREDENTIALS')
 const failed = trouble('UPSTREAM_ERROR')
 
 describe('the next key is', () => {
+  test('the preferred one while it can be used, however busy it is', () => {
+    const { pool, attempt } = poolOf(['a', 'b', 'c'])
+    const prefer = (tried?: ReadonlySet<string>) =>
+      pool.take({ model: 'm', task: 'chat', prefer: 'b' }, () => ({ caller: 'c', request: 'r' }), tried)?.keyId
+    expect([prefer(), prefer(), prefer()]).toEqual(['b', 'b', 'b'])
+    expect(prefer(new Set(['b']))).not.toBe('b')
+    attempt(limited(60_000))
+    attempt(limited(60_000))
+    expect(prefer()).toBe('b')
+  })
+
   test('each in its turn, while all have as much to do', () => {
     const { attempt } = poolOf(['a', 'b', 'c'])
     expect([1, 2, 3, 4, 5].map(() => attempt())).toEqual(['a', 'b', 'c', 'a', 'b'])
