@@ -5,7 +5,7 @@ import * as grpc from '@grpc/grpc-js'
 import type { CallContext } from '../domain/calls/call.ts'
 import { type CallRecord, duration, type Trailers } from '../domain/calls/call-record.ts'
 import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/errors/error.ts'
-import { codes, originOf, type Reason } from '../domain/errors/reasons.ts'
+import { codes, isOutcomeUnknown, originOf, type Reason } from '../domain/errors/reasons.ts'
 import { shownDelay, shownMessage } from '../domain/errors/shown.ts'
 import {
   type BadRequest,
@@ -81,7 +81,9 @@ export function errorReply(error: GatewayError, record: CallRecord): ErrorReply 
     }),
   }
   while (statusOf({ code, message, details: listed(details) }).length > MAX_STATUS_BYTES && shrink(details));
-  const pushback = WITHOUT_RETRY.includes(error.reason) ? -1 : delay
+  // What the vendor may have processed is not to be processed again by itself.
+  const isFinal = WITHOUT_RETRY.includes(error.reason) || isOutcomeUnknown(error.reason)
+  const pushback = isFinal ? -1 : delay
   return { code, message, pushback, details: listed(details) }
 }
 

@@ -7,9 +7,52 @@ import { complete } from '../support/completions.ts'
 import { startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { runProcess } from '../support/process.ts'
+import { startVendor } from '../support/vendor-server.ts'
 
 const ROOT = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
+
+describe('the examples of docs/calls.md', () => {
+  it('are those of the files beside it, which are run', () => {
+    const page = read('docs/calls.md')
+    const files = { sh: 'calls.sh', ts: 'calls.ts', python: 'calls.py' } as const
+    for (const [language, file] of Object.entries(files)) {
+      const blocks = [...page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))].map(
+        ([, code = '']) => code,
+      )
+      const example = read(`docs/examples/${file}`)
+      expect(blocks.length).toBeGreaterThan(10)
+      for (const block of blocks) expect(example).toContain(block)
+    }
+  })
+
+  it('print what they should in TypeScript', async () => {
+    const ollama = await startVendor()
+    ollama.answer(({ path }) => ({
+      pieces: [path === '/api/pull' ? '{"status":"pulling manifest"}\n{"status":"success"}\n' : '{"models":[]}'],
+    }))
+    const env = { OLLAMA_BASE_URL: ollama.url }
+    const gateway = await startGateway({ yaml: read('docs/examples/calls.yaml'), env })
+    try {
+      const args = ['--import', 'tsx', 'docs/examples/calls.ts', gateway.grpc]
+      const { exitCode, stdout, stderr } = await runProcess(process.execPath, args, { cwd: fileURLToPath(ROOT) })
+      expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+      expect(stdout.split('\n')).toEqual(
+        expect.arrayContaining([
+          'Say hello. sim',
+          'Once upon a time []',
+          '1 UPSTREAM_OVERLOADED',
+          '[ 768, 768 ]',
+          'sim/echo Chat StreamChat BatchChat Complete StreamComplete Embed',
+          'READY success 100',
+        ]),
+      )
+    } finally {
+      await gateway.close()
+      await ollama.close()
+    }
+  })
+})
 
 it('the TypeScript example prints what the README says', async () => {
   const gateway = await startGateway({ yaml: read('docs/examples/simulator.yaml') })

@@ -8,8 +8,10 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { startGateway } from '../support/gateway.ts'
+import { startVendor, type VendorReply, type VendorRequest } from '../support/vendor-server.ts'
 import { type Build, type Client, clients } from './clients.ts'
 import { execute } from './execute.ts'
 
@@ -79,9 +81,12 @@ async function call(build: Build, folder: string): Promise<Outcome> {
   const { command, args, env } = await build(folder)
   const key = randomBytes(24).toString('base64url')
   const yaml = readFileSync(new URL('gateway.yaml', import.meta.url), 'utf8')
-  const gateway = await startGateway({ yaml, env: { INTEROP_KEY: key } })
+  const ollama = await startVendor()
+  ollama.answer(answersOfOllama)
+  const gateway = await startGateway({ yaml, env: { INTEROP_KEY: key, OLLAMA_URL: ollama.url } })
   try {
-    const where = { GATEWAY_GRPC: gateway.grpc, GATEWAY_HTTP: gateway.http, GATEWAY_KEY: key }
+    const config = fileURLToPath(new URL('../../docs/examples/service-config.json', import.meta.url))
+    const where = { SERVICE_CONFIG: config, GATEWAY_GRPC: gateway.grpc, GATEWAY_HTTP: gateway.http, GATEWAY_KEY: key }
     const { exitCode, stdout, stderr } = await execute({
       command,
       args,
@@ -96,7 +101,15 @@ async function call(build: Build, folder: string): Promise<Outcome> {
     return { passed, failed: failed + 1, skipped: 0, lines: [...lines, `not ok: it ${end}`, ...stderr.split('\n')] }
   } finally {
     await gateway.close()
+    await ollama.close()
   }
+}
+
+/** An Ollama that has no models, and pulls every one of them. */
+function answersOfOllama({ path }: VendorRequest): VendorReply {
+  if (path !== '/api/pull') return { pieces: ['{"models":[]}'] }
+  const lines = ['pulling manifest', 'verifying sha256 digest', 'success'].map((status) => JSON.stringify({ status }))
+  return { contentType: 'application/x-ndjson', pieces: lines.map((line) => `${line}\n`) }
 }
 
 function failure(line: string): Outcome {

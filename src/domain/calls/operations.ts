@@ -11,6 +11,8 @@ import type { AnyRequest, Operation, Task, TextRequest, Wishes } from './call.ts
 export interface OperationTraits {
   /** The method of `llmgateway.v1.LlmGateway`. */
   readonly rpc: string
+  /** Further methods that make such calls. */
+  readonly alsoBy?: readonly string[]
   /** `gen_ai.operation.name`. https://opentelemetry.io/docs/specs/semconv/gen-ai/ */
   readonly genAiName: string
   /** What is asked of the model. Keys, missing models and breakers are kept apart by it. */
@@ -93,7 +95,7 @@ const nothingWished: Wishes = {
 
 export const operations: Readonly<Record<Operation, OperationTraits>> = {
   chat,
-  stream_chat: { ...chat, rpc: 'StreamChat', streamed: true },
+  stream_chat: { ...chat, rpc: 'StreamChat', alsoBy: ['BatchChat'], streamed: true },
   complete,
   stream_complete: { ...complete, rpc: 'StreamComplete', streamed: true },
   embed: {

@@ -97,7 +97,7 @@ function toModel(provider: Provider, model: string): Model {
     defaultModel: model === provider.defaultModel,
     operations: Object.values(operations)
       .filter(({ isOffered }) => isOffered(capabilities, facts))
-      .map(({ rpc }) => rpc),
+      .flatMap(({ rpc, alsoBy = [] }) => [rpc, ...alsoBy]),
   }
 }
 

@@ -245,7 +245,7 @@ test('the call is recorded, counted and priced under its own name', async () => 
 test('models are listed with the calls that they take', async () => {
   const { value } = await clients.gRPC.unary(LlmGateway.method.listModels, { provider: 'sim' })
   const operations = value?.models.find(({ model }) => model === 'echo')?.operations
-  expect(operations).toEqual(['Chat', 'StreamChat', 'Complete', 'StreamComplete', 'Embed'])
+  expect(operations).toEqual(['Chat', 'StreamChat', 'BatchChat', 'Complete', 'StreamComplete', 'Embed'])
 })
 
 test('the simulator continues a prompt with itself', async () => {

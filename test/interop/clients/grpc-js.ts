@@ -1,5 +1,6 @@
 /** TypeScript over grpc-js, with the messages of the generated code. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { create, type DescMethod, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { anyUnpack } from '@bufbuild/protobuf/wkt'
 import * as grpc from '@grpc/grpc-js'
@@ -19,7 +20,8 @@ import { check, gateway, rejectionOf } from './checks.ts'
 
 type Question = Omit<MessageInitShape<typeof ChatRequestSchema>, '$typeName'>
 
-const client = new grpc.Client(gateway.grpc, grpc.credentials.createInsecure())
+const config = readFileSync(new URL('../../../docs/examples/service-config.json', import.meta.url), 'utf8')
+const client = new grpc.Client(gateway.grpc, grpc.credentials.createInsecure(), { 'grpc.service_config': config })
 const credential = new grpc.Metadata()
 credential.set('authorization', gateway.authorization)
 

@@ -1,6 +1,7 @@
 /** grpcurl, which knows of the contract only what server reflection tells it. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { check, gateway, parse, variable } from './checks.ts'
 
 const service = 'llmgateway.v1.LlmGateway'
@@ -52,6 +53,18 @@ await check('an error with its details', () => {
     details.map((detail) => detail['reason'] ?? detail['retryDelay'] ?? detail['attempts']?.['length']),
     ['UPSTREAM_OVERLOADED', '1s', 4],
   )
+})
+
+await check('the examples of docs/calls.md', () => {
+  const example = readFileSync(new URL('../../../docs/examples/calls.sh', import.meta.url), 'utf8')
+  const called = example
+    .replaceAll('localhost:50051', gateway.grpc)
+    .replaceAll('grpcurl -plaintext', `${variable('GRPCURL')} -plaintext -H 'authorization: ${gateway.authorization}'`)
+  const { stdout, stderr, status } = spawnSync('bash', ['-c', called], { encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
+  for (const said of ['Say hello.', 'Once upon a time', 'ENSURE_MODEL_STATE_READY', 'StreamComplete']) {
+    assert.ok(stdout.includes(said), said)
+  }
 })
 
 await check('a call without a credential is refused', () => {

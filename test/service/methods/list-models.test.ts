@@ -7,7 +7,7 @@ import { createListModels } from '../../../src/service/methods/list-models.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { contextFor, providerNamed } from '../../support/provider-world.ts'
 
-const CHAT_OPERATIONS = ['Chat', 'StreamChat', 'Complete', 'StreamComplete']
+const CHAT_OPERATIONS = ['Chat', 'StreamChat', 'BatchChat', 'Complete', 'StreamComplete']
 const all = create(ListModelsRequestSchema)
 
 function unreachable(): Promise<never> {

@@ -28,7 +28,16 @@ type client struct {
 }
 
 func main() {
-	connection, err := grpc.NewClient(os.Getenv("GATEWAY_GRPC"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	config, err := os.ReadFile(os.Getenv("SERVICE_CONFIG"))
+	if err != nil {
+		fmt.Println("not ok service config:", err)
+		os.Exit(1)
+	}
+	connection, err := grpc.NewClient(
+		os.Getenv("GATEWAY_GRPC"),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(string(config)),
+	)
 	if err != nil {
 		fmt.Println("not ok connect:", err)
 		os.Exit(1)

@@ -15,7 +15,10 @@ ADDRESS = os.environ["GATEWAY_GRPC"]
 CREDENTIAL = [("authorization", f"Bearer {os.environ['GATEWAY_KEY']}")]
 SERVICE = "llmgateway.v1.LlmGateway"
 
-channel = grpc.insecure_channel(ADDRESS)
+EXAMPLES = Path(__file__).parents[4] / "docs/examples"
+SERVICE_CONFIG = [("grpc.service_config", (EXAMPLES / "service-config.json").read_text())]
+
+channel = grpc.insecure_channel(ADDRESS, options=SERVICE_CONFIG)
 gateway = gateway_pb2_grpc.LlmGatewayStub(channel)
 health = health_pb2_grpc.HealthStub(channel)
 
@@ -152,10 +155,17 @@ def check_health_watch():
 
 
 def check_example():
-    example = Path(__file__).parents[4] / "docs/examples/client.py"
+    example = EXAMPLES / "client.py"
     answer = subprocess.run([sys.executable, example, ADDRESS], capture_output=True, text=True, timeout=20)
     expected = "Say something simple. sim 9\n[Say ][something ][simple.]\nUPSTREAM_RATE_LIMITED\n"
     assert answer.stdout == expected, answer.stdout + answer.stderr
+
+
+def check_calls():
+    answer = subprocess.run([sys.executable, EXAMPLES / "calls.py", ADDRESS], capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stderr
+    for said in ["Say hello. sim", "Once upon a time", "ENSURE_MODEL_STATE_READY success 100"]:
+        assert said in answer.stdout, answer.stdout
 
 
 CHECKS = {
@@ -170,6 +180,7 @@ CHECKS = {
     "health": check_health,
     "health, watched": check_health_watch,
     "the example of the README": check_example,
+    "the examples of docs/calls.md": check_calls,
 }
 
 
