@@ -1,11 +1,12 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import * as grpc from '@grpc/grpc-js'
 import { ChatEventSchema, ChatResponseSchema } from '../gen/llmgateway/v1/chat_pb.js'
+import { CompleteEventSchema, CompleteResponseSchema } from '../gen/llmgateway/v1/complete_pb.js'
 import { EmbedResponseSchema } from '../gen/llmgateway/v1/embed_pb.js'
 import { CALLER_KEY } from './load.ts'
 import { TEXT_EVENTS, VECTOR_LENGTH, VECTORS } from './servers/replies.ts'
 
-export type Method = 'Chat' | 'StreamChat' | 'Embed'
+export type Method = 'Chat' | 'StreamChat' | 'Complete' | 'StreamComplete' | 'Embed'
 
 /**
  * Makes one call through a real gRPC client, which unlike h2load reads statuses and messages. Returns the bytes of a
@@ -44,6 +45,12 @@ function isWhole(method: Method, messages: readonly Buffer[]): boolean {
       return fromBinary(ChatResponseSchema, first).message?.content !== ''
     case 'StreamChat': {
       const events = messages.map((message) => fromBinary(ChatEventSchema, message).event.case)
+      return events.filter((event) => event === 'text').length === TEXT_EVENTS && events.at(-1) === 'finish'
+    }
+    case 'Complete':
+      return fromBinary(CompleteResponseSchema, first).text !== ''
+    case 'StreamComplete': {
+      const events = messages.map((message) => fromBinary(CompleteEventSchema, message).event.case)
       return events.filter((event) => event === 'text').length === TEXT_EVENTS && events.at(-1) === 'finish'
     }
     case 'Embed': {

@@ -1,6 +1,7 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { CacheMode } from '../gen/llmgateway/v1/cache_pb.js'
 import { ChatRequestSchema } from '../gen/llmgateway/v1/chat_pb.js'
+import { CompleteRequestSchema } from '../gen/llmgateway/v1/complete_pb.js'
 import { EmbedRequestSchema } from '../gen/llmgateway/v1/embed_pb.js'
 import { Role } from '../gen/llmgateway/v1/message_pb.js'
 import type { Method } from './probe.ts'
@@ -102,6 +103,26 @@ export const rows: readonly Row[] = [
     connections: 4,
     streams: 50,
   },
+  {
+    ...manyCalls,
+    name: 'Complete',
+    method: 'Complete',
+    request: complete('upstream/gpt-3.5-turbo-instruct'),
+    gateway: 'usual',
+    upstream: true,
+    bar: 1.4,
+  },
+  {
+    ...saturated,
+    name: `StreamComplete, ${TEXT_EVENTS} events at once`,
+    method: 'StreamComplete',
+    request: complete('upstream/gpt-3.5-turbo-instruct'),
+    gateway: 'usual',
+    upstream: true,
+    unit: 'event',
+    bar: 1.1,
+    calls: 1600,
+  },
   { ...embedRow('base64'), name: 'Embed, 100 vectors of 768, base64' },
   { ...embedRow('float'), name: 'Embed, 100 vectors of 768, numbers' },
 ]
@@ -121,6 +142,10 @@ function embedRow(provider: string): Omit<Row, 'name'> {
     connections: 4,
     streams: 2,
   }
+}
+
+function complete(model: string): Uint8Array {
+  return toBinary(CompleteRequestSchema, create(CompleteRequestSchema, { model, prompt: question }))
 }
 
 function chat(model: string, content: string, mode?: CacheMode): Uint8Array {

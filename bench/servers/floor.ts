@@ -12,6 +12,14 @@ import {
   FinishReason,
 } from '../../gen/llmgateway/v1/chat_pb.js'
 import {
+  type CompleteEvent,
+  CompleteEventSchema,
+  type CompleteRequest,
+  CompleteRequestSchema,
+  type CompleteResponse,
+  CompleteResponseSchema,
+} from '../../gen/llmgateway/v1/complete_pb.js'
+import {
   type EmbedRequest,
   EmbedRequestSchema,
   type EmbedResponse,
@@ -62,6 +70,53 @@ async function streamChat(request: ChatRequest, call: grpc.ServerWritableStream<
   call.end()
 }
 
+async function complete(request: CompleteRequest): Promise<CompleteResponse> {
+  const body = await post(...completionOf(request))
+  const reply = (await body.json()) as OpenAiCompletion // what the upstream of these measurements answers
+  return {
+    $typeName: 'llmgateway.v1.CompleteResponse',
+    id: reply.id,
+    text: reply.choices[0]?.text ?? '',
+    finishReason: FinishReason.STOP,
+    rawFinishReason: 'stop',
+    ...(reply.usage && { usage: usageOf(reply.usage) }),
+  }
+}
+
+async function streamComplete(
+  request: CompleteRequest,
+  call: grpc.ServerWritableStream<Message, CompleteEvent>,
+): Promise<void> {
+  const body = await post(...completionOf(request, true))
+  body.setEncoding('utf8')
+  let rest = ''
+  let usage: OpenAiUsage | undefined
+  for await (const chunk of body) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (!line.startsWith('data: ') || line === 'data: [DONE]') continue
+      const event: OpenAiCompletion = JSON.parse(line.slice(6))
+      const text = event.choices[0]?.text
+      if (text) call.write(asCompletion(textEvent(text)))
+      if (event.usage) usage = event.usage
+    }
+  }
+  call.write(asCompletion(finishEvent(usage)))
+  call.end()
+}
+
+function completionOf({ model: name, prompt }: CompleteRequest, stream = false): [path: string, body: string] {
+  const [place, model] = name.split('/')
+  const body = { model, prompt, ...(stream && { stream, stream_options: { include_usage: true } }) }
+  return [`/${place}/v1/completions`, JSON.stringify(body)]
+}
+
+/** Text and the finish are the same in both streams. */
+function asCompletion({ event }: ChatEvent): CompleteEvent {
+  return { $typeName: 'llmgateway.v1.CompleteEvent', event: event as CompleteEvent['event'] }
+}
+
 async function embed(request: EmbedRequest): Promise<EmbedResponse> {
   const [place, model] = request.model.split('/')
   const question = { model, input: request.inputs, encoding_format: place }
@@ -100,6 +155,11 @@ interface OpenAiChat {
 }
 interface OpenAiChunk {
   readonly choices: readonly { readonly delta: { readonly content?: string } }[]
+  readonly usage: OpenAiUsage | null
+}
+interface OpenAiCompletion {
+  readonly id: string
+  readonly choices: readonly { readonly text: string }[]
   readonly usage: OpenAiUsage | null
 }
 interface OpenAiEmbed {
@@ -177,8 +237,12 @@ function unary<I, O>(answer: (request: I) => Promise<O>): grpc.handleUnaryCall<I
   }
 }
 
-const stream: grpc.handleServerStreamingCall<ChatRequest, ChatEvent> = (call) => {
-  streamChat(call.request, call).catch((error) => call.emit('error', error))
+function streamed<I extends Message, O>(
+  answer: (request: I, call: grpc.ServerWritableStream<Message, O>) => Promise<void>,
+): grpc.handleServerStreamingCall<I, O> {
+  return (call) => {
+    answer(call.request, call).catch((error) => call.emit('error', error))
+  }
 }
 
 const server = new grpc.Server({ 'grpc.enable_channelz': 0 })
@@ -186,9 +250,17 @@ server.addService(
   {
     chat: method('Chat', ChatRequestSchema, ChatResponseSchema, false),
     streamChat: method('StreamChat', ChatRequestSchema, ChatEventSchema, true),
+    complete: method('Complete', CompleteRequestSchema, CompleteResponseSchema, false),
+    streamComplete: method('StreamComplete', CompleteRequestSchema, CompleteEventSchema, true),
     embed: method('Embed', EmbedRequestSchema, EmbedResponseSchema, false),
   },
-  { chat: unary(chat), streamChat: stream, embed: unary(embed) },
+  {
+    chat: unary(chat),
+    streamChat: streamed(streamChat),
+    complete: unary(complete),
+    streamComplete: streamed(streamComplete),
+    embed: unary(embed),
+  },
 )
 server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error) => {
   if (error) throw error

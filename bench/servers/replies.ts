@@ -56,6 +56,15 @@ export const streamReply: readonly string[] = [
   'data: [DONE]\n\n',
 ]
 
+/** A text completion, whole and as a stream. */
+export const completionReply = JSON.stringify({ ...completion([choice(TEXT, 'stop')]), usage })
+export const completionStreamReply: readonly string[] = [
+  ...Array.from({ length: TEXT_EVENTS }, (_, index) => eventOf(completion([choice(` word${index}`, null)]))),
+  eventOf(completion([choice('', 'stop')])),
+  eventOf({ ...completion([]), usage }),
+  'data: [DONE]\n\n',
+]
+
 export const floatReply = embedReply((vector) => vector)
 
 export const base64Reply = embedReply((vector) => Buffer.from(new Float32Array(vector).buffer).toString('base64'))
@@ -72,7 +81,20 @@ function chunk(choices: readonly unknown[], reported: unknown = null): string {
     usage: reported,
     obfuscation: '0123456789ab',
   }
+  return eventOf(body)
+}
+
+function eventOf(body: object): string {
   return `data: ${JSON.stringify(body)}\n\n`
+}
+
+function choice(text: string, reason: string | null): object {
+  return { index: 0, text, logprobs: null, finish_reason: reason }
+}
+
+function completion(choices: readonly object[]): object {
+  const id = 'cmpl-CBenchBenchBenchBenchBenchBench'
+  return { id, object: 'text_completion', created: 1_760_000_000, model: MODEL, choices, usage: null }
 }
 
 function embedReply(spell: (vector: readonly number[]) => unknown): string {

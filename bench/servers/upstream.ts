@@ -1,5 +1,5 @@
 import { createServer, type ServerResponse } from 'node:http'
-import { base64Reply, chatReply, floatReply, streamReply } from './replies.ts'
+import { base64Reply, chatReply, completionReply, completionStreamReply, floatReply, streamReply } from './replies.ts'
 
 /*
  * A vendor that costs as little as it can: it answers with bytes that lie ready. The first part of a path says how:
@@ -36,15 +36,24 @@ function answer(path: string, body: Buffer, response: ServerResponse): void {
   }
   served++
   if (path.endsWith('/embeddings')) json(response, path.startsWith('/float') ? floatReply : base64Reply)
-  else if (!body.includes('"stream":true')) json(response, chatReply)
+  else answerText(path, body, response)
+}
+
+function answerText(path: string, body: Buffer, response: ServerResponse): void {
+  const [whole, events] = isChat(path) ? [chatReply, streamReply] : [completionReply, completionStreamReply]
+  if (!body.includes('"stream":true')) json(response, whole)
   else {
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
     if (path.startsWith('/paced')) pace(response)
     else {
-      for (const event of streamReply) response.write(event)
+      for (const event of events) response.write(event)
       response.end()
     }
   }
+}
+
+function isChat(path: string): boolean {
+  return path.endsWith('/chat/completions')
 }
 
 function json(response: ServerResponse, text: string): void {
