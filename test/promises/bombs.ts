@@ -10,7 +10,7 @@ import { type Figures, type Promised, times } from './figures.ts'
 import { CHAT } from './hostile/senders.ts'
 
 const MiB = 2 ** 20
-/** By default: compressed calls at once at each door, and what the gRPC door takes of requests that are not whole yet. */
+/** By default: compressed calls at once at each server, and bytes of requests that are not whole yet. */
 const UNPACKED_AT_ONCE = 4
 const PENDING = 128 * MiB
 /** Memory outside of its heap that V8 lets lie before it collects. */
@@ -26,7 +26,7 @@ export const bombs: Promised = {
     for (const largest of [4 * MiB, 16 * MiB]) {
       for (const server of ['gRPC', 'HTTP'] as const) {
         figures.push(await attack(swelling(largest, short ? 40 : 200), largest, server))
-        figures.push(await attack(large(largest, server), largest, server))
+        figures.push(await attack(large(largest), largest, server))
       }
     }
     return figures
@@ -54,9 +54,9 @@ function swelling(largest: number, count: number): Attack {
   }
 }
 
-function large(largest: number, server: 'gRPC' | 'HTTP'): Attack {
+function large(largest: number): Attack {
   const body = Buffer.alloc(largest - 1_000)
-  const letIn = server === 'gRPC' ? Math.min(LARGE_AT_ONCE, PENDING / largest) : LARGE_AT_ONCE
+  const letIn = Math.min(LARGE_AT_ONCE, PENDING / largest)
   const what = `${LARGE_AT_ONCE} requests at once of ${mib(largest)}, of which ${letIn} are admitted`
   return { what, count: LARGE_AT_ONCE, packed: false, letIn, body: () => body }
 }

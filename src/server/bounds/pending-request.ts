@@ -6,7 +6,7 @@ import { holderOfAddress } from '../../domain/text/address-holder.ts'
 /** What a client may have sent of a request before anybody reads it: the first window of an HTTP/2 stream, in bytes. */
 export const FIRST_WINDOW = 64 * 1024
 
-/** Requests that fill the budget though nothing of them has arrived: each takes memory beside its bytes. */
+/** Requests that fill the budget though hardly anything of them has arrived: each takes memory beside its bytes. */
 const MAX_REQUESTS = 16_384
 
 /** A request that has not arrived completely, as the budget that all of them share counts it. */
@@ -37,7 +37,7 @@ export abstract class PendingRequest implements HeldBytes {
 
   /** So many bytes of it are in memory. */
   hold(bytes: number): void {
-    this.#change(bytes + this.#budget.limit / MAX_REQUESTS)
+    this.#change(Math.max(bytes, this.#budget.limit / MAX_REQUESTS))
   }
 
   /** Nothing of it is in memory any more, or it is for others to count. */

@@ -18,6 +18,8 @@ export interface ConnectExchange {
   /** As CallContext.caller. */
   readonly caller: Caller | undefined
   readonly peer: string
+  /** The user that the request names; empty until it is decoded. */
+  userId: string
   /** Calls `listener` once the response is sent or broken off, at once if it is. */
   onClose(listener: () => void): void
   /** Breaks the response off. */
@@ -55,6 +57,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
     this.#responseTrailer = handler.responseTrailer
     if (endpoint.kind === 'server_streaming') this.#heartbeat = endpoint.heartbeat
     this.#exchange = exchange
+    exchange.userId = userOf(request)
     this.#settings = settings
     this.#encode = encoderFor(endpoint.method.output)
     this.#live = live
@@ -125,6 +128,10 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
       if (!this.#over) this.#stopPatience = clock.after(TIME_TO_LEAVE, () => this.#exchange.destroy())
     })
   }
+}
+
+function userOf({ userId = '' }: Message & { readonly userId?: string }): string {
+  return userId
 }
 
 export async function answerUnary(

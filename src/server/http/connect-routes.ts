@@ -106,6 +106,7 @@ async function call(
   const connectExchange: ConnectExchange = {
     requestId,
     caller,
+    userId: '',
     peer: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
     onClose: (listener) => (response.closed ? listener() : response.once('close', listener)),
     destroy: () => breakOff(response),
@@ -117,7 +118,11 @@ async function call(
     const universal = universalRequestFromNodeRequest(request, response, undefined, values)
     const isText = takeTextMode(universal.header)
     const reply = await handler(withCheckedBody(request, universal, { ...body, isText }))
-    const sent = heldReply(isText ? inTextMode(reply) : reply, exchange, options)
+    const sent = heldReply(isText ? inTextMode(reply) : reply, {
+      exchange,
+      options,
+      user: () => connectExchange.userId,
+    })
     await universalResponseToNodeResponse(sent, response)
   } catch {
     // The connection broke, or Connect met what it cannot answer.

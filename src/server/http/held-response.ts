@@ -1,9 +1,17 @@
 import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
 import { holderOfClient } from '../../domain/limits/holder.ts'
+import { TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import type { ServerOptions } from '../server-options.ts'
 import type { HttpResponse } from './http-rules.ts'
 import { breakOff } from './node-server.ts'
 import type { Exchange } from './route.ts'
+
+export interface HeldReplyOptions {
+  readonly exchange: Exchange
+  readonly options: ServerOptions
+  /** The user that the request names, once it is decoded. */
+  readonly user: () => string
+}
 
 interface Reply {
   readonly body?: AsyncIterable<Uint8Array>
@@ -13,18 +21,24 @@ interface Reply {
 class HeldResponse implements HeldBytes, AsyncIterableIterator<Uint8Array> {
   place = -1
   held = 0
-  readonly part = ''
   readonly holder: string
   readonly #body: AsyncIterator<Uint8Array>
   readonly #response: HttpResponse
   readonly #options: ServerOptions
+  readonly #user: () => string
 
-  constructor(body: AsyncIterable<Uint8Array>, { request, response, caller }: Exchange, options: ServerOptions) {
+  constructor(body: AsyncIterable<Uint8Array>, { exchange, options, user }: HeldReplyOptions) {
+    const { request, response, caller } = exchange
     this.#body = body[Symbol.asyncIterator]()
     this.holder = holderOfClient(caller, request.socket.remoteAddress)
     this.#response = response
     this.#options = options
+    this.#user = user
     response.once('close', () => this.#hold(0))
+  }
+
+  get part(): string {
+    return this.#user()
   }
 
   [Symbol.asyncIterator](): this {
@@ -49,8 +63,13 @@ class HeldResponse implements HeldBytes, AsyncIterableIterator<Uint8Array> {
 
   giveWay(): void {
     this.#hold(0)
-    this.#options.onRefused('reply_bytes', this.#response.socket?.remoteAddress)
-    breakOff(this.#response)
+    const { onRefused, clock } = this.#options
+    const response = this.#response
+    onRefused('reply_bytes', response.socket?.remoteAddress)
+    const session = 'stream' in response ? response.stream.session : undefined
+    breakOff(response)
+    // Where the connection takes nothing either, its streams would keep their bytes.
+    if (session) clock.after(TIME_TO_LEAVE, () => void (response.closed || session.destroy()))
   }
 
   #hold(bytes: number): void {
@@ -62,6 +81,6 @@ class HeldResponse implements HeldBytes, AsyncIterableIterator<Uint8Array> {
 }
 
 /** The same reply, its bytes counted in the budget of replies. */
-export function heldReply<R extends Reply>(reply: R, exchange: Exchange, options: ServerOptions): R {
-  return reply.body ? { ...reply, body: new HeldResponse(reply.body, exchange, options) } : reply
+export function heldReply<R extends Reply>(reply: R, held: HeldReplyOptions): R {
+  return reply.body ? { ...reply, body: new HeldResponse(reply.body, held) } : reply
 }
