@@ -27,7 +27,7 @@ describe.each(servers)('row 4: 200 compressed requests without a body at the %s 
     ['of a caller', keys.alice],
     ['of strangers', undefined],
   ])('%s keep no other caller from being answered', async (_, key) => {
-    const { port, ask, begun } = await openGuarded(kind, closing, { maxCompressedCalls: 1 })
+    const { port, ask, begun } = await openGuarded(kind, closing, { maxCompressedCalls: 1, readTimeout: 100_000 })
     const silent = many(200, () => begin(kind, port, { key, announced: 1000, gzip: true }))
     await Promise.all(silent.map(({ sent }) => sent))
     for (let asked = 0; asked < 5; asked++) expect(await ask('bob', { gzip: true, bytes: 100_000 })).toBe(true)

@@ -156,7 +156,7 @@ describe('requests', () => {
   })
 
   it('that are compressed wait for their turn, and all are answered', async () => {
-    const { port, begun, refused } = await open({ maxCompressedCalls: 2 })
+    const { port, begun, refused } = await open({ maxCompressedCalls: 2, readTimeout: 100_000 })
     const body = message(gzipSync(Buffer.alloc(0)), true)
     const replies = await Promise.all(Array.from({ length: 30 }, () => call(port, body, { 'grpc-encoding': 'gzip' })))
     expect(replies.map(({ status }) => status)).toEqual(new Array(30).fill(0))
@@ -165,7 +165,7 @@ describe('requests', () => {
   })
 
   it('that are compressed keep their places until they are unpacked, not only until they have arrived', async () => {
-    const { port, isServed } = await open({ maxCompressedCalls: 1, maxReceiveBytes: 8_000_000 })
+    const { port, isServed } = await open({ maxCompressedCalls: 1, maxReceiveBytes: 8_000_000, readTimeout: 100_000 })
     const body = message(gzipSync(Buffer.alloc(7_900_000)), true)
     const before = process.memoryUsage().external
     let most = 0

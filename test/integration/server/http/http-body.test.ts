@@ -21,7 +21,7 @@ async function open() {
       chat: async ({ model }) => chatResponse(`${model.length}`),
       streamChat: async (_request, context) => new TestStream(context).say('fine').finish().events,
     },
-    { maxReceiveBytes: 1_000_000, maxCompressedCalls: 1 },
+    { maxReceiveBytes: 1_000_000, maxCompressedCalls: 1, readTimeout: 100_000 },
   )
   const server = new HttpServer({ ...options, ready: () => true })
   const port = await server.listen()
