@@ -35,7 +35,7 @@ describe.each(servers)('row 4: 200 compressed requests without a body at the %s 
   })
 
   it('that arrive but for one byte keep no place either, and are refused in the end', async () => {
-    const { port, ask, refused } = await openGuarded(kind, closing, { maxCompressedCalls: 1, readTimeout: 1000 })
+    const { port, ask, refused } = await openGuarded(kind, closing, { maxCompressedCalls: 1, readTimeout: 5000 })
     const almost = many(20, () =>
       begin(kind, port, { key: keys.alice, bytes: Buffer.alloc(999), announced: 1000, gzip: true }),
     )
