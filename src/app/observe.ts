@@ -32,7 +32,7 @@ function auditIn(trail: AuditTrail, clock: Clock): OperatorEventSubscriber {
 /** Starts what counts, logs and traces the calls, and observes the parts. */
 export async function observe(config: Config, parts: Parts, { clock, log, version }: Environment): Promise<Observed> {
   const { events, redis, ledger, providers, limiter, cacheStore, gates, circuits, locks, loopDelay } = parts
-  const { otlpEndpoint: endpoint, sampleRatio } = config.telemetry
+  const { otlpEndpoint: endpoint, sampleRatio, trustSampled, propagateToVendors } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
   const errorRates = new ErrorRates(clock, config.alerts.errorRate, events)
@@ -57,6 +57,8 @@ export async function observe(config: Config, parts: Parts, { clock, log, versio
     tracing,
     loopDelay: () => loopDelay.current,
     sampleRatio,
+    trustSampled,
+    propagateToVendors,
     onAttempt: (provider, ok) => errorRates.record(provider, ok),
     cache: config.cache && cacheStore && { store: cacheStore, ttl: config.cache.rules.ttl },
   })

@@ -61,6 +61,8 @@ export interface ProviderKind {
   }
   /** Whether it runs on the operator's own machines: missing models can be pulled, calls are free. */
   readonly local?: boolean
+  /** Whether its servers stand in the operator's own network, and fetch from there what requests name by URL. */
+  readonly selfHosted?: boolean
   /** Whether it is assumed at its `baseUrl` if nothing says which providers to use. */
   readonly assumed?: boolean
   /** What its failed replies say, beside what holds for every kind. */
@@ -287,6 +289,8 @@ export interface ProviderSettings {
   /** Sent with every request. */
   readonly headers: Readonly<Record<string, string>>
   readonly timeout: Timeouts
+  /** Whether a self-hosted server may be sent addresses of private networks, to fetch media from. */
+  readonly privateUrls?: boolean
   /** Whether Chat is streamed by the vendor, too. */
   readonly streamUnary: boolean
   /** Undefined if its calls are not limited. */

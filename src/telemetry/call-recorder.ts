@@ -1,4 +1,4 @@
-import type { Span, SpanContext, Tracer } from '@opentelemetry/api'
+import { type Span, type SpanContext, TraceFlags, type Tracer } from '@opentelemetry/api'
 import type { Call } from '../domain/calls/call.ts'
 import type { AttemptRecord } from '../domain/calls/call-record.ts'
 import { type EndingCall, type Finish, summarize } from '../domain/calls/call-summary.ts'
@@ -29,6 +29,8 @@ export interface RecorderParts {
   readonly tracer: Tracer | undefined
   /** Addresses of the providers, by name. */
   readonly servers: ReadonlyMap<string, Server>
+  /** Whether vendors receive the trace context. */
+  readonly propagates: boolean
   /** Whether a call is traced; `remote` is the caller's trace. */
   samples(remote: SpanContext | undefined): boolean
 }
@@ -65,9 +67,15 @@ export class CallRecorder implements CallTelemetry, AttemptParent, EndingCall {
     if (tracer && this.#span) {
       span = startAttemptSpan(tracer, this.call, attempt, servers.get(attempt.provider), this.#span)
     }
-    const context = span ? span.spanContext() : this.#remote
-    const traceparent = context ? formatTraceparent(context) : undefined
+    const traceparent = this.#traceparent(span)
     return new AttemptRecorder(clock, table, this, attempt, span, traceparent)
+  }
+
+  /** The trace context for the vendor; undefined where it receives none. */
+  #traceparent(span: Span | undefined): string | undefined {
+    if (!this.#parts.propagates) return undefined
+    if (span) return formatTraceparent(span.spanContext())
+    return this.#remote && formatTraceparent({ ...this.#remote, traceFlags: TraceFlags.NONE })
   }
 
   retried(): void {

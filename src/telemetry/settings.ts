@@ -8,9 +8,19 @@ export interface TelemetrySettings {
   readonly otlpEndpoint?: string
   /** Share of traces that is kept, from 0 to 1. */
   readonly sampleRatio: number
+  /** Whether a caller's trace context decides that its call is traced, in place of `sampleRatio`. */
+  readonly trustSampled: boolean
+  /** Whether vendors receive the trace context of calls. */
+  readonly propagateToVendors: boolean
   readonly logLevel: LogLevel
   /** Who may read the messages of vendors' errors. */
   readonly upstreamMessages: UpstreamMessageAudience
 }
 
-export const defaultTelemetrySettings = { sampleRatio: 1, logLevel: 'info', upstreamMessages: 'log' } as const
+export const defaultTelemetrySettings = {
+  sampleRatio: 1,
+  trustSampled: false,
+  propagateToVendors: false,
+  logLevel: 'info',
+  upstreamMessages: 'log',
+} as const

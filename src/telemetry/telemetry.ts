@@ -40,8 +40,12 @@ export interface TelemetryOptions {
   readonly tracing?: Pick<Tracing, 'tracer' | 'dropped'> | undefined
   /** Delay of the event loop, in ms. */
   readonly loopDelay?: () => number
-  /** Share of calls that are traced, 0 to 1, when the caller has not decided. Default: 0. */
+  /** Share of calls that are traced, 0 to 1. Default: 0. */
   readonly sampleRatio?: number | undefined
+  /** Whether the trace context of a caller decides instead, where there is one. Default: false. */
+  readonly trustSampled?: boolean
+  /** Whether vendors receive the trace context of calls. Default: false. */
+  readonly propagateToVendors?: boolean
   /** Called for each attempt that shows how its provider works: a success, or a failure that is evidence about it. */
   readonly onAttempt?: (provider: string, ok: boolean) => void
   /** The cache, and its default time to live in ms. */
@@ -58,12 +62,13 @@ export interface GatewayTelemetry extends Telemetry {
   /** Undefined when there is no cache. */
   readonly cache: CacheCounts | undefined
   /** Counts a refusal by a server. Both names are of a bounded set. */
-  readonly recordRefusal: (server: 'grpc' | 'http', refusal: string) => void
+  readonly recordRefusal: (server: 'grpc' | 'http' | 'health', refusal: string) => void
 }
 
 /** Counts, logs and traces every call. */
 export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
   const { clock, random, log, events, providers, breakers, tracing, loopDelay, targets = [], sampleRatio = 0 } = options
+  const { trustSampled = false, propagateToVendors = false } = options
   const metrics = new Metrics(clock)
   const table = new TargetSeriesTable(metrics, providers, targets, options.onAttempt)
   const counts = new CallCounts(metrics, table)
@@ -84,7 +89,8 @@ export function createTelemetry(options: TelemetryOptions): GatewayTelemetry {
     tracer,
     servers: new Map(providers.map((provider) => [provider.name, serverOf(provider)])),
     // Decided before any span exists: creating one costs more than all counting of a call.
-    samples: (remote) => tracer !== undefined && (remote ? isSampled(remote) : random() < sampleRatio),
+    samples: (remote) => tracer !== undefined && (remote && trustSampled ? isSampled(remote) : random() < sampleRatio),
+    propagates: propagateToVendors,
   }
   return {
     metrics,

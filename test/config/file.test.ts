@@ -26,7 +26,13 @@ describe('a file', () => {
       priority: [],
       defaults: {},
       prices: { overrides: {}, multipliers: {} },
-      telemetry: { sampleRatio: 1, logLevel: 'info', upstreamMessages: 'log' },
+      telemetry: {
+        sampleRatio: 1,
+        trustSampled: false,
+        propagateToVendors: false,
+        logLevel: 'info',
+        upstreamMessages: 'log',
+      },
       proxy: {},
     })
   })
@@ -77,7 +83,7 @@ describe('a file', () => {
         priority: [acme]
         defaults: { temperature: 0.5, max_tokens: 100 }
         prices: { acme/small: { input: 1, output: 0.5, cached_input: 0, cache_write: 2, context_window: 8192 } }
-        telemetry: { otlp_endpoint: "http://otel:4318", sample_ratio: 0.25, log_level: debug, upstream_messages: caller }
+        telemetry: { otlp_endpoint: "http://otel:4318", sample_ratio: 0.25, trust_sampled: true, propagate_to_vendors: true, log_level: debug, upstream_messages: caller }
       `,
     })
     expect(config).toMatchObject({
@@ -133,6 +139,8 @@ describe('a file', () => {
       telemetry: {
         otlpEndpoint: 'http://otel:4318/v1/traces',
         sampleRatio: 0.25,
+        trustSampled: true,
+        propagateToVendors: true,
         logLevel: 'debug',
         upstreamMessages: 'caller',
       },

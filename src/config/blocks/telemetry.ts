@@ -16,6 +16,8 @@ export function telemetryOf(
   return {
     ...(endpoint !== undefined && { otlpEndpoint: endpoint }),
     sampleRatio: file?.sample_ratio ?? env.sampleRatio?.value ?? defaults.sampleRatio,
+    trustSampled: file?.trust_sampled ?? defaults.trustSampled,
+    propagateToVendors: file?.propagate_to_vendors ?? defaults.propagateToVendors,
     logLevel: logLevel ?? defaults.logLevel,
     upstreamMessages: file?.upstream_messages ?? defaults.upstreamMessages,
   }

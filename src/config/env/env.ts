@@ -33,6 +33,7 @@ export const gatewayVariables = {
   grpc: variable(listenAddress, 'LLM_GATEWAY_GRPC_ADDRESS'),
   http: variable(listenAddress, 'LLM_GATEWAY_HTTP_ADDRESS'),
   metrics: variable(listenAddress, 'LLM_GATEWAY_METRICS_ADDRESS'),
+  health: variable(listenAddress, 'LLM_GATEWAY_HEALTH_ADDRESS'),
   logLevel: variable(oneOf(logLevels), 'LLM_GATEWAY_LOG_LEVEL'),
   auth: variable(oneOf(['none']), 'LLM_GATEWAY_AUTH'),
   jwtSecret: variable(text, 'JWT_SECRET'),

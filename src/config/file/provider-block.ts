@@ -30,6 +30,7 @@ export const providerShape = {
   headers: z.record(z.string(), field(text)).optional(),
   timeout: timeoutBlock.optional(),
   stream_unary: field(flag).optional(),
+  private_urls: field(flag).optional(),
   limits: limitsBlock.optional(),
   max_concurrent: field(integer(1, 1_000_000)).optional(),
   max_queue: field(integer(0, 1_000_000)).optional(),

@@ -78,6 +78,7 @@ const server = block({
   grpc: field(listenAddress).optional(),
   http: field(listenAddress).optional(),
   metrics: field(listenAddress).optional(),
+  health: field(listenAddress).optional(),
   max_concurrent: field(integer(1, 1_000_000)).optional(),
   max_queue: field(integer(0, 1_000_000)).optional(),
   max_attempts: field(integer(1, 100)).optional(),
@@ -182,6 +183,8 @@ const prices = z
 const telemetry = block({
   otlp_endpoint: field(otlpEndpoint).optional(),
   sample_ratio: field(decimal(0, 1)).optional(),
+  trust_sampled: field(flag).optional(),
+  propagate_to_vendors: field(flag).optional(),
   log_level: field(oneOf(logLevels)).optional(),
   upstream_messages: field(oneOf(upstreamMessageAudiences)).optional(),
 })

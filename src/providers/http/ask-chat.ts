@@ -20,6 +20,7 @@ const NO_HEADERS: HttpHeaders = {}
  * One chat with a vendor over HTTP. Settles when the first meaningful event is in hand. Throws what encoding throws.
  */
 export function askChat(connection: Connection, ask: Ask<ChatRequest>): Promise<EventStream<ChatEvent>> {
+  connection.mediaUrls?.check(ask.request)
   const streamed = ask.streamed || connection.settings.streamUnary
   const { wire } = connection
   const context = connection.wireContext(ask, streamed)

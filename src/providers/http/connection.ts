@@ -12,6 +12,7 @@ import { vendorWords } from '../failures/vendor-words.ts'
 import type { ModelRules } from '../model-rules.ts'
 import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
+import { MediaUrls } from './media-urls.ts'
 
 /** Known facts of models, without a request to the vendor. */
 export interface ModelCatalogue {
@@ -41,6 +42,8 @@ export class Connection {
   readonly upstream: HttpClient
   readonly clock: Clock
   readonly catalogue: ModelCatalogue
+  /** Undefined where any address of media may be sent. */
+  readonly mediaUrls: MediaUrls | undefined
   readonly replies: ByteBudget
   readonly #upstreamMessages: UpstreamMessageAudience
   readonly #origin: string
@@ -66,6 +69,7 @@ export class Connection {
     this.catalogue = catalogue
     this.replies = replies
     this.#upstreamMessages = upstreamMessages
+    this.mediaUrls = settings.kind.selfHosted && !settings.privateUrls ? new MediaUrls() : undefined
     const base = new URL(settings.baseUrl)
     this.#origin = base.origin
     this.#basePath = base.pathname.replace(/\/+$/, '')

@@ -24,7 +24,7 @@ const dialect: OpenAiDialect = {
 function server(row: OpenAiRow, pull?: PullWire): ProviderKind {
   const kind = openAiKind(row)
   const wire = pull && kind.wire ? { ...kind.wire, pull } : kind.wire
-  return { apiPath: /\/v1$/, ...kind, ...(wire && { wire }), local: true, keyOptional: true }
+  return { apiPath: /\/v1$/, ...kind, ...(wire && { wire }), local: true, selfHosted: true, keyOptional: true }
 }
 
 /** https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html */
@@ -114,6 +114,7 @@ const openAiCompatible: ProviderKind = {
     },
   }),
   alsoKnownAs: ['litellm'],
+  selfHosted: true,
   keyOptional: true,
 }
 

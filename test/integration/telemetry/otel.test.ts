@@ -26,7 +26,7 @@ async function tracedWorld(kind: 'recording' | 'hanging' | 'refusing', options: 
 }
 
 test('a call and its attempts are one trace that continues the caller’s, without content', async () => {
-  const { run, tracing, collector, traceparents, lines } = await tracedWorld('recording')
+  const { run, tracing, collector, traceparents, lines } = await tracedWorld('recording', { propagateToVendors: true })
   await run({
     operation: 'stream_chat',
     headers: sampled,
@@ -91,10 +91,12 @@ test('a call that failed says why; only what is not the caller’s fault is an e
   ])
 })
 
-test('the caller decides whether a call is traced, else the ratio', async () => {
+test('a caller that is trusted decides whether its call is traced, else the ratio', async () => {
   const { run, tracing, collector, traceparents, lines } = await tracedWorld('recording', {
     sampleRatio: 0.5,
     random: () => 0.5,
+    trustSampled: true,
+    propagateToVendors: true,
   })
   await run({ attempts: [answer] })
   await run({ headers: unsampled, attempts: [answer] })
@@ -113,10 +115,27 @@ test('below the ratio a call without a caller’s trace begins one', async () =>
   expect(collector.spans).toMatchObject([{ name: 'chat small' }, { parentSpanId: '' }])
 })
 
-test('without a collector the caller’s trace still reaches the upstream', async () => {
-  const { run, traceparents } = world({ sampleRatio: 1 })
+test('by default a caller’s flag traces nothing, and no vendor receives the trace', async () => {
+  const { run, tracing, collector, traceparents, lines } = await tracedWorld('recording', { sampleRatio: 0 })
   await run({ headers: sampled, attempts: [answer] })
-  expect(traceparents).toEqual([sampled.traceparent])
+  await tracing.shutdown()
+  expect(collector.spans).toEqual([])
+  expect(traceparents).toEqual([undefined])
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ trace_id: traceId })
+})
+
+test('by default a caller’s flag keeps nothing from being traced', async () => {
+  const { run, tracing, collector, traceparents } = await tracedWorld('recording', { sampleRatio: 1 })
+  await run({ headers: unsampled, attempts: [answer] })
+  await tracing.shutdown()
+  expect(collector.spans).toMatchObject([{ traceId }, { traceId, parentSpanId: spanId }])
+  expect(traceparents).toEqual([undefined])
+})
+
+test('without a collector the caller’s trace reaches the upstream where that is wanted, as one that is not sampled', async () => {
+  const { run, traceparents } = world({ sampleRatio: 1, propagateToVendors: true })
+  await run({ headers: sampled, attempts: [answer] })
+  expect(traceparents).toEqual([unsampled.traceparent])
 })
 
 test('a collector that hangs costs calls nothing, loses counted spans, and does not hold up the end', async () => {

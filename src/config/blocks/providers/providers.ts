@@ -165,6 +165,7 @@ function settingsOf(
     headers,
     timeout: { ...defaultTimeouts, ...(entry.timeout && timeoutsOf(entry.timeout)) },
     streamUnary: entry.stream_unary ?? false,
+    ...(entry.private_urls && { privateUrls: true }),
     ...(entry.limits && { limits: ownLimits(entry.limits) }),
     ...concurrencyOf(entry, path, findings),
     ...(entry.safety_lock && { safetyLock: entry.safety_lock.target }),
