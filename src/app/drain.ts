@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts'
 import type { GrpcServer } from '../server/grpc/grpc-server.ts'
+import type { HealthServer } from '../server/health-server.ts'
 import type { HttpServer } from '../server/http/http-server.ts'
 import type { HealthService } from '../service/health-service.ts'
 import type { MetricsPage } from '../telemetry/metrics/prometheus.ts'
@@ -30,6 +31,8 @@ export interface Running {
   readonly health: HealthService
   readonly grpcServer: GrpcServer
   readonly httpServer: HttpServer
+  /** Answers probes until all calls have ended. */
+  readonly healthServer: HealthServer | undefined
   readonly metricsPage: MetricsPage
 }
 
@@ -49,7 +52,7 @@ export async function drain(running: Running, time: number, clock: Clock): Promi
   await close(running)
 }
 
-async function close({ parts, observed, metricsPage }: Running): Promise<void> {
+async function close({ parts, observed, metricsPage, healthServer }: Running): Promise<void> {
   const { loopDelay, pulls, stopWatching, providers, limiter, broadcast, redis, ledger } = parts
   loopDelay.stop()
   stopWatching()
@@ -57,7 +60,7 @@ async function close({ parts, observed, metricsPage }: Running): Promise<void> {
   // They need what is closed next.
   await observed.alerts.close(ALERTS_TIME)
   const closing = providers.map((provider) => provider.close())
-  await Promise.all([...closing, observed.tracing?.shutdown(), metricsPage.close()])
+  await Promise.all([...closing, observed.tracing?.shutdown(), metricsPage.close(), healthServer?.close()])
   await ledger?.close(LEDGER_TIME)
   limiter.close?.()
   broadcast?.close()

@@ -6,8 +6,9 @@ import type { GatewayError } from '../domain/errors/error.ts'
 import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import { CallerCheck } from '../server/bounds/caller-check.ts'
 import { requestIds } from '../server/calls/request-ids.ts'
-import { endpoints } from '../server/endpoints.ts'
+import { endpoints, healthEndpoints } from '../server/endpoints.ts'
 import { GrpcServer } from '../server/grpc/grpc-server.ts'
+import { HealthServer } from '../server/health-server.ts'
 import { HttpServer } from '../server/http/http-server.ts'
 import type { Refusal } from '../server/refusals.ts'
 import type { ServerOptions, ServerTls } from '../server/server-options.ts'
@@ -39,7 +40,7 @@ export async function serve(
     log.failure('a call failed inside the gateway', error, { request_id: requestId })
   const methods = createMethods(config, parts, { ...environment, telemetry, alerts, lifecycle, report })
   const health = new HealthService()
-  const { grpcServer, httpServer } = createServers(config, parts, {
+  const { grpcServer, httpServer, healthServer } = createServers(config, parts, {
     ...environment,
     methods,
     health,
@@ -56,6 +57,7 @@ export async function serve(
     corsOrigins: server.cors.origins,
   })
   collectGarbage()
+  const healthPort = await healthServer?.listen()
   const grpcPort = await grpcServer.listen()
   const httpPort = await httpServer.listen()
   const becomeReady = () => {
@@ -66,6 +68,7 @@ export async function serve(
       grpc: addressText({ ...server.grpc, port: grpcPort }),
       http: addressText({ ...server.http, port: httpPort }),
       metrics: addressText({ ...server.metrics, port: metricsPage.port }),
+      ...(server.health && healthPort && { health: addressText({ ...server.health, port: healthPort }) }),
       providers: parts.providers.map(({ name }) => name),
     })
   }
@@ -73,7 +76,7 @@ export async function serve(
   if (parts.ledger) void parts.ledger.swept.then(becomeReady)
   else becomeReady()
   ensureModels(config, parts, { clock, log, isEnding: () => lifecycle.draining })
-  const running = { parts, observed, lifecycle, health, grpcServer, httpServer, metricsPage }
+  const running = { parts, observed, lifecycle, health, grpcServer, httpServer, healthServer, metricsPage }
   return () => drain(running, server.settings.drain, clock)
 }
 
@@ -84,7 +87,7 @@ interface ServerParts extends Environment {
   readonly telemetry: GatewayTelemetry
 }
 
-/** Both servers in front of the same methods. */
+/** Both servers in front of the same methods, and the one for probes. */
 function createServers({ server, auth }: Config, { loopDelay, authenticator, replies }: Parts, options: ServerParts) {
   const { clock, log, methods, health, telemetry, report } = options
   const common: Omit<ServerOptions, 'address' | 'onRefused'> = {
@@ -100,7 +103,7 @@ function createServers({ server, auth }: Config, { loopDelay, authenticator, rep
     isOverloaded: () => loopDelay.current > server.settings.maxLoopDelay,
   }
   const lines = refusalLines(log, clock)
-  const onRefusedAt = (name: 'grpc' | 'http') => (refusal: Refusal, address?: string) => {
+  const onRefusedAt = (name: 'grpc' | 'http' | 'health') => (refusal: Refusal, address?: string) => {
     telemetry.recordRefusal(name, refusal)
     lines(name, refusal, address)
   }
@@ -120,7 +123,16 @@ function createServers({ server, auth }: Config, { loopDelay, authenticator, rep
     onRequest: telemetry.recordHttp,
     onRefused: onRefusedAt('http'),
   })
-  return { grpcServer, httpServer }
+  const healthServer =
+    server.health &&
+    new HealthServer({
+      ...common,
+      endpoints: healthEndpoints(health),
+      address: addressText(server.health),
+      ready: () => health.serving,
+      onRefused: onRefusedAt('health'),
+    })
+  return { grpcServer, httpServer, healthServer }
 }
 
 function readTls({ cert, key, clientCa }: TlsConfig): ServerTls {

@@ -33,7 +33,7 @@ export function summary(config: Config): readonly string[] {
   const [grpc, http, metrics] = [server.grpc, server.http, server.metrics].map(addressText)
   const hasDefault = models.some(({ name }) => name === 'default')
   return [
-    `gRPC on ${grpc}${tls}, HTTP on ${http}${tls}, metrics on ${metrics}`,
+    `gRPC on ${grpc}${tls}, HTTP on ${http}${tls}, metrics on ${metrics}${server.health ? `, health on ${addressText(server.health)}` : ''}`,
     `callers: ${authText(auth)}`,
     ...providers.map(providerText),
     ...models.map(aliasText),

@@ -55,6 +55,8 @@ export interface ServerConfig {
   readonly grpc: Address
   readonly http: Address
   readonly metrics: Address
+  /** Cleartext server for probes; undefined where there is none. */
+  readonly health?: Address
   readonly settings: ServerSettings
   /** Limit for upstream calls at once; undefined means unbounded. */
   readonly concurrency?: ConcurrencyLimit

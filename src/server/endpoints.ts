@@ -83,8 +83,13 @@ export function endpoints(methods: Methods, health: MethodsOf<typeof HealthCheck
   return [
     ...mount(LlmGateway, methods, { endless: ['watchStats'], batch: ['batchChat'], open: ['health'] }),
     ...mount(LlmGatewayAdmin, methods, { endless: ['ensureModel'] }),
-    ...mount(HealthCheckService, health, { endless: ['watch'], open: ['check', 'watch'] }),
+    ...healthEndpoints(health),
   ]
+}
+
+/** What only probes ask for. */
+export function healthEndpoints(health: MethodsOf<typeof HealthCheckService>): Endpoint[] {
+  return mount(HealthCheckService, health, { endless: ['watch'], open: ['check', 'watch'] })
 }
 
 function mount<S extends DescService>(

@@ -163,6 +163,8 @@ describe('the doors', () => {
     ['grpc: "127.0.0.1:1", metrics: "127.0.0.1:1"', 'server.metrics: is the address of server.grpc'],
     ['http: "127.0.0.1:1", metrics: "0.0.0.0:1"', 'server.metrics: is the address of server.http'],
     ['grpc: ":8080"', 'server.http: is the address of server.grpc'],
+    ['metrics: ":8081", health: ":8081"', 'server.health: is the address of server.metrics'],
+    ['health: ":8080"', 'server.health: is the address of server.http'],
   ])('{ %s } is refused', (server, problem) => {
     expect(problemsOf({ env, file: `server: { ${server} }` })).toEqual([problem])
   })
@@ -215,5 +217,16 @@ describe('what callers may set', () => {
     `auth: { ${keys}, cache_namespaces: all }`,
   ])('is not reported with %j', (file) => {
     expect(load({ env, file }).notices.join()).not.toContain('cache_namespaces')
+  })
+})
+
+describe('the server for probes', () => {
+  it.each([
+    ['', {}, undefined],
+    ['server: { health: ":8081" }', {}, { host: '0.0.0.0', port: 8081 }],
+    ['server: { health: "127.0.0.1:8081" }', {}, { host: '127.0.0.1', port: 8081 }],
+    ['', { LLM_GATEWAY_HEALTH_ADDRESS: '[::]:8081' }, { host: '::', port: 8081 }],
+  ])('is with %j and %j at %j', (file, more, address) => {
+    expect(configOf({ file, env: { ...env, ...more } }).server.health).toEqual(address)
   })
 })

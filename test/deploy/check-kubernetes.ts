@@ -57,12 +57,12 @@ export async function checkKubernetes(report: Report, { root, folder }: { root: 
     const names = [...parseManifests(await render('second')).keys()].map((name) => name.split(' ')[1])
     assert.ok(names.every((name) => name?.startsWith('second-llm-gateway')))
   })
-  await report.check('with TLS it is asked by HTTPS whether it is well', async () => {
+  await report.check('with TLS it is probed in cleartext, at a port of its own', async () => {
     const deployment = JSON.stringify(
       parseManifests(await render('tls', variants['TLS'])).get('Deployment tls-llm-gateway'),
     )
-    assert.equal(deployment.match(/"scheme":"HTTPS"/g)?.length, 3)
-    assert.doesNotMatch(deployment, /"grpc":\{/)
+    assert.equal(deployment.match(/"grpc":\{"port":8081/g)?.length, 3)
+    assert.match(deployment, /"name":"LLM_GATEWAY_HEALTH_ADDRESS","value":"0\.0\.0\.0:8081"/)
   })
   if (!validator) return
   for (const [name, options] of Object.entries(variants)) {

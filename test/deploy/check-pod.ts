@@ -21,7 +21,13 @@ const deployment = z.object({
         terminationGracePeriodSeconds: z.number(),
         securityContext: z.object({ runAsUser: z.number(), runAsGroup: z.number() }),
         containers: z.tuple([
-          z.object({ args: z.array(z.string()), startupProbe: probe, readinessProbe: probe, livenessProbe: probe }),
+          z.object({
+            args: z.array(z.string()),
+            env: z.array(z.object({ name: z.string(), value: z.string() })),
+            startupProbe: probe,
+            readinessProbe: probe,
+            livenessProbe: probe,
+          }),
         ]),
       }),
     }),
@@ -32,7 +38,8 @@ const deployment = z.object({
 export async function checkPod(report: Report, image: Image, context: string): Promise<void> {
   const manifests = readManifests(join(context, 'deploy/kubernetes'))
   const { spec: pod } = deployment.parse(manifests.get('Deployment llm-gateway')).spec.template
-  const [{ args, ...probes }] = pod.containers
+  const [{ args, env, ...probes }] = pod.containers
+  const written = Object.fromEntries(env.map(({ name, value }) => [name, value]))
   const { data } = configMap.parse(manifests.get('ConfigMap llm-gateway'))
   for (const [name, text] of Object.entries(data)) writeFileSync(join(image.root, 'etc/llm-gateway', name), text)
   await report.check('the Deployment runs as the user of the image', () => {
@@ -40,13 +47,13 @@ export async function checkPod(report: Report, image: Image, context: string): P
     assert.deepEqual(pod.securityContext.runAsGroup, image.user.gid)
   })
   await report.check('with the empty Secret of the manifests it does not start, and says why', async () => {
-    const closed = await run(image, { command: args })
+    const closed = await run(image, { command: args, variables: written })
     assert.equal(await closed.ended(), 1)
     assert.match(closed.output(), /the environment variable WEB_KEY is not set/)
   })
   let container: Container | undefined
   await report.check('with the Secret filled in it starts', async () => {
-    container = await run(image, { command: args, variables: filledSecret(manifests) })
+    container = await run(image, { command: args, variables: { ...written, ...filledSecret(manifests) } })
     await container.said('"message":"ready"')
   })
   if (!container) return

@@ -48,6 +48,15 @@ it('a gateway starts with what Kubernetes gives it once the secrets are filled i
   expect(loadConfig({ file, env: empty }).problems).toHaveLength(Object.keys(empty).length)
 })
 
+it('kubelets probe the port for health, which is on', () => {
+  const text = JSON.stringify(manifests.get('Deployment llm-gateway'))
+  expect(text.match(/"grpc":\{"port":8081/g)).toHaveLength(3)
+  const [, address] = /"name":"LLM_GATEWAY_HEALTH_ADDRESS","value":"([^"]*)"/.exec(text) ?? []
+  const { 'gateway.yaml': file } = textsOf('ConfigMap llm-gateway', 'data')
+  const { config } = loadConfig({ file, env: { ...secrets, LLM_GATEWAY_HEALTH_ADDRESS: address } })
+  expect(config?.server.health).toEqual({ host: '0.0.0.0', port: 8081 })
+})
+
 function textsOf(manifest: string, field: string): Readonly<Record<string, string>> {
   const texts = manifests.get(manifest)?.[field]
   if (typeof texts !== 'object' || texts === null) throw new Error(`${manifest} has no ${field}`)

@@ -32,9 +32,8 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
   const grpc = addressOf('grpc', file, sources)
   const http = addressOf('http', file, sources)
   const metrics = addressOf('metrics', file, sources)
-  if (overlap(grpc, http)) findings.problem('server.http', 'is the address of server.grpc')
-  if (overlap(grpc, metrics)) findings.problem('server.metrics', 'is the address of server.grpc')
-  if (overlap(http, metrics)) findings.problem('server.metrics', 'is the address of server.http')
+  const health = healthOf(file, sources)
+  reportOverlaps({ grpc, http, metrics, ...(health && { health }) }, findings)
   const tls = file?.tls && tlsOf(file.tls, sources)
   const settings = {
     ...defaultServerSettings,
@@ -49,6 +48,7 @@ export function serverOf(file: FileSettings['server'], sources: ServerSources): 
     grpc,
     http,
     metrics,
+    ...(health && { health }),
     settings,
     ...concurrencyOf(file ?? {}, ['server'], findings),
     maxAttempts: file?.max_attempts,
@@ -75,12 +75,27 @@ function addressOf(server: ServerName, file: FileSettings['server'], sources: Se
   return { host, port: found?.value.port ?? defaultPorts[server] }
 }
 
+/** Anybody may know whether a gateway is well, so authentication does not decide where. */
+function healthOf(file: FileSettings['server'], { env }: ServerSources): Address | undefined {
+  const address = file?.health ?? env.health?.value
+  return address && { host: address.host ?? '0.0.0.0', port: address.port }
+}
+
 function isLoopback(host: string): boolean {
   if (host.toLowerCase() === 'localhost') return true
   const loopback = new BlockList()
   loopback.addSubnet('127.0.0.0', 8, 'ipv4')
   loopback.addAddress('::1', 'ipv6')
   return loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
+}
+
+function reportOverlaps(addresses: Readonly<Record<string, Address>>, findings: Findings): void {
+  const written = Object.entries(addresses)
+  for (const [index, [server, address]] of written.entries()) {
+    for (const [other, taken] of written.slice(0, index)) {
+      if (overlap(taken, address)) findings.problem(`server.${server}`, `is the address of server.${other}`)
+    }
+  }
 }
 
 /** Port 0 is a free one for each. */

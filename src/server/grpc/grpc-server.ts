@@ -21,9 +21,14 @@ const MAX_HEADERS = 64
 /** Frames and streams that break the protocol, before their connection is closed. */
 const MAX_FAULTS = 32
 
+export interface GrpcServerOptions extends ServerOptions {
+  /** Takes connections in cleartext that speak HTTP/1.1. Default: they are answered with the port of the HTTP server. */
+  readonly serveHttp1?: (socket: Socket) => void
+}
+
 /** The server for services: gRPC over HTTP/2. */
 export class GrpcServer {
-  readonly #settings: ServerOptions
+  readonly #settings: GrpcServerOptions
   readonly #server: grpc.Server
   readonly #gate: ConnectionGate
   readonly #guard: StreamGuard
@@ -33,7 +38,7 @@ export class GrpcServer {
   readonly #turn = new NextTurn()
 
   /** Throws when grpc-js is not as the gateway knows it. */
-  constructor(settings: ServerOptions) {
+  constructor(settings: GrpcServerOptions) {
     // It prints metadata that it rejects, bearer tokens included.
     grpc.setLogVerbosity(grpc.logVerbosity.NONE)
     this.#settings = settings
@@ -98,11 +103,16 @@ export class GrpcServer {
 
   /** A client of HTTP/1.1 would otherwise see a closed connection only. */
   #listenTo(socket: Socket, http2: Http2Access): void {
-    const { clock, readTimeout, onRefused } = this.#settings
+    const {
+      clock,
+      readTimeout,
+      onRefused,
+      serveHttp1 = (refused: Socket) => this.#refuseHttp1(refused),
+    } = this.#settings
     listenForProtocol(socket, {
       clock,
       timeout: readTimeout,
-      spoken: (_, spoken) => (spoken === 'http1' ? this.#refuseHttp1(socket) : http2.inject(socket)),
+      spoken: (_, spoken) => (spoken === 'http1' ? serveHttp1(socket) : http2.inject(socket)),
       silent: () => {
         onRefused('handshake')
         socket.destroy()

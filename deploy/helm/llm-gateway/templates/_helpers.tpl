@@ -17,16 +17,3 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- define "llm-gateway.secret" -}}
 {{ .Values.secret.existing | default (include "llm-gateway.name" .) }}
 {{- end }}
-
-{{- /* A probe: gRPC, or HTTPS where there is TLS. Wants `root`, `service` and `path`. */}}
-{{- define "llm-gateway.probe" -}}
-{{- if .root.Values.tls.secret -}}
-httpGet: { port: http, path: {{ .path }}, scheme: HTTPS }
-{{- else -}}
-grpc:
-  port: {{ .root.Values.ports.grpc }}
-  {{- with .service }}
-  service: {{ . }}
-  {{- end }}
-{{- end }}
-{{- end }}
