@@ -84,11 +84,22 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s server', (name) => {
     expect((await huge).error).toBeDefined()
   })
 
+  test('no more is reserved than the model can answer, where that is known', async () => {
+    const known = 'prices: { house/m: { input: 0, output: 0, context_window: 4096 } }'
+    await start(silence, `limits: { caller: { tokens: 10000, window: 1h } }\n${known}`)
+    const huge = chat(servers[name], { maxTokens: 2_000_000_000 }, by('ada'))
+    await eventually(() => expect(upstream.hits).toHaveLength(1))
+    upstream.answer(answers('fine'))
+    expect((await chat(servers[name], { maxTokens: 5_000 }, by('ada'))).value?.message?.content).toBe('fine')
+    await gateway.close()
+    expect((await huge).error).toBeDefined()
+  })
+
   test('however many calls of one caller run, others get their half of the limit', async () => {
     await start(silence, 'models: { default: { targets: [house/m], limits: { tokens: 10000, window: 1h } } }')
     const refused = many(20, servers[name], { maxTokens: 1_900 })
     await eventually(() => expect(refused).toEqual(Array(15).fill('RATE_LIMITED')))
-    expect(upstream.hits).toHaveLength(5)
+    await eventually(() => expect(upstream.hits).toHaveLength(5))
     upstream.answer(answers('fine'))
     expect((await chat(servers[name], { maxTokens: 4_000 }, by('bob'))).value?.message?.content).toBe('fine')
   })
