@@ -19,7 +19,7 @@ export function authorize(): Policy<Call & Authenticated & Planned> {
     const [first] = targets
     const isNamed = request.model !== '' || request.provider !== ''
     const isRefused = isNamed && first !== undefined && first.alias === undefined && first !== allowed[0]
-    if (isRefused || allowed.length === 0) throw refusal(request.model, first)
+    if (isRefused || allowed.length === 0) throw refusal(call)
     return next(allowed.length === targets.length ? call : { ...call, targets: allowed })
   }
 }
@@ -31,12 +31,19 @@ function allowedOf(targets: readonly Target[], models: ModelFilter): readonly Ta
   )
 }
 
-/** Names what was asked for, not what it stands for. */
-function refusal(model: string, target: Target | undefined): GatewayError {
-  const asked = model || target?.alias || (target ? `${target.provider.name}/${target.model}` : '')
-  const name = JSON.stringify(asked.length > 100 ? `${asked.slice(0, 100)}...` : asked)
-  return new GatewayError(
-    'MODEL_NOT_ALLOWED',
-    `model: this credential may not use ${name}; ListModels lists the models it may use.`,
-  )
+/** Names what was asked for, not what it stands for: that may be the name of something that the caller may not see. */
+function refusal(call: Call): GatewayError {
+  const message = `${askedFor(call)}; ListModels lists the models it may use.`
+  return new GatewayError('MODEL_NOT_ALLOWED', message)
+}
+
+function askedFor({ request: { model, provider }, wishes: { taskType } }: Call): string {
+  if (model) return `model: this credential may not use ${quoted(model)}`
+  if (provider) return `provider: this credential may not use the default model of ${quoted(provider)}`
+  if (taskType) return `task_type: this credential may not use the models for ${quoted(taskType)}`
+  return 'model: this credential may not use the models for calls that name none'
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}...` : name)
 }

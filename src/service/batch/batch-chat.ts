@@ -21,8 +21,7 @@ export function createBatchChat(options: BatchChatOptions): StreamMethod<BatchCh
   const batchOptions = { ...options, places: new CallerPlaces(options.parallel) }
   return async (request, context) => {
     const caller = await options.authenticator.identify(context)
-    context.record.caller = caller.name
-    context.record.callerId = caller.id
+    context.record.identify(caller)
     const items = itemsOf(request, context)
     context.cancellation.throwIfCancelled()
     const parallel = request.parallel === 0 ? options.parallel : Math.min(request.parallel, options.parallel)

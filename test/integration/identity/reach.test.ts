@@ -174,6 +174,15 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s server', (name) => {
       if (!request.model?.includes('/')) expect(free.error?.message).toContain('Did you mean')
     })
 
+    test.each<[string, ChatInit]>([
+      ['a task type', { taskType: 'planning' }],
+      ['a provider', { provider: 'dear' }],
+    ])('when what it names by %s stands for something else', async (_, request) => {
+      const { error } = await chat(servers[name], ask(request), by('narrow'))
+      expect(error?.reason).toBe('MODEL_NOT_ALLOWED')
+      expect(error?.message).not.toMatch(/falcon|secret-model|dear\/default/)
+    })
+
     test('in Stats, WatchStats, Health and ListModels', async () => {
       await chat(servers[name], ask({ model: 'project-falcon' }), by('ops'))
       await chat(servers[name], ask({ model: 'dear/secret-model' }), by('ops'))
