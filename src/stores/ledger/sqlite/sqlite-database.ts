@@ -114,8 +114,7 @@ class SqliteDatabase implements SqlDatabase, SqlSession {
       this.#connection.exec(`pragma incremental_vacuum(${EXPIRE_ROWS})`)
       return true
     }
-    this.#prepared(`delete from charge_hour where hour < ? - 3600000
-      and last_seq < (select coalesce(min(seq), 9223372036854775807) from charge)`).run(time)
+    this.#prepared('delete from charge_hour where hour < ? - 3600000').run(time)
     return false
   }
 

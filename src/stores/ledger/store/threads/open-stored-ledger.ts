@@ -21,6 +21,9 @@ export interface StoredLedgerOptions extends ThreadOptions {
   readonly events: StoredLedgerEvents
 }
 
+/** How long ago, in ms, a period may end that lasts until now. */
+const NOW = 50
+
 /** How much time a drain gets beyond its own, in ms. */
 const DRAIN_MARGIN = 1_000
 
@@ -44,6 +47,7 @@ class ThreadedLedger implements StoredLedger {
   readonly opened: Promise<void>
   readonly swept: Promise<void>
   progress: StoreProgress = { pendingBytes: 0, lag: 0, trouble: '', skippedLines: 0, records: 0 }
+  readonly #clock: Clock
   readonly #events: StoredLedgerEvents
   readonly #writer: ThreadLink
   readonly #queries: ThreadLink
@@ -54,6 +58,7 @@ class ThreadedLedger implements StoredLedger {
   #before = { skippedLines: 0, records: 0 }
 
   constructor({ clock, events, settings, journal }: StoredLedgerOptions) {
+    this.#clock = clock
     this.#events = events
     this.swept = new Promise((resolve) => {
       this.#resolveSwept = resolve
@@ -73,7 +78,13 @@ class ThreadedLedger implements StoredLedger {
   }
 
   summarize(selection: UsageSelection, grouping: CostGrouping): Promise<CostSummary> {
-    return this.#queries.call('summarize', [selection, { ...grouping, groups: [...grouping.groups] }])
+    return this.#queries.call('summarize', [this.#openEnded(selection), { ...grouping, groups: [...grouping.groups] }])
+  }
+
+  /** A period that lasts until now has no end for the thread, whose now is later: it need not split the present day. */
+  #openEnded(selection: UsageSelection): UsageSelection {
+    const isPast = selection.end < this.#clock.wall() - NOW
+    return isPast ? selection : { ...selection, end: Number.MAX_SAFE_INTEGER }
   }
 
   list(selection: UsageSelection, pageSize: number, pageToken: string): Promise<UsagePage> {
