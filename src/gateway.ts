@@ -1,9 +1,10 @@
-import type { AnyRequest, Call } from './domain/calls/call.ts'
+import type { AnyRequest, Call, Caller } from './domain/calls/call.ts'
 import type { Authenticated, Observed, Planned } from './domain/calls/facts.ts'
 import { Chain, type Policy } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { RateLimits } from './domain/limits/limits.ts'
 import type { Authenticator } from './domain/ports/authenticator.ts'
+import type { TargetForecast } from './domain/ports/forecast.ts'
 import type { Ask, Provider } from './domain/ports/provider.ts'
 import type { Telemetry } from './domain/ports/telemetry.ts'
 import type { EventStream } from './domain/streams/event-stream.ts'
@@ -12,8 +13,8 @@ import type { Handler } from './domain/streams/follow.ts'
 import type { ChatEvent, ChatRequest, CompleteRequest, EmbedRequest } from './domain/types.ts'
 import { admitToProcess, admitToProvider, type Gates } from './policies/admission/admit.ts'
 import { authenticate } from './policies/authenticate.ts'
-import { authorize } from './policies/authorize.ts'
-import { balance } from './policies/balancing/balance.ts'
+import { authorize, permitted } from './policies/authorize.ts'
+import { balance, balanced } from './policies/balancing/balance.ts'
 import { keepSession } from './policies/balancing/keep-session.ts'
 import { Latencies } from './policies/balancing/latencies.ts'
 import { measure } from './policies/balancing/measure.ts'
@@ -29,6 +30,8 @@ import { cacheTexts } from './policies/cache/cache-texts.ts'
 import type { CacheParts } from './policies/cache/cache-use.ts'
 import { cacheVectors } from './policies/cache/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
+import { Estimator } from './policies/estimating/estimator.ts'
+import { forecast } from './policies/estimating/forecast.ts'
 import { type CallLimits, limit } from './policies/limits/limit.ts'
 import { limitProvider } from './policies/limits/limit-provider.ts'
 import type { LimitParts } from './policies/limits/limited.ts'
@@ -79,6 +82,8 @@ export interface GatewayParts {
 }
 
 export interface Gateway {
+  /** What a chat would cost at each target that it may be sent to, in order. Throws what such a call throws. */
+  forecast(call: Call<ChatRequest>, caller: Caller): readonly TargetForecast[]
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
   /** Of the events of a chat, only the text comes. */
   readonly complete: Handler<Call<CompleteRequest>, ChatEvent>
@@ -93,9 +98,18 @@ export function createGateway(parts: GatewayParts): Gateway {
     bound,
     latencies: new Latencies(clock),
     sessions: new Sessions(clock),
+    estimator: new Estimator(),
     retries: { clock, random, budget: parts.retryBudget, isEnding, bound },
   }
   return {
+    forecast(call, caller) {
+      parts.validate.chat(call.request)
+      const planned = { ...call, caller, targets: parts.planner.targetsFor(call) }
+      const allowed = { ...planned, targets: permitted(planned) }
+      const tools = { estimator: shared.estimator, budgets: parts.budgets, breakers: parts.circuits }
+      const targets = balanced(allowed, { random, latencies: shared.latencies })
+      return targets.map((target) => forecast(tools, allowed, target))
+    },
     chat: chain(shared, {
       check: parts.validate.chat,
       cache: cacheTexts(cache, clock),
@@ -119,6 +133,7 @@ interface SharedParts extends GatewayParts {
   readonly bound: AttemptBound
   readonly latencies: Latencies
   readonly sessions: Sessions
+  readonly estimator: Estimator
   readonly retries: RetryTools
 }
 
@@ -141,6 +156,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     planner,
     billing,
     budgets,
+    estimator,
     clock,
     random,
     limits,
@@ -176,7 +192,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(breaker(circuits, clock))
     .use(useKeys(clock, bound))
     .use(limitProvider(limits, limits.providers))
-    .use(reserve(budgets, clock))
+    .use(reserve({ budgets, estimator, clock }))
     .use(record(billing?.ledger))
     .to(callProvider(ask))
 }

@@ -4,7 +4,6 @@ import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import { BudgetIndex } from '../policies/budgets/budget-index.ts'
 import type { BudgetParts } from '../policies/budgets/budget-parts.ts'
 import { BudgetReporter } from '../policies/budgets/budget-reporter.ts'
-import { Estimator } from '../policies/estimating/estimator.ts'
 import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
 
 /** The budgets that are configured; undefined when there are none. */
@@ -18,7 +17,6 @@ export function createBudgets(
   return {
     index: new BudgetIndex(budgets.rules),
     budgets: new MemoryBudgets(budgets.rules, clock, (sum) => reporter.settled(sum)),
-    estimator: new Estimator(),
     events: reporter,
   }
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Clock } from '../domain/clock.ts'
 import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
+import type { BudgetBoard } from '../domain/ports/budgets.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
 import type { Limiter } from '../domain/ports/limiter.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
@@ -13,6 +14,7 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Gates } from '../policies/admission/admit.ts'
 import { ConcurrencyGate } from '../policies/admission/concurrency-gate.ts'
 import { Circuits } from '../policies/breaker/circuits.ts'
+import { createBudgetBoard } from '../policies/budgets/budget-board.ts'
 import type { BudgetParts } from '../policies/budgets/budget-parts.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
 import { Planner } from '../policies/planning/planner.ts'
@@ -67,6 +69,7 @@ export interface Parts {
   readonly replies: ByteBudget
   /** Undefined when there are no budgets. */
   readonly budgets: BudgetParts | undefined
+  readonly budgetBoard: BudgetBoard | undefined
   readonly gates: Gates
   readonly circuits: Circuits
   readonly locks: SafetyLocks
@@ -88,6 +91,7 @@ export async function build(config: Config, environment: Environment): Promise<P
   const replies = new ByteBudget(config.server.settings.maxReplyBytes)
   const providers = createProviders(config, { prices, replies, clock, events })
   if (broadcast) applyKeyEvents(broadcast, providers)
+  const budgets = createBudgets(config, clock, events)
   return {
     events,
     redis,
@@ -111,7 +115,8 @@ export async function build(config: Config, environment: Environment): Promise<P
     ledger,
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
     replies,
-    budgets: createBudgets(config, clock, events),
+    budgets,
+    budgetBoard: budgets && createBudgetBoard(budgets.index, budgets.budgets),
     gates: createGates(config, clock),
     circuits: new Circuits(clock, {}, events),
     locks: createLocks(config, clock, { providers, events }),

@@ -2,7 +2,10 @@ import type { Config } from '../config/config.ts'
 import type { CallContext } from '../domain/calls/call.ts'
 import type { GatewayError } from '../domain/errors/error.ts'
 import type { AlertTest } from '../domain/ports/alert-test.ts'
+import type { Clock } from '../domain/clock.ts'
 import { createGateway } from '../gateway.ts'
+import type { BillingParts } from '../policies/billing/call-bill.ts'
+import { budgetTrailers } from '../policies/budgets/budget-trailers.ts'
 import { addressOf } from '../policies/cache/cache-texts.ts'
 import type { CacheParts } from '../policies/cache/cache-use.ts'
 import { rulesFor } from '../policies/cache/settings.ts'
@@ -27,11 +30,15 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
   const { events, redis, prices, providers, planner, authenticator, ledger, circuits, locks } = parts
   const { clock, telemetry, lifecycle } = options
   const cache = cacheParts(config, parts, options)
-  const { chat, complete, embed } = createGateway({
+  const { chat, complete, embed, forecast } = createGateway({
     telemetry,
     authenticator,
     planner,
-    billing: ledger && { ledger: ledger.ledger, priceVersion: () => prices.version },
+    billing: ledger && {
+      ledger: ledger.ledger,
+      priceVersion: () => prices.version,
+      trailers: trailersOf(parts, clock),
+    },
     budgets: parts.budgets,
     cache,
     clock,
@@ -67,6 +74,8 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     stats: telemetry.stats,
     ledger: ledger?.queries,
     alerts: options.alerts,
+    forecast,
+    budgets: parts.budgetBoard,
     cache: cache && {
       store: cache.store,
       stats: () => cache.observer.snapshot(),
@@ -84,6 +93,13 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     ],
     isDraining: () => lifecycle.draining,
   })
+}
+
+/** Trailers about the caller's own budgets; undefined when there are none. */
+function trailersOf({ budgets }: Parts, clock: Clock): BillingParts['trailers'] {
+  if (!budgets) return undefined
+  return ({ caller, request: { userId, labels } }) =>
+    budgetTrailers(budgets, { caller: caller.name, userId, labels }, clock)
 }
 
 /** What the cache policies need; undefined when there is no cache. */

@@ -6,6 +6,7 @@ import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
 import type { Alerts } from '../telemetry/alerts/alerts.ts'
 import { ErrorRates } from '../telemetry/alerts/error-rates.ts'
 import { observeLedger } from '../telemetry/metrics/ledger-metrics.ts'
+import { observeBudgets } from '../telemetry/metrics/observe-budgets.ts'
 import { observeGates } from '../telemetry/metrics/observe-limits.ts'
 import { observeRedis, observeRedisLimiter } from '../telemetry/metrics/redis-metrics.ts'
 import { createTelemetry, type GatewayTelemetry } from '../telemetry/telemetry.ts'
@@ -31,7 +32,7 @@ function auditIn(trail: AuditTrail, clock: Clock): OperatorEventSubscriber {
 
 /** Starts what counts, logs and traces the calls, and observes the parts. */
 export async function observe(config: Config, parts: Parts, { clock, log, version }: Environment): Promise<Observed> {
-  const { events, redis, ledger, providers, limiter, cacheStore, gates, circuits, locks, loopDelay } = parts
+  const { events, redis, ledger, budgets, providers, limiter, cacheStore, gates, circuits, locks, loopDelay } = parts
   const { otlpEndpoint: endpoint, sampleRatio, trustSampled, propagateToVendors } = config.telemetry
   const tracing = endpoint === undefined ? undefined : await startTracing({ endpoint, version, clock })
   const [primaryProvider = '', ...fallbackProviders] = config.priority
@@ -72,6 +73,7 @@ export async function observe(config: Config, parts: Parts, { clock, log, versio
       () => ledger.counts,
     )
   }
+  if (budgets) observeBudgets(telemetry.metrics, budgets.index.rules, budgets.budgets)
   if (redis) observeRedis(telemetry.metrics, redis)
   if (limiter instanceof RedisLimiter) observeRedisLimiter(telemetry.metrics, limiter)
   const alerts = await startAlerts(config, parts, { clock, log, metrics: telemetry.metrics, errorRates })

@@ -1,3 +1,5 @@
+import type { BudgetRule } from '../domain/budgets/budget-rule.ts'
+import { dollars } from '../domain/money.ts'
 import type { AuthSettings } from '../identity/settings.ts'
 import type { Alias } from '../policies/planning/planner.ts'
 import type { ProviderSettings } from '../providers/define.ts'
@@ -28,7 +30,7 @@ export function checkReport(loaded: Loaded): CheckReport {
 
 /** What would run, in readable form with secrets masked. */
 export function summary(config: Config): readonly string[] {
-  const { server, auth, providers, models, priority, safetyLocks, ledger } = config
+  const { server, auth, providers, models, priority, safetyLocks, ledger, budgets } = config
   const tls = server.tls ? ' (TLS)' : ''
   const [grpc, http, metrics] = [server.grpc, server.http, server.metrics].map(addressText)
   const hasDefault = models.some(({ name }) => name === 'default')
@@ -39,6 +41,7 @@ export function summary(config: Config): readonly string[] {
     ...models.map(aliasText),
     ...Object.entries(safetyLocks).map(([provider, target]) => `safety lock of ${provider}: ${target}`),
     ...(ledger ? [`ledger: ${ledgerText(ledger)}`] : []),
+    ...(budgets?.rules ?? []).map(budgetText),
     `a call that names nothing: ${hasDefault ? 'alias default' : priority.join(', ') || 'no provider'}`,
   ]
 }
@@ -67,6 +70,13 @@ function providerText({ name, kind, baseUrl, keys, defaultModel, concurrency }: 
 function aliasText({ name, strategy = 'priority', targets }: Alias): string {
   const order = strategy === 'priority' ? '' : ` (${strategy})`
   return `alias ${name}${order}: ${targets.map(({ target }) => target).join(', ')}`
+}
+
+function budgetText({ name, scope, match, labels, shared, limit, window, timeZone, action }: BudgetRule): string {
+  const values = Object.entries(labels).map(([label, value]) => `${label}=${value}`)
+  const of = [scope, match ?? values.join(), shared ? '(shared)' : ''].filter((text) => text !== '').join(' ')
+  const per = window === 'total' ? 'in total' : `per ${window} in ${timeZone}`
+  return `budget ${name}: ${dollars(limit)} USD ${per} for ${of}, ${action}`
 }
 
 /** Of an address in the network only what cannot be a secret. */

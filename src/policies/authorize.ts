@@ -12,16 +12,22 @@ import { checkAllowedFields } from './allowed-fields.ts'
  */
 export function authorize(): Policy<Call & Authenticated & Planned> {
   return (next) => (call) => {
-    const { caller, targets, request } = call
-    checkAllowedFields(caller, request)
-    if (!caller.models) return next(call)
-    const allowed = allowedOf(targets, caller.models)
-    const [first] = targets
-    const isNamed = request.model !== '' || request.provider !== ''
-    const isRefused = isNamed && first !== undefined && first.alias === undefined && first !== allowed[0]
-    if (isRefused || allowed.length === 0) throw refusal(call)
-    return next(allowed.length === targets.length ? call : { ...call, targets: allowed })
+    const allowed = permitted(call)
+    return next(allowed.length === call.targets.length ? call : { ...call, targets: allowed })
   }
+}
+
+/** The targets that the caller may use. Throws MODEL_NOT_ALLOWED. */
+export function permitted(call: Call & Authenticated & Planned): readonly Target[] {
+  const { caller, targets, request } = call
+  checkAllowedFields(caller, request)
+  if (!caller.models) return targets
+  const allowed = allowedOf(targets, caller.models)
+  const [first] = targets
+  const isNamed = request.model !== '' || request.provider !== ''
+  const isRefused = isNamed && first !== undefined && first.alias === undefined && first !== allowed[0]
+  if (isRefused || allowed.length === 0) throw refusal(call)
+  return allowed
 }
 
 function allowedOf(targets: readonly Target[], models: ModelFilter): readonly Target[] {

@@ -35,7 +35,7 @@ const MAX_FIELDS = 20
 const MAX_ATTEMPTS = 16
 
 /** Clients must not repeat these calls by themselves, even where waiting can help. */
-const WITHOUT_RETRY: readonly Reason[] = ['UPSTREAM_QUOTA_EXHAUSTED', 'BUDGET_EXCEEDED']
+const WITHOUT_RETRY: readonly Reason[] = ['UPSTREAM_QUOTA_EXHAUSTED', 'BUDGET_EXCEEDED', 'OVER_MAX_COST']
 
 const DOMAIN = 'llmgateway.v1'
 

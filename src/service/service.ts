@@ -6,6 +6,7 @@ import { GatewayError } from '../domain/errors/error.ts'
 import type { AlertTest } from '../domain/ports/alert-test.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
+import type { BudgetBoard } from '../domain/ports/budgets.ts'
 import type { LedgerQueries } from '../domain/ports/ledger-queries.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
@@ -27,11 +28,13 @@ import type {
 } from '../domain/types.ts'
 import { type BatchChatOptions, createBatchChat } from './batch/batch-chat.ts'
 import type { Methods } from './method-types.ts'
+import { createAdjustBudget, createListBudgets, statsFor } from './methods/budgets.ts'
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
 import { createCheckHealth } from './methods/check-health.ts'
 import { type Components, withComponents } from './methods/components.ts'
 import { createGetCostSummary, createListCallerCosts, createListUsage } from './methods/costs.ts'
 import { createEnsureModel } from './methods/ensure-model.ts'
+import { createEstimate, type Forecaster } from './methods/estimate.ts'
 import { listKeys } from './methods/list-keys.ts'
 import { createListModels } from './methods/list-models.ts'
 import { listProviders } from './methods/list-providers.ts'
@@ -57,6 +60,10 @@ export interface ServiceDeps {
   /** Undefined if costs are not recorded. */
   readonly ledger?: LedgerQueries | undefined
   readonly alerts: AlertTest
+  /** Forecasts of a chat, which `Estimate` returns. */
+  readonly forecast: Forecaster
+  /** Undefined if there are no budgets. */
+  readonly budgets?: BudgetBoard | undefined
   /** Undefined if there is no cache. */
   readonly cache: CacheAdmin | undefined
   readonly locks?: SafetyLockSource
@@ -83,6 +90,7 @@ export function createService(deps: ServiceDeps): Methods {
     components = () => [],
     cache,
     ledger,
+    budgets,
     clock,
     events,
     pulls,
@@ -103,8 +111,8 @@ export function createService(deps: ServiceDeps): Methods {
       embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
     listModels: anyone(createListModels(providers, aliases, clock, pulls)),
     health: statusForStrangers(authenticator, createCheckHealth(deps), reach),
-    stats: anyone(async (_request, _context, caller) => stats.snapshot(reach(caller))),
-    watchStats: anyone(createWatchStats(stats, clock, reach)),
+    stats: anyone(async (_request, _context, caller) => statsFor(stats, budgets, caller).snapshot(reach(caller))),
+    watchStats: anyone(createWatchStats(stats, clock, reach, budgets)),
     listProviders: admin('ListProviders', async () => listProviders(providers)),
     testProvider: admin('TestProvider', createTestProvider(deps), targetText),
     ensureModel: admin('EnsureModel', createEnsureModel(providers, pulls), targetText),
@@ -120,6 +128,9 @@ export function createService(deps: ServiceDeps): Methods {
     listUsage: anyone(createListUsage(ledger, clock)),
     listCallerCosts: anyone(createListCallerCosts(ledger, clock)),
     testAlert: admin('TestAlert', createTestAlert(deps.alerts)),
+    estimate: anyone(createEstimate(deps.forecast)),
+    listBudgets: anyone(createListBudgets(budgets)),
+    adjustBudget: admin('AdjustBudget', createAdjustBudget(budgets)),
   }
 }
 

@@ -84,6 +84,7 @@ export class Stats implements StatsSource, CallObserver {
       safetyLocks: locksToMessages(this.#locks?.states() ?? [], reach),
       config: configToMessage(this.#config, reach),
       components: [],
+      budgets: [],
       since: {
         $typeName: 'google.protobuf.Timestamp',
         seconds: BigInt(Math.floor(this.#since / 1000)),

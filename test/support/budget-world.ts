@@ -21,7 +21,6 @@ import {
 import type { Gateway, GatewayParts } from '../../src/gateway.ts'
 import { BudgetIndex } from '../../src/policies/budgets/budget-index.ts'
 import { BudgetReporter } from '../../src/policies/budgets/budget-reporter.ts'
-import { Estimator } from '../../src/policies/estimating/estimator.ts'
 import { MemoryBudgets } from '../../src/stores/budgets/memory-budgets.ts'
 import { MemoryLedger } from '../../src/stores/ledger/memory-ledger.ts'
 import { OperatorEventHub } from '../../src/telemetry/operator-event-hub.ts'
@@ -171,7 +170,7 @@ export function budgetWorld(
     {
       authenticator: { identify: () => callerNamed(caller) },
       billing: { ledger, priceVersion: () => 'v' },
-      budgets: { index: new BudgetIndex(rules), budgets, estimator: new Estimator(), events: reporter },
+      budgets: { index: new BudgetIndex(rules), budgets, events: reporter },
       ...more,
     },
   )

@@ -63,6 +63,7 @@ export const noStats: StatsResponse = {
   providers: {},
   models: {},
   components: [],
+  budgets: [],
   safetyLocks: {},
 }
 

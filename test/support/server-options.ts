@@ -40,6 +40,9 @@ export function methodsOf(some: Partial<Methods>): Methods {
     resetStats: missing,
     listKeys: missing,
     ensureModel: missing,
+    estimate: missing,
+    listBudgets: missing,
+    adjustBudget: missing,
     ...some,
   }
 }

@@ -11,6 +11,7 @@ import type { ChatRequest } from "./chat_pb.js";
 import type { CompleteRequest } from "./complete_pb.js";
 import type { GetCostSummaryRequestSchema, GetCostSummaryResponseSchema, ListCallerCostsRequestSchema, ListCallerCostsResponseSchema, ListUsageRequestSchema, ListUsageResponseSchema } from "./ledger_pb.js";
 import type { TestAlertRequestSchema, TestAlertResponseSchema } from "./alerts_pb.js";
+import type { AdjustBudgetRequestSchema, AdjustBudgetResponseSchema, ListBudgetsRequestSchema, ListBudgetsResponseSchema } from "./budgets_pb.js";
 
 /**
  * Describes the file llmgateway/v1/admin.proto.
@@ -619,7 +620,7 @@ export declare const EnsureModelStateSchema: GenEnum<EnsureModelState>;
 
 /**
  * Methods for operators. They need a credential with the admin flag; without it they fail with PERMISSION_DENIED. Only
- * the three methods about costs also serve callers without the flag, who see their own calls.
+ * the methods about costs, and ListBudgets, also serve callers without the flag, who see their own calls.
  *
  * @generated from service llmgateway.v1.LlmGatewayAdmin
  */
@@ -742,6 +743,28 @@ export declare const LlmGatewayAdmin: GenService<{
     methodKind: "unary";
     input: typeof TestAlertRequestSchema;
     output: typeof TestAlertResponseSchema;
+  },
+  /**
+   * Lists budgets with what is spent and reserved. Callers without the admin flag see those of scope CALLER and USER that
+   * are their own. NOT_FOUND (BUDGET_NOT_FOUND) for a name that is not configured.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.ListBudgets
+   */
+  listBudgets: {
+    methodKind: "unary";
+    input: typeof ListBudgetsRequestSchema;
+    output: typeof ListBudgetsResponseSchema;
+  },
+  /**
+   * Adds to the limit of one budget until its window ends. NOT_FOUND (BUDGET_NOT_FOUND) if no budget has this name, or it
+   * has no such subject.
+   *
+   * @generated from rpc llmgateway.v1.LlmGatewayAdmin.AdjustBudget
+   */
+  adjustBudget: {
+    methodKind: "unary";
+    input: typeof AdjustBudgetRequestSchema;
+    output: typeof AdjustBudgetResponseSchema;
   },
 }>;
 

@@ -217,6 +217,16 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
    * @generated from field: bool allow_reset = 26;
    */
   allowReset: boolean;
+
+  /**
+   * The most that the call may cost, in USD, at least 0. Targets that typically cost more are skipped, max_tokens is
+   * lowered to what is left after the input, and a stream that reaches it ends with FINISH_REASON_LENGTH. Fails with
+   * RESOURCE_EXHAUSTED (OVER_MAX_COST) if no target is left, and with FAILED_PRECONDITION (NO_PRICE) for models without
+   * a known price.
+   *
+   * @generated from field: optional double max_cost_usd = 27;
+   */
+  maxCostUsd?: number | undefined;
 };
 
 /**

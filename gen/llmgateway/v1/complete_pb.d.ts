@@ -180,6 +180,13 @@ export declare type CompleteRequest = Message<"llmgateway.v1.CompleteRequest"> &
    * @generated from field: bool allow_reset = 26;
    */
   allowReset: boolean;
+
+  /**
+   * As ChatRequest.max_cost_usd.
+   *
+   * @generated from field: optional double max_cost_usd = 27;
+   */
+  maxCostUsd?: number | undefined;
 };
 
 /**

@@ -81,6 +81,14 @@ export declare type EmbedRequest = Message<"llmgateway.v1.EmbedRequest"> & {
    * @generated from field: map<string, string> labels = 23;
    */
   labels: { [key: string]: string };
+
+  /**
+   * The most that the call may cost, in USD, at least 0. Targets that cost more are skipped. Errors as for
+   * ChatRequest.max_cost_usd.
+   *
+   * @generated from field: optional double max_cost_usd = 24;
+   */
+  maxCostUsd?: number | undefined;
 };
 
 /**

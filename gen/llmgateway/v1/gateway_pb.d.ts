@@ -7,6 +7,7 @@ import type { ChatEventSchema, ChatRequestSchema, ChatResponseSchema } from "./c
 import type { CompleteEventSchema, CompleteRequestSchema, CompleteResponseSchema } from "./complete_pb.js";
 import type { BatchChatRequestSchema, BatchChatResultSchema } from "./batch_pb.js";
 import type { EmbedRequestSchema, EmbedResponseSchema } from "./embed_pb.js";
+import type { EstimateRequestSchema, EstimateResponseSchema } from "./estimate_pb.js";
 import type { ListModelsRequestSchema, ListModelsResponseSchema } from "./models_pb.js";
 import type { HealthRequestSchema, HealthResponseSchema } from "./health_pb.js";
 import type { StatsRequestSchema, StatsResponseSchema, WatchStatsRequestSchema } from "./stats_pb.js";
@@ -96,6 +97,17 @@ export declare const LlmGateway: GenService<{
     methodKind: "unary";
     input: typeof EmbedRequestSchema;
     output: typeof EmbedResponseSchema;
+  },
+  /**
+   * Estimates the tokens and the cost of a chat at each target that it may be sent to, and what budgets would say. The chat
+   * is not sent.
+   *
+   * @generated from rpc llmgateway.v1.LlmGateway.Estimate
+   */
+  estimate: {
+    methodKind: "unary";
+    input: typeof EstimateRequestSchema;
+    output: typeof EstimateResponseSchema;
   },
   /**
    * Lists the aliases and models that the caller can use, with prices, context windows and capabilities.

@@ -7,6 +7,7 @@ import type { Message } from "@bufbuild/protobuf";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import type { CacheStats } from "./cache_pb.js";
 import type { BreakerState, ComponentHealth } from "./health_pb.js";
+import type { Budget } from "./budgets_pb.js";
 
 /**
  * Describes the file llmgateway/v1/stats.proto.
@@ -122,6 +123,13 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
    * @generated from field: map<string, llmgateway.v1.SafetyLockStats> safety_locks = 20;
    */
   safetyLocks: { [key: string]: SafetyLockStats };
+
+  /**
+   * Budgets that the caller may see, as in ListBudgets; at most 100.
+   *
+   * @generated from field: repeated llmgateway.v1.Budget budgets = 21;
+   */
+  budgets: Budget[];
 };
 
 /**

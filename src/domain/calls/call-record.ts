@@ -89,7 +89,7 @@ export class AttemptRecord {
 export type Trailers = Readonly<Record<string, string>>
 
 /** Trailers whose value changes with nearly every call. */
-export const CHANGING_TRAILERS = ['ratelimit-remaining', 'ratelimit-reset']
+export const CHANGING_TRAILERS = ['ratelimit-remaining', 'ratelimit-reset', 'budget-remaining-usd', 'budget-reset']
 
 /** What happened to a call so far. Errors and responses report it. */
 export class CallRecord {

@@ -1,5 +1,6 @@
 import type { Cancellation } from '../cancellation.ts'
 import type { RateLimits } from '../limits/limits.ts'
+import type { NanoDollars } from '../money.ts'
 import type { ModelFilter } from '../text/model-filter.ts'
 import type { NameList } from '../text/name-list.ts'
 import type { ChatRequest, CompleteRequest, EmbedRequest } from '../types.ts'
@@ -66,6 +67,8 @@ export interface Wishes {
   readonly temperature: number | undefined
   /** Most output tokens; 0 for an operation that generates none. */
   readonly maxTokens: number | undefined
+  /** The most that the call may cost, in nano-dollars. */
+  readonly maxCost: NanoDollars | undefined
   /** Whether the model is asked to reason; undefined where that is left to it. */
   readonly reasoning: boolean | undefined
 }

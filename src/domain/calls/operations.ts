@@ -1,4 +1,5 @@
 import { completePromptTokens, embedPromptTokens, mediaTokens, promptTokens } from '../estimate.ts'
+import { type NanoDollars, nanoDollars } from '../money.ts'
 import type { ModelFacts, Provider } from '../ports/provider.ts'
 import { chatTokens, completeTokens, embedTokens, type InputTokens } from '../tokens/request-tokens.ts'
 import { Capability, type ChatRequest, type CompleteRequest, type EmbedRequest, ReasoningEffort } from '../types.ts'
@@ -40,8 +41,13 @@ export interface OperationTraits {
 
 function wishesOf(request: TextRequest): Wishes {
   const { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens } = request
+  const maxCost = maxCostOf(request)
   const reasoning = request.$typeName === 'llmgateway.v1.ChatRequest' ? asksForReasoning(request) : undefined
-  return { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens, reasoning }
+  return { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens, reasoning, maxCost }
+}
+
+function maxCostOf({ maxCostUsd }: AnyRequest): NanoDollars | undefined {
+  return maxCostUsd === undefined ? undefined : nanoDollars(maxCostUsd)
 }
 
 function asksForReasoning({ reasoning }: ChatRequest): boolean | undefined {
@@ -91,6 +97,7 @@ const nothingWished: Wishes = {
   temperature: undefined,
   maxTokens: 0,
   reasoning: undefined,
+  maxCost: undefined,
 }
 
 export const operations: Readonly<Record<Operation, OperationTraits>> = {
@@ -107,7 +114,8 @@ export const operations: Readonly<Record<Operation, OperationTraits>> = {
     oneModel: true,
     mayBeSplit: true,
     defaultModel: (provider) => provider.defaultEmbedModel ?? provider.defaultModel,
-    wishes: (_request: EmbedRequest) => nothingWished,
+    wishes: (request: EmbedRequest) =>
+      request.maxCostUsd === undefined ? nothingWished : { ...nothingWished, maxCost: maxCostOf(request) },
     promptTokens: embedPromptTokens,
     mediaTokens: () => 0,
     isOffered: (capabilities) => capabilities.includes(Capability.EMBED),

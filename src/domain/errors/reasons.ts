@@ -71,7 +71,10 @@ export const reasons = {
 
   BUDGET_EXCEEDED:           ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     CANCELLED],
   OVER_BUDGET:               ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   yes,     no,     SKIPPED],
+  OVER_MAX_COST:             ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   yes,     no,     CANCELLED],
   NO_PRICE:                  ['FAILED_PRECONDITION', 'policy',   'request',       no,   yes,     no,     SKIPPED],
+  BUDGETS_UNAVAILABLE:       ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],
+  BUDGET_NOT_FOUND:          ['NOT_FOUND',           'caller',   'request',       no,   no,      no,     FAILED],
 
   NO_PROVIDERS:              ['FAILED_PRECONDITION', 'gateway',  'request',       no,   no,      no,     FAILED],
   DRAINING:                  ['UNAVAILABLE',         'gateway',  'request',       no,   no,      no,     FAILED],

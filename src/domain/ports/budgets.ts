@@ -62,6 +62,18 @@ export interface Budgets {
   reserve(wanted: Wanted): Hold | Refusal | Promise<Hold | Refusal>
   /** The status of these budgets, without a reservation. */
   statusOf(keys: readonly BudgetKey[]): readonly BudgetStatus[]
+  /** Adds to the limit of the current window; `add` may be negative. */
+  adjust(key: BudgetKey, add: NanoDollars): BudgetStatus | Promise<BudgetStatus>
   /** All subjects that spent or reserved anything in their current window, and all budgets with one sum. */
   list(): readonly BudgetStatus[]
+}
+
+/** What callers and operators see of budgets. */
+export interface BudgetBoard {
+  /** All budgets, or those of a caller and its users. */
+  list(caller: string | undefined): readonly BudgetStatus[]
+  /** Throws BUDGET_NOT_FOUND. */
+  checkName(name: string): void
+  /** Adds to the limit of the current window. Rejects with BUDGET_NOT_FOUND or LEDGER_UNAVAILABLE. */
+  adjust(name: string, subject: string, add: NanoDollars): Promise<BudgetStatus>
 }

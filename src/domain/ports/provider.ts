@@ -1,6 +1,7 @@
 import type { AnyRequest, CallContext, Defaults, Timeouts } from '../calls/call.ts'
 import type { AttemptRecord } from '../calls/call-record.ts'
 import type { GatewayError } from '../errors/error.ts'
+import type { Cancellation } from '../cancellation.ts'
 import type { ModelPrice } from '../money.ts'
 import type { EventStream } from '../streams/event-stream.ts'
 import type { EmbedEvent } from '../streams/events.ts'
@@ -94,6 +95,11 @@ export interface Provider {
   readonly onCancel?: OnCancel
   /** The vendor's model ids. Costs nothing. Fails after `timeout` ms. */
   listModels(timeout: number): Promise<readonly string[]>
+  /**
+   * The vendor's own count of a chat's input tokens, which costs nothing; undefined where the vendor offers none.
+   * Rejects when the vendor fails.
+   */
+  countTokens?(request: ChatRequest, target: CountTarget, options: CountOptions): Promise<number | undefined>
   /** Model ids that are known without a request. */
   catalogue(): readonly string[]
   /** Facts about a model that are known without a request. */
@@ -104,6 +110,18 @@ export interface Provider {
   readonly puller?: ModelPuller
   /** Closes its connections. */
   close(): Promise<void>
+}
+
+/** For what tokens are counted. */
+export interface CountTarget {
+  readonly model: string
+  readonly defaults: Defaults
+}
+
+export interface CountOptions {
+  /** In ms. */
+  readonly timeout: number
+  readonly cancellation: Cancellation
 }
 
 /** Whether a model reasons out of sight: in every call that does not turn it off, or in those that ask for it. */

@@ -20,9 +20,14 @@ export interface Balancing {
 export function balance(balancing: Balancing): Policy<Call & Planned & Kept> {
   return (next) => (call) => {
     if (call.targets.every(({ choice }) => choice === undefined)) return next(call)
-    const targets = groupsOf(call.targets).flatMap((group) => keptFirst(inOrder(group, call, balancing), call.session))
-    return next({ ...call, targets: call.wishes.disableFallback ? targets.slice(0, 1) : targets })
+    return next({ ...call, targets: balanced(call, balancing, call.session) })
   }
+}
+
+/** The targets in the order in which they are asked. */
+export function balanced(call: Call & Planned, balancing: Balancing, session?: SessionPlace): readonly Target[] {
+  const targets = groupsOf(call.targets).flatMap((group) => keptFirst(inOrder(group, call, balancing), session))
+  return call.wishes.disableFallback ? targets.slice(0, 1) : targets
 }
 
 /** The target that serves the conversation before the others of its alias. */

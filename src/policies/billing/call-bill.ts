@@ -1,4 +1,5 @@
 import type { Call } from '../../domain/calls/call.ts'
+import type { Trailers } from '../../domain/calls/call-record.ts'
 import type { Authenticated, Planned, Target } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -15,6 +16,8 @@ export interface BillingParts {
   readonly ledger: Ledger
   /** Identifies the prices of now. */
   readonly priceVersion: () => string
+  /** Trailers about what the caller may still spend. */
+  readonly trailers?: ((call: Call & Authenticated) => Trailers | undefined) | undefined
 }
 
 /** Facts about the attempt that a charge is for. */
@@ -30,6 +33,7 @@ interface Attempted {
 export class CallBill implements Watcher<AnyEvent> {
   readonly #ledger: Ledger
   readonly #priceVersion: () => string
+  readonly #trailers: BillingParts['trailers']
   readonly #call: Call & Authenticated & Planned
   readonly #clock: Clock
   #attempts = 0
@@ -41,9 +45,10 @@ export class CallBill implements Watcher<AnyEvent> {
   /** Of a call that ended before its requests. */
   #ending: CallEnding | undefined
 
-  constructor({ ledger, priceVersion }: BillingParts, call: Call & Authenticated & Planned, clock: Clock) {
+  constructor({ ledger, priceVersion, trailers }: BillingParts, call: Call & Authenticated & Planned, clock: Clock) {
     this.#ledger = ledger
     this.#priceVersion = priceVersion
+    this.#trailers = trailers
     this.#call = call
     this.#clock = clock
   }
@@ -73,7 +78,10 @@ export class CallBill implements Watcher<AnyEvent> {
   }
 
   end(error?: GatewayError): void | Promise<void> {
-    const latency = this.#call.context.record.elapsed()
+    const { record } = this.#call.context
+    const trailers = this.#trailers?.(this.#call)
+    if (trailers) record.trailers = { ...record.trailers, ...trailers }
+    const latency = record.elapsed()
     const ending = { code: error ? codes[error.code] : 0, reason: error?.reason ?? '', latency }
     if (this.#open > 0) {
       this.#ending = ending

@@ -3,7 +3,7 @@ import { operations } from '../../domain/calls/operations.ts'
 import type { ModelPrice, NanoDollars } from '../../domain/money.ts'
 import type { ModelFacts } from '../../domain/ports/provider.ts'
 import type { InputTokens } from '../../domain/tokens/request-tokens.ts'
-import type { Estimated, Estimator } from '../estimating/estimator.ts'
+import type { Estimated, Estimator, OutputEstimate } from '../estimating/estimator.ts'
 import { AttemptCost } from './attempt-cost.ts'
 import { serviceTierIn } from './provider-options.ts'
 import { showsItsCost } from './shows-cost.ts'
@@ -21,38 +21,55 @@ export interface AttemptPlan {
   readonly cost: AttemptCost
   /** Input tokens that `cost` contains. */
   readonly input: number
-  /** The most output tokens that the call and its model allow. */
+  /** The most output tokens that the call and its model allow, and that `max_cost_usd` bears. */
   readonly ceiling: number
-  /** Output tokens that are reserved where the budgets bear them. */
-  readonly output: number
+  /** Whether `max_cost_usd` bears less than the call and its model allow. */
+  readonly isCapped: boolean
+  /** Whether `max_cost_usd` does not bear such a call. */
+  readonly isOverMaxCost: boolean
   /** Whether the reservation grows while the response is generated. */
   readonly isMetered: boolean
+  /** What is reserved where the budgets bear it. */
   readonly amount: NanoDollars
   readonly least: NanoDollars
 }
 
-/** Plans an attempt: what it reserves with these budgets. */
+/** Plans an attempt: what it reserves in these budgets. */
 export function planAttempt(
   call: Estimated,
   keys: readonly BudgetKey[],
   price: ModelPrice,
   estimator: Estimator,
 ): AttemptPlan {
-  const { operation, request, target } = call
-  const traits = operations[operation]
-  const tokens = traits.inputTokens(request)
+  const { operation, request, target, wishes } = call
+  const tokens = operations[operation].inputTokens(request)
   const facts = target.provider.describe(target.model)
   const isBounding = keys.some(({ rule }) => rule.action === 'refuse')
   const isWorst = keys.some(({ rule }) => rule.action === 'refuse' && rule.reserve === 'worst')
   const isMetered = isBounding && !isWorst && showsItsCost(call, facts)
-  const typical = estimator.input(call, tokens)
-  const input = isBounding && !isMetered ? tokens.most : Math.ceil(typical * MARGIN)
+  const typical = Math.ceil(estimator.input(call, tokens) * MARGIN)
+  const input = isBounding && !isMetered ? tokens.most : typical
   const serviceTier = serviceTierIn(request.providerOptions)
-  const cost = new AttemptCost(price, { tokens: input, caching: tokens.caching, serviceTier })
-  const ceiling = ceilingOf(call, facts, typical)
-  const output = isBounding && !isMetered ? ceiling : Math.min(ceiling, estimator.output(call).p95)
+  const costOf = (input: number) => new AttemptCost(price, { tokens: input, caching: tokens.caching, serviceTier })
+  const cost = costOf(input)
+  const usual = estimator.output(call)
+  const allowed = ceilingOf(call, facts, typical)
+  const cap = wishes.maxCost === undefined ? UNCAPPED : capOf(costOf(typical), wishes.maxCost, allowed, usual)
+  const ceiling = Math.min(allowed, cap.ceiling)
+  const output = isBounding && !isMetered ? ceiling : Math.min(ceiling, usual.p95)
   const least = cost.with(Math.min(ceiling, MIN_OUTPUT))
-  return { tokens, cost, input, ceiling, output, isMetered, amount: cost.with(output), least }
+  const { isOverMaxCost } = cap
+  const isCapped = ceiling < allowed
+  return { tokens, cost, input, ceiling, isCapped, isOverMaxCost, isMetered, amount: cost.with(output), least }
+}
+
+const UNCAPPED = { ceiling: Number.POSITIVE_INFINITY, isOverMaxCost: false }
+
+/** The most output tokens that `max_cost_usd` bears, and whether it bears such a call at all. */
+function capOf(cost: AttemptCost, maxCost: NanoDollars, allowed: number, { p50 }: OutputEstimate) {
+  const ceiling = cost.outputFor(maxCost)
+  const isOver = cost.with(Math.min(allowed, p50)) > maxCost || ceiling < Math.min(allowed, MIN_OUTPUT)
+  return { ceiling, isOverMaxCost: isOver }
 }
 
 /** The least of what the call allows and what the model can. */

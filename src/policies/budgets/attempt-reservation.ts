@@ -7,9 +7,9 @@ import type { BudgetShare } from '../../domain/ports/ledger.ts'
 import type { Watcher } from '../../domain/streams/event-stream.ts'
 import { type AnyEvent, finishOf } from '../../domain/streams/events.ts'
 import type { Usage } from '../../domain/types.ts'
-import type { Estimated } from '../estimating/estimator.ts'
+import type { Estimated, Estimator } from '../estimating/estimator.ts'
 import type { AttemptPlan } from './attempt-plan.ts'
-import type { BudgetParts } from './budget-parts.ts'
+import type { BudgetObserver } from './budget-parts.ts'
 import { budgetExceeded } from './refusals.ts'
 import { StreamMeter } from './stream-meter.ts'
 
@@ -17,17 +17,22 @@ import { StreamMeter } from './stream-meter.ts'
 const TOP_UP = 0.5
 const MIN_TOP_UP = 16
 
+export interface ReservationParts {
+  readonly events: BudgetObserver
+  readonly estimator: Estimator
+  readonly clock: Clock
+}
+
 /**
  * What one attempt has reserved. While a metered response is generated it reserves more, and cuts the response where a
  * budget bears no more.
  */
 export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   readonly assumed: Usage
-  readonly #parts: BudgetParts
+  readonly #parts: ReservationParts
   readonly #call: Estimated
   readonly #plan: AttemptPlan
   readonly #hold: Hold
-  readonly #clock: Clock
   readonly #maxTokens: number
   /** Undefined where all that the response can cost is reserved. */
   readonly #meter: StreamMeter | undefined
@@ -37,12 +42,11 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   #refusedBy: BudgetStatus | undefined
 
   /** `maxTokens`: the most output tokens that the vendor may generate. */
-  constructor(parts: BudgetParts, call: Estimated, plan: AttemptPlan, hold: Hold, clock: Clock, maxTokens: number) {
+  constructor(parts: ReservationParts, call: Estimated, plan: AttemptPlan, hold: Hold, maxTokens: number) {
     this.#parts = parts
     this.#call = call
     this.#plan = plan
     this.#hold = hold
-    this.#clock = clock
     this.#maxTokens = maxTokens
     const output = Math.min(maxTokens, plan.cost.outputFor(hold.amount))
     if (plan.isMetered && output < maxTokens) this.#meter = new StreamMeter(output)
@@ -105,7 +109,7 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   #cut(refusedBy: BudgetStatus): GatewayError {
     const { provider, model } = this.#call.target
     this.#parts.events.refused(refusedBy)
-    return budgetExceeded(refusedBy, this.#clock, undefined, { provider: provider.name, model })
+    return budgetExceeded(refusedBy, this.#parts.clock, undefined, { provider: provider.name, model })
   }
 
   #learn(usage: Usage | undefined): void {

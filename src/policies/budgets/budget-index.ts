@@ -44,6 +44,23 @@ export class BudgetIndex {
     return this.rules.length === 0
   }
 
+  /** Whether a budget that is not shared counts this subject. */
+  hasSubject(rule: BudgetRule, subject: string): boolean {
+    switch (rule.scope) {
+      case 'global':
+        return subject === ''
+      case 'provider':
+      case 'caller':
+        return subject !== '' && matchesSubject(rule, subject)
+      case 'user':
+        return /.\/./.test(subject) && matchesUser(rule, subject)
+      case 'label':
+        return matchesLabels(rule, subject)
+      default:
+        return rule.scope satisfies never
+    }
+  }
+
   /** The budgets of an attempt at a provider. */
   keysOf(spender: Spender, provider: string): readonly BudgetKey[] {
     const own = this.ownKeysOf(spender)
@@ -112,6 +129,12 @@ function labelIndex(name: string, rules: readonly BudgetRule[]): SubjectIndex {
 
 function matchesLabel({ labels }: BudgetRule, name: string, value: string): boolean {
   return matchesGlob(labels[name] ?? '*', value)
+}
+
+/** `label=value` of each label that the rule names, in its order. */
+function matchesLabels(rule: BudgetRule, subject: string): boolean {
+  const patterns = Object.entries(rule.labels).map(([name, pattern]) => `${name}=${pattern}`)
+  return subject !== '' && matchesGlob(patterns.join(), subject)
 }
 
 function matchesSubject({ match }: BudgetRule, subject: string): boolean {

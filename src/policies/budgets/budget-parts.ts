@@ -1,7 +1,6 @@
 import type { Target } from '../../domain/calls/facts.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus, Budgets } from '../../domain/ports/budgets.ts'
-import type { Estimator } from '../estimating/estimator.ts'
 import type { BudgetIndex } from './budget-index.ts'
 
 /** What the policies learn about budgets that others want to know. The methods must not throw. */
@@ -18,6 +17,5 @@ export interface BudgetObserver {
 export interface BudgetParts {
   readonly index: BudgetIndex
   readonly budgets: Budgets
-  readonly estimator: Estimator
   readonly events: BudgetObserver
 }

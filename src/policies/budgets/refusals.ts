@@ -1,7 +1,12 @@
+import type { Call } from '../../domain/calls/call.ts'
+import type { Planned, Routed, Target } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { type ErrorFacts, GatewayError } from '../../domain/errors/error.ts'
-import { dollars } from '../../domain/money.ts'
+import { dollars, type NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus } from '../../domain/ports/budgets.ts'
+import { AttemptOutcome } from '../../domain/types.ts'
+import { skipTarget } from '../routing/skip-target.ts'
+import type { BudgetParts } from './budget-parts.ts'
 
 /** A longer wait is not announced, in ms. */
 const MAX_WAIT = 3_600_000
@@ -47,4 +52,46 @@ function describe(status: BudgetStatus): string {
   const { window, limit } = status
   const per = window === 'total' ? 'in total' : `per ${window}`
   return isOwn(status) ? `${dollars(limit)} USD ${per}` : `A budget ${per}`
+}
+
+/**
+ * Records that a budget keeps a call from its target, and returns the error. A budget that avoids a target leaves the
+ * call to the next one; a budget that refuses, to one that is free.
+ */
+export function refuseTarget(
+  { events }: BudgetParts,
+  call: Call & Planned & Routed,
+  refusedBy: BudgetStatus,
+  amount: NanoDollars,
+  clock: Clock,
+): GatewayError {
+  const { target, targets, context, fallback: isFallback } = call
+  const { provider, model } = target
+  const facts = { provider: provider.name, model }
+  if (refusedBy.key.rule.action === 'avoid') {
+    events.avoided(target, refusedBy)
+    const { record } = context
+    record.fail(record.begin(provider.name, model, isFallback), AttemptOutcome.SKIPPED, 'OVER_BUDGET')
+    return budgetExceeded(refusedBy, clock, amount, { ...facts, fallback: true })
+  }
+  events.refused(refusedBy)
+  const fallback = targets.some((other) => other !== target && isFree(other))
+  return skipTarget(call, budgetExceeded(refusedBy, clock, amount, { ...facts, fallback }))
+}
+
+function isFree({ provider, model }: Target): boolean {
+  const { price } = provider.describe(model)
+  return price !== undefined && price.list.input === 0 && price.list.output === 0
+}
+
+export function noPrice({ provider, model }: Target): GatewayError {
+  const target = `${provider.name}/${model}`
+  const message = `${target} has no known price, so its cost cannot be limited. Configure prices["${target}"].`
+  return new GatewayError('NO_PRICE', message, { provider: provider.name, model })
+}
+
+export function overMaxCost({ provider, model }: Target): GatewayError {
+  const target = `${provider.name}/${model}`
+  const message = `${target} would cost more than max_cost_usd. Raise it, ask for less, or ask a cheaper model.`
+  return new GatewayError('OVER_MAX_COST', message, { provider: provider.name, model })
 }

@@ -4,9 +4,11 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import { holderOfAnyone } from '../../domain/limits/holder.ts'
 import { type Held, Shares } from '../../domain/limits/shares.ts'
+import type { BudgetBoard } from '../../domain/ports/budgets.ts'
 import type { StatsSource } from '../../domain/ports/stats.ts'
 import { EventStream } from '../../domain/streams/event-stream.ts'
 import type { StatsResponse, WatchStatsRequest } from '../../domain/types.ts'
+import { statsFor } from './budgets.ts'
 
 /** Intervals in ms. */
 const MIN_INTERVAL = 100
@@ -27,10 +29,12 @@ export function createWatchStats(
   stats: StatsSource,
   clock: Clock,
   reachOf: (caller: Caller) => Reach | undefined = () => undefined,
+  budgets?: BudgetBoard | undefined,
 ): (request: WatchStatsRequest, context: CallContext, caller?: Caller) => Promise<EventStream<StatsResponse>> {
   const watches = new Shares<StatsWatch>(MAX_WATCHES)
   return async (request, { cancellation, peer }, caller) => {
     const reach = caller && reachOf(caller)
+    const source = caller ? statsFor(stats, budgets, caller) : stats
     const interval = intervalOf(request)
     cancellation.throwIfCancelled()
     let due = clock.now()
@@ -56,7 +60,7 @@ export function createWatchStats(
     function notify(): void {
       due = clock.now() + interval
       sleep()
-      events.push(stats.snapshot(reach))
+      events.push(source.snapshot(reach))
     }
 
     notify()

@@ -9,6 +9,7 @@ import { checkReasoning, checkResponseFormat, checkToolChoice, checkTools } from
 import { entry, longerThan, Violations } from './violations.ts'
 
 const MAX_STOPS = 16
+const MAX_USD = 1_000_000
 const MAX_FALLBACKS = 16
 const MAX_INPUTS = 16_384
 const MAX_LABELS = 32
@@ -183,6 +184,11 @@ function checkShared(request: AnyRequest, owned: ReadonlySet<string>, found: Vio
     found.add('session_id', `must not exceed ${MAX_MARK_LENGTH} bytes`)
   checkLabels(request.labels, found)
   if (request.cache) checkCache(request.cache, found)
+  checkMaxCost(request.maxCostUsd, found)
+}
+
+function checkMaxCost(usd: number | undefined, found: Violations): void {
+  if (usd !== undefined && !(usd >= 0 && usd <= MAX_USD)) found.add('max_cost_usd', `must be 0 to ${MAX_USD}`)
 }
 
 function checkLabels(labels: Readonly<Record<string, string>>, found: Violations): void {

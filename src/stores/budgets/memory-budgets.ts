@@ -77,6 +77,12 @@ export class MemoryBudgets implements Budgets {
     return keys.map((key) => this.#peek(key).status())
   }
 
+  adjust(key: BudgetKey, add: NanoDollars): BudgetStatus {
+    const account = this.accountOf(key)
+    account.adjusted += add
+    return account.status()
+  }
+
   list(): readonly BudgetStatus[] {
     const now = this.#clock.wall()
     const listed: BudgetStatus[] = []

@@ -1,0 +1,63 @@
+import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
+import type { BudgetBoard, BudgetStatus, Budgets } from '../../domain/ports/budgets.ts'
+import type { BudgetBook } from '../../domain/ports/ledger-books.ts'
+import type { BudgetIndex } from './budget-index.ts'
+import { isOwn } from './refusals.ts'
+
+/** Answers what callers and operators ask about budgets. `book` keeps adjustments across restarts. */
+export function createBudgetBoard(index: BudgetIndex, budgets: Budgets, book?: BudgetBook): BudgetBoard {
+  return {
+    list: (caller) => (caller === undefined ? inOrder(budgets.list()) : ownBudgets(index, budgets, caller)),
+    checkName(name) {
+      if (!index.rules.some((rule) => rule.name === name)) throw notFound(name)
+    },
+    async adjust(name, subject, add) {
+      const key = keyOf(index, name, subject)
+      const [status] = budgets.statusOf([key])
+      if (book && status) {
+        await book.adjustBudget({ budget: name, subject, windowStart: status.windowStart }, BigInt(add))
+      }
+      return budgets.adjust(key, add)
+    },
+  }
+
+  function inOrder(statuses: readonly BudgetStatus[]): readonly BudgetStatus[] {
+    const place = new Map(index.rules.map((rule, at) => [rule.name, at]))
+    const rank = ({ budget }: BudgetStatus) => place.get(budget) ?? 0
+    return [...statuses].sort((a, b) => rank(a) - rank(b) || compare(a.subject, b.subject))
+  }
+}
+
+/** The budgets of a caller and its users, also those that have spent nothing. */
+function ownBudgets(index: BudgetIndex, budgets: Budgets, caller: string): readonly BudgetStatus[] {
+  const own = budgets.statusOf(index.ownKeysOf({ caller, userId: '', labels: {} })).filter(isOwn)
+  const ofUsers = budgets.list().filter(({ scope, subject }) => scope === 'user' && subject.startsWith(`${caller}/`))
+  return [...own, ...ofUsers.toSorted((a, b) => compare(a.subject, b.subject))]
+}
+
+/** Throws BUDGET_NOT_FOUND. */
+function keyOf(index: BudgetIndex, name: string, subject: string): BudgetKey {
+  const rule = index.rules.find((candidate) => candidate.name === name)
+  if (!rule) throw notFound(name)
+  const isShared = rule.scope === 'global' || rule.shared
+  if (isShared ? subject === '' : index.hasSubject(rule, subject)) return { rule, subject }
+  const expected = isShared ? 'it has one sum: leave the subject empty' : `its subjects are ${SUBJECTS[rule.scope]}`
+  throw new GatewayError('BUDGET_NOT_FOUND', `The budget ${JSON.stringify(name)} has no such subject: ${expected}.`)
+}
+
+const SUBJECTS = {
+  global: 'empty',
+  provider: 'names of providers',
+  caller: 'names of callers',
+  user: 'written caller/user',
+  label: 'written label=value',
+} as const
+
+function notFound(name: string): GatewayError {
+  return new GatewayError('BUDGET_NOT_FOUND', `No budget is named ${JSON.stringify(name)}. ListBudgets lists them.`)
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0
+}

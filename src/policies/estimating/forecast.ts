@@ -1,0 +1,91 @@
+import type { Call } from '../../domain/calls/call.ts'
+import type { Authenticated, Planned, Target } from '../../domain/calls/facts.ts'
+import { operations } from '../../domain/calls/operations.ts'
+import type { Reason } from '../../domain/errors/reasons.ts'
+import { holderOf } from '../../domain/limits/holder.ts'
+import type { NanoDollars } from '../../domain/money.ts'
+import type { Breakers } from '../../domain/ports/breakers.ts'
+import type { BudgetStatus } from '../../domain/ports/budgets.ts'
+import type { BudgetForecastView, TargetForecast } from '../../domain/ports/forecast.ts'
+import { BreakerState } from '../../domain/types.ts'
+import { AttemptCost } from '../budgets/attempt-cost.ts'
+import { type AttemptPlan, planAttempt } from '../budgets/attempt-plan.ts'
+import type { BudgetParts } from '../budgets/budget-parts.ts'
+import { serviceTierIn } from '../budgets/provider-options.ts'
+import { isOwn } from '../budgets/refusals.ts'
+import type { Estimator } from './estimator.ts'
+
+export interface ForecastParts {
+  readonly estimator: Estimator
+  readonly budgets: BudgetParts | undefined
+  readonly breakers: Breakers
+}
+
+type Needs = Call & Authenticated & Planned
+
+/** What a call would cost at one of its targets, and what would become of it there. Nothing is reserved or asked. */
+export function forecast(parts: ForecastParts, call: Needs, target: Target): TargetForecast {
+  const { estimator, budgets } = parts
+  const asked = { ...call, target }
+  const { request, caller, operation, wishes } = call
+  const tokens = operations[operation].inputTokens(request)
+  const facts = target.provider.describe(target.model)
+  const spender = { caller: caller.name, userId: request.userId, labels: request.labels }
+  const keys = budgets?.index.keysOf(spender, target.provider.name) ?? []
+  const plan = facts.price && planAttempt(asked, keys, facts.price, estimator)
+  const forecasts = (budgets?.budgets.statusOf(keys) ?? []).map((status) => forecastOf(status, plan))
+  const own = wishes.maxTokens ?? target.defaults.maxTokens
+  const outputMax = Math.min(own ?? Number.POSITIVE_INFINITY, facts.maxOutput ?? Number.POSITIVE_INFINITY)
+  const serviceTier = serviceTierIn(request.providerOptions)
+  const { price, contextWindow } = facts
+  return {
+    target,
+    input: estimator.input(asked, tokens),
+    isLearned: estimator.isLearned(asked),
+    output: estimator.output(asked),
+    outputMax: outputMax === Number.POSITIVE_INFINITY ? undefined : outputMax,
+    contextWindow,
+    costWith: (input, output) =>
+      price && new AttemptCost(price, { tokens: input, caching: tokens.caching, serviceTier }).with(output),
+    skipped: isBlocked(parts, asked) ?? costReason(asked, plan, forecasts, keys.length > 0),
+    budgets: forecasts,
+  }
+}
+
+/** Why the target would not be asked at the moment, whatever it costs. */
+function isBlocked({ breakers }: ForecastParts, call: Needs & { readonly target: Target }): Reason | undefined {
+  const { provider, model } = call.target
+  if (breakers.stateOf(provider.name, model) === BreakerState.OPEN) return 'UPSTREAM_CIRCUIT_OPEN'
+  const use = { model, task: operations[call.operation].task, caller: holderOf(call) }
+  return provider.keys && provider.keys.wait(use) > 0 ? provider.keys.refusal(use).reason : undefined
+}
+
+function costReason(
+  { wishes }: Needs,
+  plan: AttemptPlan | undefined,
+  forecasts: readonly BudgetForecastView[],
+  isCounted: boolean,
+): Reason | undefined {
+  if (!plan) {
+    const refuses = isCounted && forecasts.some(({ refuses }) => refuses)
+    return refuses || wishes.maxCost !== undefined ? 'NO_PRICE' : undefined
+  }
+  if (plan.cost.isFree) return undefined
+  if (plan.isOverMaxCost) return 'OVER_MAX_COST'
+  return forecasts.some(({ passes }) => !passes) ? 'OVER_BUDGET' : undefined
+}
+
+function forecastOf(status: BudgetStatus, plan: AttemptPlan | undefined): BudgetForecastView {
+  const { rule } = status.key
+  const left = status.limit - status.spent - status.reserved
+  return {
+    name: rule.name,
+    refuses: rule.action === 'refuse',
+    remaining: isOwn(status) ? Math.max(0, left) : undefined,
+    passes: rule.action === 'alert' || !plan || plan.cost.isFree || left >= needed(plan, rule),
+  }
+}
+
+function needed({ amount, least }: AttemptPlan, { action, fit }: BudgetStatus['key']['rule']): NanoDollars {
+  return fit && action === 'refuse' ? least : amount
+}
