@@ -1,5 +1,5 @@
 import type { AnyRequest, Call, Caller } from './domain/calls/call.ts'
-import type { Authenticated, Observed, Planned } from './domain/calls/facts.ts'
+import type { Authenticated, Observed, Planned, Target } from './domain/calls/facts.ts'
 import { Chain, type Policy } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { RateLimits } from './domain/limits/limits.ts'
@@ -30,6 +30,7 @@ import { cacheTexts } from './policies/cache/cache-texts.ts'
 import type { CacheParts } from './policies/cache/cache-use.ts'
 import { cacheVectors } from './policies/cache/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
+import { countExactly } from './policies/estimating/count-exactly.ts'
 import { Estimator } from './policies/estimating/estimator.ts'
 import { forecast } from './policies/estimating/forecast.ts'
 import { type CallLimits, limit } from './policies/limits/limit.ts'
@@ -84,6 +85,8 @@ export interface GatewayParts {
 export interface Gateway {
   /** What a chat would cost at each target that it may be sent to, in order. Throws what such a call throws. */
   forecast(call: Call<ChatRequest>, caller: Caller): readonly TargetForecast[]
+  /** A vendor's own count of a chat's input tokens; undefined where it cannot be had. */
+  countTokens(call: Call<ChatRequest>, caller: Caller, target: Target): Promise<number | undefined>
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
   /** Of the events of a chat, only the text comes. */
   readonly complete: Handler<Call<CompleteRequest>, ChatEvent>
@@ -110,6 +113,8 @@ export function createGateway(parts: GatewayParts): Gateway {
       const targets = balanced(allowed, { random, latencies: shared.latencies })
       return targets.map((target) => forecast(tools, allowed, target))
     },
+    countTokens: (call, caller, target) =>
+      countExactly(parts.limits, parts.limits.providers.get(target.provider.name), { ...call, caller }, target),
     chat: chain(shared, {
       check: parts.validate.chat,
       cache: cacheTexts(cache, clock),

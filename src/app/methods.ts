@@ -30,7 +30,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
   const { events, redis, prices, providers, planner, authenticator, ledger, circuits, locks } = parts
   const { clock, telemetry, lifecycle } = options
   const cache = cacheParts(config, parts, options)
-  const { chat, complete, embed, forecast } = createGateway({
+  const { chat, complete, embed, forecast, countTokens } = createGateway({
     telemetry,
     authenticator,
     planner,
@@ -75,6 +75,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     ledger: ledger?.queries,
     alerts: options.alerts,
     forecast,
+    countTokens,
     budgets: parts.budgetBoard,
     cache: cache && {
       store: cache.store,

@@ -107,6 +107,10 @@ export interface Wire {
   readonly models: ModelsWire
   /** Undefined where models cannot be downloaded by an API. */
   readonly pull?: PullWire
+  /** The vendor's second chat API, where it has two. */
+  readonly responses?: ChatWire
+  /** How it counts the input tokens of a chat; undefined where it does not. */
+  readonly count?: TokenCounter
   /** Reads an error body of any shape; undefined if it holds no error. */
   readError(body: unknown): VendorError | undefined
 }
@@ -152,6 +156,24 @@ export interface CompleteWire {
 export interface PreparedCompletion {
   readonly encoded: UpstreamRequest
   readonly format: ReplyFormat
+}
+
+/** A chat as its wire encodes it. */
+export interface EncodedChat {
+  readonly fields: Readonly<Record<string, unknown>>
+  readonly path: string
+  readonly headers: UpstreamRequest['headers'] | undefined
+  readonly model: string
+}
+
+/** Counts the input tokens of a chat at the vendor, without an answer. */
+export interface TokenCounter {
+  /** The API whose encoding it takes. Default: `chat`. */
+  readonly api?: 'chat' | 'responses'
+  /** Requests that are made one after the other, each with the reply to the one before. */
+  readonly steps: readonly ((chat: EncodedChat, before: unknown) => UpstreamRequest)[]
+  /** The count in the last reply. */
+  read(body: unknown): number | undefined
 }
 
 /** How much fits into one embedding request. */

@@ -6,6 +6,7 @@ import { askChat } from './http/ask-chat.ts'
 import { askComplete } from './http/ask-complete.ts'
 import { askEmbed } from './http/ask-embed.ts'
 import type { Connection } from './http/connection.ts'
+import { countTokens } from './http/count-tokens.ts'
 import { fetchJson } from './http/fetch-json.ts'
 import { otherNames } from './names.ts'
 import { createPuller } from './pulls/pull.ts'
@@ -50,6 +51,10 @@ export function createHttpProvider(connection: Connection, events?: Pick<Operato
     listModels(timeout) {
       const inUse = keys.list().find(({ state }) => state !== 'quarantined')
       return listModels(timeout, inUse?.keyId ?? '')
+    },
+    countTokens(request, target, options) {
+      const inUse = keys.list().find(({ state }) => state !== 'quarantined')
+      return countTokens(connection, request, target, options, inUse?.keyId ?? '')
     },
     catalogue: () => catalogue.ids(),
     describe: (model) => catalogue.facts(model),

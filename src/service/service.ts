@@ -34,7 +34,7 @@ import { createCheckHealth } from './methods/check-health.ts'
 import { type Components, withComponents } from './methods/components.ts'
 import { createGetCostSummary, createListCallerCosts, createListUsage } from './methods/costs.ts'
 import { createEnsureModel } from './methods/ensure-model.ts'
-import { createEstimate, type Forecaster } from './methods/estimate.ts'
+import { type Counter, createEstimate, type Forecaster } from './methods/estimate.ts'
 import { listKeys } from './methods/list-keys.ts'
 import { createListModels } from './methods/list-models.ts'
 import { listProviders } from './methods/list-providers.ts'
@@ -62,6 +62,7 @@ export interface ServiceDeps {
   readonly alerts: AlertTest
   /** Forecasts of a chat, which `Estimate` returns. */
   readonly forecast: Forecaster
+  readonly countTokens: Counter
   /** Undefined if there are no budgets. */
   readonly budgets?: BudgetBoard | undefined
   /** Undefined if there is no cache. */
@@ -128,7 +129,7 @@ export function createService(deps: ServiceDeps): Methods {
     listUsage: anyone(createListUsage(ledger, clock)),
     listCallerCosts: anyone(createListCallerCosts(ledger, clock)),
     testAlert: admin('TestAlert', createTestAlert(deps.alerts)),
-    estimate: anyone(createEstimate(deps.forecast)),
+    estimate: anyone(createEstimate(deps.forecast, deps.countTokens)),
     listBudgets: anyone(createListBudgets(budgets)),
     adjustBudget: admin('AdjustBudget', createAdjustBudget(budgets)),
   }

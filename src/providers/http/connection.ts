@@ -35,6 +35,9 @@ export interface OutgoingRequest extends HttpRequest {
   readonly credential: Credential
 }
 
+/** What a wire needs to know of a question. */
+type Asked = Pick<Ask<AnyRequest>, 'request' | 'model' | 'defaults' | 'strict' | 'attempt'>
+
 /** What the calls to one configured HTTP provider share. */
 export class Connection {
   readonly settings: ProviderSettings
@@ -106,7 +109,7 @@ export class Connection {
   }
 
   /** Facts of a call for the wire. One literal holds all of them, because copying them into a larger one costs more. */
-  wireContext(ask: Ask<AnyRequest>, stream = false): ChatContext {
+  wireContext(ask: Asked, stream = false): ChatContext {
     const { settings } = this
     const { providerOptions } = ask.request
     const named = [settings.name, ...namesOf(settings.kind)].find((name) => Object.hasOwn(providerOptions, name))

@@ -4,6 +4,7 @@ import { compatibleResponses } from './family-responses.ts'
 import type { OpenAiDialect } from './openai/dialect.ts'
 import { apiOption, completionsOf, familyDialect, type OpenAiRow, openAiKind, taking } from './openai/kind.ts'
 import { dockerPull, lmStudioPull } from './self-hosted-pulls.ts'
+import { llamacppCounter, vllmCounter } from './token-counters.ts'
 
 /** Servers that speak OpenAI's API. All but the last run on the operator's own machines. */
 
@@ -35,6 +36,7 @@ const vllm = server({
   capabilities: [...USUAL, AUDIO_INPUT],
   dialect: {
     ...dialect,
+    count: vllmCounter,
     content: ['image', 'audio'],
     embed: { batchInputs: 2048, base64: true, dimensions: 'dimensions' },
   },
@@ -47,6 +49,7 @@ const llamacpp = server({
   capabilities: [...USUAL, AUDIO_INPUT],
   dialect: {
     ...dialect,
+    count: llamacppCounter,
     content: ['image', 'audio'],
     efforts: {},
     completions: { ...completionsOf({ tuning: sampling }), suffix: 'infill' },

@@ -1,6 +1,5 @@
 import type { Call, CallContext, Caller } from '../../domain/calls/call.ts'
-import { createCall } from '../../domain/calls/facts.ts'
-import type { Cancellation } from '../../domain/cancellation.ts'
+import { createCall, type Target } from '../../domain/calls/facts.ts'
 import { invalid } from '../../domain/errors/error.ts'
 import { dollars } from '../../domain/money.ts'
 import type { TargetForecast } from '../../domain/ports/forecast.ts'
@@ -13,14 +12,15 @@ import {
 } from '../../domain/types.ts'
 
 const MAX_TARGETS = 16
-/** Limit for a vendor's answer, in ms. */
-const COUNT_TIMEOUT = 2_000
 
 /** Forecasts of a chat at each of its targets, in order. Throws what a call that is not planned throws. */
 export type Forecaster = (call: Call<ChatRequest>, caller: Caller) => readonly TargetForecast[]
 
+/** The vendor's own count of input tokens; undefined where it cannot be had. */
+export type Counter = (call: Call<ChatRequest>, caller: Caller, target: Target) => Promise<number | undefined>
+
 /** Estimates what a chat would cost, without making it. */
-export function createEstimate(forecasts: Forecaster) {
+export function createEstimate(forecasts: Forecaster, count: Counter) {
   return async (
     { chat, exact, maxTargets }: EstimateRequest,
     context: CallContext,
@@ -28,28 +28,15 @@ export function createEstimate(forecasts: Forecaster) {
   ): Promise<EstimateResponse> => {
     if (!chat) throw invalid('chat', 'is required.')
     if (maxTargets > MAX_TARGETS) throw invalid('max_targets', `must be at most ${MAX_TARGETS}.`)
-    const found = forecasts(createCall('chat', chat, context), caller).slice(0, maxTargets || MAX_TARGETS)
+    const call = createCall('chat', chat, context)
+    const found = forecasts(call, caller).slice(0, maxTargets || MAX_TARGETS)
     const first = found.find(({ skipped }) => skipped === undefined) ?? found[0]
     const targets = found.map(async (forecast) => {
       const isAsked = exact && (maxTargets > 0 || forecast === first)
-      const counted = isAsked ? await count(forecast, chat, context.cancellation) : undefined
+      const counted = isAsked ? await count(call, caller, forecast.target) : undefined
       return toMessage(forecast, counted)
     })
     return { $typeName: 'llmgateway.v1.EstimateResponse', targets: await Promise.all(targets) }
-  }
-}
-
-/** The vendor's own count of input tokens; undefined where it has none or does not answer in time. */
-async function count(
-  { target }: TargetForecast,
-  chat: ChatRequest,
-  cancellation: Cancellation,
-): Promise<number | undefined> {
-  try {
-    return await target.provider.countTokens?.(chat, target, { timeout: COUNT_TIMEOUT, cancellation })
-  } catch {
-    cancellation.throwIfCancelled()
-    return undefined
   }
 }
 

@@ -23,7 +23,7 @@ function world(vendors: readonly TokenVendor[], budgeted = true) {
     vendors.map(({ provider }) => provider),
     budgeted ? { budgets } : {},
   )
-  const method = createEstimate((call, caller) => gateway.forecast(call, caller))
+  const method = createEstimate(gateway.forecast, gateway.countTokens)
   return (chat: object, more: object = {}) =>
     method(
       create(EstimateRequestSchema, { chat: { messages: [{ role: Role.USER, content: 'hello' }], ...chat }, ...more }),

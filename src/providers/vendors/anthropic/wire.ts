@@ -2,6 +2,7 @@ import { GatewayError } from '../../../domain/errors/error.ts'
 import type { Wire } from '../../define.ts'
 import { fieldsOf, textOf } from '../json.ts'
 import { readError } from '../openai/error.ts'
+import { anthropicCounter } from '../token-counters.ts'
 import { AnthropicDecoder } from './reply.ts'
 import { encodeChat, VERSION } from './request.ts'
 
@@ -11,6 +12,7 @@ export const anthropicWire: Wire = {
     encode: encodeChat,
     decoder: (sink) => new AnthropicDecoder(sink),
   },
+  count: anthropicCounter,
   models: {
     request: () => ({ path: '/v1/models?limit=1000', headers: VERSION }),
     decode: decodeModels,

@@ -1,6 +1,7 @@
 import { GatewayError } from '../../../domain/errors/error.ts'
 import type { Wire } from '../../define.ts'
 import { fieldsOf, textOf } from '../json.ts'
+import { geminiCounter } from '../token-counters.ts'
 import { embed } from './embed.ts'
 import { readError } from './error.ts'
 import { GeminiDecoder } from './reply/reply.ts'
@@ -13,6 +14,7 @@ export const geminiWire: Wire = {
     decoder: (sink) => new GeminiDecoder(sink),
   },
   embed,
+  count: geminiCounter,
   models: {
     // Largest page; about fifty models are listed today. https://ai.google.dev/api/models#method:-models.list
     request: () => ({ path: '/models?pageSize=1000' }),

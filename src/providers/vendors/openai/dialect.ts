@@ -1,4 +1,5 @@
 import type { ReasoningEffort } from '../../../domain/types.ts'
+import type { TokenCounter } from '../../define.ts'
 import type { ModelRow, ModelRules } from '../../model-rules.ts'
 import type { SignatureMaker } from '../signature.ts'
 
@@ -27,6 +28,8 @@ export type Options = Readonly<Record<string, unknown>>
  * https://platform.openai.com/docs/api-reference/chat/create
  */
 export interface OpenAiDialect {
+  /** How it counts the input tokens of a chat; undefined where it does not. */
+  readonly count?: TokenCounter
   /** The vendor's name of each field that it takes. */
   readonly tuning: Readonly<Partial<Record<TuningField, string>>>
   /** The field for the largest number of tokens, unless the model's row has another. */

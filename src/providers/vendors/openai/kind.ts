@@ -6,6 +6,7 @@ import type { ProbeProves } from '../../credentials/key-pool.ts'
 import type { ProviderKind } from '../../define.ts'
 import type { Sign } from '../../failures/sign.ts'
 import type { SettableRule } from '../../model-rules.ts'
+import { openAiCounter } from '../token-counters.ts'
 import type { CompletionsDialect, OpenAiDialect, ResponsesDialect, TuningField } from './dialect.ts'
 import { LOW_TO_HIGH, NONE_TO_HIGH, openAiModels, rulesOf } from './models.ts'
 import { openAiWire } from './wire.ts'
@@ -54,6 +55,7 @@ export const openAiDialect: OpenAiDialect = {
   models: openAiModels,
   responses: openAiResponses,
   completions: { path: () => '/completions', tuning: taking(...sampling, 'seed'), usual: 'chat' },
+  count: openAiCounter,
   embed: { batchInputs: 2048, batchTokens: 300_000, base64: true, dimensions: 'dimensions' },
   paths: { chat: () => '/chat/completions', embed: () => '/embeddings', models: () => '/models' },
   headers: () => ({}),
@@ -64,6 +66,7 @@ const {
   toolCallId: _ownIds,
   responses: _ownResponses,
   completions: _ownCompletions,
+  count: _ownCounter,
   ...shared
 } = openAiDialect
 

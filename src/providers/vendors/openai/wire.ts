@@ -26,6 +26,8 @@ export function openAiWire(dialect: OpenAiDialect): Wire {
       chooseChat: (request, context) => (apiFor(request, context, dialect) === 'responses' ? responses : chat),
     }),
     ...(dialect.completions && { complete: completionsWire(dialect, dialect.completions) }),
+    ...(responses && { responses }),
+    ...(dialect.count && { count: dialect.count }),
     ...(dialect.embed && { embed: embedWire(dialect, dialect.embed) }),
     models: {
       request: (options) => ({ path: dialect.paths.models(options) }),
