@@ -1,7 +1,7 @@
 import type { AnyRequest, CallContext, Defaults, Timeouts } from '../calls/call.ts'
 import type { AttemptRecord } from '../calls/call-record.ts'
-import type { GatewayError } from '../errors/error.ts'
 import type { Cancellation } from '../cancellation.ts'
+import type { GatewayError } from '../errors/error.ts'
 import type { ModelPrice } from '../money.ts'
 import type { EventStream } from '../streams/event-stream.ts'
 import type { EmbedEvent } from '../streams/events.ts'

@@ -21,8 +21,11 @@ export async function countExactly(
   if (!provider.countTokens) return undefined
   const { cancellation, requestId } = call.context
   const quotas: Quota[] = []
-  if (call.caller.limits) quotas.push({ scope: 'caller', subject: call.caller.name, limits: call.caller.limits })
-  if (providerLimits) quotas.push({ scope: 'provider', subject: provider.name, limits: providerLimits })
+  const { id, name, limits } = call.caller
+  if (limits) quotas.push({ scope: 'caller', subject: id, name, limits })
+  if (providerLimits) {
+    quotas.push({ scope: 'provider', subject: provider.name, name: provider.name, limits: providerLimits })
+  }
   try {
     const reservation = await limiter.reserve(`${requestId}:count:${provider.name}/${model}`, quotas, 0, !shadow)
     if (reservation.refusal && !shadow) return undefined

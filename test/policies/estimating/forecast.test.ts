@@ -28,7 +28,7 @@ function world(vendors: readonly TokenVendor[], budgeted = true) {
     method(
       create(EstimateRequestSchema, { chat: { messages: [{ role: Role.USER, content: 'hello' }], ...chat }, ...more }),
       testContext(clock),
-      { name: 'web', admin: false },
+      { id: 'web', name: 'web', admin: false },
     )
 }
 

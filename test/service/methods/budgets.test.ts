@@ -25,8 +25,8 @@ const rules = [
   budget({ name: 'teams', scope: 'label', labels: { team: '*' } }),
 ]
 
-const admin = { name: 'operator', admin: true }
-const web = { name: 'web', admin: false }
+const admin = { id: 'operator', name: 'operator', admin: true }
+const web = { id: 'web', name: 'web', admin: false }
 
 /** Web spent 0.9 USD and holds 0.05; another caller spent 1 USD. */
 function world() {
@@ -82,7 +82,7 @@ describe('ListBudgets', () => {
     expect(budgets.map(({ name, subject }) => `${name}:${subject}`)).toEqual(['callers:web', 'users:web/u1'])
     const none = await list(listing({ name: 'all' }), undefined, web)
     expect(none.budgets).toEqual([])
-    const unused = await list(listing(), undefined, { name: 'new', admin: false })
+    const unused = await list(listing(), undefined, { id: 'new', name: 'new', admin: false })
     expect(unused.budgets).toMatchObject([{ name: 'callers', subject: 'new', spentUsd: 0 }])
   })
 
