@@ -3,7 +3,6 @@ import type { Config } from '../config/config.ts'
 import type { Clock } from '../domain/clock.ts'
 import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
-import type { BudgetBoard } from '../domain/ports/budgets.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
 import type { Limiter } from '../domain/ports/limiter.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
@@ -14,8 +13,6 @@ import { createAuthenticator } from '../identity/authenticator.ts'
 import type { Gates } from '../policies/admission/admit.ts'
 import { ConcurrencyGate } from '../policies/admission/concurrency-gate.ts'
 import { Circuits } from '../policies/breaker/circuits.ts'
-import { createBudgetBoard } from '../policies/budgets/budget-board.ts'
-import type { BudgetParts } from '../policies/budgets/budget-parts.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
 import { Planner } from '../policies/planning/planner.ts'
 import { SafetyLocks } from '../policies/routing/safety-locks.ts'
@@ -37,7 +34,7 @@ import { connectRedis, type RedisStore } from '../stores/redis/redis-store.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { logOperatorEvents } from '../telemetry/log/operator-log.ts'
 import { OperatorEventHub } from '../telemetry/operator-event-hub.ts'
-import { createBudgets } from './budgets.ts'
+import { type ConfiguredBudgets, createBudgets } from './budgets.ts'
 import { type OpenLedger, openLedger } from './ledger.ts'
 
 /** What every part is made with. */
@@ -68,8 +65,7 @@ export interface Parts {
   /** Bounds the bytes of replies, of vendors and to callers. */
   readonly replies: ByteBudget
   /** Undefined when there are no budgets. */
-  readonly budgets: BudgetParts | undefined
-  readonly budgetBoard: BudgetBoard | undefined
+  readonly budgets: ConfiguredBudgets | undefined
   readonly gates: Gates
   readonly circuits: Circuits
   readonly locks: SafetyLocks
@@ -91,7 +87,7 @@ export async function build(config: Config, environment: Environment): Promise<P
   const replies = new ByteBudget(config.server.settings.maxReplyBytes)
   const providers = createProviders(config, { prices, replies, clock, events })
   if (broadcast) applyKeyEvents(broadcast, providers)
-  const budgets = createBudgets(config, clock, events)
+  const budgets = await createBudgets(config, { clock, events, log, book: ledger?.books })
   return {
     events,
     redis,
@@ -116,7 +112,6 @@ export async function build(config: Config, environment: Environment): Promise<P
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
     replies,
     budgets,
-    budgetBoard: budgets && createBudgetBoard(budgets.index, budgets.budgets),
     gates: createGates(config, clock),
     circuits: new Circuits(clock, {}, events),
     locks: createLocks(config, clock, { providers, events }),

@@ -53,10 +53,11 @@ export async function drain(running: Running, time: number, clock: Clock): Promi
 }
 
 async function close({ parts, observed, metricsPage, healthServer }: Running): Promise<void> {
-  const { loopDelay, pulls, stopWatching, providers, limiter, broadcast, redis, ledger } = parts
+  const { loopDelay, pulls, stopWatching, providers, limiter, broadcast, redis, ledger, budgets } = parts
   loopDelay.stop()
   stopWatching()
   pulls.close()
+  budgets?.close()
   // They need what is closed next.
   await observed.alerts.close(ALERTS_TIME)
   const closing = providers.map((provider) => provider.close())

@@ -76,7 +76,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     alerts: options.alerts,
     forecast,
     countTokens,
-    budgets: parts.budgetBoard,
+    budgets: parts.budgets?.board,
     cache: cache && {
       store: cache.store,
       stats: () => cache.observer.snapshot(),

@@ -131,7 +131,11 @@ export function createService(deps: ServiceDeps): Methods {
     testAlert: admin('TestAlert', createTestAlert(deps.alerts)),
     estimate: anyone(createEstimate(deps.forecast, deps.countTokens)),
     listBudgets: anyone(createListBudgets(budgets)),
-    adjustBudget: admin('AdjustBudget', createAdjustBudget(budgets)),
+    adjustBudget: admin(
+      'AdjustBudget',
+      createAdjustBudget(budgets),
+      ({ name, subject, addUsd }) => `${name}${subject === '' ? '' : ` for ${subject}`}: ${addUsd} USD`,
+    ),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { BudgetKey, BudgetRule } from '../../domain/budgets/budget-rule.ts'
 import { Calendar } from '../../domain/budgets/calendar.ts'
 import type { Clock } from '../../domain/clock.ts'
+import { GatewayError } from '../../domain/errors/error.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus, Budgets, Extension, Hold, Refusal, Wanted } from '../../domain/ports/budgets.ts'
 import type { BudgetShare } from '../../domain/ports/ledger.ts'
@@ -9,6 +10,11 @@ import { BudgetAccount } from './budget-account.ts'
 
 /** Hears of every sum that a settled charge was added to. */
 export type SettledObserver = (account: BudgetAccount) => void
+
+/** Error of a call that cannot be counted. */
+export function budgetsUnavailable(): GatewayError {
+  return new GatewayError('BUDGETS_UNAVAILABLE', 'It is not known what the budgets have left. Try again later.')
+}
 
 /** Counts of one budget: its windows, and the accounts of its subjects in the current one. */
 interface Ledger {
@@ -24,6 +30,8 @@ export class MemoryBudgets implements Budgets {
   readonly #clock: Clock
   readonly #rules: ReadonlyMap<BudgetRule, Ledger>
   readonly #settled: SettledObserver
+  /** Whether it is not known what was spent. */
+  #isBlocked = false
 
   constructor(rules: readonly BudgetRule[], clock: Clock, settled: SettledObserver = () => {}) {
     this.#clock = clock
@@ -31,8 +39,14 @@ export class MemoryBudgets implements Budgets {
     this.#settled = settled
   }
 
+  /** Until `restore`, budgets that refuse calls refuse all of them. */
+  block(): void {
+    this.#isBlocked = true
+  }
+
   /** Adds what the ledger knows of the current windows. Sums of windows that began within the current one count. */
   restore(rows: readonly BudgetSpent[]): void {
+    this.#isBlocked = false
     for (const [rule, { calendar }] of this.#rules) {
       const { start, end } = calendar.at(this.#clock.wall())
       for (const row of rows) {
@@ -61,12 +75,12 @@ export class MemoryBudgets implements Budgets {
   }
 
   reserve({ keys, amount, least }: Wanted): Hold | Refusal {
+    if (this.#isBlocked && keys.some(({ rule }) => rule.action === 'refuse')) throw budgetsUnavailable()
     const accounts = keys.map((key) => this.accountOf(key))
     let tightest: BudgetAccount | undefined
     for (const account of accounts) {
-      const { action, fit } = account.key.rule
-      if (action === 'alert') continue
-      if (account.left < (fit && action === 'refuse' ? least : amount)) return this.#refusal(account)
+      const { action } = account.key.rule
+      if (account.left < needed(account, amount, least)) return { refusedBy: account.status() }
       if (action === 'refuse' && (!tightest || account.left < tightest.left)) tightest = account
     }
     const headroom = tightest?.left ?? Number.POSITIVE_INFINITY
@@ -98,10 +112,6 @@ export class MemoryBudgets implements Budgets {
     return listed
   }
 
-  #refusal(account: BudgetAccount): Refusal {
-    return { refusedBy: account.status() }
-  }
-
   /** The account, or an empty one that is not kept. */
   #peek(key: BudgetKey): BudgetAccount {
     const { calendar, accounts } = this.#ledgerOf(key.rule)
@@ -115,6 +125,12 @@ export class MemoryBudgets implements Budgets {
     if (!found) throw new Error(`there is no budget ${rule.name}`)
     return found
   }
+}
+
+/** What a budget must bear: nothing if it only counts, the least if it may shorten responses. */
+function needed({ key: { rule } }: BudgetAccount, amount: NanoDollars, least: NanoDollars): NanoDollars {
+  if (rule.action === 'alert') return Number.NEGATIVE_INFINITY
+  return rule.fit && rule.action === 'refuse' ? least : amount
 }
 
 class MemoryHold implements Hold {
