@@ -14,6 +14,7 @@ import { deadlines } from './deadlines.ts'
 import { drain } from './drain.ts'
 import type { Figures, Promised } from './figures.ts'
 import { hostile } from './hostile.ts'
+import { ledger } from './ledger.ts'
 import { memory } from './memory.ts'
 import { outage } from './outage.ts'
 import { overload } from './overload.ts'
@@ -32,6 +33,7 @@ const ALL: readonly Promised[] = [
   requestBytes,
   borders,
   redisTrouble,
+  ledger,
   outage,
   overload,
   soak,
