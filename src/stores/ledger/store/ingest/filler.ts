@@ -103,13 +103,23 @@ export class Filler {
 
   async #open(): Promise<Opened> {
     if (this.#opened) return this.#opened
-    const { settings, journal, clock, open } = this.#parts
-    const database = await open()
-    const writer = new JournalWriter(database, dayReader(settings.timeZone))
+    const database = await this.#parts.open()
+    try {
+      this.#opened = this.#connect(database)
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+    this.#parts.send({ kind: 'opened', trouble: '', setup: false })
+    return this.#opened
+  }
+
+  #connect(database: SqlDatabase): Opened {
+    const { settings, journal, clock } = this.#parts
     const books = new StoredBooks(database, clock)
     const journals = new Journals(settings.journal, journal, {
       database,
-      writer,
+      writer: new JournalWriter(database, dayReader(settings.timeZone)),
       chargesUnknown: settings.unknown === 'charge',
       onSkipped: (what, { folder }) => {
         this.#skipped++
@@ -117,9 +127,7 @@ export class Filler {
       },
     })
     const housekeeping = new Housekeeping({ database, books, journals, clock, keep: settings.keep })
-    this.#opened = { database, books, journals, housekeeping }
-    this.#parts.send({ kind: 'opened', trouble: '', setup: false })
-    return this.#opened
+    return { database, books, journals, housekeeping }
   }
 
   #usable(): Opened {
