@@ -88,7 +88,7 @@ export interface Gateway {
   /** A vendor's own count of a chat's input tokens; undefined where it cannot be had. */
   countTokens(call: Call<ChatRequest>, caller: Caller, target: Target): Promise<number | undefined>
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
-  /** Of the events of a chat, only the text comes. */
+  /** Handles text completions. Of the events of a chat, only the text comes. */
   readonly complete: Handler<Call<CompleteRequest>, ChatEvent>
   readonly embed: Handler<Call<EmbedRequest>, EmbedEvent>
 }

@@ -1,7 +1,7 @@
 import type { GatewayError } from '../errors/error.ts'
 import type { EnsureModelProgress } from '../types.ts'
 
-/** Receives what becomes of a pull. */
+/** Receives the progress and the ending of a pull. */
 export interface PullListener {
   progress(progress: EnsureModelProgress): void
   /** Called once, unless the pull is stopped first. Without an error the model is there. */
