@@ -72,7 +72,12 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     providers,
     aliases: config.models.map(({ name, targets }) => ({ name, targets: targets.map(({ target }) => target) })),
     stats: telemetry.stats,
-    ledger: ledger?.queries,
+    costs: ledger &&
+      config.ledger && {
+        queries: ledger.queries,
+        timeZone: config.ledger.timeZone,
+        currency: config.currency,
+      },
     alerts: options.alerts,
     forecast,
     countTokens,

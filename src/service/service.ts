@@ -7,7 +7,6 @@ import type { AlertTest } from '../domain/ports/alert-test.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
 import type { BudgetBoard } from '../domain/ports/budgets.ts'
-import type { LedgerQueries } from '../domain/ports/ledger-queries.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { SafetyLockSource } from '../domain/ports/safety-locks.ts'
@@ -15,16 +14,17 @@ import type { StatsSource } from '../domain/ports/stats.ts'
 import { completeEvent, type EmbedEvent } from '../domain/streams/events.ts'
 import { foldChat, foldComplete, foldEmbed } from '../domain/streams/fold.ts'
 import type { Handler } from '../domain/streams/follow.ts'
-import type {
-  ChatEvent,
-  ChatRequest,
-  ClearCacheRequest,
-  CompleteRequest,
-  EmbedRequest,
-  HealthRequest,
-  HealthResponse,
-  ProviderHealth,
-  TestProviderRequest,
+import {
+  type ChatEvent,
+  type ChatRequest,
+  type ClearCacheRequest,
+  type CompleteRequest,
+  type EmbedRequest,
+  type HealthRequest,
+  type HealthResponse,
+  HealthView,
+  type ProviderHealth,
+  type TestProviderRequest,
 } from '../domain/types.ts'
 import { type BatchChatOptions, createBatchChat } from './batch/batch-chat.ts'
 import type { Methods } from './method-types.ts'
@@ -32,12 +32,13 @@ import { createAdjustBudget, createListBudgets, statsFor } from './methods/budge
 import { type CacheAdmin, createClearCache, createGetCacheStats, createResetStats } from './methods/cache-admin.ts'
 import { createCheckHealth } from './methods/check-health.ts'
 import { type Components, withComponents } from './methods/components.ts'
-import { createGetCostSummary, createListCallerCosts, createListUsage } from './methods/costs.ts'
+import { type CostSources, createGetCostSummary, createListCallerCosts, createListUsage } from './methods/costs.ts'
 import { createEnsureModel } from './methods/ensure-model.ts'
 import { type Counter, createEstimate, type Forecaster } from './methods/estimate.ts'
 import { listKeys } from './methods/list-keys.ts'
 import { createListModels } from './methods/list-models.ts'
 import { listProviders } from './methods/list-providers.ts'
+import { CostCounter } from './methods/recent-costs.ts'
 import { createTestAlert } from './methods/test-alert.ts'
 import { createTestProvider } from './methods/test-provider.ts'
 import { createWatchStats } from './methods/watch-stats.ts'
@@ -58,7 +59,7 @@ export interface ServiceDeps {
   readonly aliases: readonly AliasTargets[]
   readonly stats: StatsSource
   /** Undefined if costs are not recorded. */
-  readonly ledger?: LedgerQueries | undefined
+  readonly costs?: CostSources | undefined
   readonly alerts: AlertTest
   /** Forecasts of a chat, which `Estimate` returns. */
   readonly forecast: Forecaster
@@ -90,13 +91,14 @@ export function createService(deps: ServiceDeps): Methods {
     aliases,
     components = () => [],
     cache,
-    ledger,
+    costs,
     budgets,
     clock,
     events,
     pulls,
   } = deps
   const stats = withComponents(deps.stats, components)
+  const counter = costs && new CostCounter(costs.queries, clock, costs.timeZone)
   const reach = (caller: Caller) => reachOf(caller, providers, aliases)
   const anyone = authenticated(authenticator, () => true)
   const admin = <I, O>(name: string, method: CallersMethod<I, O>, subjectOf: (request: I) => string = () => '') =>
@@ -112,8 +114,11 @@ export function createService(deps: ServiceDeps): Methods {
       embed(createCall('embed', request, context)).then((events) => foldEmbed(events, context.requestId)),
     listModels: anyone(createListModels(providers, aliases, clock, pulls)),
     health: statusForStrangers(authenticator, createCheckHealth(deps), reach),
-    stats: anyone(async (_request, _context, caller) => statsFor(stats, budgets, caller).snapshot(reach(caller))),
-    watchStats: anyone(createWatchStats(stats, clock, reach, budgets)),
+    stats: anyone(async (_request, _context, caller) => {
+      const recent = await counter?.current(caller)
+      return { ...statsFor(stats, budgets, caller).snapshot(reach(caller)), ...recent }
+    }),
+    watchStats: anyone(createWatchStats(stats, clock, reach, budgets, (caller) => counter?.last(caller) ?? {})),
     listProviders: admin('ListProviders', async () => listProviders(providers)),
     testProvider: admin('TestProvider', createTestProvider(deps), targetText),
     ensureModel: admin('EnsureModel', createEnsureModel(providers, pulls), targetText),
@@ -125,9 +130,9 @@ export function createService(deps: ServiceDeps): Methods {
     getCacheStats: admin('GetCacheStats', createGetCacheStats(cache)),
     clearCache: admin('ClearCache', createClearCache(cache), clearedText),
     resetStats: admin('ResetStats', createResetStats(stats)),
-    getCostSummary: anyone(createGetCostSummary(ledger, clock)),
-    listUsage: anyone(createListUsage(ledger, clock)),
-    listCallerCosts: anyone(createListCallerCosts(ledger, clock)),
+    getCostSummary: anyone(createGetCostSummary(costs, clock)),
+    listUsage: anyone(createListUsage(costs, clock)),
+    listCallerCosts: anyone(createListCallerCosts(costs, clock)),
     testAlert: admin('TestAlert', createTestAlert(deps.alerts)),
     estimate: anyone(createEstimate(deps.forecast, deps.countTokens)),
     listBudgets: anyone(createListBudgets(budgets)),
@@ -158,7 +163,7 @@ function authenticated(authenticator: Authenticator, isAllowed: (caller: Caller)
       const caller = await authenticator.identify(context)
       context.record.identify(caller)
       if (!isAllowed(caller)) {
-        throw new GatewayError('ADMIN_REQUIRED', 'This method needs a credential with the admin flag.')
+        throw adminRequired()
       }
       return method(request, context, caller)
     }
@@ -175,9 +180,11 @@ function statusForStrangers(
     let caller: Caller
     try {
       caller = await authenticator.identify(context)
-    } catch {
+    } catch (refusal) {
+      if (request.view === HealthView.COSTS) throw refusal
       return { ...response, providers: [], components: [] }
     }
+    if (request.view === HealthView.COSTS && !caller.admin) throw adminRequired()
     const visible = reach(caller)
     return visible ? { ...response, providers: visibleHealth(response.providers, visible) } : response
   }
@@ -187,6 +194,10 @@ function visibleHealth(providers: readonly ProviderHealth[], visible: Reach): Pr
   return providers
     .filter(({ name }) => visible.provider(name))
     .map((health) => (visible.target(health.lockedTo) ? health : { ...health, lockedTo: '' }))
+}
+
+function adminRequired(): GatewayError {
+  return new GatewayError('ADMIN_REQUIRED', 'This needs a credential with the admin flag.')
 }
 
 function isAdmin({ admin }: Caller): boolean {

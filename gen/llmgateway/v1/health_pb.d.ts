@@ -168,6 +168,27 @@ export enum HealthView {
    * @generated from enum value: HEALTH_VIEW_CACHE = 2;
    */
   CACHE = 2,
+
+  /**
+   * The overall status of all parts, without the parts.
+   *
+   * @generated from enum value: HEALTH_VIEW_BASIC = 3;
+   */
+  BASIC = 3,
+
+  /**
+   * What calls can do without, such as Redis and the database of the ledger, without the providers.
+   *
+   * @generated from enum value: HEALTH_VIEW_DEPENDENCIES = 4;
+   */
+  DEPENDENCIES = 4,
+
+  /**
+   * The ledger and the budgets. Admins only; PERMISSION_DENIED (ADMIN_REQUIRED) for others.
+   *
+   * @generated from enum value: HEALTH_VIEW_COSTS = 5;
+   */
+  COSTS = 5,
 }
 
 /**

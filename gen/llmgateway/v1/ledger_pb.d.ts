@@ -137,7 +137,9 @@ export declare const UsageTotalsSchema: GenMessage<UsageTotals>;
  */
 export declare type GetCostSummaryRequest = Message<"llmgateway.v1.GetCostSummaryRequest"> & {
   /**
-   * Default: the start of this month in the time zone.
+   * Default: the start of this month in the time zone. Sessions, labels, states, failures, hours by user and days of
+   * another time zone than ledger.time_zone are summed from single records: at most 31 days within ledger.keep, else
+   * INVALID_ARGUMENT.
    *
    * @generated from field: google.protobuf.Timestamp start = 1;
    */
@@ -151,7 +153,7 @@ export declare type GetCostSummaryRequest = Message<"llmgateway.v1.GetCostSummar
   end?: Timestamp | undefined;
 
   /**
-   * IANA name for days and for the default start. Default: UTC.
+   * IANA name for days and for the default start. Default: ledger.time_zone, which is UTC unless configured.
    *
    * @generated from field: string time_zone = 3;
    */
@@ -522,7 +524,7 @@ export declare const UsageRecordSchema: GenMessage<UsageRecord>;
  */
 export declare type ListCallerCostsRequest = Message<"llmgateway.v1.ListCallerCostsRequest"> & {
   /**
-   * Default: the start of this month in UTC.
+   * Default: the start of this month in ledger.time_zone.
    *
    * @generated from field: google.protobuf.Timestamp start = 1;
    */

@@ -118,6 +118,21 @@ export declare type StatsResponse = Message<"llmgateway.v1.StatsResponse"> & {
   components: ComponentHealth[];
 
   /**
+   * Cost of the calls since midnight in ledger.time_zone, in USD: of all callers for admins, else of the caller's own.
+   * About a second old. Absent if costs are not recorded. ResetStats does not affect it.
+   *
+   * @generated from field: optional double cost_today_usd = 11;
+   */
+  costTodayUsd?: number | undefined;
+
+  /**
+   * The same since the first of the month.
+   *
+   * @generated from field: optional double cost_month_usd = 12;
+   */
+  costMonthUsd?: number | undefined;
+
+  /**
    * Configured safety locks, by the name of the provider.
    *
    * @generated from field: map<string, llmgateway.v1.SafetyLockStats> safety_locks = 20;

@@ -24,8 +24,19 @@ const TIMEOUT = 3_000
 /** How long the outcome of a call or a probe counts, in ms. */
 const FRESH = 60_000
 
-/** Components in the view CACHE. */
+/** Components of the views that have no others. */
 const cacheComponents = ['cache', 'redis']
+const costComponents = ['ledger', 'budgets']
+/** Within the process itself. */
+const ownComponents = ['cache']
+
+/** The components of a view without providers; undefined for the other views. */
+function componentsIn(view: HealthView): ((name: string) => boolean) | undefined {
+  if (view === HealthView.CACHE) return (name) => cacheComponents.includes(name)
+  if (view === HealthView.COSTS) return (name) => costComponents.includes(name)
+  if (view === HealthView.DEPENDENCIES) return (name) => !ownComponents.includes(name)
+  return undefined
+}
 
 export interface HealthSources {
   readonly providers: readonly Provider[]
@@ -60,14 +71,16 @@ export function createCheckHealth(sources: HealthSources): UnaryMethod<HealthReq
   return async ({ view }, context) => {
     if (HealthView[view] === undefined) throw invalid('view', 'must be a known view')
     const parts = view === HealthView.PROVIDERS ? [] : toComponents(components)
-    if (view === HealthView.CACHE) {
-      const seen = parts.filter(({ name }) => cacheComponents.includes(name))
+    const isSeen = componentsIn(view)
+    if (isSeen) {
+      const seen = parts.filter(({ name }) => isSeen(name))
       return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overallOf(seen), [], seen)
     }
     const health = await orCancelled(Promise.all(providers.map(healthOf)), context.cancellation)
     // A provider that nobody configured does not count while it fails.
     const expected = health.filter(({ healthy }, index) => healthy || !providers[index]?.assumed)
-    return toResponse(isDraining() ? HealthStatus.UNHEALTHY : overall(expected, parts), health, parts)
+    const status = isDraining() ? HealthStatus.UNHEALTHY : overall(expected, parts)
+    return view === HealthView.BASIC ? toResponse(status, [], []) : toResponse(status, health, parts)
   }
 }
 

@@ -2,7 +2,7 @@ import type { Caller } from '../../domain/calls/call.ts'
 import { duration } from '../../domain/calls/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
-import { costOf } from '../../domain/money.ts'
+import { type Currency, costOf } from '../../domain/money.ts'
 import type { Charge } from '../../domain/ports/ledger.ts'
 import type { CostSums, LedgerQueries } from '../../domain/ports/ledger-queries.ts'
 import { isTimeZone, startOfMonth } from '../../domain/time-zone.ts'
@@ -20,22 +20,32 @@ import {
   UsageState,
   type UsageTotals,
 } from '../../domain/types.ts'
+import { pageToken, positionIn } from './page-token.ts'
 import { timestamp } from './timestamp.ts'
 import { pageSizeOf, selectionOf } from './usage-selection.ts'
 
 /** Most groups of one summary. */
 const MAX_GROUPS = 4
 
+/** What answers questions about costs. */
+export interface CostSources {
+  readonly queries: LedgerQueries
+  /** IANA zone of the ledger's days. */
+  readonly timeZone: string
+  /** Shown beside USD; undefined for none. */
+  readonly currency: Currency | undefined
+}
+
 type CostMethod<I, O> = (request: I, context: unknown, caller: Caller) => Promise<O>
 
 /** Sums of what was spent, by groups. */
 export function createGetCostSummary(
-  ledger: LedgerQueries | undefined,
+  sources: CostSources | undefined,
   clock: Clock,
 ): CostMethod<GetCostSummaryRequest, GetCostSummaryResponse> {
   return async (request, _context, caller) => {
-    const queries = existing(ledger)
-    const timeZone = request.timeZone || 'UTC'
+    const { queries, currency, timeZone: ownZone } = existing(sources)
+    const timeZone = request.timeZone || ownZone
     checkGrouping(request, timeZone)
     const now = clock.wall()
     const selection = selectionOf(request, caller, now, startOfMonth(now, timeZone))
@@ -43,51 +53,53 @@ export function createGetCostSummary(
     const { rows, total, truncated } = await queries.summarize(selection, { groups, labelKey, timeZone })
     return {
       $typeName: 'llmgateway.v1.GetCostSummaryResponse',
-      rows: rows.map(costRow),
-      total: costRow(total),
+      rows: rows.map((row) => costRow(row, currency)),
+      total: costRow(total, currency),
       start: timestamp(selection.start ?? 0),
       end: timestamp(selection.end),
       timeZone,
       truncated,
+      ...(currency && { currency: currency.code, usdRate: currency.usdRate }),
     }
   }
 }
 
 /** The records of calls, newest first. */
 export function createListUsage(
-  ledger: LedgerQueries | undefined,
+  sources: CostSources | undefined,
   clock: Clock,
 ): CostMethod<ListUsageRequest, ListUsageResponse> {
   return async (request, _context, caller) => {
-    const queries = existing(ledger)
+    const { queries } = existing(sources)
     const pageSize = pageSizeOf(request.pageSize)
-    const { records, next } = await queries.list(
-      selectionOf(request, caller, clock.wall()),
-      pageSize,
-      request.pageToken,
-    )
+    const selection = selectionOf(request, caller, clock.wall())
+    const { start, end, filter } = request
+    const query = ['ListUsage', selection.onlyCaller, start, end, filter]
+    const { records, next } = await queries.list(selection, pageSize, positionIn(request.pageToken, query))
     return {
       $typeName: 'llmgateway.v1.ListUsageResponse',
       records: records.map(usageRecord),
-      nextPageToken: next ?? '',
+      nextPageToken: next === undefined ? '' : pageToken(query, next),
     }
   }
 }
 
 /** Costs by caller and user. */
 export function createListCallerCosts(
-  ledger: LedgerQueries | undefined,
+  sources: CostSources | undefined,
   clock: Clock,
 ): CostMethod<ListCallerCostsRequest, ListCallerCostsResponse> {
   return async (request, _context, caller) => {
-    const queries = existing(ledger)
+    const { queries, timeZone } = existing(sources)
     const pageSize = pageSizeOf(request.pageSize)
-    const after = positionOf(request.pageToken)
     const now = clock.wall()
-    const { rows } = await queries.summarize(selectionOf(request, caller, now, startOfMonth(now, 'UTC')), {
+    const selection = selectionOf(request, caller, now, startOfMonth(now, timeZone))
+    const query = ['ListCallerCosts', selection.onlyCaller, request.start, request.end]
+    const after = callerAt(positionIn(request.pageToken, query))
+    const { rows } = await queries.summarize(selection, {
       groups: [CostGroup.CALLER, CostGroup.USER],
       labelKey: '',
-      timeZone: 'UTC',
+      timeZone,
     })
     const left = rows.map(callerCost).sort(byCaller)
     const page = left.filter((row) => !after || byCaller(row, after) > 0).slice(0, pageSize)
@@ -96,13 +108,13 @@ export function createListCallerCosts(
     return {
       $typeName: 'llmgateway.v1.ListCallerCostsResponse',
       callers: page,
-      nextPageToken: isLast ? '' : tokenOf(last),
+      nextPageToken: isLast ? '' : pageToken(query, JSON.stringify([last.caller, last.userId])),
     }
   }
 }
 
-function existing(ledger: LedgerQueries | undefined): LedgerQueries {
-  if (ledger) return ledger
+function existing(sources: CostSources | undefined): CostSources {
+  if (sources) return sources
   throw new GatewayError('NO_LEDGER', 'Costs are not recorded: configure the block "ledger".')
 }
 
@@ -116,12 +128,13 @@ function checkGrouping({ groupBy, labelKey }: GetCostSummaryRequest, timeZone: s
   if (groupBy.includes(CostGroup.LABEL) && labelKey === '') throw invalid('label_key', 'is required to group by LABEL.')
 }
 
-function costRow(sums: CostSums): CostRow {
+function costRow(sums: CostSums, currency: Currency | undefined): CostRow {
   return {
     $typeName: 'llmgateway.v1.CostRow',
     keys: [...sums.keys],
     ...counts(sums),
     unpricedCalls: big(sums.unpricedCalls),
+    ...(currency && { amount: (Number(sums.cost) / 1e9) * currency.usdRate }),
   }
 }
 
@@ -190,17 +203,10 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-function tokenOf({ caller, userId }: Position): string {
-  return Buffer.from(JSON.stringify([caller, userId])).toString('base64url')
-}
-
-function positionOf(pageToken: string): Position | undefined {
-  if (pageToken === '') return undefined
-  try {
-    const [caller, userId]: unknown[] = JSON.parse(Buffer.from(pageToken, 'base64url').toString())
-    if (typeof caller === 'string' && typeof userId === 'string') return { caller, userId }
-  } catch {
-    // It is none of ours.
-  }
-  throw invalid('page_token', 'must be the next_page_token of the page before.')
+/** The last caller of the page before; undefined for the first page. */
+function callerAt(position: string): Position | undefined {
+  if (position === '') return undefined
+  // Written by ListCallerCosts, as the token has shown.
+  const [caller, userId]: [string, string] = JSON.parse(position)
+  return { caller, userId }
 }

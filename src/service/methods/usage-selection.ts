@@ -3,7 +3,7 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt'
 import type { Caller } from '../../domain/calls/call.ts'
 import { invalid } from '../../domain/errors/error.ts'
 import type { UsageSelection } from '../../domain/ports/ledger-queries.ts'
-import { type UsageFilter, UsageFilterSchema } from '../../domain/types.ts'
+import { type UsageFilter, UsageFilterSchema, UsageState } from '../../domain/types.ts'
 
 /** The period and the filter that a request names. */
 export interface Selecting {
@@ -22,9 +22,14 @@ export function selectionOf(
   now: number,
   defaultStart?: number,
 ): UsageSelection {
-  const from = start ? milliseconds(start) : defaultStart
-  const until = end ? milliseconds(end) : now + 1
-  if (start && milliseconds(start) > until) throw invalid('start', 'must not be after end.')
+  const from = start ? milliseconds('start', start) : defaultStart
+  const until = end ? milliseconds('end', end) : now + 1
+  if (start && from !== undefined && from > until) throw invalid('start', 'must not be after end.')
+  if (from !== undefined && from > until) throw invalid('start', 'is required with an end before this month.')
+  for (const [index, state] of filter.states.entries()) {
+    const isKnown = UsageState[state] !== undefined && state !== UsageState.UNSPECIFIED
+    if (!isKnown) throw invalid(`filter.states[${index}]`, 'is not a known state.')
+  }
   const { provider, model, alias, userId, sessionId, operation, labels, states, failed, finalOnly } = filter
   return {
     start: from,
@@ -50,6 +55,13 @@ export function pageSizeOf(pageSize: number): number {
   return pageSize === 0 ? 100 : pageSize
 }
 
-function milliseconds({ seconds, nanos }: Timestamp): number {
-  return Number(seconds) * 1_000 + nanos / 1e6
+/** Wall time in ms. https://protobuf.dev/reference/protobuf/google.protobuf/#timestamp */
+function milliseconds(field: string, { seconds, nanos }: Timestamp): number {
+  if (seconds >= FIRST_SECOND && seconds <= LAST_SECOND && nanos >= 0 && nanos < 1e9) {
+    return Number(seconds) * 1_000 + nanos / 1e6
+  }
+  throw invalid(field, 'must be a time from year 1 to 9999.')
 }
+
+const FIRST_SECOND = -62_135_596_800n
+const LAST_SECOND = 253_402_300_799n

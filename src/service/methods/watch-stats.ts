@@ -9,6 +9,7 @@ import type { StatsSource } from '../../domain/ports/stats.ts'
 import { EventStream } from '../../domain/streams/event-stream.ts'
 import type { StatsResponse, WatchStatsRequest } from '../../domain/types.ts'
 import { statsFor } from './budgets.ts'
+import type { RecentCosts } from './recent-costs.ts'
 
 /** Intervals in ms. */
 const MIN_INTERVAL = 100
@@ -30,6 +31,7 @@ export function createWatchStats(
   clock: Clock,
   reachOf: (caller: Caller) => Reach | undefined = () => undefined,
   budgets?: BudgetBoard | undefined,
+  costsOf: (caller: Caller) => RecentCosts = () => ({}),
 ): (request: WatchStatsRequest, context: CallContext, caller?: Caller) => Promise<EventStream<StatsResponse>> {
   const watches = new Shares<StatsWatch>(MAX_WATCHES)
   return async (request, { cancellation, peer }, caller) => {
@@ -60,7 +62,7 @@ export function createWatchStats(
     function notify(): void {
       due = clock.now() + interval
       sleep()
-      events.push(source.snapshot(reach))
+      events.push({ ...source.snapshot(reach), ...(caller && costsOf(caller)) })
     }
 
     notify()

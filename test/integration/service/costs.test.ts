@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CostGroup, LlmGatewayAdmin, UsageState } from '../../../src/domain/types.ts'
+import {
+  CostGroup,
+  HealthStatus,
+  HealthView,
+  LlmGateway,
+  LlmGatewayAdmin,
+  UsageState,
+} from '../../../src/domain/types.ts'
 import { chat, streamChat } from '../../support/client.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
@@ -43,7 +50,13 @@ prices: { house/m: { input: 1, output: 10 } }
 cache: { enabled: true }
 ledger: { url: memory }
 `,
-    env: { WEB: keys.web, BATCH: keys.batch, OPS: keys.ops },
+    env: {
+      WEB: keys.web,
+      BATCH: keys.batch,
+      OPS: keys.ops,
+      COST_CURRENCY: 'EUR',
+      LLM_GATEWAY_COST_USD_RATE: '0.5',
+    },
   })
   client = new GrpcClient(gateway.grpc)
   await chat(client, { model: 'fast', userId: 'ann', labels: { team: 'red' } }, as('web'))
@@ -81,6 +94,12 @@ describe('a summary', () => {
     expect(other.value?.total).toMatchObject({ calls: 0n, usd: 0 })
   })
 
+  test('shows amounts in another currency, too', async () => {
+    const { value } = await client.unary(getCostSummary, { groupBy: [CostGroup.CALLER] }, as('ops'))
+    expect(value).toMatchObject({ currency: 'EUR', usdRate: 0.5, total: { usd: 0.006, amount: 0.003 } })
+    expect(value?.rows.map(({ amount }) => amount)).toEqual([0.002, 0.001])
+  })
+
   test('groups by a label', async () => {
     const { value } = await client.unary(getCostSummary, { groupBy: [CostGroup.LABEL], labelKey: 'team' }, as('web'))
     expect(value?.rows.map(({ keys, calls }) => [keys, calls])).toEqual(
@@ -96,6 +115,13 @@ describe('a summary', () => {
     ['group_by[0]', { groupBy: [99 as CostGroup] }],
     ['label_key', { groupBy: [CostGroup.LABEL] }],
     ['start', { start: { seconds: 2_000n }, end: { seconds: 1_000n } }],
+    ['start', { end: { seconds: 1_000n } }],
+    ['start', { start: { seconds: 300_000_000_000n } }],
+    ['end', { end: { seconds: 1n, nanos: -1 } }],
+    ['filter.states[0]', { filter: { states: [99 as UsageState] } }],
+    ['start', { start: { seconds: 1_600_000_000n }, groupBy: [CostGroup.SESSION] }],
+    ['start', { start: { seconds: 1_600_000_000n }, groupBy: [CostGroup.HOUR, CostGroup.USER] }],
+    ['start', { start: { seconds: 1_600_000_000n }, groupBy: [CostGroup.DAY], timeZone: 'Asia/Tokyo' }],
   ])('refuses a bad %s', async (field, request) => {
     const { error } = await client.unary(getCostSummary, request, as('ops'))
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'INVALID_REQUEST' })
@@ -139,8 +165,18 @@ describe('the records of usage', () => {
   })
 
   test('are not paged by a token of another query', async () => {
-    const { error } = await client.unary(listUsage, { pageToken: 'x' }, as('ops'))
-    expect(error?.message).toContain('page_token')
+    const ofCallers = await client.unary(listCallerCosts, { pageSize: 1 }, as('ops'))
+    const first = await client.unary(listUsage, { pageSize: 1 }, as('ops'))
+    const tokens = ['x', ofCallers.value?.nextPageToken ?? '']
+    for (const pageToken of tokens) {
+      const { error } = await client.unary(listUsage, { pageToken }, as('ops'))
+      expect(error?.fields).toEqual(['page_token'])
+    }
+    const pageToken = first.value?.nextPageToken ?? ''
+    const filtered = await client.unary(listUsage, { pageToken, filter: { caller: 'web' } }, as('ops'))
+    expect(filtered.error?.fields).toEqual(['page_token'])
+    const foreign = await client.unary(listUsage, { pageToken }, as('web'))
+    expect(foreign.error?.fields).toEqual(['page_token'])
   })
 })
 
@@ -153,4 +189,34 @@ test('costs of callers are listed by caller and user, in pages', async () => {
   const second = await client.unary(listCallerCosts, { pageToken: first.value?.nextPageToken ?? '' }, as('ops'))
   expect(second.value?.callers.map(({ caller, userId }) => [caller, userId])).toEqual([['web', 'bob']])
   expect(second.value?.nextPageToken).toBe('')
+})
+
+test('Stats has what was spent today and this month: by all callers for admins, else by the caller itself', async () => {
+  const { value: all } = await client.unary(LlmGateway.method.stats, {}, as('ops'))
+  expect(all).toMatchObject({ costTodayUsd: 0.006, costMonthUsd: 0.006 })
+  const { value: own } = await client.unary(LlmGateway.method.stats, {}, as('batch'))
+  expect(own).toMatchObject({ costTodayUsd: 0.002, costMonthUsd: 0.002 })
+})
+
+describe('Health', () => {
+  const { health } = LlmGateway.method
+  const names = (value: { readonly components: readonly { readonly name: string }[] } | undefined) =>
+    value?.components.map(({ name }) => name)
+
+  test('shows the ledger among what costs need, to admins only', async () => {
+    const { value } = await client.unary(health, { view: HealthView.COSTS }, as('ops'))
+    expect(names(value)).toEqual(['ledger'])
+    expect(value?.providers).toEqual([])
+    const { error } = await client.unary(health, { view: HealthView.COSTS }, as('web'))
+    expect(error).toMatchObject({ code: 'PERMISSION_DENIED', reason: 'ADMIN_REQUIRED' })
+    const stranger = await client.unary(health, { view: HealthView.COSTS })
+    expect(stranger.error?.code).toBe('UNAUTHENTICATED')
+  })
+
+  test('has a view of dependencies, and one of the status alone', async () => {
+    const dependencies = await client.unary(health, { view: HealthView.DEPENDENCIES }, as('web'))
+    expect(names(dependencies.value)).toEqual(['ledger'])
+    const basic = await client.unary(health, { view: HealthView.BASIC }, as('web'))
+    expect(basic.value).toMatchObject({ status: HealthStatus.HEALTHY, providers: [], components: [] })
+  })
 })
