@@ -15,6 +15,7 @@ const TIME = 120_000
 /** What is worth setting, and so must make manifests that Kubernetes takes. */
 const variants: Readonly<Record<string, readonly string[]>> = {
   TLS: ['--set', 'tls.secret=certificate'],
+  'a ledger on a volume': ['--set', 'ledger.store=sqlite,ledger.storageClass=fast'],
   'no autoscaler, no policy, no budget': [
     '--set',
     'autoscaling.enabled=false,networkPolicy.enabled=false,disruptionBudget.enabled=false',
@@ -52,6 +53,12 @@ export async function checkKubernetes(report: Report, { root, folder }: { root: 
   }
   await report.check('the chart makes the plain manifests', async () => {
     assert.deepEqual(comparable(parseManifests(await render('llm-gateway'))), comparable(readManifests(plain)))
+  })
+  await report.check('with a ledger on a volume the chart makes the plain StatefulSet', async () => {
+    const made = parseManifests(await render('llm-gateway', ['--set', 'ledger.store=sqlite']))
+    const name = 'StatefulSet llm-gateway'
+    assert.deepEqual(normalised(made.get(name)), normalised(readManifests(join(plain, 'sqlite')).get(name)))
+    assert.ok(!made.has('Deployment llm-gateway') && !made.has('HorizontalPodAutoscaler llm-gateway'))
   })
   await report.check('under another name nothing of it has the name of this one', async () => {
     const names = [...parseManifests(await render('second')).keys()].map((name) => name.split(' ')[1])
@@ -100,10 +107,11 @@ async function validatorFor(report: Report): Promise<Validator | undefined> {
 }
 
 async function checkSchemas(report: Report, validate: Validator, plain: string, folder: string): Promise<void> {
-  const files = manifestFiles(plain)
+  const files = [...manifestFiles(plain), ...manifestFiles(join(plain, 'sqlite'))]
+  const count = readManifests(plain).size + readManifests(join(plain, 'sqlite')).size
   for (const version of VERSIONS) {
     await report.check(`the manifests fit the schemas of Kubernetes ${version}`, async () => {
-      assert.equal(await validate(files, version), readManifests(plain).size)
+      assert.equal(await validate(files, version), count)
     })
   }
   await report.check('a manifest with a word spelt wrong does not fit', async () => {

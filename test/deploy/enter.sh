@@ -28,6 +28,10 @@ mount -t proc proc "$root/proc"
 if [ "$mode" = ro ]; then
   mount -o remount,bind,ro "$root"
   mount -o remount,bind,ro "$root/usr/local"
+  # The volume of the ledger.
+  if [ -d "$root/var/lib/llm-gateway" ]; then
+    mount -t tmpfs -o "uid=${user%%:*},gid=${user##*:},mode=0755" tmpfs "$root/var/lib/llm-gateway"
+  fi
 fi
 # In a network namespace of its own nothing is up yet.
 ip link set lo up

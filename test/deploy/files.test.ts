@@ -22,6 +22,7 @@ const secrets = {
   OPERATORS_KEY: 'o'.repeat(32),
   OPENAI_API_KEY: 'a',
   ANTHROPIC_API_KEY: 'b',
+  LEDGER_URL: 'postgres://ledger:password@postgres/ledger',
 }
 const readFile = () => '-----BEGIN CERTIFICATE-----'
 
@@ -43,7 +44,8 @@ it('without authentication the example for developers serves this machine only',
 it('a gateway starts with what Kubernetes gives it once the secrets are filled in, and not before', () => {
   const { 'gateway.yaml': file } = textsOf('ConfigMap llm-gateway', 'data')
   const empty = textsOf('Secret llm-gateway', 'stringData')
-  const filled = Object.fromEntries(Object.keys(empty).map((name) => [name, name.repeat(4)]))
+  const keys = Object.fromEntries(Object.keys(empty).map((name) => [name, name.repeat(4)]))
+  const filled = { ...keys, LEDGER_URL: secrets.LEDGER_URL }
   expect(loadConfig({ file, env: filled }).config?.server.grpc).toEqual({ host: '0.0.0.0', port: 50_051 })
   expect(loadConfig({ file, env: empty }).problems).toHaveLength(Object.keys(empty).length)
 })
@@ -57,8 +59,19 @@ it('kubelets probe the port for health, which is on', () => {
   expect(config?.server.health).toEqual({ host: '0.0.0.0', port: 8081 })
 })
 
-function textsOf(manifest: string, field: string): Readonly<Record<string, string>> {
-  const texts = manifests.get(manifest)?.[field]
+it('with the ledger on a volume one replica starts, without a database', () => {
+  const own = readManifests(path('deploy/kubernetes/sqlite'))
+  const { 'gateway.yaml': file } = textsOf('ConfigMap llm-gateway', 'data', own)
+  const env = { ...secrets, LLM_GATEWAY_LEDGER_FOLDER: '/var/lib/llm-gateway' }
+  expect(loadConfig({ file, env }).config?.ledger?.store).toEqual({
+    kind: 'sqlite',
+    path: '/var/lib/llm-gateway/ledger.sqlite',
+  })
+  expect(own.get('StatefulSet llm-gateway')).toMatchObject({ spec: { replicas: 1 } })
+})
+
+function textsOf(manifest: string, field: string, from = manifests): Readonly<Record<string, string>> {
+  const texts = from.get(manifest)?.[field]
   if (typeof texts !== 'object' || texts === null) throw new Error(`${manifest} has no ${field}`)
   return Object.fromEntries(Object.entries(texts))
 }
@@ -81,6 +94,7 @@ it('every version is that of the package', () => {
   const chart: { version: string; appVersion: string } = parse(read('deploy/helm/llm-gateway/Chart.yaml'))
   expect(chart).toMatchObject({ version, appVersion: version })
   expect(read('deploy/kubernetes/deployment.yaml')).toContain(`image: llm-gateway:${version}\n`)
+  expect(read('deploy/kubernetes/sqlite/statefulset.yaml')).toContain(`image: llm-gateway:${version}\n`)
   expect(read('deploy/compose.yaml')).toContain(`image: llm-gateway:${version}\n`)
   expect(read('CHANGELOG.md')).toMatch(new RegExp(`^## ${version.replaceAll('.', '\\.')}\\b`, 'm'))
 })

@@ -2,7 +2,7 @@ import type { Caller } from '../../domain/calls/call.ts'
 import { duration } from '../../domain/calls/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
-import { type Currency, costOf } from '../../domain/money.ts'
+import { type Currency, costOf, dollars } from '../../domain/money.ts'
 import type { Charge } from '../../domain/ports/ledger.ts'
 import type { CostSums, LedgerQueries } from '../../domain/ports/ledger-queries.ts'
 import { isTimeZone, startOfMonth } from '../../domain/time-zone.ts'
@@ -134,7 +134,7 @@ function costRow(sums: CostSums, currency: Currency | undefined): CostRow {
     keys: [...sums.keys],
     ...counts(sums),
     unpricedCalls: big(sums.unpricedCalls),
-    ...(currency && { amount: (Number(sums.cost) / 1e9) * currency.usdRate }),
+    ...(currency && { amount: dollars(Math.round(Number(sums.cost) * currency.usdRate)) }),
   }
 }
 
