@@ -79,7 +79,7 @@ function budgetText({ name, scope, match, labels, shared, limit, window, timeZon
   return `budget ${name}: ${dollars(limit)} USD ${per} for ${of}, ${action}`
 }
 
-/** Of an address in the network only what cannot be a secret. */
+/** Shows the parts of an address that cannot be a secret. */
 function ledgerText({ store, journal }: LedgerSettings): string {
   switch (store.kind) {
     case 'memory':

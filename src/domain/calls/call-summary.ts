@@ -33,7 +33,7 @@ export interface CallSummary {
   readonly error: GatewayError | undefined
   /** Undefined for embeddings, and when the response is not complete. */
   readonly finishReason: FinishReason | undefined
-  /** Of all attempts that are charged to the call, as the vendor reported it or estimated. */
+  /** Usage of all attempts that are charged to the call, reported or estimated. */
   readonly usage: Usage | undefined
   /** Cost of the same attempts; undefined when nothing is charged, or no price is known. */
   readonly costUsd: number | undefined
