@@ -20,10 +20,13 @@ import {
   UsageState,
   type UsageTotals,
 } from '../../domain/types.ts'
+import { sumsByCaller } from './caller-sums.ts'
 import { pageToken, positionIn } from './page-token.ts'
 import { timestamp } from './timestamp.ts'
 import { pageSizeOf, selectionOf } from './usage-selection.ts'
 
+/** Most users of one caller in a summary. */
+const MAX_USERS = 10_000
 /** Most groups of one summary. */
 const MAX_GROUPS = 4
 
@@ -96,11 +99,9 @@ export function createListCallerCosts(
     const selection = selectionOf(request, caller, now, startOfMonth(now, timeZone))
     const query = ['ListCallerCosts', selection.onlyCaller, request.start, request.end]
     const after = callerAt(positionIn(request.pageToken, query))
-    const { rows } = await queries.summarize(selection, {
-      groups: [CostGroup.CALLER, CostGroup.USER],
-      labelKey: '',
-      timeZone,
-    })
+    // The users of the caller in the token may all have been listed.
+    const enough = pageSize + (after ? MAX_USERS : 0)
+    const rows = await sumsByCaller({ queries, selection, timeZone, from: after?.caller, enough })
     const left = rows.map(callerCost).sort(byCaller)
     const page = left.filter((row) => !after || byCaller(row, after) > 0).slice(0, pageSize)
     const last = page.at(-1)
