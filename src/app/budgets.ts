@@ -1,13 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { BudgetBoard } from '../domain/ports/budgets.ts'
 import type { BudgetBook } from '../domain/ports/ledger-books.ts'
 import type { OperatorEvents } from '../domain/ports/operator-events.ts'
+import type { SharedStore } from '../domain/ports/shared-store.ts'
 import { createBudgetBoard } from '../policies/budgets/budget-board.ts'
 import { BudgetIndex } from '../policies/budgets/budget-index.ts'
 import type { BudgetParts } from '../policies/budgets/budget-parts.ts'
 import { BudgetReporter } from '../policies/budgets/budget-reporter.ts'
 import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
+import { RedisBudgets } from '../stores/budgets/redis-budgets.ts'
 import { restoreBudgets } from '../stores/budgets/restore-budgets.ts'
 import type { Log } from '../telemetry/log/log.ts'
 
@@ -17,6 +20,8 @@ export interface BudgetTools {
   readonly log: Log
   /** What earlier processes spent; undefined where the ledger ends with the process. */
   readonly book: BudgetBook | undefined
+  /** Where gateways count together; undefined for one gateway. */
+  readonly redis: SharedStore | undefined
 }
 
 /** The budgets that are configured. */
@@ -30,12 +35,29 @@ export interface ConfiguredBudgets extends BudgetParts {
 export async function createBudgets(config: Config, tools: BudgetTools): Promise<ConfiguredBudgets | undefined> {
   if (!config.budgets) return undefined
   const { rules } = config.budgets
-  const { clock, events, log, book } = tools
+  const { clock, events, log, book, redis } = tools
   const reporter = new BudgetReporter(events, config.alerts.thresholds)
   const index = new BudgetIndex(rules)
-  const budgets = new MemoryBudgets(rules, clock, (sum) => reporter.settled(sum))
+  const local = new MemoryBudgets(rules, clock, (sum) => reporter.settled(sum))
   const report = (error: unknown) =>
     log.failure('the ledger does not say what budgets have spent: calls wait', error, {})
-  const close = book ? await restoreBudgets(budgets, book, { clock, report }) : () => {}
+  const stopReading = book ? await restoreBudgets(local, book, { clock, report }) : () => {}
+  const shared = redis && sharedBudgets(local, redis, config.budgets.onRedisTrouble, clock)
+  await shared?.start()
+  const budgets = shared ?? local
+  const close = () => {
+    stopReading()
+    shared?.close()
+  }
   return { index, budgets, events: reporter, board: createBudgetBoard(index, budgets, book), close }
+}
+
+/** Budgets that all gateways on one Redis count together. */
+function sharedBudgets(
+  local: MemoryBudgets,
+  store: SharedStore,
+  trouble: 'lease' | 'refuse',
+  clock: Clock,
+): RedisBudgets {
+  return new RedisBudgets({ store, clock, local, gateway: randomUUID(), leases: trouble === 'lease' })
 }

@@ -87,7 +87,7 @@ export async function build(config: Config, environment: Environment): Promise<P
   const replies = new ByteBudget(config.server.settings.maxReplyBytes)
   const providers = createProviders(config, { prices, replies, clock, events })
   if (broadcast) applyKeyEvents(broadcast, providers)
-  const budgets = await createBudgets(config, { clock, events, log, book: ledger?.books })
+  const budgets = await createBudgets(config, { clock, events, log, book: ledger?.books, redis })
   return {
     events,
     redis,

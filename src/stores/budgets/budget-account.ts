@@ -8,6 +8,8 @@ export class BudgetAccount {
   readonly key: BudgetKey
   readonly period: Period
   spent: NanoDollars = 0
+  /** Part of `spent` that the ledger knew of when the process began. */
+  restored: NanoDollars = 0
   reserved: NanoDollars = 0
   adjusted: NanoDollars = 0
   /** The highest threshold that was reported, as a part of the limit. */

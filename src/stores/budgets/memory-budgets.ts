@@ -53,6 +53,7 @@ export class MemoryBudgets implements Budgets {
         if (row.budget !== rule.name || row.windowStart < start || row.windowStart >= end) continue
         const account = this.accountOf({ rule, subject: row.subject })
         account.spent += Number(row.nano)
+        account.restored += Number(row.nano)
         account.adjusted += Number(row.adjusted)
       }
     }
@@ -87,8 +88,24 @@ export class MemoryBudgets implements Budgets {
     return new MemoryHold(accounts, Math.min(amount, headroom), headroom, tightest?.status(), this.#settled)
   }
 
+  /** Whether it is known what was spent. */
+  get isReady(): boolean {
+    return !this.#isBlocked
+  }
+
+  /** Reserves an amount without asking whether the budgets bear it. */
+  hold(keys: readonly BudgetKey[], amount: NanoDollars): LocalHold {
+    const accounts = keys.map((key) => this.accountOf(key))
+    return new MemoryHold(accounts, amount, Number.POSITIVE_INFINITY, undefined, this.#settled)
+  }
+
   statusOf(keys: readonly BudgetKey[]): readonly BudgetStatus[] {
-    return keys.map((key) => this.#peek(key).status())
+    return this.peek(keys).map((account) => account.status())
+  }
+
+  /** The accounts of these budgets; those that nothing was spent from are not kept. */
+  peek(keys: readonly BudgetKey[]): readonly BudgetAccount[] {
+    return keys.map((key) => this.#peek(key))
   }
 
   adjust(key: BudgetKey, add: NanoDollars): BudgetStatus {
@@ -98,18 +115,23 @@ export class MemoryBudgets implements Budgets {
   }
 
   list(): readonly BudgetStatus[] {
+    return this.accounts().map((account) => account.status())
+  }
+
+  /** The accounts of the current windows; of a budget with one sum, also an empty one. */
+  accounts(): readonly BudgetAccount[] {
     const now = this.#clock.wall()
-    const listed: BudgetStatus[] = []
+    const current: BudgetAccount[] = []
     for (const [rule, { calendar, accounts }] of this.#rules) {
       const period = calendar.at(now)
       for (const [subject, account] of accounts) {
-        if (account.period === period) listed.push(account.status())
+        if (account.period === period) current.push(account)
         else if (account.reserved === 0) accounts.delete(subject)
       }
       const hasOneSum = rule.scope === 'global' || rule.shared
-      if (hasOneSum && accounts.get('')?.period !== period) listed.push(this.#peek({ rule, subject: '' }).status())
+      if (hasOneSum && accounts.get('')?.period !== period) current.push(this.#peek({ rule, subject: '' }))
     }
-    return listed
+    return current
   }
 
   /** The account, or an empty one that is not kept. */
@@ -128,12 +150,18 @@ export class MemoryBudgets implements Budgets {
 }
 
 /** What a budget must bear: nothing if it only counts, the least if it may shorten responses. */
-function needed({ key: { rule } }: BudgetAccount, amount: NanoDollars, least: NanoDollars): NanoDollars {
+export function needed({ key: { rule } }: BudgetAccount, amount: NanoDollars, least: NanoDollars): NanoDollars {
   if (rule.action === 'alert') return Number.NEGATIVE_INFINITY
   return rule.fit && rule.action === 'refuse' ? least : amount
 }
 
-class MemoryHold implements Hold {
+/** A hold whose budgets are asked elsewhere. */
+export interface LocalHold extends Hold {
+  /** Reserves more. */
+  add(more: NanoDollars): void
+}
+
+class MemoryHold implements LocalHold {
   readonly headroom: NanoDollars
   readonly tightest: BudgetStatus | undefined
   readonly #accounts: readonly BudgetAccount[]
@@ -172,6 +200,12 @@ class MemoryHold implements Hold {
     for (const account of this.#accounts) account.reserved += added
     this.#amount += added
     return { added, refusedBy: refusedBy?.status() }
+  }
+
+  add(more: NanoDollars): void {
+    if (!this.#isOpen) return
+    for (const account of this.#accounts) account.reserved += more
+    this.#amount += more
   }
 
   settle(cost: NanoDollars): void {
