@@ -4,6 +4,7 @@ import type { AuthSettings } from '../identity/settings.ts'
 import type { Alias } from '../policies/planning/planner.ts'
 import type { ProviderSettings } from '../providers/define.ts'
 import type { LedgerSettings } from '../stores/ledger/settings.ts'
+import type { AlertSettings } from '../telemetry/alerts/settings.ts'
 import type { Address, Config } from './config.ts'
 import type { Loaded } from './load.ts'
 
@@ -30,7 +31,7 @@ export function checkReport(loaded: Loaded): CheckReport {
 
 /** What would run, in readable form with secrets masked. */
 export function summary(config: Config): readonly string[] {
-  const { server, auth, providers, models, priority, safetyLocks, ledger, budgets } = config
+  const { server, auth, providers, models, priority, safetyLocks, ledger, budgets, alerts } = config
   const tls = server.tls ? ' (TLS)' : ''
   const [grpc, http, metrics] = [server.grpc, server.http, server.metrics].map(addressText)
   const hasDefault = models.some(({ name }) => name === 'default')
@@ -42,6 +43,7 @@ export function summary(config: Config): readonly string[] {
     ...Object.entries(safetyLocks).map(([provider, target]) => `safety lock of ${provider}: ${target}`),
     ...(ledger ? [`ledger: ${ledgerText(ledger)}`] : []),
     ...(budgets?.rules ?? []).map(budgetText),
+    ...alertsText(alerts),
     `a call that names nothing: ${hasDefault ? 'alias default' : priority.join(', ') || 'no provider'}`,
   ]
 }
@@ -93,6 +95,12 @@ function ledgerText({ store, journal }: LedgerSettings): string {
     default:
       return store satisfies never
   }
+}
+
+/** Receivers beside the log. */
+function alertsText({ webhooks, email }: AlertSettings): readonly string[] {
+  const receivers = [...webhooks.map(({ format }) => format), ...(email ? [`e-mail to ${email.to.join(', ')}`] : [])]
+  return receivers.length === 0 ? [] : [`alerts: log, ${receivers.join(', ')}`]
 }
 
 /** The last characters tell keys apart; those of a short key would reveal too much. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { checkReport } from '../../src/config/check.ts'
 import { loadConfig } from '../../src/config/load.ts'
 
 const secret = `whsec_${Buffer.alloc(32, 1).toString('base64')}`
@@ -214,4 +215,12 @@ test.each([
   ['email: { to: [a@b.com] }', 'alerts.email: needs a mail server: set SMTP_HOST'],
 ])('%s is a mistake', (entry, problem) => {
   expect(load(`alerts: { ${entry} }`).problems).toEqual([expect.stringContaining(problem)])
+})
+
+test('check shows the receivers, and no secret', () => {
+  const file = `alerts: { webhooks: [{ url: "\${HOOK_URL}", format: slack }, { url: "http://ops/hook" }] }`
+  const loaded = loadConfig({ file, env: { ...variables, COST_ALERT_EMAIL: 'a@b.com', SMTP_HOST: 'mail' } })
+  const { lines } = checkReport(loaded)
+  expect(lines).toContain('alerts: log, slack, generic, e-mail to a@b.com')
+  expect(lines.join()).not.toContain('secret-part')
 })

@@ -17,7 +17,7 @@ const MAX_REMEMBERED = 10_000
 export interface SettledSum {
   readonly spent: NanoDollars
   readonly limit: NanoDollars
-  /** The highest threshold that was reported in this window. */
+  /** The highest threshold that was reached in this window, or 1 for the limit. */
   announced: number
   status(): BudgetStatus
 }
@@ -27,6 +27,8 @@ export class BudgetReporter implements BudgetObserver {
   readonly #events: Events
   /** In ascending order. */
   readonly #thresholds: readonly number[]
+  /** The thresholds and the limit itself, in ascending order. */
+  readonly #steps: readonly number[]
   /** Start of the window in which a budget was last reported as exceeded, by budget and subject. */
   readonly #exceeded = new Map<string, number>()
   /** By provider: the budget because of which calls avoid it. */
@@ -35,17 +37,21 @@ export class BudgetReporter implements BudgetObserver {
   constructor(events: Events, thresholds: readonly number[] = defaultThresholds) {
     this.#events = events
     this.#thresholds = [...thresholds].sort((a, b) => a - b)
+    this.#steps = [...new Set([...this.#thresholds, 1])].sort((a, b) => a - b)
   }
 
   /** A charge was added to a sum. */
   settled(sum: SettledSum): void {
     const { spent, limit, announced } = sum
     let reached = announced
-    for (const threshold of this.#thresholds) if (threshold > reached && spent >= threshold * limit) reached = threshold
+    for (const step of this.#steps) if (step > reached && spent >= step * limit) reached = step
     if (reached === announced) return
     sum.announced = reached
     const status = sum.status()
-    this.#events.budgetThreshold({ ...levelOf(status), threshold: reached })
+    const threshold = this.#thresholds.findLast((part) => part <= reached)
+    if (threshold !== undefined && threshold > announced) {
+      this.#events.budgetThreshold({ ...levelOf(status), threshold })
+    }
     if (spent >= limit) this.#exceed(status)
   }
 
