@@ -7,6 +7,7 @@ import { mustExecute } from '../interop/execute.ts'
 import { chat, embed, streamChat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
+import { answers, startUpstream } from '../support/upstream-server.ts'
 import { eventually, type Prometheus, startPrometheus } from './prometheus.ts'
 import { alertQueries, dashboardQueries, metricsIn, type Query } from './queries.ts'
 import { messageOf, type Report } from './report.ts'
@@ -14,14 +15,14 @@ import { prometheus } from './tools.ts'
 
 const TIME = 60_000
 
-/** A gateway of which every metric tells something. Its collector of traces is not there. */
-const configuration = `
+/** A gateway of which every metric says something. Its collector of traces and its Redis are not there. */
+const configuration = (vendor: string) => `
 telemetry: { otlp_endpoint: "http://127.0.0.1:9" }
 redis: { url: "redis://127.0.0.1:9" }
 cache: { enabled: true }
 providers:
   sim: { kind: simulator, first_token_ms: 5, pace_ms: 5 }
-  away: { kind: openai-compatible, base_url: "http://127.0.0.1:9", keys: ["\${AWAY_KEY}"], default_model: m }
+  unpriced: { kind: openai-compatible, base_url: "${vendor}/v1", keys: ["\${UNPRICED_KEY}"], default_model: m }
 models:
   default: { targets: [sim/echo], cache: { enabled: false } }
   unsteady: { targets: [sim/error-503, sim/echo], cache: { enabled: false } }
@@ -42,7 +43,8 @@ export async function checkPrometheus(report: Report, { root, folder }: { root: 
   await report.check('each alert fires at its trouble, and none at a gateway that is well: promtool test rules', () =>
     promtool('test', 'rules', fileURLToPath(new URL('alerts.test.yaml', import.meta.url))),
   )
-  const gateway = await startGateway({ yaml: configuration, env: { AWAY_KEY: 'a'.repeat(20) } })
+  const vendor = await startUpstream(answers('ok'))
+  const gateway = await startGateway({ yaml: configuration(vendor.url), env: { UNPRICED_KEY: 'u'.repeat(20) } })
   try {
     const server = await startPrometheus({ files, folder: join(folder, 'prometheus'), target: hostOf(gateway) })
     try {
@@ -52,6 +54,7 @@ export async function checkPrometheus(report: Report, { root, folder }: { root: 
     }
   } finally {
     await gateway.close()
+    await vendor.close()
   }
 }
 
@@ -124,6 +127,7 @@ function keepCalling(gateway: RunningGateway): () => Promise<void> {
       await chat(client, {})
       await chat(client, { model: 'unsteady' })
       await chat(client, { model: 'known' })
+      await chat(client, { provider: 'unpriced' })
       await chat(client, { model: 'sim/error-429' })
       await streamChat(client, { messages: [{ role: Role.USER, content: 'one two three four' }] })
       await embed(client, { provider: 'sim', inputs: ['a'] })
