@@ -37,7 +37,7 @@ providers:
 models:
   default: { targets: [cheap/small] }
   project-falcon: { targets: [dear/secret-model, cheap/small], strategy: weighted }
-tasks: { general: default, planning: project-falcon }
+tasks: { general: default, quarterly: project-falcon }
 `,
     env: { JWT_SECRET: SECRET, ...keysOf('narrow', 'starred', 'plain', 'fields', 'faq', 'ops') },
   })
@@ -166,16 +166,16 @@ describe.each(['gRPC', 'HTTP'] as const)('at the %s server', (name) => {
       ['a model', { model: 'project-falcom' }],
       ['a model of a provider', { model: 'dear/secret-mode' }],
       ['a provider', { provider: 'dea' }],
-      ['a task type', { taskType: 'plannin' }],
+      ['a task type', { taskType: 'quarterl' }],
     ])('when it misspells %s', async (_, request) => {
       const restricted = await chat(servers[name], ask(request), by('narrow'))
-      expect(restricted.error?.message).not.toMatch(/Did you mean.*(?:falcon|secret-model|dear|planning)/)
+      expect(restricted.error?.message).not.toMatch(/Did you mean.*(?:falcon|secret-model|dear|quarterly)/)
       const free = await chat(servers[name], ask(request), by('ops'))
       if (!request.model?.includes('/')) expect(free.error?.message).toContain('Did you mean')
     })
 
     test.each<[string, ChatInit]>([
-      ['a task type', { taskType: 'planning' }],
+      ['a task type', { taskType: 'quarterly' }],
       ['a provider', { provider: 'dear' }],
     ])('when what it names by %s stands for something else', async (_, request) => {
       const { error } = await chat(servers[name], ask(request), by('narrow'))
