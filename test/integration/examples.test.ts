@@ -77,7 +77,12 @@ function onSimulator(): string {
 
 describe('the production example on the simulator', () => {
   const web = 'web-key-0123456789abcdef'
-  const env = { WEB_KEY: web, REPORTS_KEY: 'reports-key-0123456789ab', OPERATORS_KEY: 'ops-key-0123456789abcdef' }
+  const env = {
+    WEB_KEY: web,
+    REPORTS_KEY: 'reports-key-0123456789ab',
+    OPERATORS_KEY: 'ops-key-0123456789abcdef',
+    LEDGER_URL: 'memory',
+  }
   const asWeb = { metadata: { authorization: `Bearer ${web}` } }
 
   it('routes simple work to the own model, complex work to the vendors, and verifies from the cache first', async () => {
