@@ -27,7 +27,7 @@ function createRequired(auth: RequiredAuth, { clock, limits, aliases }: Authenti
   const { providerOptions, cacheNamespaces } = auth
   const common = { limits, aliases, providerOptions, cacheNamespaces }
   const keys = new ApiKeys(auth.keys, common)
-  const tokens = auth.jwt && new Tokens(auth.jwt, clock, common)
+  const tokens = auth.jwt && new Tokens(auth.jwt, clock, common, new Set(auth.keys.map(({ name }) => name)))
   return {
     identify(source) {
       if (source.caller) return source.caller

@@ -26,10 +26,18 @@ export class Tokens {
   readonly #secret: KeyObject
   readonly #rules: JWTVerifyOptions
   readonly #common: CommonRights
+  readonly #keyNames: ReadonlySet<string>
   readonly #verified = new LRUCache<string, Verified>({ max: MAX_REMEMBERED })
 
-  constructor({ secret, issuer, audience }: JwtSettings, clock: Clock, common: CommonRights) {
+  /** `keyNames`: the names of the API keys. */
+  constructor(
+    { secret, issuer, audience }: JwtSettings,
+    clock: Clock,
+    common: CommonRights,
+    keyNames: ReadonlySet<string>,
+  ) {
     this.#clock = clock
+    this.#keyNames = keyNames
     this.#common = common
     this.#secret = createSecretKey(secret, 'utf8')
     this.#rules = {
@@ -53,7 +61,7 @@ export class Tokens {
   /** Undefined for a token that is not valid. */
   async verify(token: string, digest: string): Promise<Caller | undefined> {
     const payload = await this.#payloadOf(token)
-    const caller = payload && callerOf(payload, this.#common)
+    const caller = payload && callerOf(payload, this.#common, this.#keyNames)
     if (caller) this.#verified.set(digest, { caller, until: ((payload.exp ?? 0) + LEEWAY) * 1000 })
     return caller
   }
@@ -71,16 +79,24 @@ export class Tokens {
 }
 
 /** https://www.rfc-editor.org/rfc/rfc8693#section-4.2 for `scope`. */
-function callerOf(payload: JWTPayload, common: CommonRights): Caller | undefined {
+function callerOf(payload: JWTPayload, common: CommonRights, keyNames: ReadonlySet<string>): Caller | undefined {
   const { sub, admin, scope, ...claims } = payload
   const rights = claimedRights(claims)
   if (!isName(sub) || !rights) return undefined
   return {
     id: callerId('jwt', sub),
-    name: sub,
+    name: nameOf(sub, keyNames),
     admin: admin === true || (typeof scope === 'string' && scope.split(' ').includes('admin')),
     ...rightsOf(rights, common),
   }
+}
+
+/**
+ * Costs, budgets and logs go by names. A token whose `sub` is the name of an API key is another caller, and goes by
+ * `jwt:<sub>`; so does one whose `sub` could be taken for such a name.
+ */
+function nameOf(sub: string, keyNames: ReadonlySet<string>): string {
+  return keyNames.has(sub) || sub.startsWith('jwt:') ? `jwt:${sub}` : sub
 }
 
 function isName(sub: string | undefined): sub is string {

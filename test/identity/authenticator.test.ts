@@ -126,6 +126,17 @@ describe('a token', () => {
     expect(await identify(undefined, { 'x-api-key': await sign(payload) })).toMatchObject(caller)
   })
 
+  it('whose sub is the name of an API key goes by another name', async () => {
+    const { identify, sign } = world()
+    for (const [sub, name] of [
+      ['web', 'jwt:web'],
+      ['jwt:web', 'jwt:jwt:web'],
+      ['ann', 'ann'],
+    ]) {
+      expect(await identify(`Bearer ${await sign({ sub })}`)).toMatchObject({ name })
+    }
+  })
+
   it.each([
     [{ exp: undefined }],
     [{ exp: 'tomorrow' }],

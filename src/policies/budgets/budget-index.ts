@@ -72,7 +72,7 @@ export class BudgetIndex {
   /** The budgets of a spender whatever provider is asked, without global ones. */
   ownKeysOf({ caller, userId, labels }: Spender): readonly BudgetKey[] {
     const ofCaller = this.#callers.keysOf(caller)
-    const ofUser = userId === '' ? NONE : this.#users.keysOf(`${caller}/${userId}`)
+    const ofUser = userId === '' ? NONE : this.#users.keysOf(userSubject(caller, userId))
     const ofLabels = this.#keysOfLabels(labels)
     if (ofUser.length === 0 && ofLabels.length === 0) return ofCaller
     return [...ofCaller, ...ofUser, ...ofLabels]
@@ -92,6 +92,15 @@ export class BudgetIndex {
     }
     return keys
   }
+}
+
+/** `caller/user`, with slashes and percent signs of either name encoded, so that no two pairs have one subject. */
+function userSubject(caller: string, userId: string): string {
+  return `${encodeSlashes(caller)}/${encodeSlashes(userId)}`
+}
+
+function encodeSlashes(name: string): string {
+  return name.replace(/[%/]/g, encodeURIComponent)
 }
 
 type Matches = (rule: BudgetRule, subject: string) => boolean

@@ -43,3 +43,11 @@ it.each([
   expect(found(provider, spender)).toEqual(expected)
   expect(found(provider, spender)).toEqual(expected)
 })
+
+it('no two pairs of caller and user are one subject', () => {
+  const everyUser = new BudgetIndex([budget({ name: 'u', scope: 'user' })])
+  const subject = (caller: string, userId: string) => everyUser.keysOf({ caller, userId, labels: {} }, 'x')[0]?.subject
+  expect(subject('team', 'alice/7')).toBe('team/alice%2F7')
+  expect(subject('team/alice', '7')).toBe('team%2Falice/7')
+  expect(subject('team', 'alice%2F7')).toBe('team/alice%252F7')
+})
