@@ -26,6 +26,8 @@ const LEASES = `${PREFIX}leases`
 /** Time in which a gateway must have been heard of, in ms. */
 const LEASE = 15_000
 const SYNC_INTERVAL = 5_000
+/** Time in which every gateway has synchronized, in ms. */
+const RECOVERY = SYNC_INTERVAL + 1_000
 /** How long a hash outlives its window, in ms. */
 const KEPT = 86_400_000
 /** Part of a limit that a gateway may spend while it cannot ask Redis. */
@@ -54,6 +56,10 @@ export class RedisBudgets implements Budgets {
   #isStale = true
   #inFlight = 0
   #stopTimer = () => {}
+  #catchingUp: Promise<void> | undefined
+  #onQuiet = () => {}
+  /** When the other gateways are known again after Redis lost its data, on the monotonic clock. */
+  #recoversAt = 0
 
   constructor(options: RedisBudgetsOptions) {
     this.#options = options
@@ -66,6 +72,10 @@ export class RedisBudgets implements Budgets {
     this.#stopTimer = this.#options.clock.after(SYNC_INTERVAL, () => void this.start())
   }
 
+  get #isRecovering(): boolean {
+    return this.#options.clock.now() < this.#recoversAt
+  }
+
   close(): void {
     this.#stopTimer()
   }
@@ -76,8 +86,9 @@ export class RedisBudgets implements Budgets {
     if (!local.isReady && refuses) throw budgetsUnavailable()
     const accounts = wanted.keys.map((key) => local.accountOf(key))
     for (const account of accounts) this.#known.add(account)
-    if (this.#isStale && this.#inFlight === 0) await this.#sync()
-    const reply = store.available && !this.#isStale ? await this.#ask(wanted, accounts, 1) : undefined
+    // Twice: Redis may turn out to have lost what it knew.
+    let reply = await this.#askInSync(wanted, accounts)
+    if (!reply && store.available) reply = await this.#askInSync(wanted, accounts)
     if (!reply) return this.#fromLease(wanted, accounts)
     const refused = accounts[reply.at - 1]
     if (reply.granted < 0 && refused) return { refusedBy: this.#statusOf(refused) }
@@ -96,7 +107,7 @@ export class RedisBudgets implements Budgets {
   /** Reserves more for an attempt; undefined where Redis cannot be asked. */
   async extend(hold: SharedHold, more: NanoDollars, step: number) {
     const { store } = this.#options
-    if (!store.available || this.#isStale) return undefined
+    if (!store.available || this.#isStale || this.#isRecovering) return undefined
     const wanted = { id: hold.id, keys: hold.keys, amount: more, least: 0 }
     const reply = await this.#ask(wanted, hold.accounts, step)
     if (!reply) return undefined
@@ -156,8 +167,14 @@ export class RedisBudgets implements Budgets {
     const options = { headroom, tightest: tightest && this.#statusOf(tightest), accounts }
     const shared = new SharedHold(this, wanted, local.hold(wanted.keys, amount), options)
     this.#open.set(wanted.id, shared)
-    this.#isStale = true
+    if (!this.#isRecovering) this.#isStale = true
     return shared
+  }
+
+  async #askInSync(wanted: Wanted, accounts: readonly BudgetAccount[]) {
+    const { store } = this.#options
+    if (this.#isStale && store.available) await this.#catchUp()
+    return store.available && !this.#isStale && !this.#isRecovering ? this.#ask(wanted, accounts, 1) : undefined
   }
 
   async #ask(wanted: Wanted, accounts: readonly BudgetAccount[], step: number) {
@@ -175,7 +192,7 @@ export class RedisBudgets implements Budgets {
     const { id, amount, least } = wanted
     const args = [gateway, this.#epoch, id, step, text(amount), text(least), ...each, LEASE]
     const reply = await store.run(reserveBudgetsScript, keys, args)
-    this.#inFlight--
+    this.#ended()
     if (reply === undefined || String(reply) === 'epoch') {
       this.#isStale = true
       return undefined
@@ -183,6 +200,24 @@ export class RedisBudgets implements Budgets {
     const [granted = '-1', at = '0', ...parts] = String(reply).split(' ')
     const left = this.#see(accounts, parts, own)
     return { granted: Number(granted), at: Number(at), left }
+  }
+
+  /** Synchronizes once for all calls that wait for it. No step begins meanwhile, so those under way come to an end. */
+  #catchUp(): Promise<void> {
+    this.#catchingUp ??= new Promise<void>((resolve) => {
+      this.#onQuiet = resolve
+      if (this.#inFlight === 0) resolve()
+    })
+      .then(() => this.#sync())
+      .finally(() => {
+        this.#catchingUp = undefined
+      })
+    return this.#catchingUp
+  }
+
+  #ended(): void {
+    this.#inFlight--
+    if (this.#inFlight === 0) this.#onQuiet()
   }
 
   /** Sets all that this gateway knows of itself. Steps under way would be undone, so it waits for a moment without. */
@@ -204,12 +239,14 @@ export class RedisBudgets implements Budgets {
     const own = accounts.map((account) => account.spent + account.reserved)
     this.#inFlight++
     const reply = await store.run(syncBudgetsScript, keys, [gateway, epoch, LEASE, open.length / 2, ...open, ...each])
-    this.#inFlight--
+    this.#ended()
     if (reply === undefined) return
     const [known = '', _begun, ...parts] = String(reply).split(' ')
+    // Redis had lost its data: the other gateways set their parts again within the interval.
+    if (this.#epoch !== '' && known !== this.#epoch) this.#recoversAt = this.#options.clock.now() + RECOVERY
     this.#epoch = known
     this.#isStale = false
-    for (const account of accounts) this.#leased.delete(account)
+    if (!this.#isRecovering) for (const account of accounts) this.#leased.delete(account)
     this.#see(accounts, parts, own)
   }
 

@@ -72,3 +72,17 @@ test('a gateway that lost Redis goes on with a small part of the budget', async 
   expect(response?.budgets[0]?.spentUsd).toBeGreaterThanOrEqual(22 * LENGTH * TOKEN - 1e-9)
   admin.close()
 })
+
+test('a Redis that loses its data is told again, and nothing is spent twice', async () => {
+  await start(100 * LENGTH * TOKEN)
+  const succeeding = async (count: number) => {
+    const calls = Array.from({ length: count }, (_, at) => chat(clients[at % 3] as GrpcClient, asking))
+    return (await Promise.all(calls)).filter(({ error }) => !error).length
+  }
+  expect(await succeeding(60)).toBe(60)
+  await (await redis.client()).flushall()
+  const after = await succeeding(300)
+  // At most what each gateway may spend from its lease beyond the limit.
+  expect(60 + after).toBeLessThanOrEqual(100 + 3 * 2)
+  expect(after).toBeGreaterThanOrEqual(1)
+})
