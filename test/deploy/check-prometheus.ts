@@ -20,6 +20,7 @@ const configuration = (vendor: string) => `
 telemetry: { otlp_endpoint: "http://127.0.0.1:9" }
 redis: { url: "redis://127.0.0.1:9" }
 cache: { enabled: true }
+ledger: {}
 providers:
   sim: { kind: simulator, first_token_ms: 5, pace_ms: 5 }
   unpriced: { kind: openai-compatible, base_url: "${vendor}/v1", keys: ["\${UNPRICED_KEY}"], default_model: m }
