@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import type { AlertBook } from '../domain/ports/ledger-books.ts'
+import type { AlertBook } from '../domain/ports/money/ledger-books.ts'
 import { createHttpClient } from '../providers/http/http-client.ts'
 import { createHttpPost } from '../providers/http/http-post.ts'
 import { LayeredAlertBook } from '../stores/alerts/layered-alert-book.ts'

@@ -92,8 +92,8 @@ function callerOf(payload: JWTPayload, common: CommonRights, keyNames: ReadonlyS
 }
 
 /**
- * Costs, budgets and logs go by names. A token whose `sub` is the name of an API key is another caller, and goes by
- * `jwt:<sub>`; so does one whose `sub` could be taken for such a name.
+ * Costs, budgets and logs use names. A token whose `sub` is the name of an API key is another caller, and its name is
+ * `jwt:<sub>`; the same holds for a `sub` that looks like such a name.
  */
 function nameOf(sub: string, keyNames: ReadonlySet<string>): string {
   return keyNames.has(sub) || sub.startsWith('jwt:') ? `jwt:${sub}` : sub

@@ -1,7 +1,7 @@
 import type { Call } from '../domain/calls/call.ts'
 import type { Observed } from '../domain/calls/facts.ts'
 import type { Policy } from '../domain/chain.ts'
-import type { Telemetry } from '../domain/ports/telemetry.ts'
+import type { Telemetry } from '../domain/ports/operations/telemetry.ts'
 import { follow } from '../domain/streams/follow.ts'
 
 /** Records every call to its ending, including refused ones. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../domain/clock.ts'
 import type { UpstreamMessageAudience } from '../domain/errors/upstream-messages.ts'
 import type { ByteBudget } from '../domain/limits/byte-budget.ts'
-import type { OperatorEvents } from '../domain/ports/operator-events.ts'
+import type { OperatorEvents } from '../domain/ports/operations/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { Connection } from './http/connection.ts'

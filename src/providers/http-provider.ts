@@ -1,5 +1,5 @@
 import { Cancellation } from '../domain/cancellation.ts'
-import type { OperatorEvents } from '../domain/ports/operator-events.ts'
+import type { OperatorEvents } from '../domain/ports/operations/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
 import { ProviderKeyPool } from './credentials/key-pool.ts'
 import { askChat } from './http/ask-chat.ts'

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { OperatorEvents } from '../domain/ports/operator-events.ts'
+import type { OperatorEvents } from '../domain/ports/operations/operator-events.ts'
 import type { ModelFacts } from '../domain/ports/provider.ts'
 import type { ProviderSettings } from './define.ts'
 import { overridesFor } from './model-rules.ts'

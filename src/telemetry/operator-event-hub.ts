@@ -3,11 +3,15 @@ import type { Reason } from '../domain/errors/reasons.ts'
 import type { LimitKind, LimitScope } from '../domain/limits/limits.ts'
 import type { NanoDollars } from '../domain/money.ts'
 import type { BreakerChange } from '../domain/ports/breakers.ts'
-import type { BudgetCrossing, BudgetLevel } from '../domain/ports/budget-level.ts'
-import type { ComponentState } from '../domain/ports/components.ts'
-import type { ErrorRate } from '../domain/ports/error-rate.ts'
 import type { KeyEvent } from '../domain/ports/keys.ts'
-import type { OperatorEventSubscriber, OperatorEvents, PriceChange } from '../domain/ports/operator-events.ts'
+import type { BudgetCrossing, BudgetLevel } from '../domain/ports/money/budget-level.ts'
+import type { ComponentState } from '../domain/ports/operations/components.ts'
+import type { ErrorRate } from '../domain/ports/operations/error-rate.ts'
+import type {
+  OperatorEventSubscriber,
+  OperatorEvents,
+  PriceChange,
+} from '../domain/ports/operations/operator-events.ts'
 import type { LockState } from '../domain/ports/safety-locks.ts'
 
 /** Passes each event to all subscribers, in the order in which they subscribed. */

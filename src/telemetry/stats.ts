@@ -3,9 +3,9 @@ import type { Reach } from '../domain/calls/reach.ts'
 import type { Clock } from '../domain/clock.ts'
 import { originOf } from '../domain/errors/reasons.ts'
 import type { Breakers } from '../domain/ports/breakers.ts'
-import type { CallObserver } from '../domain/ports/call-observer.ts'
+import type { CallObserver } from '../domain/ports/operations/call-observer.ts'
+import type { LastAttempt, StatsSource } from '../domain/ports/operations/stats.ts'
 import type { LockState, SafetyLockSource } from '../domain/ports/safety-locks.ts'
-import type { LastAttempt, StatsSource } from '../domain/ports/stats.ts'
 import type {
   BreakerState,
   CacheStats,

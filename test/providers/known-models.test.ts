@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { PriceChange } from '../../src/domain/ports/operator-events.ts'
+import type { PriceChange } from '../../src/domain/ports/operations/operator-events.ts'
 import { KnownModels } from '../../src/providers/known-models.ts'
 import { readPriceFile } from '../../src/providers/prices/price-file.ts'
 import { PriceTable } from '../../src/providers/prices/price-table.ts'

@@ -1,5 +1,5 @@
-import type { BudgetLevel } from '../../src/domain/ports/budget-level.ts'
-import type { AlertBook, ClaimedAlert } from '../../src/domain/ports/ledger-books.ts'
+import type { BudgetLevel } from '../../src/domain/ports/money/budget-level.ts'
+import type { AlertBook, ClaimedAlert } from '../../src/domain/ports/money/ledger-books.ts'
 import type { Notice } from '../../src/telemetry/alerts/alert.ts'
 import type { DeliveryOutcome } from '../../src/telemetry/alerts/delivery/outbox.ts'
 import { Notifier } from '../../src/telemetry/alerts/notifier.ts'

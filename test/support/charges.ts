@@ -1,4 +1,4 @@
-import type { Charge, ChargeFacts, ChargeOutcome } from '../../src/domain/ports/ledger.ts'
+import type { Charge, ChargeFacts, ChargeOutcome } from '../../src/domain/ports/money/ledger.ts'
 import { UsageState } from '../../src/domain/types.ts'
 
 /** A charge of 10 input and 5 output tokens for 60 nano-dollars, with the facts and the outcome that matter. */

@@ -1,4 +1,4 @@
-import type { ComponentState } from '../../src/domain/ports/components.ts'
+import type { ComponentState } from '../../src/domain/ports/operations/components.ts'
 import type { JournalEntry } from '../../src/stores/ledger/journal/entry.ts'
 import { Journal } from '../../src/stores/ledger/journal/journal.ts'
 import type { AppendFile } from '../../src/stores/ledger/journal/journal-file.ts'

@@ -1,5 +1,5 @@
-import type { Charge } from '../../src/domain/ports/ledger.ts'
-import type { UsageSelection } from '../../src/domain/ports/ledger-queries.ts'
+import type { Charge } from '../../src/domain/ports/money/ledger.ts'
+import type { UsageSelection } from '../../src/domain/ports/money/ledger-queries.ts'
 import { UsageState } from '../../src/domain/types.ts'
 
 /** A charge of a call that was answered at its first attempt, with what a test changes. */

@@ -1,5 +1,5 @@
 import type { NanoDollars } from '../money.ts'
-import type { BudgetScopeName, BudgetWindowName } from '../ports/budget-level.ts'
+import type { BudgetScopeName, BudgetWindowName } from '../ports/money/budget-level.ts'
 
 export const budgetScopes = ['global', 'provider', 'caller', 'user', 'label'] as const
 export const budgetWindows = ['day', 'week', 'month', 'total'] as const

@@ -1,9 +1,9 @@
 import type { GatewayError } from '../errors/error.ts'
 import type { NanoDollars } from '../money.ts'
 import type { KeyLease } from '../ports/keys.ts'
-import type { BudgetShare, Charge, ChargeOutcome } from '../ports/ledger.ts'
+import type { BudgetShare, Charge, ChargeOutcome } from '../ports/money/ledger.ts'
+import type { CallTelemetry } from '../ports/operations/telemetry.ts'
 import type { Provider } from '../ports/provider.ts'
-import type { CallTelemetry } from '../ports/telemetry.ts'
 import type { Usage } from '../types.ts'
 import type {
   AnyRequest,

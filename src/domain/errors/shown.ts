@@ -8,7 +8,7 @@ export function shownMessage({ reason, message }: GatewayError): string {
   return reason === 'INTERNAL' ? INTERNAL_MESSAGE : message
 }
 
-/** Wait before another try that the caller is told of, in ms; undefined where waiting is not known to help. */
+/** Wait before another try, as the caller receives it, in ms; undefined where waiting is not known to help. */
 export function shownDelay({ reason, facts }: GatewayError): number | undefined {
   const { retryAfter } = facts
   if (reason === 'UPSTREAM_QUOTA_EXHAUSTED' || retryAfter === undefined || !(retryAfter >= 0)) return undefined

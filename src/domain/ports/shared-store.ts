@@ -1,4 +1,4 @@
-import type { ComponentState } from './components.ts'
+import type { ComponentState } from './operations/components.ts'
 
 export type Argument = string | Buffer | number
 

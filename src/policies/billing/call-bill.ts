@@ -6,7 +6,13 @@ import type { Clock } from '../../domain/clock.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import { codes } from '../../domain/errors/reasons.ts'
 import { nanoDollars } from '../../domain/money.ts'
-import { type CallEnding, type Charge, type ChargeFacts, type Ledger, NO_SHARES } from '../../domain/ports/ledger.ts'
+import {
+  type CallEnding,
+  type Charge,
+  type ChargeFacts,
+  type Ledger,
+  NO_SHARES,
+} from '../../domain/ports/money/ledger.ts'
 import type { Watcher } from '../../domain/streams/event-stream.ts'
 import { type AnyEvent, type EmbedFinish, finishOf } from '../../domain/streams/events.ts'
 import { UsageState } from '../../domain/types.ts'
@@ -42,7 +48,7 @@ export class CallBill implements Watcher<AnyEvent> {
   /** Charges that are not settled. */
   #open = 0
   #finish: EmbedFinish | undefined
-  /** Of a call that ended before its requests. */
+  /** Ending of a call whose requests have not all ended. */
   #ending: CallEnding | undefined
 
   constructor({ ledger, priceVersion, trailers }: BillingParts, call: Call & Authenticated & Planned, clock: Clock) {

@@ -2,7 +2,7 @@ import type { AttemptCharge } from '../../domain/calls/call-record.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import { codes } from '../../domain/errors/reasons.ts'
 import type { Bill, ModelPrice, NanoDollars } from '../../domain/money.ts'
-import type { ChargeOutcome } from '../../domain/ports/ledger.ts'
+import type { ChargeOutcome } from '../../domain/ports/money/ledger.ts'
 import { type Usage, UsageState } from '../../domain/types.ts'
 
 const NO_USAGE: Usage = { $typeName: 'llmgateway.v1.Usage', estimated: false }

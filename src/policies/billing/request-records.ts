@@ -11,7 +11,7 @@ import type {
 } from '../../domain/calls/facts.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { ModelPrice, NanoDollars } from '../../domain/money.ts'
-import { type Charge, type Ledger, NO_SHARES } from '../../domain/ports/ledger.ts'
+import { type Charge, type Ledger, NO_SHARES } from '../../domain/ports/money/ledger.ts'
 import type { Watcher } from '../../domain/streams/event-stream.ts'
 import { type AnyEvent, type EmbedFinish, finishOf } from '../../domain/streams/events.ts'
 import type { Usage } from '../../domain/types.ts'

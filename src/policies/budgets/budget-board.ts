@@ -1,7 +1,7 @@
 import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
-import type { BudgetBoard, BudgetStatus, Budgets } from '../../domain/ports/budgets.ts'
-import type { BudgetBook } from '../../domain/ports/ledger-books.ts'
+import type { BudgetBoard, BudgetStatus, Budgets } from '../../domain/ports/money/budgets.ts'
+import type { BudgetBook } from '../../domain/ports/money/ledger-books.ts'
 import type { BudgetIndex } from './budget-index.ts'
 import { isOwn } from './refusals.ts'
 

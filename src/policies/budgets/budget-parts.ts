@@ -1,6 +1,6 @@
 import type { Target } from '../../domain/calls/facts.ts'
 import type { NanoDollars } from '../../domain/money.ts'
-import type { BudgetStatus, Budgets } from '../../domain/ports/budgets.ts'
+import type { BudgetStatus, Budgets } from '../../domain/ports/money/budgets.ts'
 import type { BudgetIndex } from './budget-index.ts'
 
 /** What the policies learn about budgets that others want to know. The methods must not throw. */

@@ -1,8 +1,8 @@
 import type { Target } from '../../domain/calls/facts.ts'
 import type { NanoDollars } from '../../domain/money.ts'
-import type { BudgetLevel } from '../../domain/ports/budget-level.ts'
-import type { BudgetStatus } from '../../domain/ports/budgets.ts'
-import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
+import type { BudgetLevel } from '../../domain/ports/money/budget-level.ts'
+import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
+import type { OperatorEvents } from '../../domain/ports/operations/operator-events.ts'
 import type { BudgetObserver } from './budget-parts.ts'
 
 /** Parts of a limit whose crossing is reported. */

@@ -1,7 +1,7 @@
 import type { Trailers } from '../../domain/calls/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { dollars, type NanoDollars } from '../../domain/money.ts'
-import type { BudgetStatus } from '../../domain/ports/budgets.ts'
+import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
 import type { Spender } from './budget-index.ts'
 import type { BudgetParts } from './budget-parts.ts'
 import { isOwn } from './refusals.ts'

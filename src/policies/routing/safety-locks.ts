@@ -1,7 +1,7 @@
 import type { Target } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { KeyUse } from '../../domain/ports/keys.ts'
-import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
+import type { OperatorEvents } from '../../domain/ports/operations/operator-events.ts'
 import type { LockState, SafetyLockSource } from '../../domain/ports/safety-locks.ts'
 
 /** Longest time between two checks for a usable key, in ms. */

@@ -3,7 +3,7 @@ import type { Witness } from '../../domain/errors/blame.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import { originOf, type Reason } from '../../domain/errors/reasons.ts'
 import type { KeyEvent, KeyLease, KeyPool, KeyStatus, KeyUse } from '../../domain/ports/keys.ts'
-import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
+import type { OperatorEvents } from '../../domain/ports/operations/operator-events.ts'
 import { Key } from './key.ts'
 
 /** Rests for reasons whose replies name no time, in ms; for every other reason it starts short and doubles. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../domain/clock.ts'
-import type { HttpPost, PostReply } from '../../domain/ports/http-post.ts'
+import type { HttpPost, PostReply } from '../../domain/ports/operations/http-post.ts'
 import type { HttpClient, HttpHeaders } from './http-client.ts'
 import { ProxyError } from './proxy.ts'
 

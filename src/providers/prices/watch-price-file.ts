@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../../domain/clock.ts'
-import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
+import type { OperatorEvents } from '../../domain/ports/operations/operator-events.ts'
 import { readPriceFile } from './price-file.ts'
 import type { PriceTable } from './price-table.ts'
 

@@ -35,7 +35,7 @@ export abstract class PendingRequest implements HeldBytes {
     return this.caller && !this.caller.anonymous ? holderOfAddress(this.address) : ''
   }
 
-  /** So many bytes of it are in memory. */
+  /** Records how many bytes of it are in memory. */
   hold(bytes: number): void {
     this.#change(Math.max(bytes, this.#budget.limit / MAX_REQUESTS))
   }

@@ -31,7 +31,7 @@ interface Share {
   served: number
 }
 
-/** Of the holder, and of its part. */
+/** Shares of the holder and of its part. */
 type Shares = readonly [Share, Share]
 
 export interface UnpackingOptions {

@@ -109,7 +109,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     return holderOfAnyone(caller, peer)
   }
 
-  /** So many bytes of its reply wait for its reader. */
+  /** Records how many bytes of its reply wait for its reader. */
   protected hold(bytes: number): void {
     const before = this.held
     if (bytes === before || (this.#over && bytes > 0)) return

@@ -2,7 +2,7 @@ import type { CallContext, Caller, Operation, TextRequest } from '../../domain/c
 import { callerIds } from '../../domain/calls/caller-id.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import type { CacheAddress, CacheSelection, CacheStore } from '../../domain/ports/cache.ts'
-import type { StatsSource } from '../../domain/ports/stats.ts'
+import type { StatsSource } from '../../domain/ports/operations/stats.ts'
 import { fieldBytes } from '../../domain/proto-fields.ts'
 import {
   type CacheStats,

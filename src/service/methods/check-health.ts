@@ -2,9 +2,9 @@ import { duration } from '../../domain/calls/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import type { Breakers } from '../../domain/ports/breakers.ts'
+import type { LastAttempt, StatsSource } from '../../domain/ports/operations/stats.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import type { SafetyLockSource } from '../../domain/ports/safety-locks.ts'
-import type { LastAttempt, StatsSource } from '../../domain/ports/stats.ts'
 import {
   type BreakerState,
   type ComponentHealth,

@@ -1,5 +1,5 @@
-import type { ComponentState } from '../../domain/ports/components.ts'
-import type { StatsSource } from '../../domain/ports/stats.ts'
+import type { ComponentState } from '../../domain/ports/operations/components.ts'
+import type { StatsSource } from '../../domain/ports/operations/stats.ts'
 import type { ComponentHealth } from '../../domain/types.ts'
 
 /** Parts that calls can do without. */

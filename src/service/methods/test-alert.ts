@@ -1,4 +1,4 @@
-import type { AlertTest } from '../../domain/ports/alert-test.ts'
+import type { AlertTest } from '../../domain/ports/operations/alert-test.ts'
 import type { TestAlertRequest, TestAlertResponse } from '../../domain/types.ts'
 import type { UnaryMethod } from '../method-types.ts'
 import { orCancelled } from './or-cancelled.ts'

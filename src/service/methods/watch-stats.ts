@@ -4,12 +4,12 @@ import type { Clock } from '../../domain/clock.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import { holderOfAnyone } from '../../domain/limits/holder.ts'
 import { type Held, Shares } from '../../domain/limits/shares.ts'
-import type { BudgetBoard } from '../../domain/ports/budgets.ts'
-import type { StatsSource } from '../../domain/ports/stats.ts'
+import type { BudgetBoard } from '../../domain/ports/money/budgets.ts'
+import type { StatsSource } from '../../domain/ports/operations/stats.ts'
 import { EventStream } from '../../domain/streams/event-stream.ts'
 import type { StatsResponse, WatchStatsRequest } from '../../domain/types.ts'
-import { statsFor } from './budgets.ts'
-import type { RecentCosts } from './recent-costs.ts'
+import { statsFor } from './money/budgets.ts'
+import type { RecentCosts } from './money/recent-costs.ts'
 
 /** Intervals in ms. */
 const MIN_INTERVAL = 100

@@ -1,4 +1,4 @@
-import type { AlertBook, ClaimedAlert } from '../../domain/ports/ledger-books.ts'
+import type { AlertBook, ClaimedAlert } from '../../domain/ports/money/ledger-books.ts'
 
 /**
  * Two books, such as Redis, which all replicas share, and a database of this replica, which survives the loss of Redis.
@@ -43,7 +43,7 @@ export class LayeredAlertBook implements AlertBook {
     const onlySecond: ClaimedAlert[] = []
     for (const alert of second) {
       if (known.has(alert.key)) continue
-      // Whoever claimed it in the first book, or claims it now, sends it.
+      // The gateway that claimed it in the first book, or claims it now, sends it.
       const isFree = await this.#first.claimAlert(alert).catch(() => true)
       if (isFree) onlySecond.push(alert)
       else await this.#second.markAlertSent(alert.key).catch(() => {})

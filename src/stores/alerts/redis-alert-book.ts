@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
-import type { AlertBook, ClaimedAlert } from '../../domain/ports/ledger-books.ts'
+import type { AlertBook, ClaimedAlert } from '../../domain/ports/money/ledger-books.ts'
 import type { Script, SharedStore } from '../../domain/ports/shared-store.ts'
 import { defineScript } from '../redis/redis-store.ts'
 

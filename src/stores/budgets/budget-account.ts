@@ -1,7 +1,7 @@
 import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import type { Period } from '../../domain/budgets/calendar.ts'
 import type { NanoDollars } from '../../domain/money.ts'
-import type { BudgetStatus } from '../../domain/ports/budgets.ts'
+import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
 
 /** The sum of one subject of a budget in one window. */
 export class BudgetAccount {

@@ -3,9 +3,9 @@ import { Calendar } from '../../domain/budgets/calendar.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { NanoDollars } from '../../domain/money.ts'
-import type { BudgetStatus, Budgets, Extension, Hold, Refusal, Wanted } from '../../domain/ports/budgets.ts'
-import type { BudgetShare } from '../../domain/ports/ledger.ts'
-import type { BudgetSpent } from '../../domain/ports/ledger-books.ts'
+import type { BudgetStatus, Budgets, Extension, Hold, Refusal, Wanted } from '../../domain/ports/money/budgets.ts'
+import type { BudgetShare } from '../../domain/ports/money/ledger.ts'
+import type { BudgetSpent } from '../../domain/ports/money/ledger-books.ts'
 import { BudgetAccount } from './budget-account.ts'
 
 /** Hears of every sum that a settled charge was added to. */

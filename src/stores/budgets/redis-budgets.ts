@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { NanoDollars } from '../../domain/money.ts'
-import type { BudgetStatus, Budgets, Hold, Refusal, Wanted } from '../../domain/ports/budgets.ts'
+import type { BudgetStatus, Budgets, Hold, Refusal, Wanted } from '../../domain/ports/money/budgets.ts'
 import type { SharedStore } from '../../domain/ports/shared-store.ts'
 import type { BudgetAccount } from './budget-account.ts'
 import { adjustBudgetScript, reserveBudgetsScript, settleBudgetsScript, syncBudgetsScript } from './budget-scripts.ts'
@@ -38,7 +38,7 @@ interface Seen {
   readonly spent: NanoDollars
   readonly reserved: NanoDollars
   readonly added: NanoDollars
-  /** What this gateway had spent and reserved itself when it was told. */
+  /** What this gateway had spent and reserved itself when Redis last answered. */
   readonly own: NanoDollars
 }
 

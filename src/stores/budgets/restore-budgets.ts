@@ -1,5 +1,5 @@
 import type { Clock } from '../../domain/clock.ts'
-import type { BudgetBook } from '../../domain/ports/ledger-books.ts'
+import type { BudgetBook } from '../../domain/ports/money/ledger-books.ts'
 import type { MemoryBudgets } from './memory-budgets.ts'
 
 /** Time between two attempts to read, in ms. */

@@ -1,7 +1,7 @@
 import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import type { NanoDollars } from '../../domain/money.ts'
-import type { BudgetStatus, Extension, Hold, Wanted } from '../../domain/ports/budgets.ts'
-import type { BudgetShare } from '../../domain/ports/ledger.ts'
+import type { BudgetStatus, Extension, Hold, Wanted } from '../../domain/ports/money/budgets.ts'
+import type { BudgetShare } from '../../domain/ports/money/ledger.ts'
 import type { BudgetAccount } from './budget-account.ts'
 import type { LocalHold } from './memory-budgets.ts'
 

@@ -33,7 +33,7 @@ export class CacheShare {
     this.#maxBytes = maxBytes
     this.#observer = observer
     this.#slots = new LRUCache<string, Slot>({
-      // Whoever holds the shares bounds them all together; without a bound of its own the list takes no room in advance.
+      // The owner of the shares bounds them all together; without a bound of its own the list takes no room in advance.
       maxSize: Number.MAX_SAFE_INTEGER,
       sizeCalculation: sizeOf,
       perf: clock,

@@ -1,5 +1,5 @@
-import type { Charge } from '../../domain/ports/ledger.ts'
-import type { CostGrouping, CostSummary } from '../../domain/ports/ledger-queries.ts'
+import type { Charge } from '../../domain/ports/money/ledger.ts'
+import type { CostGrouping, CostSummary } from '../../domain/ports/money/ledger-queries.ts'
 import { dayFormat } from '../../domain/time-zone.ts'
 import { CostGroup } from '../../domain/types.ts'
 import { SummaryBuilder } from './summary-builder.ts'

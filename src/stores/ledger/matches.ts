@@ -1,5 +1,5 @@
-import type { Charge } from '../../domain/ports/ledger.ts'
-import type { UsageSelection } from '../../domain/ports/ledger-queries.ts'
+import type { Charge } from '../../domain/ports/money/ledger.ts'
+import type { UsageSelection } from '../../domain/ports/money/ledger-queries.ts'
 
 const NAMES = ['provider', 'model', 'alias', 'caller', 'userId', 'sessionId', 'operation'] as const
 

@@ -1,13 +1,13 @@
 import type { Clock } from '../../domain/clock.ts'
 import { invalid } from '../../domain/errors/error.ts'
-import type { Charge, Ledger } from '../../domain/ports/ledger.ts'
+import type { Charge, Ledger } from '../../domain/ports/money/ledger.ts'
 import type {
   CostGrouping,
   CostSummary,
   LedgerQueries,
   UsagePage,
   UsageSelection,
-} from '../../domain/ports/ledger-queries.ts'
+} from '../../domain/ports/money/ledger-queries.ts'
 import { summarize } from './cost-sums.ts'
 import { matches } from './matches.ts'
 import { periodsOf } from './store/queries/periods.ts'

@@ -1,4 +1,4 @@
-import type { CostSummary, CostSums } from '../../domain/ports/ledger-queries.ts'
+import type { CostSummary, CostSums } from '../../domain/ports/money/ledger-queries.ts'
 import { addSums, emptySums, type Sums } from './sums.ts'
 
 /** Most rows of a summary. */

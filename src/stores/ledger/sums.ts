@@ -1,5 +1,5 @@
-import type { Charge } from '../../domain/ports/ledger.ts'
-import type { CostSums } from '../../domain/ports/ledger-queries.ts'
+import type { Charge } from '../../domain/ports/money/ledger.ts'
+import type { CostSums } from '../../domain/ports/money/ledger-queries.ts'
 import { UsageState } from '../../domain/types.ts'
 
 /** Sums that grow. */

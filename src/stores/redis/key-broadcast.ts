@@ -1,7 +1,7 @@
 import { tasks } from '../../domain/calls/call.ts'
 import { isReason } from '../../domain/errors/reasons.ts'
 import type { KeyEvent } from '../../domain/ports/keys.ts'
-import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
+import type { OperatorEventSubscriber } from '../../domain/ports/operations/operator-events.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
 import type { Broadcast } from './broadcast.ts'
 

@@ -1,5 +1,5 @@
 import { dollars } from '../../domain/money.ts'
-import type { BudgetLevel } from '../../domain/ports/budget-level.ts'
+import type { BudgetLevel } from '../../domain/ports/money/budget-level.ts'
 import type { Alert, AlertData } from './alert.ts'
 import type { AlertEvent } from './settings.ts'
 

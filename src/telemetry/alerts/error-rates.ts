@@ -1,5 +1,5 @@
 import type { Clock } from '../../domain/clock.ts'
-import type { OperatorEvents } from '../../domain/ports/operator-events.ts'
+import type { OperatorEvents } from '../../domain/ports/operations/operator-events.ts'
 import type { ErrorRateSettings } from './settings.ts'
 
 /** Parts of the window that are counted, and forgotten, as one. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../domain/clock.ts'
-import type { AlertTest, AlertTestResult } from '../../domain/ports/alert-test.ts'
-import type { AlertBook } from '../../domain/ports/ledger-books.ts'
+import type { AlertBook } from '../../domain/ports/money/ledger-books.ts'
+import type { AlertTest, AlertTestResult } from '../../domain/ports/operations/alert-test.ts'
 import type { Log } from '../log/log.ts'
 import { type Alert, type AlertFacts, alertId } from './alert.ts'
 import { Claims } from './delivery/claims.ts'

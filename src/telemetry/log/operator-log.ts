@@ -1,6 +1,6 @@
 import { dollars } from '../../domain/money.ts'
 import type { KeyEvent } from '../../domain/ports/keys.ts'
-import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
+import type { OperatorEventSubscriber } from '../../domain/ports/operations/operator-events.ts'
 import { BreakerState } from '../../domain/types.ts'
 import { breakerStateNames } from '../names.ts'
 import type { Log } from './log.ts'

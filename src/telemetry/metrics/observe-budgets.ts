@@ -1,5 +1,5 @@
 import type { BudgetRule } from '../../domain/budgets/budget-rule.ts'
-import type { BudgetStatus, Budgets } from '../../domain/ports/budgets.ts'
+import type { BudgetStatus, Budgets } from '../../domain/ports/money/budgets.ts'
 import { instruments } from './instruments.ts'
 import type { Metrics } from './metrics.ts'
 

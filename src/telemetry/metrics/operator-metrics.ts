@@ -1,4 +1,4 @@
-import type { OperatorEventSubscriber } from '../../domain/ports/operator-events.ts'
+import type { OperatorEventSubscriber } from '../../domain/ports/operations/operator-events.ts'
 import { splitTarget } from '../../domain/text/target-name.ts'
 import { BreakerState } from '../../domain/types.ts'
 import { breakerStateNames, other } from '../names.ts'

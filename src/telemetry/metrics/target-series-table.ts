@@ -1,5 +1,5 @@
+import type { LastAttempt } from '../../domain/ports/operations/stats.ts'
 import type { Provider } from '../../domain/ports/provider.ts'
-import type { LastAttempt } from '../../domain/ports/stats.ts'
 import { other } from '../names.ts'
 import type { Metrics } from './metrics.ts'
 import { TargetSeries } from './target-series.ts'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect } from 'vitest'
-import type { ComponentState } from '../../../src/domain/ports/components.ts'
+import type { ComponentState } from '../../../src/domain/ports/operations/components.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, defineScript, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { FakeClock } from '../../support/fake-clock.ts'

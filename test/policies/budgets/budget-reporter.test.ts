@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { defaultBudget } from '../../../src/domain/budgets/budget-rule.ts'
-import type { BudgetCrossing, BudgetLevel } from '../../../src/domain/ports/budget-level.ts'
-import type { BudgetStatus } from '../../../src/domain/ports/budgets.ts'
+import type { BudgetCrossing, BudgetLevel } from '../../../src/domain/ports/money/budget-level.ts'
+import type { BudgetStatus } from '../../../src/domain/ports/money/budgets.ts'
 import { BudgetReporter, type SettledSum } from '../../../src/policies/budgets/budget-reporter.ts'
 
 /** What is reported while a budget of 10 is spent, as thresholds; `exceeded` where it is. */

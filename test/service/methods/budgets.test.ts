@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import type { Hold } from '../../../src/domain/ports/budgets.ts'
+import type { Hold } from '../../../src/domain/ports/money/budgets.ts'
 import {
   AdjustBudgetRequestSchema,
   BudgetAction,
@@ -12,7 +12,7 @@ import {
 import { createBudgetBoard } from '../../../src/policies/budgets/budget-board.ts'
 import { BudgetIndex } from '../../../src/policies/budgets/budget-index.ts'
 import { budgetTrailers } from '../../../src/policies/budgets/budget-trailers.ts'
-import { createAdjustBudget, createListBudgets, statsFor } from '../../../src/service/methods/budgets.ts'
+import { createAdjustBudget, createListBudgets, statsFor } from '../../../src/service/methods/money/budgets.ts'
 import { MemoryBudgets } from '../../../src/stores/budgets/memory-budgets.ts'
 import { budget } from '../../support/budget-world.ts'
 import { FakeClock } from '../../support/fake-clock.ts'

@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf'
 import { expect, it } from 'vitest'
-import type { CostSums, LedgerQueries } from '../../../src/domain/ports/ledger-queries.ts'
+import type { CostSums, LedgerQueries } from '../../../src/domain/ports/money/ledger-queries.ts'
 import { CostGroup, ListUsageRequestSchema } from '../../../src/domain/types.ts'
-import { sumsByCaller } from '../../../src/service/methods/caller-sums.ts'
-import { selectionOf } from '../../../src/service/methods/usage-selection.ts'
+import { sumsByCaller } from '../../../src/service/methods/money/caller-sums.ts'
+import { selectionOf } from '../../../src/service/methods/money/usage-selection.ts'
 
 const MAX_ROWS = 3
 const users: Readonly<Record<string, readonly string[]>> = { a: ['1', '2'], b: ['1', '2', '3'], c: ['1'], d: ['1'] }

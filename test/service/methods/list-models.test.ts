@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { ModelFacts } from '../../../src/domain/ports/provider.ts'
 import { Capability, ListModelsRequestSchema } from '../../../src/domain/types.ts'
-import { createListModels } from '../../../src/service/methods/list-models.ts'
+import { createListModels } from '../../../src/service/methods/providers/list-models.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { contextFor, providerNamed } from '../../support/provider-world.ts'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Hold } from '../../../src/domain/ports/budgets.ts'
+import type { Hold } from '../../../src/domain/ports/money/budgets.ts'
 import { MemoryBudgets } from '../../../src/stores/budgets/memory-budgets.ts'
 import { budget } from '../../support/budget-world.ts'
 import { FakeClock } from '../../support/fake-clock.ts'

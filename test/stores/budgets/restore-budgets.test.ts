@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { BudgetBook } from '../../../src/domain/ports/ledger-books.ts'
+import type { BudgetBook } from '../../../src/domain/ports/money/ledger-books.ts'
 import { MemoryBudgets } from '../../../src/stores/budgets/memory-budgets.ts'
 import { restoreBudgets } from '../../../src/stores/budgets/restore-budgets.ts'
 import { budget } from '../../support/budget-world.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { ErrorRate } from '../../../src/domain/ports/error-rate.ts'
+import type { ErrorRate } from '../../../src/domain/ports/operations/error-rate.ts'
 import { ErrorRates } from '../../../src/telemetry/alerts/error-rates.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 

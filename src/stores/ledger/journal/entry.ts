@@ -1,5 +1,5 @@
 import type { NanoDollars } from '../../../domain/money.ts'
-import type { Charge } from '../../../domain/ports/ledger.ts'
+import type { Charge } from '../../../domain/ports/money/ledger.ts'
 
 /** What a line says about a charge. */
 export interface ChargeEntry {

@@ -1,4 +1,4 @@
-import type { Charge } from '../../../domain/ports/ledger.ts'
+import type { Charge } from '../../../domain/ports/money/ledger.ts'
 import type { HitsEntry } from './entry.ts'
 
 const SECOND = 1_000

@@ -1,5 +1,5 @@
 import { close, closeSync, fdatasync, fsync, open, openSync, write, writeSync } from 'node:fs'
-import { segmentPath } from './segments.ts'
+import { segmentPath } from './folder/segments.ts'
 
 type Written = (error: Error | null, bytes: number) => void
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../domain/clock.ts'
-import type { ComponentState } from '../../../domain/ports/components.ts'
+import type { ComponentState } from '../../../domain/ports/operations/components.ts'
 import type { LedgerSettings } from '../settings.ts'
 import { Backlog } from './backlog.ts'
 import type { AppendFile } from './journal-file.ts'

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../domain/clock.ts'
-import type { ComponentState } from '../../../domain/ports/components.ts'
-import type { Charge, Ledger } from '../../../domain/ports/ledger.ts'
+import type { Charge, Ledger } from '../../../domain/ports/money/ledger.ts'
+import type { ComponentState } from '../../../domain/ports/operations/components.ts'
 import { UsageState } from '../../../domain/types.ts'
 import type { LedgerSettings } from '../settings.ts'
 import type { JournalEntry } from './entry.ts'

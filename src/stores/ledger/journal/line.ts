@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import type { Charge } from '../../../domain/ports/ledger.ts'
+import type { Charge } from '../../../domain/ports/money/ledger.ts'
 import type { UsageState } from '../../../domain/types.ts'
 import type { ChargeEntry, HitsEntry, JournalEntry } from './entry.ts'
 

@@ -1,14 +1,14 @@
 import { mkdirSync } from 'node:fs'
 import type { Clock } from '../../../domain/clock.ts'
-import type { ComponentState } from '../../../domain/ports/components.ts'
+import type { ComponentState } from '../../../domain/ports/operations/components.ts'
 import type { LedgerSettings } from '../settings.ts'
-import { type OwnedJournal, ownJournal } from './folder-lock.ts'
+import { type OwnedJournal, ownJournal } from './folder/folder-lock.ts'
+import { isOnNetworkFileSystem } from './folder/network-file-system.ts'
+import { SIGN_OF_LIFE_INTERVAL } from './folder/owner.ts'
+import { sizeOfSegments } from './folder/segments.ts'
 import { Journal } from './journal.ts'
 import { JournalFile } from './journal-file.ts'
 import { JournalWriter } from './journal-writer.ts'
-import { isOnNetworkFileSystem } from './network-file-system.ts'
-import { SIGN_OF_LIFE_INTERVAL } from './owner.ts'
-import { sizeOfSegments } from './segments.ts'
 
 const MIN_SEGMENT = 64 * 1024
 const MAX_SEGMENT = 16 * 1024 * 1024

@@ -1,7 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import type { JournalEntry } from './entry.ts'
+import { listSegments, segmentPath } from './folder/segments.ts'
 import { decodeEntry } from './line.ts'
-import { listSegments, segmentPath } from './segments.ts'
 
 /** How far a journal was read. */
 export interface JournalPosition {

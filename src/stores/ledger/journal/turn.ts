@@ -1,5 +1,5 @@
 import { GatewayError } from '../../../domain/errors/error.ts'
-import type { Charge } from '../../../domain/ports/ledger.ts'
+import type { Charge } from '../../../domain/ports/money/ledger.ts'
 import type { JournalEntry } from './entry.ts'
 
 /** What one turn of the event loop adds to the journal. Those who wait for it share its promises. */

@@ -6,7 +6,7 @@ import type {
   BudgetSpent,
   BudgetWindow,
   ClaimedAlert,
-} from '../../../domain/ports/ledger-books.ts'
+} from '../../../domain/ports/money/ledger-books.ts'
 import { storable } from './sql/charge-table.ts'
 import { budgetInsertion } from './sql/roll-up-tables.ts'
 import type { Column, Insertion, SqlDatabase, SqlRow, SqlSession } from './sql/sql.ts'

@@ -1,5 +1,5 @@
-import type { AlertBook, AuditTrail, BudgetBook } from '../../../domain/ports/ledger-books.ts'
-import type { LedgerQueries } from '../../../domain/ports/ledger-queries.ts'
+import type { AlertBook, AuditTrail, BudgetBook } from '../../../domain/ports/money/ledger-books.ts'
+import type { LedgerQueries } from '../../../domain/ports/money/ledger-queries.ts'
 
 /** How far the database is behind the journals. */
 export interface StoreProgress {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../domain/clock.ts'
-import type { AlertBook, ClaimedAlert } from '../../../domain/ports/ledger-books.ts'
+import type { AlertBook, ClaimedAlert } from '../../../domain/ports/money/ledger-books.ts'
 import { type Alert, claimKey } from '../alert.ts'
 
 export interface ClaimsOptions {

@@ -1,4 +1,4 @@
-import type { HttpPost, PostReply } from '../../../domain/ports/http-post.ts'
+import type { HttpPost, PostReply } from '../../../domain/ports/operations/http-post.ts'
 import type { Notice } from '../alert.ts'
 import type { WebhookFormat, WebhookSettings } from '../settings.ts'
 import { alertmanager } from './formats/alertmanager.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Charge, ChargeOutcome } from '../../../../src/domain/ports/ledger.ts'
+import type { Charge, ChargeOutcome } from '../../../../src/domain/ports/money/ledger.ts'
 import { UsageState } from '../../../../src/domain/types.ts'
 import { someCharge } from '../../../support/charges.ts'
 import { settle } from '../../../support/fake-clock.ts'

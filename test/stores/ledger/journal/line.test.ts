@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Charge } from '../../../../src/domain/ports/ledger.ts'
+import type { Charge } from '../../../../src/domain/ports/money/ledger.ts'
 import type { ChargeEntry, JournalEntry } from '../../../../src/stores/ledger/journal/entry.ts'
 import { decodeEntry, encodeEntry } from '../../../../src/stores/ledger/journal/line.ts'
 import { someCharge } from '../../../support/charges.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Charge } from '../../../../src/domain/ports/ledger.ts'
-import type { CostGrouping, UsageSelection } from '../../../../src/domain/ports/ledger-queries.ts'
+import type { Charge } from '../../../../src/domain/ports/money/ledger.ts'
+import type { CostGrouping, UsageSelection } from '../../../../src/domain/ports/money/ledger-queries.ts'
 import { CostGroup, UsageState } from '../../../../src/domain/types.ts'
 import { summarize as summarizeCharges } from '../../../../src/stores/ledger/cost-sums.ts'
 import type { JournalEntry } from '../../../../src/stores/ledger/journal/entry.ts'

@@ -1,4 +1,4 @@
-import { type Charge, chargeId } from '../../../../domain/ports/ledger.ts'
+import { type Charge, chargeId } from '../../../../domain/ports/money/ledger.ts'
 import { encodeEntry } from '../../journal/line.ts'
 import type { JournalPosition } from '../../journal/read-journal.ts'
 import { storable } from '../sql/charge-table.ts'

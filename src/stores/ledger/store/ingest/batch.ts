@@ -1,4 +1,4 @@
-import { type Charge, chargeId } from '../../../../domain/ports/ledger.ts'
+import { type Charge, chargeId } from '../../../../domain/ports/money/ledger.ts'
 import type { ChargeEntry, HitsEntry, JournalEntry } from '../../journal/entry.ts'
 
 /** A charge whose call has not ended. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../../domain/clock.ts'
-import type { AuditRow } from '../../../../domain/ports/ledger-books.ts'
+import type { AuditRow } from '../../../../domain/ports/money/ledger-books.ts'
 import type { LedgerSettings } from '../../settings.ts'
 import { SetupError } from '../sql/setup-error.ts'
 import type { SqlDatabase } from '../sql/sql.ts'

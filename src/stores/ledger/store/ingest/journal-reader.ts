@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import type { JournalEntry } from '../../journal/entry.ts'
+import { deleteSegmentsBefore, listSegments, segmentPath, setAside } from '../../journal/folder/segments.ts'
 import { type JournalLine, type JournalPosition, readJournal, START } from '../../journal/read-journal.ts'
-import { deleteSegmentsBefore, listSegments, segmentPath, setAside } from '../../journal/segments.ts'
 import type { SqlDatabase } from '../sql/sql.ts'
 import { type JournalWriter, PositionMoved } from './apply-batch.ts'
 import { BatchBuilder } from './batch.ts'

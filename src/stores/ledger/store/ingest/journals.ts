@@ -1,4 +1,4 @@
-import { adoptJournals, type OwnedJournal } from '../../journal/folder-lock.ts'
+import { adoptJournals, type OwnedJournal } from '../../journal/folder/folder-lock.ts'
 import { type JournalFolder, JournalReader, type JournalReaderParts } from './journal-reader.ts'
 
 /** The journal of this process, and those of ended ones. */

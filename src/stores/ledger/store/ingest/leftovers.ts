@@ -1,5 +1,5 @@
 import { codes } from '../../../../domain/errors/reasons.ts'
-import type { CallEnding, Charge } from '../../../../domain/ports/ledger.ts'
+import type { CallEnding, Charge } from '../../../../domain/ports/money/ledger.ts'
 import type { ChargeEntry } from '../../journal/entry.ts'
 import { decodeEntry } from '../../journal/line.ts'
 import type { SqlDatabase } from '../sql/sql.ts'

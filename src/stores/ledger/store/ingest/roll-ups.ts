@@ -1,4 +1,4 @@
-import type { Charge } from '../../../../domain/ports/ledger.ts'
+import type { Charge } from '../../../../domain/ports/money/ledger.ts'
 import { dayFormat } from '../../../../domain/time-zone.ts'
 import type { HitsEntry } from '../../journal/entry.ts'
 import { addCharge, addSums, emptySums, type Sums } from '../../sums.ts'

@@ -1,4 +1,4 @@
-import type { UsageSelection } from '../../../../domain/ports/ledger-queries.ts'
+import type { UsageSelection } from '../../../../domain/ports/money/ledger-queries.ts'
 import { storable } from '../sql/charge-table.ts'
 import type { Dialect, SqlValue } from '../sql/sql.ts'
 

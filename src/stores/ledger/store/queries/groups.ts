@@ -1,4 +1,4 @@
-import type { CostGrouping } from '../../../../domain/ports/ledger-queries.ts'
+import type { CostGrouping } from '../../../../domain/ports/money/ledger-queries.ts'
 import { CostGroup } from '../../../../domain/types.ts'
 import { dayReader } from '../ingest/roll-ups.ts'
 import { labelsOf } from '../sql/charge-table.ts'

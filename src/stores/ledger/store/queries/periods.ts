@@ -1,5 +1,5 @@
 import { invalid } from '../../../../domain/errors/error.ts'
-import type { CostGrouping, UsageSelection } from '../../../../domain/ports/ledger-queries.ts'
+import type { CostGrouping, UsageSelection } from '../../../../domain/ports/money/ledger-queries.ts'
 import { dayFormat, startOfDay } from '../../../../domain/time-zone.ts'
 import { CostGroup } from '../../../../domain/types.ts'
 

@@ -5,7 +5,7 @@ import type {
   LedgerQueries,
   UsagePage,
   UsageSelection,
-} from '../../../../domain/ports/ledger-queries.ts'
+} from '../../../../domain/ports/money/ledger-queries.ts'
 import type { SqlDatabase } from '../sql/sql.ts'
 import { listRecords } from './list-records.ts'
 import { summarize } from './summarize.ts'

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../../domain/clock.ts'
-import type { CostGrouping, CostSummary, UsageSelection } from '../../../../domain/ports/ledger-queries.ts'
+import type { CostGrouping, CostSummary, UsageSelection } from '../../../../domain/ports/money/ledger-queries.ts'
 import { UsageState } from '../../../../domain/types.ts'
 import { SummaryBuilder } from '../../summary-builder.ts'
 import { dayReader } from '../ingest/roll-ups.ts'

@@ -1,4 +1,4 @@
-import type { Charge } from '../../../../domain/ports/ledger.ts'
+import type { Charge } from '../../../../domain/ports/money/ledger.ts'
 import type { Column, SqlRow, SqlValue } from './sql.ts'
 
 interface ChargeColumn extends Column {

@@ -1,6 +1,11 @@
 import type { Clock } from '../../../../domain/clock.ts'
-import type { AuditRow, BudgetWindow, ClaimedAlert } from '../../../../domain/ports/ledger-books.ts'
-import type { CostGrouping, CostSummary, UsagePage, UsageSelection } from '../../../../domain/ports/ledger-queries.ts'
+import type { AuditRow, BudgetWindow, ClaimedAlert } from '../../../../domain/ports/money/ledger-books.ts'
+import type {
+  CostGrouping,
+  CostSummary,
+  UsagePage,
+  UsageSelection,
+} from '../../../../domain/ports/money/ledger-queries.ts'
 import type { StoredLedger, StoreProgress } from '../stored-ledger.ts'
 import type { ThreadMessage, ThreadOptions } from './messages.ts'
 import { startThread } from './start-thread.ts'

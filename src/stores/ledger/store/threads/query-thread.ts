@@ -1,6 +1,6 @@
 import { workerData } from 'node:worker_threads'
 import { systemClock } from '../../../../domain/clock.ts'
-import type { LedgerQueries } from '../../../../domain/ports/ledger-queries.ts'
+import type { LedgerQueries } from '../../../../domain/ports/money/ledger-queries.ts'
 import type { LedgerSettings } from '../../settings.ts'
 import { openDatabase } from '../open-database.ts'
 import { StoredQueries } from '../queries/stored-queries.ts'

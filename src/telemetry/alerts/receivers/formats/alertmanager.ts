@@ -2,7 +2,7 @@ import type { Alert } from '../../alert.ts'
 import { factsOf } from '../alert-facts.ts'
 import type { Format } from './format.ts'
 
-/** Data that tells one alert from another. What changes while an alert holds must not be a label. */
+/** Data that sets one alert apart from another. What changes while an alert holds must not be a label. */
 const LABELS = ['budget', 'scope', 'subject', 'window', 'threshold', 'provider', 'model', 'key_id', 'reason']
 /** How long a test alert holds, in ms. */
 const TEST_TIME = 60_000

@@ -4,9 +4,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { adoptJournals, ownJournal } from '../../../../../src/stores/ledger/journal/folder-lock.ts'
-import { thisProcess } from '../../../../../src/stores/ledger/journal/owner.ts'
-import { segmentPath } from '../../../../../src/stores/ledger/journal/segments.ts'
+import { adoptJournals, ownJournal } from '../../../../../src/stores/ledger/journal/folder/folder-lock.ts'
+import { thisProcess } from '../../../../../src/stores/ledger/journal/folder/owner.ts'
+import { segmentPath } from '../../../../../src/stores/ledger/journal/folder/segments.ts'
 
 let root: string
 beforeEach(() => {

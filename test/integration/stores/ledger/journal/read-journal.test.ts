@@ -3,6 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  deleteSegmentsBefore,
+  listSegments,
+  segmentPath,
+  setAside,
+  sizeOfSegments,
+} from '../../../../../src/stores/ledger/journal/folder/segments.ts'
 import { encodeEntry } from '../../../../../src/stores/ledger/journal/line.ts'
 import {
   type JournalLine,
@@ -10,13 +17,6 @@ import {
   readJournal,
   START,
 } from '../../../../../src/stores/ledger/journal/read-journal.ts'
-import {
-  deleteSegmentsBefore,
-  listSegments,
-  segmentPath,
-  setAside,
-  sizeOfSegments,
-} from '../../../../../src/stores/ledger/journal/segments.ts'
 import { someCharge } from '../../../../support/charges.ts'
 import { summaryOf } from '../../../../support/journal.ts'
 
