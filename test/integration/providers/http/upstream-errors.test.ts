@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isOutcomeUnknown, type Reason } from '../../../../src/domain/errors/reasons.ts'
 import { AttemptOutcome } from '../../../../src/domain/types.ts'
 import { chat, streamChat } from '../../../support/client.ts'
 import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
@@ -64,7 +65,7 @@ afterAll(async () => {
 interface Row {
   readonly reply: Reply
   readonly code: string
-  readonly reason: string
+  readonly reason: Reason
   /** What RetryInfo says, in ms. */
   readonly wait?: number
   /** Whether the same target is asked once more. */
@@ -232,7 +233,8 @@ test.each(ROWS.map((row, index) => [...row, `row-${index}`] as const))(
     const attempt = { provider: name, status, outcome: AttemptOutcome.FAILED, reason }
     expect(error?.detail?.attempts).toMatchObject(again ? [attempt, attempt] : [attempt])
     expect(error?.retryAfter).toBe(isHurried ? 0 : wait)
-    expect(error?.pushback).toBe(reason === 'UPSTREAM_QUOTA_EXHAUSTED' ? '-1' : error?.retryAfter?.toString())
+    const isFinal = reason === 'UPSTREAM_QUOTA_EXHAUSTED' || isOutcomeUnknown(reason)
+    expect(error?.pushback).toBe(isFinal ? '-1' : error?.retryAfter?.toString())
     expect(vendor.hits.length).toBe(asked + (again ? 2 : 1))
 
     vendor.answer(hurried(reply))
