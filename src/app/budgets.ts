@@ -3,12 +3,14 @@ import type { Config } from '../config/config.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { BudgetBoard } from '../domain/ports/money/budgets.ts'
 import type { BudgetBook } from '../domain/ports/money/ledger-books.ts'
+import type { ComponentState } from '../domain/ports/operations/components.ts'
 import type { OperatorEvents } from '../domain/ports/operations/operator-events.ts'
 import type { SharedStore } from '../domain/ports/shared-store.ts'
 import { createBudgetBoard } from '../policies/budgets/budget-board.ts'
 import { BudgetIndex } from '../policies/budgets/budget-index.ts'
 import type { BudgetParts } from '../policies/budgets/budget-parts.ts'
 import { BudgetReporter } from '../policies/budgets/budget-reporter.ts'
+import type { BudgetSettings } from '../policies/budgets/settings.ts'
 import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
 import { RedisBudgets } from '../stores/budgets/redis-budgets.ts'
 import { restoreBudgets } from '../stores/budgets/restore-budgets.ts'
@@ -27,6 +29,7 @@ export interface BudgetTools {
 /** The budgets that are configured. */
 export interface ConfiguredBudgets extends BudgetParts {
   readonly board: BudgetBoard
+  state(): ComponentState
   /** Ends what it does by itself. */
   close(): void
 }
@@ -49,7 +52,24 @@ export async function createBudgets(config: Config, tools: BudgetTools): Promise
     stopReading()
     shared?.close()
   }
-  return { index, budgets, events: reporter, board: createBudgetBoard(index, budgets, book), close }
+  const state = () => stateOf(local, redis, config.budgets?.onRedisTrouble)
+  return { index, budgets, events: reporter, board: createBudgetBoard(index, budgets, book), state, close }
+}
+
+/** Whether budgets count what they should. */
+function stateOf(
+  local: MemoryBudgets,
+  redis: SharedStore | undefined,
+  trouble: BudgetSettings['onRedisTrouble'] | undefined,
+): ComponentState {
+  const name = 'budgets'
+  if (!local.isReady) {
+    return { name, healthy: false, message: 'It is not known yet what was spent: the ledger cannot be read.' }
+  }
+  if (redis?.available !== false) return { name, healthy: true, message: '' }
+  const what =
+    trouble === 'lease' ? 'Each gateway spends a small part of each budget' : 'Calls that budgets count are refused'
+  return { name, healthy: false, message: `${what}, because Redis is unavailable.` }
 }
 
 /** Budgets that all gateways on one Redis count together. */

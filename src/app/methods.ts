@@ -96,6 +96,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
       ...(cache ? [{ name: 'cache', healthy: true, message: '' }] : []),
       ...(redis ? [redis.state()] : []),
       ...(ledger ? [ledger.state()] : []),
+      ...(parts.budgets ? [parts.budgets.state()] : []),
     ],
     isDraining: () => lifecycle.draining,
   })

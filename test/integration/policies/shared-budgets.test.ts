@@ -1,5 +1,5 @@
 import { afterEach, expect } from 'vitest'
-import { LlmGatewayAdmin, Role } from '../../../src/domain/types.ts'
+import { LlmGateway, LlmGatewayAdmin, Role } from '../../../src/domain/types.ts'
 import { chat, streamChat } from '../../support/client.ts'
 import { eventually } from '../../support/eventually.ts'
 import { portOf, type RunningGateway, startGateway } from '../../support/gateway.ts'
@@ -63,14 +63,20 @@ test('a gateway that lost Redis goes on with a small part of the budget', async 
   if (!client) throw new Error('there is no gateway')
   expect((await chat(client, asking)).error).toBeUndefined()
   await redis.kill()
+  const admin = new TestClient(portOf(gateways[0]?.grpc ?? ''))
+  const component = async () => {
+    const { response } = await admin.unary(LlmGateway.method.health, {}).answer
+    return response?.components.find(({ name }) => name === 'budgets')?.healthy
+  }
   const reasons: string[] = []
   for (let call = 0; call < 30; call++) reasons.push((await chat(client, asking)).error?.reason ?? 'OK')
   expect(reasons.filter((reason) => reason === 'OK')).toHaveLength(20)
+  expect(await component()).toBe(false)
   await redis.start()
-  const admin = new TestClient(portOf(gateways[0]?.grpc ?? ''))
   await eventually(async () => expect((await chat(client, asking)).error).toBeUndefined())
   const { response } = await admin.unary(LlmGatewayAdmin.method.listBudgets, {}).answer
   expect(response?.budgets[0]?.spentUsd).toBeGreaterThanOrEqual(22 * LENGTH * TOKEN - 1e-9)
+  expect(await component()).toBe(true)
   admin.close()
 })
 
