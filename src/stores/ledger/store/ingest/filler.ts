@@ -47,6 +47,7 @@ export class Filler {
   #trouble = ''
   #skipped = 0
   #isSwept = false
+  #isClosed = false
   #caughtUpAt: number
   #lastProgress = ''
 
@@ -55,10 +56,10 @@ export class Filler {
     this.#caughtUpAt = parts.clock.now()
   }
 
-  /** Works until the thread ends. */
+  /** Works until it is closed or the thread ends. */
   async run(): Promise<void> {
     this.#reportProgress()
-    for (;;) {
+    while (!this.#isClosed) {
       const isBusy = await this.#exclusive(() => this.#round())
       if (isBusy) await new Promise(setImmediate)
       else await this.#wait(RETRIES[Math.min(this.#failures, RETRIES.length) - 1] ?? INTERVAL)
@@ -80,6 +81,7 @@ export class Filler {
       takePendingAlerts: book((books, age: number) => books.takePendingAlerts(age)),
       audit: async (row: AuditRow) => void (this.#auditRows.length < MAX_AUDIT_ROWS && this.#auditRows.push(row)),
       drain: (time: number) => this.#drain(time),
+      close: () => this.#exclusive(() => this.#close()),
     }
   }
 
@@ -101,7 +103,14 @@ export class Filler {
     }
   }
 
+  /** What waits is not done any more. */
+  async #close(): Promise<void> {
+    this.#isClosed = true
+    await this.#opened?.database.close()
+  }
+
   async #open(): Promise<Opened> {
+    if (this.#isClosed) throw new Error('The database is closed.')
     if (this.#opened) return this.#opened
     const database = await this.#parts.open()
     try {
@@ -131,7 +140,7 @@ export class Filler {
   }
 
   #usable(): Opened {
-    if (this.#opened) return this.#opened
+    if (this.#opened && !this.#isClosed) return this.#opened
     throw new Error(this.#trouble || 'It is not open yet.')
   }
 

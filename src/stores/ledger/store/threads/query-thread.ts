@@ -4,6 +4,7 @@ import type { LedgerQueries } from '../../../../domain/ports/money/ledger-querie
 import type { LedgerSettings } from '../../settings.ts'
 import { openDatabase } from '../open-database.ts'
 import { StoredQueries } from '../queries/stored-queries.ts'
+import type { SqlDatabase } from '../sql/sql.ts'
 import type { ThreadOptions } from './messages.ts'
 import { portToMain, serveRequests } from './serve-requests.ts'
 
@@ -11,6 +12,7 @@ import { portToMain, serveRequests } from './serve-requests.ts'
 class Opening {
   readonly #settings: LedgerSettings
   #opened: Promise<LedgerQueries> | undefined
+  #database: SqlDatabase | undefined
 
   constructor(settings: LedgerSettings) {
     this.#settings = settings
@@ -21,11 +23,16 @@ class Opening {
     return this.#opened
   }
 
+  async close(): Promise<void> {
+    await this.#database?.close()
+  }
+
   async #open(): Promise<LedgerQueries> {
     const { store, timeZone, keep } = this.#settings
     if (store.kind === 'memory') throw new Error('A ledger in memory needs no threads.')
     try {
       const database = await openDatabase({ store, readOnly: true, survivesPowerFailure: false })
+      this.#database = database
       return new StoredQueries(database, { clock: systemClock, timeZone, keep })
     } catch (error) {
       this.#opened = undefined
@@ -40,5 +47,6 @@ const opening = new Opening(settings)
 
 serveRequests(portToMain(), {
   summarize: async (...args: Parameters<LedgerQueries['summarize']>) => (await opening.queries()).summarize(...args),
+  close: () => opening.close(),
   list: async (...args: Parameters<LedgerQueries['list']>) => (await opening.queries()).list(...args),
 })

@@ -7,6 +7,8 @@ import { fromThreadError, type ThreadMessage, type ThreadRequest } from './messa
 const TIMEOUT = 15_000
 /** Requests that wait for a thread. */
 const MAX_PENDING = 1_000
+/** Time that a thread gets to close its database before it is ended, in ms. */
+const TIME_TO_CLOSE = 1_000
 /** Time before a thread that has failed is started again, in ms. */
 const RESTART_DELAY = 1_000
 
@@ -61,7 +63,9 @@ export class ThreadLink {
     })
   }
 
+  /** A thread is ended with its database closed, if it can be: ending native code at work may end the process. */
   async close(): Promise<void> {
+    if (this.#worker && !this.#isClosed) await this.call('close', [], TIME_TO_CLOSE).catch(() => {})
     this.#isClosed = true
     this.#stopRestart()
     this.#rejectAll('The gateway is stopping.')
