@@ -104,7 +104,7 @@ export const answers = {
       openrouter: { provider: { order: ['anthropic'] } },
       anthropic: { metadata: { user_id: 'ann' } },
       gemini: {
-        generationConfig: { candidateCount: 1 },
+        generationConfig: { responseLogprobs: true },
         safetySettings: [{ category: 'HARM_CATEGORY_HARASSMENT', threshold: 'BLOCK_NONE' }],
       },
       ollama: { num_ctx: 8192, keep_alive: '10m' },
