@@ -127,7 +127,7 @@ export function createGateway(parts: GatewayParts): Gateway {
     }),
     embed: chain(shared, {
       check: parts.validate.embed,
-      cache: cacheVectors(cache),
+      cache: cacheVectors(cache, clock),
       ask: (provider, question) => provider.embed(question),
     }),
   }

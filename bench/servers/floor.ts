@@ -52,20 +52,12 @@ async function chat(request: ChatRequest): Promise<ChatResponse> {
 async function streamChat(request: ChatRequest, call: grpc.ServerWritableStream<Message, ChatEvent>): Promise<void> {
   const [place, model] = request.model.split('/')
   const body = await post(`/${place}/v1/chat/completions`, bodyOf(model, request, true))
-  body.setEncoding('utf8')
-  let rest = ''
   let usage: OpenAiUsage | undefined
-  for await (const chunk of body) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) {
-      if (!line.startsWith('data: ') || line === 'data: [DONE]') continue
-      const event: OpenAiChunk = JSON.parse(line.slice(6))
-      const text = event.choices[0]?.delta.content
-      if (text) call.write(textEvent(text))
-      if (event.usage) usage = event.usage
-    }
-  }
+  await eachEvent(body, (event: OpenAiChunk) => {
+    const text = event.choices[0]?.delta.content
+    if (text) call.write(textEvent(text))
+    if (event.usage) usage = event.usage
+  })
   call.write(finishEvent(usage))
   call.end()
 }
@@ -88,22 +80,25 @@ async function streamComplete(
   call: grpc.ServerWritableStream<Message, CompleteEvent>,
 ): Promise<void> {
   const body = await post(...completionOf(request, true))
+  let usage: OpenAiUsage | undefined
+  await eachEvent(body, (event: OpenAiCompletion) => {
+    const text = event.choices[0]?.text
+    if (text) call.write(asCompletion(textEvent(text)))
+    if (event.usage) usage = event.usage
+  })
+  call.write(asCompletion(finishEvent(usage)))
+  call.end()
+}
+
+/** Reads a stream of server-sent events to its end. `E` is what the upstream of these measurements sends. */
+async function eachEvent<E>(body: Awaited<ReturnType<typeof post>>, take: (event: E) => void): Promise<void> {
   body.setEncoding('utf8')
   let rest = ''
-  let usage: OpenAiUsage | undefined
   for await (const chunk of body) {
     const lines = (rest + chunk).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) {
-      if (!line.startsWith('data: ') || line === 'data: [DONE]') continue
-      const event: OpenAiCompletion = JSON.parse(line.slice(6))
-      const text = event.choices[0]?.text
-      if (text) call.write(asCompletion(textEvent(text)))
-      if (event.usage) usage = event.usage
-    }
+    for (const line of lines) if (line.startsWith('data: ') && line !== 'data: [DONE]') take(JSON.parse(line.slice(6)))
   }
-  call.write(asCompletion(finishEvent(usage)))
-  call.end()
 }
 
 function completionOf({ model: name, prompt }: CompleteRequest, stream = false): [path: string, body: string] {

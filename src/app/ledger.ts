@@ -108,7 +108,7 @@ class JournalledLedger implements OpenLedger {
     return { ...this.#store.progress, lost: this.#opened.journal.lost }
   }
 
-  /** Of the journal first: without it calls are refused, or go unrecorded. */
+  /** The journal's state comes first: without it calls are refused, or go unrecorded. */
   state(): ComponentState {
     const journal = this.#opened.journal.state()
     const { trouble } = this.#store.progress

@@ -126,7 +126,7 @@ describe('a token', () => {
     expect(await identify(undefined, { 'x-api-key': await sign(payload) })).toMatchObject(caller)
   })
 
-  it('whose sub is the name of an API key goes by another name', async () => {
+  it('whose sub is the name of an API key has another name', async () => {
     const { identify, sign } = world()
     for (const [sub, name] of [
       ['web', 'jwt:web'],

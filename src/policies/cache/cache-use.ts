@@ -81,11 +81,6 @@ export function take(
   return found instanceof Promise ? found.then(freshEnough) : freshEnough(found)
 }
 
-/** Cache use when there is no cache: throws NOT_CACHED for calls that require it. */
-export function withoutCache({ request }: Call): undefined {
-  if (request.cache?.mode === CacheMode.ONLY_IF_CACHED) throw notCached()
-}
-
 export function notCached(): GatewayError {
   return new GatewayError('NOT_CACHED', 'cache.mode: the answer is not in the cache, and no provider may be asked.')
 }

@@ -1,6 +1,7 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
 import { making, type Policy } from '../../domain/chain.ts'
+import type { Clock } from '../../domain/clock.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
 import type { CacheAddress, CachedVector } from '../../domain/ports/cache.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
@@ -9,17 +10,21 @@ import { foldEmbed } from '../../domain/streams/fold.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
 import { streamOf } from '../../domain/streams/stream-of.ts'
 import { type EmbedRequest, EmbedRequestSchema, type EmbedResponse } from '../../domain/types.ts'
-import { type CacheParts, type CacheUse, notCached, take, useOf, withoutCache } from './cache-use.ts'
+import { type CacheParts, type CacheUse, notCached, take, useOf, withoutStore } from './cache-use.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
 import { cachedFinish, savedBy, vectorsOf, withSaved } from './vectors.ts'
 
 type Needs = Call<EmbedRequest> & Authenticated & Planned
 
-/** Stores the vector of each input: only inputs without a stored vector are sent, equal ones once. */
-export function cacheVectors(parts: CacheParts | undefined): Policy<Needs, unknown, EmbedEvent> {
+/**
+ * Stores the vector of each input: only inputs without a stored vector are sent, equal ones once. Without a cache only
+ * calls that require it are refused.
+ */
+export function cacheVectors(cache: CacheParts | undefined, clock: Clock): Policy<Needs, unknown, EmbedEvent> {
+  const parts = cache ?? withoutStore(clock)
   return making<Needs, EmbedEvent>((next) => (call) => {
-    const use = parts ? useOf(parts, call, call.wishes.temperature) : withoutCache(call)
-    return parts && use ? answer(parts, use, next, call) : next(call)
+    const use = useOf(parts, call, call.wishes.temperature)
+    return use ? answer(parts, use, next, call) : next(call)
   })
 }
 

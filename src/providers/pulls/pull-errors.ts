@@ -4,7 +4,7 @@ import type { VendorError } from '../failures/vendor-error.ts'
 
 interface PullSign {
   readonly status?: number
-  /** Of Ollama and Go's runtime, Docker Model Runner and the registries behind them, LM Studio. */
+  /** Words of Ollama and Go's runtime, Docker Model Runner and the registries behind them, LM Studio. */
   readonly words?: RegExp
   readonly reason: Reason
   readonly advice: string

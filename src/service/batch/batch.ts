@@ -1,7 +1,6 @@
 import type { Call, CallContext, Caller } from '../../domain/calls/call.ts'
 import { createCall } from '../../domain/calls/facts.ts'
-import type { Cancellable } from '../../domain/cancellation.ts'
-import { Cancellation } from '../../domain/cancellation.ts'
+import { type Cancellable, Cancellation } from '../../domain/cancellation.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import { EventStream, type Source } from '../../domain/streams/event-stream.ts'

@@ -80,7 +80,7 @@ test('a gateway that lost Redis goes on with a small part of the budget', async 
   admin.close()
 })
 
-test('a Redis that loses its data is told again, and nothing is spent twice', async () => {
+test('a Redis that loses its data gets the sums again, and nothing is spent twice', async () => {
   await start(100 * LENGTH * TOKEN)
   const succeeding = async (count: number) => {
     const calls = Array.from({ length: count }, (_, at) => chat(clients[at % 3] as GrpcClient, asking))

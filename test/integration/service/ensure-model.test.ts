@@ -66,7 +66,7 @@ function says(...lines: readonly object[]): Reply {
   }
 }
 
-/** Says these lines, and goes on when it is told to. */
+/** Sends these lines, and continues when the test says so. */
 function begins(...lines: readonly object[]) {
   let response: Exchange['response'] | undefined
   const write = (line: object) => response?.write(`${JSON.stringify(line)}\n`)
