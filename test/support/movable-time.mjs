@@ -7,7 +7,8 @@ const waiting = new Set()
 let ahead = 0
 
 performance.now = () => real.now() + ahead
-Date.now = () => real.wall() + ahead
+// Whole, as always: it becomes part of ids.
+Date.now = () => Math.floor(real.wall() + ahead)
 
 /** What Node's setTimeout returns, as far as programs use it. */
 class Timer {
