@@ -1,6 +1,6 @@
 import type { AnyRequest, Call, Caller } from './domain/calls/call.ts'
-import type { Authenticated, Observed, Planned, Target } from './domain/calls/facts.ts'
-import { Chain, type Policy } from './domain/chain.ts'
+import type { Authenticated, Observed, Planned, Routed, Target } from './domain/calls/facts.ts'
+import { Chain, type Policy, unchanged } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { RateLimits } from './domain/limits/limits.ts'
 import type { Authenticator } from './domain/ports/authenticator.ts'
@@ -30,6 +30,8 @@ import { cacheTexts } from './policies/cache/cache-texts.ts'
 import type { CacheParts } from './policies/cache/cache-use.ts'
 import { cacheVectors } from './policies/cache/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
+import { fitContext } from './policies/conversations/fit-context.ts'
+import { trimTexts } from './policies/conversations/trim-texts.ts'
 import { countExactly } from './policies/estimating/count-exactly.ts'
 import { Estimator } from './policies/estimating/estimator.ts'
 import { forecast } from './policies/estimating/forecast.ts'
@@ -118,16 +120,22 @@ export function createGateway(parts: GatewayParts): Gateway {
     chat: chain(shared, {
       check: parts.validate.chat,
       cache: cacheTexts(cache, clock),
+      trim: trimTexts(),
+      fit: fitContext({ ...shared, clock }),
       ask: (provider, question) => provider.chat(question),
     }),
     complete: chain(shared, {
       check: parts.validate.complete,
       cache: cacheTexts(cache, clock),
+      trim: unchanged,
+      fit: unchanged,
       ask: (provider, question) => provider.complete(question),
     }),
     embed: chain(shared, {
       check: parts.validate.embed,
       cache: cacheVectors(cache, clock),
+      trim: unchanged,
+      fit: unchanged,
       ask: (provider, question) => provider.embed(question),
     }),
   }
@@ -147,6 +155,8 @@ interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
   /** Throws INVALID_REQUEST. */
   readonly check: (request: R) => void
   readonly cache: Policy<Call<R> & Observed & Authenticated & Planned, unknown, E>
+  readonly trim: Policy<Call<R> & Planned & Routed>
+  readonly fit: Policy<Call<R> & Authenticated & Planned & Routed>
   readonly ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>
 }
 
@@ -175,7 +185,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     retries,
     bound,
   }: SharedParts,
-  { check, cache, ask }: OperationParts<R, E>,
+  { check, cache, trim, fit, ask }: OperationParts<R, E>,
 ): Handler<Call<R>, E> {
   return Chain.of<Call<R>, E>(between)
     .use(observe(telemetry))
@@ -190,6 +200,8 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(balance({ random, latencies }))
     .use(route(clock, isEnding, bound))
     .use(safetyLock(locks))
+    .use(trim)
+    .use(fit)
     .use(retry(retries))
     .use(measure(latencies, clock))
     .use(admitToProvider(gates, clock))

@@ -25,6 +25,9 @@ export function making<Needs, E extends AnyEvent, Adds = unknown>(
   return wrap as Policy<Needs, Adds, E>
 }
 
+/** A policy that does nothing, for operations to which another one does not apply. */
+export const unchanged: Policy<unknown> = (next) => next
+
 /** Joins policies in the order in which a call passes through them. */
 export class Chain<In, E extends AnyEvent, C = In> {
   readonly #wrap: (last: Handler<C, E>) => Handler<In, E>

@@ -33,16 +33,22 @@ export interface RoutedCallOptions {
   readonly left?: number
   /** Until the first event must be in hand, in ms. */
   readonly firstEvent?: number
+  readonly request?: ChatRequest
 }
 
 /** A streamed chat on its way to the first of these targets. */
 export function routedCall(
   clock: Clock,
   targets: readonly Target[] = [targetOf('house')],
-  { caller = 'someone', left = 60_000, firstEvent = Number.POSITIVE_INFINITY }: RoutedCallOptions = {},
+  {
+    caller = 'someone',
+    left = 60_000,
+    firstEvent = Number.POSITIVE_INFINITY,
+    request = create(ChatRequestSchema),
+  }: RoutedCallOptions = {},
 ): RoutedCall {
   const context = testContext(clock, { deadline: clock.now() + left })
-  const call = createCall('stream_chat', create(ChatRequestSchema), context)
+  const call = createCall('stream_chat', request, context)
   const [target] = targets
   if (!target) throw new Error('a call needs a target')
   return {

@@ -227,6 +227,14 @@ export declare type ChatRequest = Message<"llmgateway.v1.ChatRequest"> & {
    * @generated from field: optional double max_cost_usd = 27;
    */
   maxCostUsd?: number | undefined;
+
+  /**
+   * What is done where the conversation is longer than the context window of the model that is asked. Each target has its
+   * own window: a fallback with a larger one gets the whole conversation. Absent: as the alias says, else ERROR.
+   *
+   * @generated from field: llmgateway.v1.ContextOverflow context_overflow = 28;
+   */
+  contextOverflow: ContextOverflow;
 };
 
 /**
@@ -836,6 +844,41 @@ export declare type ReasoningConfig = Message<"llmgateway.v1.ReasoningConfig"> &
  * Use `create(ReasoningConfigSchema)` to create a new message.
  */
 export declare const ReasoningConfigSchema: GenMessage<ReasoningConfig>;
+
+/**
+ * What is done with a conversation that is longer than a model's context window, with room for the answer: `max_tokens`,
+ * or a quarter of the window up to 4,096 tokens. Tokens are estimated. Where the window is not known, and where the
+ * estimate was too low, the vendor is asked once more after it has refused the conversation as too long.
+ *
+ * @generated from enum llmgateway.v1.ContextOverflow
+ */
+export enum ContextOverflow {
+  /**
+   * @generated from enum value: CONTEXT_OVERFLOW_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The vendor's refusal is the error of the target: CONTEXT_LENGTH_EXCEEDED.
+   *
+   * @generated from enum value: CONTEXT_OVERFLOW_ERROR = 1;
+   */
+  ERROR = 1,
+
+  /**
+   * The oldest turns are dropped, and `route.warnings` says how many. A turn begins with a message of the user and ends
+   * before the next one; tool calls stay with their results. Messages of the system and the developer are kept, and the
+   * last turn.
+   *
+   * @generated from enum value: CONTEXT_OVERFLOW_DROP_OLDEST = 2;
+   */
+  DROP_OLDEST = 2,
+}
+
+/**
+ * Describes the enum llmgateway.v1.ContextOverflow.
+ */
+export declare const ContextOverflowSchema: GenEnum<ContextOverflow>;
 
 /**
  * Why the model stopped.

@@ -4,7 +4,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { ChatRequest } from "./chat_pb.js";
+import type { ChatRequest, ContextOverflow } from "./chat_pb.js";
 
 /**
  * Describes the file llmgateway/v1/estimate.proto.
@@ -146,7 +146,8 @@ export declare type TargetEstimate = Message<"llmgateway.v1.TargetEstimate"> & {
   contextWindow?: number | undefined;
 
   /**
-   * Whether the input and output_p95 fit into the context window; true if it is not known.
+   * Whether the input and output_p95 fit into the context window; true if it is not known. If not, `context_overflow`
+   * of the call says what would be done.
    *
    * @generated from field: bool fits = 13;
    */
@@ -158,6 +159,21 @@ export declare type TargetEstimate = Message<"llmgateway.v1.TargetEstimate"> & {
    * @generated from field: repeated llmgateway.v1.BudgetForecast budgets = 14;
    */
   budgets: BudgetForecast[];
+
+  /**
+   * What would be done because the conversation is too long for the target: DROP_OLDEST, or UNSPECIFIED if
+   * it would be sent as it is. Tokens and costs are those of the shorter conversation.
+   *
+   * @generated from field: llmgateway.v1.ContextOverflow context_overflow = 15;
+   */
+  contextOverflow: ContextOverflow;
+
+  /**
+   * Number of turns that would be dropped.
+   *
+   * @generated from field: uint32 dropped_turns = 16;
+   */
+  droppedTurns: number;
 };
 
 /**

@@ -8,6 +8,7 @@ import type { EnvironmentSettings } from '../env/env.ts'
 import { unique } from '../file/readers.ts'
 import type { FileSettings } from '../file/schema.ts'
 import { type Findings, pathText, withHint } from '../findings.ts'
+import { conversationOf } from './conversations.ts'
 
 type Named<T> = Readonly<Record<string, T>>
 type AliasEntry = NonNullable<FileSettings['models']>[string]
@@ -27,6 +28,7 @@ export function aliasesOf(
       findings.problem(pathText(path), 'must be made of letters, digits and . _ : / @ + -, at most 256 of them')
     checkTargets(path, entry, providers, findings)
     if (entry.ensure) checkPulls(path, entry, pullers, findings)
+    const conversation = conversationOf(entry)
     return {
       name,
       strategy: entry.strategy ?? 'priority',
@@ -39,6 +41,7 @@ export function aliasesOf(
       ...(entry.timeout && { timeout: timeoutsOf(entry.timeout) }),
       ...(entry.on_unknown !== undefined && { onUnknown: entry.on_unknown }),
       ...(entry.on_invalid !== undefined && { onInvalid: entry.on_invalid }),
+      ...(conversation && { conversation }),
       ...(entry.ensure !== undefined && { ensure: entry.ensure }),
     }
   })

@@ -164,6 +164,8 @@ const alias = block({
   timeout: timeoutBlock.optional(),
   on_unknown: field(oneOf(['next', 'fail'] as const)).optional(),
   on_invalid: field(oneOf(['next', 'fail'] as const)).optional(),
+  context_overflow: field(oneOf(['error', 'drop_oldest'] as const)).optional(),
+  trim: field(flag).optional(),
 })
 
 const price = block({

@@ -3,7 +3,7 @@ import type { RateLimits } from '../limits/limits.ts'
 import type { NanoDollars } from '../money.ts'
 import type { ModelFilter } from '../text/model-filter.ts'
 import type { NameList } from '../text/name-list.ts'
-import type { ChatRequest, CompleteRequest, EmbedRequest } from '../types.ts'
+import type { ChatRequest, CompleteRequest, ContextOverflow, EmbedRequest } from '../types.ts'
 import type { CallRecord } from './call-record.ts'
 
 /**
@@ -71,6 +71,8 @@ export interface Wishes {
   readonly maxCost: NanoDollars | undefined
   /** Whether the model is asked to reason; undefined where that is left to it. */
   readonly reasoning: boolean | undefined
+  /** What is done with a conversation that is too long; undefined for an operation without conversations. */
+  readonly overflow: ContextOverflow | undefined
 }
 
 /** Who makes a call. */

@@ -17,6 +17,7 @@ import type {
   Timeouts,
 } from './call.ts'
 import type { AttemptCharge } from './call-record.ts'
+import type { ConversationRules } from './conversation-rules.ts'
 import { operations } from './operations.ts'
 
 /* What policies add to a call for the policies after them. */
@@ -34,6 +35,8 @@ export interface Target {
   readonly onUnknown?: OnUnknown | undefined
   /** Whether to call one further target when the vendor refuses the request as invalid. Default: `fail`. */
   readonly onInvalid?: OnInvalid | undefined
+  /** What its alias says about conversations; undefined where that is nothing. */
+  readonly conversation?: ConversationRules | undefined
   /** Overrides the timeouts of the provider. */
   readonly timeout?: Partial<Timeouts> | undefined
   /** Relative share of the calls among the targets of its alias. Default: 1. */

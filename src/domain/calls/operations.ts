@@ -42,8 +42,21 @@ export interface OperationTraits {
 function wishesOf(request: TextRequest): Wishes {
   const { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens } = request
   const maxCost = maxCostOf(request)
-  const reasoning = request.$typeName === 'llmgateway.v1.ChatRequest' ? asksForReasoning(request) : undefined
-  return { allowReset, disableFallback, strict, fallbackModels, taskType, temperature, maxTokens, reasoning, maxCost }
+  const chat = request.$typeName === 'llmgateway.v1.ChatRequest' ? request : undefined
+  const reasoning = chat && asksForReasoning(chat)
+  const overflow = chat?.contextOverflow
+  return {
+    allowReset,
+    disableFallback,
+    strict,
+    fallbackModels,
+    taskType,
+    temperature,
+    maxTokens,
+    reasoning,
+    maxCost,
+    overflow,
+  }
 }
 
 function maxCostOf({ maxCostUsd }: AnyRequest): NanoDollars | undefined {
@@ -98,6 +111,7 @@ const nothingWished: Wishes = {
   maxTokens: 0,
   reasoning: undefined,
   maxCost: undefined,
+  overflow: undefined,
 }
 
 export const operations: Readonly<Record<Operation, OperationTraits>> = {

@@ -66,6 +66,13 @@ export function chatTokens({ messages, tools, responseFormat }: ChatRequest): In
   }
 }
 
+/** Tokens of some of a chat's messages, without the tools. */
+export function messageTokens(messages: readonly Message[]): Pick<InputTokens, 'text' | 'media'> {
+  const counter = new Counter()
+  for (const message of messages) addMessage(counter, message)
+  return { text: counter.text + messages.length * PER_MESSAGE, media: counter.media }
+}
+
 /** Where a model has no endpoint for completions, the texts become a chat of two messages. */
 export function completeTokens({ prompt, suffix }: CompleteRequest): InputTokens {
   const counter = new Counter()

@@ -37,7 +37,7 @@ export class Estimator {
   readonly #sizes = new Map<string, OutputSizes>()
 
   /** Tokens of the text and media of a call for its target's model. */
-  input(call: Estimated, tokens: InputTokens): number {
+  input(call: Estimated, tokens: Pick<InputTokens, 'text' | 'media'>): number {
     const ratio = this.#ratios.get(ratioKey(call)) ?? 1
     return Math.ceil(tokens.text * ratio + tokens.media)
   }
@@ -53,7 +53,11 @@ export class Estimator {
   }
 
   /** Learns from a response that the vendor ended, with the tokens that it reported. */
-  learn(call: Estimated, tokens: InputTokens, reported: { readonly input?: number; readonly output?: number }): void {
+  learn(
+    call: Estimated,
+    tokens: Pick<InputTokens, 'text' | 'media'>,
+    reported: { readonly input?: number; readonly output?: number },
+  ): void {
     const { input, output } = reported
     if (input !== undefined && tokens.media === 0 && tokens.text >= MIN_LEARNED)
       this.#learnRatio(call, input / tokens.text)

@@ -7,12 +7,13 @@ import type { NanoDollars } from '../../domain/money.ts'
 import type { Breakers } from '../../domain/ports/breakers.ts'
 import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
 import type { BudgetForecastView, TargetForecast } from '../../domain/ports/money/forecast.ts'
-import { BreakerState } from '../../domain/types.ts'
+import { BreakerState, type ChatRequest } from '../../domain/types.ts'
 import { AttemptCost } from '../budgets/attempt/attempt-cost.ts'
 import { type AttemptPlan, planAttempt } from '../budgets/attempt/attempt-plan.ts'
 import { serviceTierIn } from '../budgets/attempt/provider-options.ts'
 import type { BudgetParts } from '../budgets/budget-parts.ts'
 import { isOwn } from '../budgets/refusals.ts'
+import { forecastFit } from '../conversations/forecast-fit.ts'
 import type { Estimator } from './estimator.ts'
 
 export interface ForecastParts {
@@ -21,13 +22,15 @@ export interface ForecastParts {
   readonly breakers: Breakers
 }
 
-type Needs = Call & Authenticated & Planned
+type Needs = Call<ChatRequest> & Authenticated & Planned
 
 /** What a call would cost at one of its targets, and what would become of it there. Nothing is reserved or asked. */
 export function forecast(parts: ForecastParts, call: Needs, target: Target): TargetForecast {
   const { estimator, budgets } = parts
-  const asked = { ...call, target }
-  const { request, caller, operation, wishes } = call
+  const fit = forecastFit({ ...call, target }, estimator)
+  const request = fit?.request ?? call.request
+  const asked = { ...call, request, target }
+  const { caller, operation, wishes } = call
   const tokens = operations[operation].inputTokens(request)
   const facts = target.provider.describe(target.model)
   const spender = { caller: caller.name, userId: request.userId, labels: request.labels }
@@ -40,11 +43,13 @@ export function forecast(parts: ForecastParts, call: Needs, target: Target): Tar
   const { price, contextWindow } = facts
   return {
     target,
+    request,
     input: estimator.input(asked, tokens),
     isLearned: estimator.isLearned(asked),
     output: estimator.output(asked),
     outputMax: outputMax === Number.POSITIVE_INFINITY ? undefined : outputMax,
     contextWindow,
+    fit,
     costWith: (input, output) =>
       price && new AttemptCost(price, { tokens: input, caching: tokens.caching, serviceTier }).with(output),
     skipped: isBlocked(parts, asked) ?? costReason(asked, plan, forecasts, keys.length > 0),

@@ -1,4 +1,5 @@
 import type { Call, Defaults, OnInvalid, OnUnknown, Operation, Timeouts } from '../../domain/calls/call.ts'
+import type { ConversationRules } from '../../domain/calls/conversation-rules.ts'
 import type { Strategy, Target } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
@@ -32,6 +33,8 @@ export interface Alias {
   readonly timeout?: Partial<Timeouts> | undefined
   readonly onUnknown?: OnUnknown | undefined
   readonly onInvalid?: OnInvalid | undefined
+  /** What is done with its conversations. */
+  readonly conversation?: ConversationRules | undefined
   /** Whether its models are pulled when the gateway starts. */
   readonly ensure?: boolean | undefined
 }
@@ -149,10 +152,11 @@ export class Planner {
     timeout,
     onUnknown,
     onInvalid,
+    conversation,
     strategy = 'priority',
   }: Alias): readonly Target[] {
     const choice = strategy === 'priority' ? undefined : { strategy }
-    const common = { attemptTimeout, timeout, onUnknown, onInvalid, choice, alias: name }
+    const common = { attemptTimeout, timeout, onUnknown, onInvalid, conversation, choice, alias: name }
     return targets.map(({ target: address, defaults, weight }) => {
       const target = this.#addressed(address) ?? this.#bareIds.get(address)
       if (!target) throw notFound('models', address, this.#suggestions.namesLike(address, undefined))

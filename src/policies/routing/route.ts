@@ -8,7 +8,8 @@ import { isOutcomeUnknown } from '../../domain/errors/reasons.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { AnyEvent } from '../../domain/streams/events.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
-import { AttemptOutcome } from '../../domain/types.ts'
+import { AttemptOutcome, ContextOverflow } from '../../domain/types.ts'
+import { overflowAt } from '../conversations/rules.ts'
 import { allFailed, type Failure } from './all-failed.ts'
 import { type AttemptBound, attemptBound } from './attempt-bound.ts'
 import { MIN_TIME } from './min-time.ts'
@@ -65,7 +66,7 @@ class Walk<C extends Call & Planned, E extends AnyEvent> {
     while (this.#index < targets.length) {
       const at = this.#index++
       const target = targets[at] as Target // at < length
-      if (!worthAsking(target, this.#failures)) {
+      if (!worthAsking(this.#call, target, this.#failures)) {
         skipTooSmall(target, context.record)
         continue
       }
@@ -107,10 +108,13 @@ function isInvalid({ reason, facts }: GatewayError): boolean {
   return reason === 'UPSTREAM_INVALID_REQUEST' && facts.upstream?.status === 400
 }
 
-/** A request that was too long for one model goes only to models whose context window is known to be larger. */
-function worthAsking(target: Target, failures: readonly Failure[]): boolean {
+/**
+ * A request that was too long for one model goes only to models whose context window is known to be larger, and to those
+ * for which it is made shorter.
+ */
+function worthAsking(call: Call & Planned, target: Target, failures: readonly Failure[]): boolean {
   const tooLong = failures.filter(({ error }) => error.reason === 'CONTEXT_LENGTH_EXCEEDED')
-  if (tooLong.length === 0) return true
+  if (tooLong.length === 0 || overflowAt(call, target) !== ContextOverflow.ERROR) return true
   const window = contextWindow(target)
   return window !== undefined && tooLong.every((failure) => window > (contextWindow(failure.target) ?? 0))
 }

@@ -1,5 +1,5 @@
 import type { AnyRequest, TextRequest } from '../../domain/calls/call.ts'
-import type { ChatRequest, CompleteRequest, EmbedRequest } from '../../domain/types.ts'
+import { type ChatRequest, type CompleteRequest, ContextOverflow, type EmbedRequest } from '../../domain/types.ts'
 import { checkCache } from './cache.ts'
 import { checkId, MAX_ID_LENGTH } from './id.ts'
 import { checkJsonTexts } from './json-texts.ts'
@@ -32,6 +32,7 @@ export function validateChat(request: ChatRequest): void {
   if (request.responseFormat) checkResponseFormat(request.responseFormat, found)
   if (request.reasoning) checkReasoning(request.reasoning, found)
   checkRouting(request, found)
+  if (!(request.contextOverflow in ContextOverflow)) found.add('context_overflow', 'must be a known value')
   checkShared(request, ownedByChat, found)
   found.throwIfAny()
 }

@@ -1,6 +1,7 @@
 import type { Target } from '../../calls/facts.ts'
 import type { Reason } from '../../errors/reasons.ts'
 import type { NanoDollars } from '../../money.ts'
+import type { ChatRequest, ContextOverflow } from '../../types.ts'
 
 /** What one budget would say to a call. */
 export interface BudgetForecastView {
@@ -14,6 +15,10 @@ export interface BudgetForecastView {
 /** What a call would cost at one target. Tokens are estimates. */
 export interface TargetForecast {
   readonly target: Target
+  /** What would be sent. */
+  readonly request: ChatRequest
+  /** How the conversation would be made shorter for the target; undefined if it would be sent as it is. */
+  readonly fit: { readonly overflow: ContextOverflow; readonly dropped: number } | undefined
   readonly input: number
   /** Whether the caller's earlier calls say how the model counts. */
   readonly isLearned: boolean

@@ -5,6 +5,7 @@ import { dollars } from '../../../domain/money.ts'
 import type { TargetForecast } from '../../../domain/ports/money/forecast.ts'
 import {
   type ChatRequest,
+  ContextOverflow,
   type EstimateRequest,
   type EstimateResponse,
   type TargetEstimate,
@@ -33,7 +34,7 @@ export function createEstimate(forecasts: Forecaster, count: Counter) {
     const first = found.find(({ skipped }) => skipped === undefined) ?? found[0]
     const targets = found.map(async (forecast) => {
       const isAsked = exact && (maxTargets > 0 || forecast === first)
-      const counted = isAsked ? await count(call, caller, forecast.target) : undefined
+      const counted = isAsked ? await count({ ...call, request: forecast.request }, caller, forecast.target) : undefined
       return toMessage(forecast, counted)
     })
     return { $typeName: 'llmgateway.v1.EstimateResponse', targets: await Promise.all(targets) }
@@ -41,7 +42,7 @@ export function createEstimate(forecasts: Forecaster, count: Counter) {
 }
 
 function toMessage(forecast: TargetForecast, counted: number | undefined): TargetEstimate {
-  const { target, isLearned, output, outputMax, contextWindow, skipped, budgets } = forecast
+  const { target, isLearned, output, outputMax, contextWindow, skipped, fit, budgets } = forecast
   const input = counted ?? forecast.input
   const limited = (tokens: number) => Math.min(tokens, outputMax ?? tokens)
   const usd = (tokens: number | undefined) => {
@@ -59,7 +60,9 @@ function toMessage(forecast: TargetForecast, counted: number | undefined): Targe
     outputP50: p50,
     outputP95: p95,
     ...defined({ outputMax, usdP50: usd(p50), usdP95: usd(p95), usdMax: usd(outputMax), contextWindow }),
-    fits: contextWindow === undefined || input + p95 <= contextWindow,
+    fits: !fit && (contextWindow === undefined || input + p95 <= contextWindow),
+    contextOverflow: fit?.overflow ?? ContextOverflow.UNSPECIFIED,
+    droppedTurns: fit?.dropped ?? 0,
     budgets: budgets.map(({ name, remaining, passes }) => ({
       $typeName: 'llmgateway.v1.BudgetForecast',
       name,

@@ -1,0 +1,31 @@
+import type { Call } from '../../domain/calls/call.ts'
+import type { Authenticated, Planned, Target } from '../../domain/calls/facts.ts'
+import { type ChatRequest, ContextOverflow } from '../../domain/types.ts'
+import type { Estimator } from '../estimating/estimator.ts'
+import { overflowAt } from './rules.ts'
+import { shorten } from './shorten.ts'
+import { Sizes } from './sizes.ts'
+import { inputSpace } from './space.ts'
+
+/** A conversation as it would be sent to a target for which it is too long. */
+export interface ForecastFit {
+  readonly request: ChatRequest
+  readonly overflow: ContextOverflow
+  /** Number of turns that would not be sent. */
+  readonly dropped: number
+}
+
+/** How `fitContext` would make a conversation shorter before it is sent; undefined where it would not. */
+export function forecastFit(
+  call: Call<ChatRequest> & Authenticated & Planned & { readonly target: Target },
+  estimator: Estimator,
+): ForecastFit | undefined {
+  const { request, target } = call
+  const overflow = overflowAt(call, target)
+  const window = target.provider.describe(target.model).contextWindow
+  if (overflow === ContextOverflow.ERROR || window === undefined) return undefined
+  const sizes = new Sizes(call, request, estimator)
+  const dropped = sizes.toDrop(inputSpace(call, window))
+  if (dropped === 0) return undefined
+  return { request: { ...request, messages: shorten(sizes.turns, dropped) }, overflow, dropped }
+}

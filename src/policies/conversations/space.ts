@@ -1,0 +1,31 @@
+import type { Estimated } from '../estimating/estimator.ts'
+
+/** Room for an answer that nothing bounds: this part of the window, up to this many tokens. */
+const ANSWER_SHARE = 1 / 4
+const MAX_ANSWER = 4_096
+/** How far an estimate may be too low. */
+const MARGIN = 1.1
+/** Part of a conversation that is sent after the vendor has refused it as too long. */
+const AFTER_REFUSAL = 1 / 2
+
+type Asked = Pick<Estimated, 'wishes' | 'target'>
+
+/** The most estimated tokens of a conversation that leaves room for the answer in a window of so many tokens. */
+export function inputSpace(call: Asked, window: number): number {
+  return Math.max(0, Math.floor((window - answerSpace(call, window)) / MARGIN))
+}
+
+/** The same after a vendor has refused a conversation of so many estimated tokens. */
+export function spaceAfterRefusal(refused: number): number {
+  return Math.floor(refused * AFTER_REFUSAL)
+}
+
+function answerSpace({ wishes, target }: Asked, window: number): number {
+  const { maxOutput = Number.POSITIVE_INFINITY } = target.provider.describe(target.model)
+  const share = Math.floor(window * ANSWER_SHARE)
+  const wanted = wishes.maxTokens ?? target.defaults.maxTokens
+  if (wanted === undefined) return Math.min(MAX_ANSWER, share, maxOutput)
+  // No conversation leaves room for an answer as long as the window.
+  const most = Math.min(wanted, maxOutput)
+  return most < window ? most : share
+}

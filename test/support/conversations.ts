@@ -1,0 +1,36 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { type ChatRequest, ChatRequestSchema, type Message, MessageSchema, Role } from '../../src/domain/types.ts'
+
+export const system = (content: string) => create(MessageSchema, { role: Role.SYSTEM, content })
+export const user = (content: string) => create(MessageSchema, { role: Role.USER, content })
+export const assistant = (content: string) => create(MessageSchema, { role: Role.ASSISTANT, content })
+
+/** An assistant's message with calls of a tool. */
+export function calling(...ids: readonly string[]): Message {
+  const toolCalls = ids.map((id) => ({ id, name: 'look', arguments: '{}' }))
+  return create(MessageSchema, { role: Role.ASSISTANT, toolCalls })
+}
+
+export function result(toolCallId: string, content = 'found'): Message {
+  return create(MessageSchema, { role: Role.TOOL, toolCallId, content })
+}
+
+/** The last of its parts ends a prefix that the vendor is asked to cache. */
+export function marked({ role, content }: Message, seconds = 300n): Message {
+  const part = { content: { case: 'text' as const, value: content }, cacheTtl: { seconds } }
+  return create(MessageSchema, { role, parts: [part] })
+}
+
+/** A number of turns, each a question and an answer of about 100 tokens, and a last question. */
+export function longConversation(turns: number): Message[] {
+  const earlier = Array.from({ length: turns }, (_, turn) => [user(`question ${turn}`), assistant(words(turn))]).flat()
+  return [system('Be brief.'), ...earlier, user('the last question')]
+}
+
+function words(turn: number): string {
+  return `answer ${turn}: ${'the quick brown fox jumps over the lazy dog and runs '.repeat(9)}`
+}
+
+export function conversation(messages: Message[], more: MessageInitShape<typeof ChatRequestSchema> = {}): ChatRequest {
+  return create(ChatRequestSchema, { ...more, messages })
+}
