@@ -82,12 +82,19 @@ async function limitsAndKey(): Promise<Part> {
 
 async function singleFlight(): Promise<Part> {
   const { SharedCall } =
-    await built<typeof import('../src/policies/cache/shared-call.ts')>('policies/cache/shared-call')
+    await built<typeof import('../src/policies/sharing/shared-call.ts')>('policies/sharing/shared-call')
+  const { ChildContext } =
+    await built<typeof import('../src/domain/calls/child-context.ts')>('domain/calls/child-context')
   const { systemClock: clock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
   const world = await callsOf()
   const flying: Handler<Call<ChatRequest>, ChatEvent> = async (call) => {
-    const options = { clock, cacheId: 'bench', completed: () => false, closed() {}, shared() {} }
-    const sharedCall = new SharedCall(call.context, options)
+    const sharedCall = new SharedCall<ChatEvent>(call.context, new ChildContext(call.context), {
+      clock,
+      sizeOf: () => 160,
+      forJoined: (event) => event,
+      isForAll: () => true,
+      ended() {},
+    })
     const opened = sharedCall.join(call)
     void sharedCall.start(world.answer, call)
     const events = await opened

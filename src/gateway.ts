@@ -4,6 +4,7 @@ import { Chain, type Policy, unchanged } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { RateLimits } from './domain/limits/limits.ts'
 import type { Authenticator } from './domain/ports/authenticator.ts'
+import type { IdempotencyStore } from './domain/ports/idempotency.ts'
 import type { TargetForecast } from './domain/ports/money/forecast.ts'
 import type { Telemetry } from './domain/ports/operations/telemetry.ts'
 import type { Ask, Provider } from './domain/ports/provider.ts'
@@ -35,6 +36,7 @@ import { trimTexts } from './policies/conversations/trim-texts.ts'
 import { countExactly } from './policies/estimating/count-exactly.ts'
 import { Estimator } from './policies/estimating/estimator.ts'
 import { forecast } from './policies/estimating/forecast.ts'
+import { runOnce } from './policies/idempotency/run-once.ts'
 import { type CallLimits, limit } from './policies/limits/limit.ts'
 import { limitProvider } from './policies/limits/limit-provider.ts'
 import type { LimitParts } from './policies/limits/limited.ts'
@@ -61,6 +63,8 @@ export interface GatewayParts {
   readonly billing?: BillingParts | undefined
   /** Undefined when there are no budgets. They are settled by the ledger: there must be one. */
   readonly budgets?: BudgetParts | undefined
+  /** Remembers idempotency keys. Without it they have no effect. */
+  readonly idempotency?: IdempotencyStore | undefined
   readonly clock: Clock
   /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number
@@ -172,6 +176,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     billing,
     budgets,
     estimator,
+    idempotency,
     clock,
     random,
     limits,
@@ -195,6 +200,7 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(authorize())
     .use(limit(limits, limits))
     .use(bill(billing, clock))
+    .use(runOnce<E>(idempotency, clock))
     .use(cache)
     .use(keepSession(sessions, circuits))
     .use(balance({ random, latencies }))

@@ -1,5 +1,6 @@
 import os
 import sys
+import uuid
 
 import grpc
 from llmgateway.v1 import (
@@ -50,6 +51,11 @@ for item in gateway.BatchChat(batch_pb2.BatchChatRequest(requests=requests), **o
 
 vectors = gateway.Embed(embed_pb2.EmbedRequest(model="sim/embed", inputs=["one text", "another"]), **options)
 print([len(vector.values) for vector in vectors.embeddings])
+
+keyed = {**options, "metadata": [*options["metadata"], ("idempotency-key", str(uuid.uuid4()))]}
+for attempt in (1, 2):
+    answer, call = gateway.Chat.with_call(chat_pb2.ChatRequest(messages=messages), **keyed)
+    print(answer.message.content, attempt, dict(call.trailing_metadata()).get("idempotent-replayed", "has run"))
 
 for model in gateway.ListModels(models_pb2.ListModelsRequest(provider="sim"), **options).models:
     print(model.id, *model.operations)

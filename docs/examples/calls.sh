@@ -19,6 +19,11 @@ grpcurl -plaintext -d '{"requests": [
 
 grpcurl -plaintext -d '{"model": "sim/embed", "inputs": ["one text", "another"]}' localhost:50051 llmgateway.v1.LlmGateway/Embed
 
+for attempt in 1 2; do
+  grpcurl -plaintext -v -H 'idempotency-key: order-17' -d '{"messages": [{"role": "ROLE_USER", "content": "Say hello."}]}' \
+    localhost:50051 llmgateway.v1.LlmGateway/Chat
+done
+
 grpcurl -plaintext -d '{"provider": "sim"}' localhost:50051 llmgateway.v1.LlmGateway/ListModels
 
 grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGateway/Health

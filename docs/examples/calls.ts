@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { EnsureModelState, LlmGatewayAdmin } from '../../gen/llmgateway/v1/admin_pb.js'
@@ -37,6 +38,12 @@ for await (const { index, result } of gateway.batchChat({ requests }, options)) 
 
 const { embeddings } = await gateway.embed({ model: 'sim/embed', inputs: ['one text', 'another'] }, options)
 console.log(embeddings.map(({ values }) => values.length))
+
+const keyed = { ...options, headers: { ...options.headers, 'idempotency-key': randomUUID() } }
+for (const attempt of [1, 2]) {
+  const onTrailer = (trailer: Headers) => console.log(attempt, trailer.get('idempotent-replayed') ?? 'has run')
+  console.log((await gateway.chat({ messages }, { ...keyed, onTrailer })).message?.content)
+}
 
 const { models } = await gateway.listModels({ provider: 'sim' }, options)
 for (const model of models) console.log(model.id, model.operations.join(' '))

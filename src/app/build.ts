@@ -4,6 +4,7 @@ import type { Clock } from '../domain/clock.ts'
 import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import type { Authenticator } from '../domain/ports/authenticator.ts'
 import type { CacheStore } from '../domain/ports/cache.ts'
+import type { IdempotencyStore } from '../domain/ports/idempotency.ts'
 import type { Limiter } from '../domain/ports/limiter.ts'
 import type { OperatorEvents } from '../domain/ports/operations/operator-events.ts'
 import type { Provider } from '../domain/ports/provider.ts'
@@ -26,6 +27,8 @@ import { ModelPulls } from '../service/pulls/model-pulls.ts'
 import { HybridCache, NEAR_TTL } from '../stores/cache/hybrid-cache.ts'
 import { MemoryCache } from '../stores/cache/memory-cache.ts'
 import { RedisCache } from '../stores/cache/redis-cache.ts'
+import { MemoryIdempotency } from '../stores/idempotency/memory-idempotency.ts'
+import { RedisIdempotency } from '../stores/idempotency/redis-idempotency.ts'
 import { MemoryLimiter } from '../stores/limits/memory-limiter.ts'
 import { RedisLimiter } from '../stores/limits/redis-limiter.ts'
 import { Broadcast } from '../stores/redis/broadcast.ts'
@@ -60,6 +63,7 @@ export interface Parts {
   readonly limiter: Limiter
   /** Undefined when there is no cache. */
   readonly cacheStore: CacheStore | undefined
+  readonly idempotency: IdempotencyStore
   /** Undefined when costs are not recorded. */
   readonly ledger: OpenLedger | undefined
   /** Bounds the bytes of replies, of vendors and to callers. */
@@ -110,6 +114,7 @@ export async function build(config: Config, environment: Environment): Promise<P
     limiter: createLimiter(config, clock, redis),
     ledger,
     cacheStore: config.cache && createCache(config.cache, { redis, broadcast, clock }),
+    idempotency: createIdempotency(config, clock, redis),
     replies,
     budgets,
     gates: createGates(config, clock),
@@ -130,6 +135,12 @@ function createCache(
   if (strategy === 'redis') return far
   const near = new MemoryCache({ clock, maxEntries, maxBytes, maxTtl: NEAR_TTL })
   return new HybridCache({ near, far, broadcast, clock })
+}
+
+/** Remembers keys in Redis where there is one, and in memory for the time that it is unavailable. */
+function createIdempotency({ idempotency }: Config, clock: Clock, redis: RedisStore | undefined): IdempotencyStore {
+  const memory = new MemoryIdempotency({ ...idempotency, clock })
+  return redis ? new RedisIdempotency({ store: redis, clock, ttl: idempotency.ttl, memory }) : memory
 }
 
 /** The price list takes 20 MB: it is loaded only if a configured vendor is in it. */

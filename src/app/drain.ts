@@ -53,7 +53,7 @@ export async function drain(running: Running, time: number, clock: Clock): Promi
 }
 
 async function close({ parts, observed, metricsPage, healthServer }: Running): Promise<void> {
-  const { loopDelay, pulls, stopWatching, providers, limiter, broadcast, redis, ledger, budgets } = parts
+  const { loopDelay, pulls, stopWatching, providers, limiter, idempotency, broadcast, redis, ledger, budgets } = parts
   loopDelay.stop()
   stopWatching()
   pulls.close()
@@ -64,6 +64,7 @@ async function close({ parts, observed, metricsPage, healthServer }: Running): P
   await Promise.all([...closing, observed.tracing?.shutdown(), metricsPage.close(), healthServer?.close()])
   await ledger?.close(LEDGER_TIME)
   limiter.close?.()
+  idempotency.close?.()
   broadcast?.close()
   redis?.close()
 }

@@ -41,6 +41,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     },
     budgets: parts.budgets,
     cache,
+    idempotency: parts.idempotency,
     clock,
     random: Math.random,
     limits: {

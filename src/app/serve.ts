@@ -5,6 +5,7 @@ import type { CallContext } from '../domain/calls/call.ts'
 import type { GatewayError } from '../domain/errors/error.ts'
 import { ByteBudget } from '../domain/limits/byte-budget.ts'
 import { CallerCheck } from '../server/bounds/caller-check.ts'
+import { LostCalls } from '../server/calls/lost-calls.ts'
 import { requestIds } from '../server/calls/request-ids.ts'
 import { endpoints, healthEndpoints } from '../server/endpoints.ts'
 import { GrpcServer } from '../server/grpc/grpc-server.ts'
@@ -100,6 +101,7 @@ function createServers({ server, auth }: Config, { loopDelay, authenticator, rep
     callerCheck: new CallerCheck({ authenticator, clock }),
     uploads: new ByteBudget(server.settings.maxPendingBytes),
     replies,
+    lostCalls: new LostCalls(),
     isOverloaded: () => loopDelay.current > server.settings.maxLoopDelay,
   }
   const lines = refusalLines(log, clock)

@@ -5,6 +5,7 @@ import { authOf, reportOpenNamespaces } from './blocks/auth.ts'
 import { budgetsOf } from './blocks/budgets.ts'
 import { cacheOf } from './blocks/cache.ts'
 import { currencyOf } from './blocks/currency.ts'
+import { idempotencyOf } from './blocks/idempotency.ts'
 import { ledgerOf } from './blocks/ledger.ts'
 import { limitsOf, redisOf } from './blocks/limits.ts'
 import { pricesOf } from './blocks/prices.ts'
@@ -91,6 +92,7 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
     },
     prices: pricesOf(file.prices, { ...sources, providers: names }),
     ...(cache && { cache }),
+    idempotency: idempotencyOf(file.idempotency),
     ...(ledger && { ledger }),
     ...(budgets && { budgets }),
     ...(currency && { currency }),

@@ -3,6 +3,7 @@ import type { Currency } from '../domain/money.ts'
 import type { AuthSettings } from '../identity/settings.ts'
 import type { BudgetSettings } from '../policies/budgets/settings.ts'
 import type { CacheSettings } from '../policies/cache/settings.ts'
+import type { IdempotencySettings } from '../policies/idempotency/settings.ts'
 import type { LimitSettings } from '../policies/limits/settings.ts'
 import type { Alias } from '../policies/planning/planner.ts'
 import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
@@ -32,6 +33,7 @@ export interface Config {
   readonly prices: PriceSettings
   /** Undefined when there is none. */
   readonly cache?: CacheSettings
+  readonly idempotency: IdempotencySettings
   /** Undefined when costs are not recorded. */
   readonly ledger?: LedgerSettings
   /** In which costs are shown to admins, beside USD; undefined for none. */

@@ -1,9 +1,12 @@
 import type { CallContext, Caller } from '../domain/calls/call.ts'
 import { CallRecord } from '../domain/calls/call-record.ts'
+import { checkedIdempotencyKey } from '../domain/calls/idempotency-key.ts'
 import { Cancellation } from '../domain/cancellation.ts'
 import type { Clock } from '../domain/clock.ts'
 import { GatewayError } from '../domain/errors/error.ts'
+import { holderOfAnyone } from '../domain/limits/holder.ts'
 import { AttemptOutcome } from '../domain/types.ts'
+import type { LostCalls } from './calls/lost-calls.ts'
 
 /** What a server reads before a call begins. */
 export interface Arrival {
@@ -11,6 +14,8 @@ export interface Arrival {
   readonly requestId: string
   /** The value of `authorization`. */
   readonly credential: string | undefined
+  /** The value of `idempotency-key`, whether or not it is one. */
+  readonly idempotencyKey?: string | undefined
   /** As CallContext.caller. */
   readonly caller?: Caller | undefined
   /** The address of the caller. */
@@ -41,8 +46,11 @@ export class RequestContext implements CallContext {
   readonly cancellation = new Cancellation()
   readonly peer: string
   readonly record: CallRecord
+  isLost = false
   readonly #arrival: Arrival
   #stopTimer: (() => void) | undefined
+  /** Gives back its place among the calls that go on without a connection. */
+  #leaveLost: (() => void) | undefined
 
   readonly #report: (error: GatewayError, context: CallContext) => void
 
@@ -68,8 +76,24 @@ export class RequestContext implements CallContext {
     return this.#arrival.requestBytes
   }
 
+  get idempotencyKey(): string | undefined {
+    const { idempotencyKey } = this.#arrival
+    return idempotencyKey === undefined ? undefined : checkedIdempotencyKey(idempotencyKey)
+  }
+
   header(name: string): string | undefined {
     return this.#arrival.header(name)
+  }
+
+  /**
+   * Its connection is lost, and nobody has cancelled it. Returns whether it goes on: a call with an idempotency key does,
+   * while its caller has few such calls, so that a repeat of it finds its result.
+   */
+  lose(lostCalls: LostCalls): boolean {
+    this.isLost = true
+    if (this.#arrival.idempotencyKey === undefined || this.cancellation.reason) return false
+    this.#leaveLost = lostCalls.enter(holderOfAnyone(this.caller, this.peer))
+    return this.#leaveLost !== undefined
   }
 
   /** Never throws: it is called from timers and listeners, where what is thrown kills the process. */
@@ -81,8 +105,10 @@ export class RequestContext implements CallContext {
     }
   }
 
-  /** Lets go of the timer. */
+  /** Lets go of the timer, and of its place among lost calls. */
   close(): void {
+    this.#leaveLost?.()
+    this.#leaveLost = undefined
     this.#stopTimer?.()
     this.#stopTimer = undefined
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/errors/error.ts'
 import type { ByteBudget } from '../domain/limits/byte-budget.ts'
 import type { CallerCheck } from './bounds/caller-check.ts'
+import type { LostCalls } from './calls/lost-calls.ts'
 import type { Endpoint } from './endpoints.ts'
 import type { Refusal } from './refusals.ts'
 import type { ServerSettings } from './settings.ts'
@@ -25,6 +26,8 @@ export interface ServerOptions extends ServerSettings {
   readonly uploads: ByteBudget
   /** Bytes of replies that their readers have not taken; shared by both servers and with replies of vendors. */
   readonly replies: ByteBudget
+  /** Calls that go on without a connection; shared by both servers. */
+  readonly lostCalls: LostCalls
   /** Whether calls are refused because the process cannot keep up. */
   readonly isOverloaded: () => boolean
   /** Receives everything that the server refuses, and readers that it cuts off. Must not throw. */

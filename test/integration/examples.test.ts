@@ -43,6 +43,8 @@ describe('the examples of docs/calls.md', () => {
           'Once upon a time []',
           '1 UPSTREAM_OVERLOADED',
           '[ 768, 768 ]',
+          '1 has run',
+          '2 true',
           'sim/echo Chat StreamChat BatchChat Complete StreamComplete Embed',
           'READY success 100',
         ]),

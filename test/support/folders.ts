@@ -13,6 +13,7 @@ const settingsOfParts = [
   'src/policies/cache/settings.ts',
   'src/policies/budgets/settings.ts',
   'src/policies/limits/settings.ts',
+  'src/policies/idempotency/settings.ts',
   'src/policies/planning/planner.ts',
   'src/policies/planning/task-types.ts',
   'src/stores/redis/redis-address.ts',

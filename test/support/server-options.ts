@@ -3,6 +3,7 @@ import { GatewayError } from '../../src/domain/errors/error.ts'
 import { ByteBudget } from '../../src/domain/limits/byte-budget.ts'
 import type { Authenticator } from '../../src/domain/ports/authenticator.ts'
 import { CallerCheck } from '../../src/server/bounds/caller-check.ts'
+import { LostCalls } from '../../src/server/calls/lost-calls.ts'
 import { endpoints } from '../../src/server/endpoints.ts'
 import type { ServerOptions } from '../../src/server/server-options.ts'
 import { defaultServerSettings } from '../../src/server/settings.ts'
@@ -63,6 +64,7 @@ export function serverOptions(some: Partial<Methods>, rest: Partial<ServerOption
     onRefused: () => {},
     callerCheck: new CallerCheck({ authenticator: everybody, clock: systemClock }),
     uploads: new ByteBudget(settings.maxPendingBytes),
+    lostCalls: new LostCalls(),
     replies: new ByteBudget(settings.maxReplyBytes),
     ...settings,
   }

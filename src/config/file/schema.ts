@@ -154,6 +154,8 @@ const cache = block({
 export type CacheEntry = z.output<typeof cache>
 export type CacheRulesEntry = z.output<typeof cacheRules>
 
+const idempotency = block({ ttl: field(duration()).optional(), max_bytes: field(memorySize).optional() })
+
 const alias = block({
   strategy: field(oneOf(strategies)).optional(),
   targets: z.array(target).min(1, 'must name at least one target'),
@@ -216,6 +218,7 @@ export function fileSchema(oldKinds: readonly string[]) {
     safety_lock: safetyLockBlock.optional(),
     tasks: z.record(z.string(), task).optional(),
     cache: cache.optional(),
+    idempotency: idempotency.optional(),
     priority: z.array(field(text)).min(1, 'must name at least one provider').optional(),
     defaults: defaultsBlock.optional(),
     prices: prices.optional(),

@@ -102,6 +102,8 @@ export class CallRecord {
   streamed = false
   /** Whether the attempts are charged to this call, not to another one that it shares them with. */
   pays = true
+  /** Whether it is answered with the result of an earlier call that had its idempotency key. */
+  replayed = false
   /** How many attempts repeated a target that had just failed. */
   retries = 0
   /** Metadata that the caller receives beside its response or its error. */

@@ -27,6 +27,8 @@ export interface CallSummary {
   readonly model: string
   /** Whether the response came from the cache. */
   readonly cached: boolean
+  /** Whether the response is that of an earlier call with the same idempotency key. */
+  readonly replayed: boolean
   /** Whether a target other than the first one planned was tried. */
   readonly fallbackUsed: boolean
   /** Undefined when the call succeeded. */
@@ -64,7 +66,7 @@ export function summarize(ending: EndingCall, now: number, error: GatewayError |
   const { record, requestId, peer } = context
   const { attempts, arrivedAt } = record
   const cached = finish?.route?.cached ? finish.route : undefined
-  const asked = cached ?? attempts.at(-1)
+  const asked = cached ?? (record.replayed ? finish?.route : undefined) ?? attempts.at(-1)
   const latency = now - arrivedAt
   const timeToFirstToken = firstEventAt === undefined ? undefined : firstEventAt - arrivedAt
   return {
@@ -79,6 +81,7 @@ export function summarize(ending: EndingCall, now: number, error: GatewayError |
     provider: asked ? asked.provider : '',
     model: asked ? asked.model : request.model,
     cached: cached !== undefined,
+    replayed: record.replayed,
     fallbackUsed: record.fallbackUsed,
     error,
     finishReason: finish && 'finishReason' in finish ? finish.finishReason : undefined,
@@ -90,8 +93,12 @@ export function summarize(ending: EndingCall, now: number, error: GatewayError |
   }
 }
 
-/** What the attempts of a call are charged. A call that does not pay has the usage and cost of its response. */
+/**
+ * What the attempts of a call are charged. A call that does not pay has the usage and cost of its response; one that is
+ * answered with an earlier result costs nothing.
+ */
 function charges(record: CallRecord, finish: Finish | undefined): Pick<CallSummary, 'usage' | 'costUsd'> {
+  if (record.replayed) return { usage: finish?.usage, costUsd: 0 }
   const pays = record.pays && !finish?.route?.cached
   const charged = pays ? chargedSum(record.attempts) : undefined
   if (charged) return { usage: charged.usage, costUsd: charged.cost && dollars(charged.cost) }

@@ -36,6 +36,13 @@ export interface CallContext {
   readonly peer: string
   /** Whether calls that somebody waits for go first: set for the items of a batch. */
   readonly background?: boolean
+  /**
+   * By which repeats of the call are known; undefined for a call without. Reading it throws INVALID_REQUEST for a key that
+   * must not be.
+   */
+  readonly idempotencyKey?: string | undefined
+  /** Whether its client's connection is lost: nobody reads what it returns, although it was not cancelled. */
+  readonly isLost?: boolean
   /** What happened to the call so far; reported in its response or its error. */
   readonly record: CallRecord
   /** The request's bytes as received; for JSON, the same message in binary. */

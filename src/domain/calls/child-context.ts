@@ -3,8 +3,8 @@ import type { CallContext } from './call.ts'
 import type { CallRecord } from './call-record.ts'
 
 /**
- * Context of a call that the gateway makes on behalf of another one: the parent's identity, with a deadline, a
- * cancellation and a record of its own.
+ * Context of a call that the gateway makes on behalf of another one: the parent's identity, with a deadline and a
+ * cancellation of its own.
  */
 export class ChildContext implements CallContext {
   readonly requestId: string
@@ -16,11 +16,12 @@ export class ChildContext implements CallContext {
   deadline: number
   readonly #parent: CallContext
 
-  constructor(parent: CallContext) {
+  /** `record`: default is one of its own, a child of the parent's. */
+  constructor(parent: CallContext, record = parent.record.child()) {
     this.requestId = parent.requestId
     this.credential = parent.credential
     this.peer = parent.peer
-    this.record = parent.record.child()
+    this.record = record
     this.deadline = parent.deadline
     this.#parent = parent
   }

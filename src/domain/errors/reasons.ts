@@ -15,6 +15,7 @@ export const codes = {
   PERMISSION_DENIED: 7,
   RESOURCE_EXHAUSTED: 8,
   FAILED_PRECONDITION: 9,
+  ABORTED: 10,
   UNIMPLEMENTED: 12,
   INTERNAL: 13,
   UNAVAILABLE: 14,
@@ -68,6 +69,10 @@ export const reasons = {
   MESSAGE_TOO_LARGE:         ['RESOURCE_EXHAUSTED',  'caller',   'request',       no,   no,      no,     FAILED],
   REQUEST_READ_TIMEOUT:      ['DEADLINE_EXCEEDED',   'caller',   'request',       no,   no,      no,     FAILED],
   TOO_MANY_MESSAGES:         ['UNIMPLEMENTED',       'caller',   'request',       no,   no,      no,     FAILED],
+
+  IDEMPOTENCY_KEY_REUSED:    ['INVALID_ARGUMENT',    'caller',   'request',       no,   no,      no,     FAILED],
+  IDEMPOTENCY_KEY_RUNNING:   ['ABORTED',             'caller',   'request',       no,   no,      no,     FAILED],
+  RESULT_NOT_KEPT:           ['FAILED_PRECONDITION', 'policy',   'request',       no,   no,      no,     FAILED],
 
   BUDGET_EXCEEDED:           ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   no,      no,     CANCELLED],
   OVER_BUDGET:               ['RESOURCE_EXHAUSTED',  'policy',   'request',       no,   yes,     no,     SKIPPED],

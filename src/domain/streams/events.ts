@@ -24,6 +24,8 @@ export interface EmbedEvent {
 }
 
 export interface EmbedFinish {
+  /** Id of the call that was answered so first, where that is another one. Responses of chats have it in their start. */
+  readonly id?: string | undefined
   readonly usage?: Usage | undefined
   readonly cost?: Cost | undefined
   readonly route?: Route | undefined

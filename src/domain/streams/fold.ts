@@ -117,7 +117,7 @@ function addTextPart(message: Message, signature = ''): void {
   message.parts.push({ $typeName: 'llmgateway.v1.Part', content: { case: 'text', value: text }, signature })
 }
 
-/** Assembles an embedding response, vectors in the order of the inputs. `id` is the id of the call. */
+/** Assembles an embedding response, vectors in the order of the inputs. `id` is the id of the call, unless its events have another. */
 export function foldEmbed(events: EventStream<EmbedEvent>, id = ''): Promise<EmbedResponse> {
   const response: EmbedResponse = { $typeName: 'llmgateway.v1.EmbedResponse', embeddings: [], id }
   let finish: EmbedFinish | undefined
@@ -128,6 +128,7 @@ export function foldEmbed(events: EventStream<EmbedEvent>, id = ''): Promise<Emb
       else for (const embedding of event.value) response.embeddings[embedding.index] = embedding
     },
     () => {
+      if (finish?.id !== undefined) response.id = finish.id
       if (finish?.usage) response.usage = finish.usage
       if (finish?.cost) response.cost = finish.cost
       if (finish?.route) response.route = finish.route

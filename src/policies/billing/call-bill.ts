@@ -105,18 +105,19 @@ export class CallBill implements Watcher<AnyEvent> {
     return ending
   }
 
-  /** Charge of a call that was answered from the cache, or failed before any attempt. */
+  /** Charge of a call that was answered from the cache or with an earlier result, or failed before any attempt. */
   #withoutAttempt(ending: CallEnding): Charge {
     const { code, reason } = ending
     const [target] = this.#call.targets
     const route = this.#finish?.route
-    const cached = route?.cached === true
+    const { replayed } = this.#call.context.record
+    const cached = route?.cached === true && !replayed
     const facts = this.#facts(0, target && { target, keyId: '' })
     const saved = this.#finish?.cost?.savedUsd
     return {
-      facts: cached ? { ...facts, provider: route.provider, model: route.model } : facts,
+      facts: route && (cached || replayed) ? { ...facts, provider: route.provider, model: route.model } : facts,
       outcome: {
-        state: cached ? UsageState.CACHED : UsageState.NO_CHARGE,
+        state: replayed ? UsageState.REPLAYED : cached ? UsageState.CACHED : UsageState.NO_CHARGE,
         tokens: {},
         cost: { input: 0, output: 0 },
         saved: cached && saved !== undefined ? nanoDollars(saved) : undefined,

@@ -3,7 +3,7 @@ import { duration } from '../../domain/calls/call-record.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
 import { finishEvent, startEvent } from '../../domain/streams/events.ts'
-import type { ChatEvent, Cost, FinishEvent, Route } from '../../domain/types.ts'
+import type { ChatEvent, Cost, FinishEvent, Route, StartEvent } from '../../domain/types.ts'
 
 const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }
 
@@ -20,6 +20,11 @@ export function replay(
     stream.push(event.event.case === 'finish' ? cachedFinish(event.event.value, context, id) : event)
   stream.end()
   return stream
+}
+
+/** Start of a response that another call made. */
+export function cachedStart({ route }: StartEvent, context: CallContext, cacheId: string): ChatEvent {
+  return startEvent(context.requestId, route && cachedRoute(route, context, cacheId))
 }
 
 /** Finish of a stored response: what it saved in place of what it cost. */

@@ -1,21 +1,25 @@
-import type { Call, TextRequest } from '../../domain/calls/call.ts'
+import type { Call, CallContext, TextRequest } from '../../domain/calls/call.ts'
+import { ChildContext } from '../../domain/calls/child-context.ts'
 import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
+import type { GatewayError } from '../../domain/errors/error.ts'
+import { originOf } from '../../domain/errors/reasons.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
 import type { CacheAddress, CachedEntry } from '../../domain/ports/cache.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
 import { CacheMode, type ChatEvent, FinishReason } from '../../domain/types.ts'
+import { sizeOf } from '../sharing/event-size.ts'
+import { SharedCall } from '../sharing/shared-call.ts'
 import { type CacheParts, type CacheUse, notCached, take, useOf } from './cache-use.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
-import { finishIn, replay } from './replay.ts'
-import { SharedCall } from './shared-call.ts'
+import { cachedFinish, cachedStart, finishIn, replay } from './replay.ts'
 
 export type CacheableCall = Call<TextRequest> & Authenticated & Planned
 
 /** A slot is emptied before it leaves the map: V8 may keep removed entries of a long-lived map alive. */
 interface Slot {
-  sharedCall: SharedCall | undefined
+  sharedCall: SharedCall<ChatEvent> | undefined
 }
 
 /**
@@ -90,7 +94,7 @@ export class TextCache {
     return events
   }
 
-  #running({ streamed, context }: Call, id: string): SharedCall | undefined {
+  #running({ streamed, context }: Call, id: string): SharedCall<ChatEvent> | undefined {
     const stream = this.#sharedCalls.stream.get(id)?.sharedCall
     const found = stream ?? this.#sharedCalls.unary.get(id)?.sharedCall
     if (!found || (found.first.background && !context.background)) return undefined
@@ -98,34 +102,52 @@ export class TextCache {
     return found
   }
 
-  #begin({ streamed, context }: Call, use: CacheUse, address: CacheAddress): SharedCall {
+  #begin({ streamed, context }: Call, use: CacheUse, address: CacheAddress): SharedCall<ChatEvent> {
     const sharedCalls = streamed ? this.#sharedCalls.stream : this.#sharedCalls.unary
     const slot: Slot = { sharedCall: undefined }
-    const { clock, observer } = this.#parts
-    slot.sharedCall = new SharedCall(context, {
-      clock,
-      cacheId: address.id,
-      completed: (events, bytes) => this.#keep(address, use, events, bytes),
+    slot.sharedCall = new SharedCall<ChatEvent>(context, new ChildContext(context), {
+      clock: this.#parts.clock,
+      sizeOf,
+      forJoined: (event, joined) => this.#forJoined(event, joined, address),
+      isForAll: isAboutProvider,
+      ended: ({ events, bytes, error }) => {
+        if (events && !error) this.#keep(address, use, events, bytes)
+      },
       closed() {
         slot.sharedCall = undefined
         if (sharedCalls.get(address.id) === slot) sharedCalls.delete(address.id)
       },
-      shared: (usd) => observer.shared(usd),
     })
     sharedCalls.set(address.id, slot)
     return slot.sharedCall
   }
 
-  /** Stores complete responses that were not filtered. */
-  #keep(address: CacheAddress, use: CacheUse, events: readonly ChatEvent[], bytes: number): boolean {
+  /** The call that began a shared call pays for it; the others are answered as from the cache. */
+  #forJoined(event: ChatEvent, context: CallContext, { id }: CacheAddress): ChatEvent {
+    if (event.event.case === 'start') return cachedStart(event.event.value, context, id)
+    if (event.event.case !== 'finish') return event
+    const finish = event.event.value
+    context.record.attempts = []
+    context.record.pays = true
+    this.#parts.observer.shared(finish.cost?.usd)
+    return cachedFinish(finish, context, finish.route?.cacheId ?? '')
+  }
+
+  /** Stores complete responses that were not filtered, and names the entry in their route. */
+  #keep(address: CacheAddress, use: CacheUse, events: readonly ChatEvent[], bytes: number): void {
     const finish = finishIn(events)
-    if (!finish || !keptReasons.includes(finish.finishReason)) return false
+    if (!finish || !keptReasons.includes(finish.finishReason)) return
     const ttl = finish.route?.fallbackUsed ? use.fallbackTtl : use.ttl
-    if (ttl <= 0) return false
+    if (ttl <= 0) return
     const kept: CachedEntry = { answer: { kind: 'chat', events }, storedAt: this.#parts.clock.wall(), bytes }
     this.#parts.store.set(address, kept, ttl)
-    return true
+    if (finish.route) finish.route.cacheId = address.id
   }
+}
+
+/** A vendor's error goes to all calls that share one; a refusal by a rule of the gateway concerns one of them. */
+function isAboutProvider({ reason, facts }: GatewayError): boolean {
+  return originOf(reason) === 'provider' || facts.upstream !== undefined
 }
 
 const keptReasons = [FinishReason.STOP, FinishReason.LENGTH, FinishReason.TOOL_CALLS]

@@ -100,14 +100,16 @@ export class Settlement implements Watcher<AnyEvent> {
     const finish = finishOf(event)
     if (!finish) return
     this.#finished = true
-    this.#used = isCached(finish.route) ? 0 : tokensOf(finish.usage)
+    const usesNone = isCached(finish.route) || this.#call.context.record.replayed
+    this.#used = usesNone ? 0 : tokensOf(finish.usage)
   }
 
   end(): void {
     if (this.#finished) this.#reservation.settle(this.#used)
     else {
       const { record } = this.#call.context
-      this.#reservation.settle(tokensOf(record.usage(this.#since)) ?? this.#unreported(record))
+      if (record.replayed) this.#reservation.settle(0)
+      else this.#reservation.settle(tokensOf(record.usage(this.#since)) ?? this.#unreported(record))
     }
   }
 

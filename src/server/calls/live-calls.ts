@@ -17,6 +17,21 @@ export interface LiveCall extends Slotted {
 
 /** The calls that are open at a server. */
 export class LiveCalls extends Slots<LiveCall> {
+  #onLast: (() => void) | undefined
+
+  override remove(call: LiveCall): void {
+    super.remove(call)
+    if (this.size === 0) this.#onLast?.()
+  }
+
+  /** Resolves when no call is open, at once where none is. Calls may be open without a connection. */
+  ended(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.size === 0) resolve()
+      else this.#onLast = resolve
+    })
+  }
+
   /** Ends the calls that would never end by themselves. */
   drainEndless(): void {
     this.#drain((call) => call.endless)

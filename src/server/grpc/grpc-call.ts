@@ -21,7 +21,7 @@ import { type Endpoint, maxDurationOf } from '../endpoints.ts'
 import { errorReply, toGrpcStatus } from '../errors.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { http2StreamOf } from './grpc-js.ts'
-import { type Closable, callerOf, notifyWhenClosed } from './guarded-upload.ts'
+import { type Closable, callerOf, idempotencyKeyOf, notifyWhenClosed } from './guarded-upload.ts'
 
 const PEER = Symbol('peer')
 const NEVER_REPEATED = ['x-request-id', ...CHANGING_TRAILERS]
@@ -48,6 +48,8 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
   readonly #live: LiveCalls
   /** Whether its ending was handed to grpc-js. */
   #settled = false
+  /** Whether it goes on without its connection. */
+  #isUnread = false
   #over = false
   #stopPatience: (() => void) | undefined
 
@@ -65,7 +67,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
 
   /** Answers it, unless it is over or grpc-js has refused it. */
   begin(): void {
-    if (this.stream.destroyed || this.stream.headersSent) this.closed()
+    if (this.stream.destroyed || this.stream.headersSent) this.closed(false)
     else void this.serve()
   }
 
@@ -81,7 +83,8 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
   succeed(send: () => void): void {
     if (this.#settled) return
     this.#settled = true
-    send()
+    if (this.#isUnread) this.#end()
+    else send()
   }
 
   /** The first ending counts. Never throws. */
@@ -89,7 +92,8 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     if (error.reason === 'INTERNAL') this.settings.report(error, this.context)
     if (this.#settled) return
     this.#settled = true
-    this.sendStatus(toGrpcStatus(errorReply(error, this.context.record), this.context))
+    if (this.#isUnread) this.#end()
+    else this.sendStatus(toGrpcStatus(errorReply(error, this.context.record), this.context))
   }
 
   /** Headers of a response. */
@@ -151,14 +155,27 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
   }
 
   /** Comes after every ending, a good one too. No error is made for those: that would cost much. */
-  closed(): void {
+  closed(isLost: boolean): void {
     if (this.#over) return
-    this.#over = true
-    this.release()
+    if (isLost && !this.#settled && this.context.lose(this.settings.lostCalls)) {
+      this.#isUnread = true
+      this.hold(0)
+      this.discard()
+      return
+    }
+    this.#end()
     if (this.#settled) return
     this.#settled = true
     this.context.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
   }
+
+  #end(): void {
+    this.#over = true
+    this.release()
+  }
+
+  /** From here on its answer is taken and thrown away. */
+  protected discard(): void {}
 
   /** Handlers of the call are cancelled already. Without a handler the server answers; without a reader it closes. */
   cancel(reason: GatewayError): void {
@@ -210,6 +227,7 @@ function contextOf(
     {
       requestId: ids(),
       credential: textOf(metadata, 'authorization'),
+      idempotencyKey: idempotencyKeyOf(stream),
       caller: callerOf(stream),
       peer: peerOf(surface, stream),
       // grpc-js counts it from Date.now().

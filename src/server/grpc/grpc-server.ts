@@ -96,6 +96,7 @@ export class GrpcServer {
     this.#server.tryShutdown(() => {})
     this.#live.drainEndless()
     await this.#sessions.ended()
+    await this.#live.ended()
     stopTimer()
     // Those that have not begun to speak.
     this.#gate.destroyAll()

@@ -28,6 +28,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   /** Messages that the reader has not taken yet. */
   #pending = 0
   #isFull = false
+  #isDiscarded = false
   /** When it last took one, or was first given one to take, on the monotonic clock, in ms. */
   #takenAt: number
   #saidAt: number
@@ -57,6 +58,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   }
 
   event(message: Message): boolean {
+    if (this.#isDiscarded) return true
     if (this.#isBeating && this.#endpoint.heartbeat?.isLast(message)) this.#isBeating = false
     return this.#write(message)
   }
@@ -74,6 +76,12 @@ class StreamCall extends GrpcCall implements Reader<Message> {
   protected override release(): void {
     super.release()
     this.#stopPulse()
+  }
+
+  protected override discard(): void {
+    this.#isDiscarded = true
+    this.#stopPulse()
+    this.#resume()
   }
 
   #write(message: Message): boolean {

@@ -15,8 +15,8 @@ export type GuardedStream = ServerHttp2Stream & { [UPLOAD]?: GuardedUpload }
 
 /** The call that is made of a stream. */
 export interface Closable {
-  /** Its stream is closed, however that came about. */
-  closed(): void
+  /** Its stream is closed, however that came about; `isLost`: because its connection is, without a word of the client. */
+  closed(isLost: boolean): void
 }
 
 /** What takes care of uploads. */
@@ -33,6 +33,7 @@ export interface UploadOptions {
   /** On the monotonic clock, in ms. */
   readonly now: number
   readonly caller: Caller | undefined
+  readonly idempotencyKey: string | undefined
 }
 
 /** What has arrived of the request of a stream. */
@@ -44,6 +45,8 @@ export class GuardedUpload extends PendingRequest {
   isWaiting = false
   bytes = 0
   call: Closable | undefined
+  /** As it arrived: grpc-js drops values that are not ASCII. */
+  readonly idempotencyKey: string | undefined
   /** On the monotonic clock, in ms. */
   readonly arrivedAt: number
   /** Bytes that are read once more, after they were decompressed. */
@@ -56,16 +59,22 @@ export class GuardedUpload extends PendingRequest {
   length: number | undefined
   #prefix: Buffer | undefined
 
-  constructor({ guard, stream, budget, now, caller }: UploadOptions) {
+  constructor({ guard, stream, budget, now, caller, idempotencyKey }: UploadOptions) {
     super(budget, caller)
     this.guard = guard
     this.stream = stream
     this.arrivedAt = now
+    this.idempotencyKey = idempotencyKey
     this.session = stream.session as ServerHttp2Session | undefined // of a server's stream
   }
 
   get address(): string | undefined {
     return this.session?.socket?.remoteAddress
+  }
+
+  /** Whether the connection under it is closed. */
+  get isLost(): boolean {
+    return this.session?.destroyed === true
   }
 
   /** Whether its message has arrived. */
@@ -101,6 +110,11 @@ export class GuardedUpload extends PendingRequest {
 /** Notifies the call of a stream when that closes. A listener for each call would cost more. */
 export function notifyWhenClosed(stream: GuardedStream, call: Closable): void {
   if (stream[UPLOAD]) stream[UPLOAD].call = call
+}
+
+/** The idempotency key of a stream, as it arrived. */
+export function idempotencyKeyOf(stream: GuardedStream): string | undefined {
+  return stream[UPLOAD]?.idempotencyKey
 }
 
 /** The caller whose credential was checked when the headers of a stream arrived. */

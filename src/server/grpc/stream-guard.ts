@@ -1,5 +1,6 @@
 import { constants, type IncomingHttpHeaders } from 'node:http2'
 import type { Caller } from '../../domain/calls/call.ts'
+import { IDEMPOTENCY_KEY } from '../../domain/calls/idempotency-key.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
 import { FIRST_WINDOW, UnreadRequest } from '../bounds/pending-request.ts'
@@ -118,7 +119,8 @@ export class StreamGuard {
       this.refuse(stream, 'credential', stream.session?.socket.remoteAddress)
       return
     }
-    const upload = new GuardedUpload({ guard: this, stream, budget, now: clock.now(), caller })
+    const idempotencyKey = headerText(headers[IDEMPOTENCY_KEY])
+    const upload = new GuardedUpload({ guard: this, stream, budget, now: clock.now(), caller, idempotencyKey })
     stream[UPLOAD] = upload
     stream.on('close', onClose)
     upload.hold(0)
@@ -256,11 +258,17 @@ function onClose(this: GuardedStream): void {
   upload.open = false
   upload.release()
   if (this.rstCode === constants.NGHTTP2_CANCEL) upload.guard.countReset(upload)
-  upload.call?.closed()
+  // Where a client resets its stream, the connection is still there.
+  upload.call?.closed(upload.isLost)
 }
 
 function isReflection(headers: IncomingHttpHeaders): boolean {
   return headers[':path']?.startsWith(REFLECTION) ?? false
+}
+
+/** Node joins values of one name with ", ", except of a few that are lists. */
+function headerText(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value.join(', ') : value
 }
 
 /** Encodings that are not known are grpc-js's to refuse. */

@@ -25,6 +25,7 @@ export class AsyncEvents<E> implements AsyncIterableIterator<E, undefined>, Read
   #reading = false
   #waiting: Waiting<E> | undefined
   #ending: { readonly error: Error | undefined } | undefined
+  #isDiscarded = false
 
   constructor(follower: Follower<E>) {
     this.#follower = follower
@@ -33,7 +34,13 @@ export class AsyncEvents<E> implements AsyncIterableIterator<E, undefined>, Read
   /** Once the stream is there. Until then, and after it, `end` may be called. */
   open(events: EventStream<E>): void {
     this.#events = events
-    if (this.#waiting) this.#pull()
+    if (this.#waiting || this.#isDiscarded) this.#pull()
+  }
+
+  /** Nobody reads any more: takes what comes, and throws it away. */
+  discard(): void {
+    this.#isDiscarded = true
+    this.#pull()
   }
 
   [Symbol.asyncIterator](): this {
@@ -56,6 +63,7 @@ export class AsyncEvents<E> implements AsyncIterableIterator<E, undefined>, Read
 
   /** Comes only while it is waited for, because the stream is read and resumed by `next` alone. */
   event(event: E): boolean {
+    if (this.#isDiscarded) return true
     this.#follower.gave(event)
     const waiting = this.#waiting
     this.#waiting = undefined
@@ -65,7 +73,7 @@ export class AsyncEvents<E> implements AsyncIterableIterator<E, undefined>, Read
 
   /** Says something beside the stream, if the reader waits for it. */
   say(event: E): void {
-    if (this.#waiting) this.event(event)
+    if (this.#waiting && !this.#isDiscarded) this.event(event)
   }
 
   /** The first ending counts. */

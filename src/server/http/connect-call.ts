@@ -20,6 +20,10 @@ export interface ConnectExchange {
   readonly peer: string
   /** The user that the request names; empty until it is decoded. */
   userId: string
+  /** The value of `idempotency-key`. */
+  readonly idempotencyKey: string | undefined
+  /** Whether the connection under it is closed, and not its HTTP/2 stream alone. */
+  isLost(): boolean
   /** Calls `listener` once the response is sent or broken off, at once if it is. */
   onClose(listener: () => void): void
   /** Breaks the response off. */
@@ -38,12 +42,16 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   giveUp: ((reason: GatewayError) => void) | undefined
   /** Sends a message beside the stream. */
   say: ((message: Message) => void) | undefined
+  /** From here on its answer is taken and thrown away. */
+  discard: (() => void) | undefined
   readonly #exchange: ConnectExchange
   readonly #settings: ServerOptions
   readonly #encode: Encode
   readonly #live: LiveCalls
   readonly #responseTrailer: Headers
   #settled = false
+  /** Whether it goes on without its connection. */
+  #isUnread = false
   #over = false
   #stopPatience: (() => void) | undefined
   #stopStallTimer: (() => void) | undefined
@@ -64,7 +72,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
     this.context = contextOf(handler, exchange, endpoint, request, settings)
     live.add(this)
     this.context.cancellation.add(this)
-    exchange.onClose(() => this.#end())
+    exchange.onClose(() => this.#closed())
   }
 
   /** The reader has taken what it was given. */
@@ -95,6 +103,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   ended(error: GatewayError | undefined): ConnectError | undefined {
     this.#settled = true
     this.#stopHeartbeat?.()
+    if (this.#isUnread) this.#end()
     if (error?.reason === 'INTERNAL') this.#settings.report(error, this.context)
     const { record } = this.context
     if (!error)
@@ -103,9 +112,21 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
   }
 
   left(): void {
-    if (this.#settled) return
+    if (this.#settled || this.#isUnread) return
+    if (this.#exchange.isLost() && this.context.lose(this.#settings.lostCalls)) {
+      this.#isUnread = true
+      this.#stopStallTimer?.()
+      this.#stopHeartbeat?.()
+      this.discard?.()
+      return
+    }
     this.#settled = true
     this.context.cancel(new GatewayError('CANCELLED', 'The client disconnected.'))
+  }
+
+  #closed(): void {
+    this.left()
+    if (!this.#isUnread) this.#end()
   }
 
   #end(): void {
@@ -116,7 +137,6 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
     this.context.cancellation.remove(this)
     this.context.close()
     this.#live.remove(this)
-    this.left()
   }
 
   /** Connect enforces no deadline, and waits for a reader that stands still. */
@@ -163,6 +183,7 @@ export function answerStream(
   const events = new AsyncEvents<Message>(call)
   call.giveUp = (reason) => events.end(reason)
   call.say = (message) => events.say(message)
+  call.discard = () => events.discard()
   const open = async () => {
     try {
       call.context.cancellation.throwIfCancelled()
@@ -189,6 +210,7 @@ function contextOf(
     {
       requestId: exchange.requestId,
       credential: header('authorization'),
+      idempotencyKey: exchange.idempotencyKey,
       caller: exchange.caller,
       peer: exchange.peer,
       timeout: handler.timeoutMs(),

@@ -7,6 +7,7 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node'
+import { IDEMPOTENCY_KEY } from '../../domain/calls/idempotency-key.ts'
 import type { LiveCalls } from '../calls/live-calls.ts'
 import { limitConnectTimeout, limitGrpcTimeout } from '../calls/timeouts.ts'
 import { requestChecks } from '../codec/request-check.ts'
@@ -103,9 +104,13 @@ async function call(
   { body, options }: { readonly body: Omit<BodyOptions, 'isText'>; readonly options: ServerOptions },
 ): Promise<void> {
   const { request, response, requestId, caller } = exchange
+  // A stream that is over does not know its session any more.
+  const session = 'stream' in response ? response.stream.session : undefined
   const connectExchange: ConnectExchange = {
     requestId,
     caller,
+    idempotencyKey: request.headers[IDEMPOTENCY_KEY]?.toString(),
+    isLost: () => (session ?? request.socket).destroyed,
     userId: '',
     peer: `${request.socket.remoteAddress}:${request.socket.remotePort}`,
     onClose: (listener) => (response.closed ? listener() : response.once('close', listener)),

@@ -29,16 +29,29 @@ export function hasValidHost(request: HttpRequest): boolean {
 }
 
 const ALLOWED_METHODS = cors.allowedMethods.join(', ')
-const ALLOWED_HEADERS = [...cors.allowedHeaders, 'Authorization', 'X-Api-Key', 'Traceparent', 'Tracestate'].join(', ')
-const RATE_LIMITS = ['RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset']
+const ALLOWED_HEADERS = [
+  ...cors.allowedHeaders,
+  'Authorization',
+  'X-Api-Key',
+  'Traceparent',
+  'Tracestate',
+  'Idempotency-Key',
+].join(', ')
+const TRAILERS = [
+  'RateLimit-Limit',
+  'RateLimit-Remaining',
+  'RateLimit-Reset',
+  'Idempotent-Replayed',
+  'Idempotency-Kept',
+]
 const EXPOSED_HEADERS = [
   ...cors.exposedHeaders,
   'Grpc-Retry-Pushback-Ms',
   'Retry-After',
   'X-Request-Id',
-  ...RATE_LIMITS,
+  ...TRAILERS,
   // Connect sends the trailers of a unary call as headers of this name.
-  ...RATE_LIMITS.map((name) => `Trailer-${name}`),
+  ...TRAILERS.map((name) => `Trailer-${name}`),
 ].join(', ')
 /** How long a browser may keep the answer to a preflight, in s. Chrome keeps none longer. */
 const PREFLIGHT_AGE = 7200

@@ -98,7 +98,8 @@ export class HttpServer {
         this.#live.drainAll()
         stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
       })
-      this.#server.close(() => {
+      this.#server.close(async () => {
+        await this.#live.ended()
         stopTimer()
         resolve()
       })

@@ -1,7 +1,8 @@
-import { hash } from 'node:crypto'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import type { CachedEntry, CachedResult, CachedVector } from '../../domain/ports/cache.ts'
-import { type ChatEvent, ChatEventSchema, type EmbedResponse, EmbedResponseSchema } from '../../domain/types.ts'
+import { type EmbedResponse, EmbedResponseSchema } from '../../domain/types.ts'
+import { decodeEvents, encodeEvents } from '../chat-events.ts'
+import { seal, unseal } from '../sealed.ts'
 
 /** A cached result as stored outside of this process. */
 export interface StoredEntry {
@@ -11,9 +12,7 @@ export interface StoredEntry {
 }
 
 /** `LGC` and the version of this format. Other formats are not read. */
-const MAGIC = Buffer.from([0x4c, 0x47, 0x43, 1])
-const DIGEST_LENGTH = 16
-const HEAD_LENGTH = MAGIC.length + DIGEST_LENGTH
+const FORMAT = Buffer.from([0x4c, 0x47, 0x43, 1])
 /** Length of kind, time of storing and expiry. */
 const FACTS_LENGTH = 1 + 8 + 8
 const CHAT = 0
@@ -31,44 +30,20 @@ export function encodeStored(id: string, { entry, until }: StoredEntry): Buffer 
   facts.writeDoubleBE(until, 9)
   const payload = Buffer.concat([
     facts,
-    ...(answer.kind === 'chat' ? chatBytes(answer.events) : [vectorBytes(answer.vector)]),
+    ...(answer.kind === 'chat' ? encodeEvents(answer.events) : [vectorBytes(answer.vector)]),
   ])
-  return Buffer.concat([MAGIC, digestOf(id, payload), payload])
+  return seal(FORMAT, id, payload)
 }
 
 /** Undefined for anything but the undamaged entry with this id, in this format. */
 export function decodeStored(id: string, bytes: Buffer): StoredEntry | undefined {
-  if (bytes.length < HEAD_LENGTH + FACTS_LENGTH || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined
-  const payload = bytes.subarray(HEAD_LENGTH)
-  if (!bytes.subarray(MAGIC.length, HEAD_LENGTH).equals(digestOf(id, payload))) return undefined
+  const payload = unseal(FORMAT, id, bytes)
+  if (!payload || payload.length < FACTS_LENGTH) return undefined
   const body = payload.subarray(FACTS_LENGTH)
   const answer: CachedResult =
-    payload[0] === CHAT ? { kind: 'chat', events: eventsOf(body) } : { kind: 'vector', vector: vectorOf(body) }
+    payload[0] === CHAT ? { kind: 'chat', events: decodeEvents(body) } : { kind: 'vector', vector: vectorOf(body) }
   const entry: CachedEntry = { answer, storedAt: payload.readDoubleBE(1), bytes: bytes.length }
   return { entry, until: payload.readDoubleBE(9) }
-}
-
-function digestOf(id: string, payload: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(id), payload]), 'buffer').subarray(0, DIGEST_LENGTH)
-}
-
-function chatBytes(events: readonly ChatEvent[]): Uint8Array[] {
-  return events.flatMap((event) => {
-    const bytes = toBinary(ChatEventSchema, event)
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(bytes.length)
-    return [length, bytes]
-  })
-}
-
-function eventsOf(body: Buffer): ChatEvent[] {
-  const events: ChatEvent[] = []
-  for (let at = 0; at < body.length; ) {
-    const end = at + 4 + body.readUInt32BE(at)
-    events.push(fromBinary(ChatEventSchema, body.subarray(at + 4, end)))
-    at = end
-  }
-  return events
 }
 
 function vectorBytes({ values, provider, model, responseModel, usd }: CachedVector): Uint8Array {

@@ -51,6 +51,7 @@ function callLine(summary: CallSummary): string {
   line += `,"operation":"${summary.operation}"`
   line += text('caller', summary.caller) + text('peer', summary.peer)
   line += text('provider', summary.provider) + text('model', summary.model)
+  if (summary.replayed) line += ',"replayed":true'
   if (summary.cached) line += ',"cached":true'
   line += `,"status":"${error ? error.code : 'OK'}"`
   if (error) line += `,"reason":"${error.reason}"${upstreamMembers(last?.status, error.facts.upstream)}`

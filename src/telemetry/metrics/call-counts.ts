@@ -58,12 +58,12 @@ export class CallCounts implements CallObserver {
     this.#countTarget(summary)
   }
 
-  #countTarget({ operation, provider, model, cached, latency, error }: CallSummary): void {
+  #countTarget({ operation, provider, model, cached, replayed, latency, error }: CallSummary): void {
     const target = provider === '' ? this.#table.none : this.#table.find(provider, model, false)
     const series = target.of(operation)
     const seconds = latency / 1000
     target.calls.value++
-    const latencies = cached ? target.cachedLatency : target.latency
+    const latencies = cached || replayed ? target.cachedLatency : target.latency
     latencies.record(seconds)
     series.calls(error ? error.code : 'OK').value++
     series.duration.record(seconds)

@@ -51,6 +51,7 @@ test('a stream that a fallback answered', async () => {
     provider: 'two',
     model: 'large',
     cached: false,
+    replayed: false,
     fallbackUsed: true,
     error: undefined,
     finishReason: FinishReason.STOP,

@@ -426,11 +426,11 @@ describe('scripts of other origins', () => {
     expect(allowed.status).toBe(204)
     expect(allowed.headers.get('access-control-allow-origin')).toBe('https://app.example')
     expect(allowed.headers.get('access-control-allow-headers')).toMatch(
-      /Connect-Protocol-Version.*X-Grpc-Web.*Authorization, X-Api-Key, Traceparent/i,
+      /Connect-Protocol-Version.*X-Grpc-Web.*Authorization, X-Api-Key, Traceparent, Tracestate, Idempotency-Key/i,
     )
     const answered = await post(url, 'Chat', {}, { origin: 'https://app.example' })
     expect(answered.headers.get('access-control-expose-headers')).toMatch(
-      /Grpc-Status-Details-Bin.*Retry-After, X-Request-Id, RateLimit-Limit.*Trailer-RateLimit-Reset/i,
+      /Grpc-Status-Details-Bin.*Retry-After, X-Request-Id, RateLimit-Limit.*Trailer-RateLimit-Reset, Trailer-Idempotent-Replayed, Trailer-Idempotency-Kept/i,
     )
     const other = await post(url, 'Chat', {}, { origin: 'https://evil.example' })
     expect(other.headers.get('access-control-allow-origin')).toBeNull()

@@ -2,60 +2,64 @@ import type { Call, CallContext } from '../../domain/calls/call.ts'
 import type { CallRecord } from '../../domain/calls/call-record.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
-import { startEvent } from '../../domain/streams/events.ts'
-import type { ChatEvent, FinishEvent, StartEvent } from '../../domain/types.ts'
-import { cachedFinish, cachedRoute } from './replay.ts'
+import type { AnyEvent } from '../../domain/streams/events.ts'
 
 /** What a subscriber needs of its shared call. */
-export interface SubscriberOwner {
-  readonly cacheId: string
+export interface SubscriberOwner<E extends AnyEvent> {
   /** Context of the call that began it. */
   readonly first: CallContext
   /** Record of the shared upstream call. */
   readonly record: CallRecord
+  /** An event as a call receives it that has joined. */
+  forJoined(event: E, context: CallContext): E
   paused(): void
   resumed(): void
   /** Returns false for the last subscriber, which then receives the ending that its leaving causes. */
-  leave(subscriber: Subscriber, reason: GatewayError): boolean
-  /** The subscriber was answered without paying. */
-  shared(usd: number | undefined): void
+  leave(subscriber: Subscriber<E>, reason: GatewayError): boolean
 }
 
 /** One call that waits for the response of a shared call. */
-export class Subscriber implements Source {
+export class Subscriber<E extends AnyEvent> implements Source {
   /** Resolves to undefined when the call has to make its own upstream call. */
-  readonly opened: Promise<EventStream<ChatEvent> | undefined>
+  readonly opened: Promise<EventStream<E> | undefined>
   isFull = false
-  readonly #sharedCall: SubscriberOwner
+  readonly #sharedCall: SubscriberOwner<E>
   readonly #context: CallContext
-  #resolve: (events: EventStream<ChatEvent> | undefined) => void = () => {}
+  #resolve: (events: EventStream<E> | undefined) => void = () => {}
   #reject: (error: GatewayError) => void = () => {}
-  #events: EventStream<ChatEvent> | undefined
+  #events: EventStream<E> | undefined
   #takenBefore = -1
 
-  constructor(sharedCall: SubscriberOwner, { context }: Call) {
+  constructor(sharedCall: SubscriberOwner<E>, { context }: Call) {
     this.#sharedCall = sharedCall
     this.#context = context
     this.opened = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    // The attempts of the shared call are those of each subscriber.
-    context.record.attempts = sharedCall.record.attempts
+    this.#shareAttempts()
     context.record.pays = context === sharedCall.first
     context.cancellation.add(this)
   }
 
+  /** Whether its client's connection is lost. */
+  get isLost(): boolean {
+    return this.#context.isLost === true
+  }
+
   /** The provider answers; `said` are the events so far. */
-  open(said: readonly ChatEvent[]): void {
+  open(said: readonly E[]): void {
+    this.#shareAttempts()
     this.#context.cancellation.remove(this)
-    this.#events = new EventStream<ChatEvent>(this.#context.cancellation, this)
+    this.#events = new EventStream<E>(this.#context.cancellation, this)
     for (const event of said) this.take(event)
     this.#resolve(this.#events)
   }
 
-  take(event: ChatEvent): void {
-    this.#events?.push(this.#own(event))
+  /** What one call receives that has joined differs from what the first receives. */
+  take(event: E): void {
+    const isFirst = this.#context === this.#sharedCall.first
+    this.#events?.push(isFirst ? event : this.#sharedCall.forJoined(event, this.#context))
   }
 
   end(error: GatewayError | undefined): void {
@@ -66,6 +70,7 @@ export class Subscriber implements Source {
   refuse(error: GatewayError | undefined): void {
     this.#context.cancellation.remove(this)
     if (error) {
+      this.#shareAttempts()
       this.#reject(error)
       return
     }
@@ -96,24 +101,8 @@ export class Subscriber implements Source {
     if (left && !this.#events) this.refuse(reason)
   }
 
-  /** Events that name the request or its cost are rewritten for each subscriber. */
-  #own(event: ChatEvent): ChatEvent {
-    if (this.#context === this.#sharedCall.first) return event
-    if (event.event.case === 'start') return this.#start(event.event.value)
-    return event.event.case === 'finish' ? this.#finish(event.event.value) : event
-  }
-
-  #start({ route }: StartEvent): ChatEvent {
-    const { requestId } = this.#context
-    return startEvent(requestId, route && cachedRoute(route, this.#context, this.#sharedCall.cacheId))
-  }
-
-  /** The call that began the shared call pays for it; the others are answered as from the cache. */
-  #finish(finish: FinishEvent): ChatEvent {
-    const context = this.#context
-    context.record.attempts = []
-    context.record.pays = true
-    this.#sharedCall.shared(finish.cost?.usd)
-    return cachedFinish(finish, context, finish.route?.cacheId ?? '')
+  /** The attempts of the shared call are those of each subscriber. */
+  #shareAttempts(): void {
+    this.#context.record.attempts = this.#sharedCall.record.attempts
   }
 }
