@@ -1,5 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { LlmGatewayAdmin } from '../gen/llmgateway/v1/admin_pb.js'
+import { LlmGateway } from '../gen/llmgateway/v1/gateway_pb.js'
 import { loadConfig } from '../src/config/load.ts'
 import { codes, reasons } from '../src/domain/errors/reasons.ts'
 import { instruments } from '../src/telemetry/metrics/instruments.ts'
@@ -65,6 +67,10 @@ it('the configuration in the README is one that a gateway starts with', () => {
   const { config, problems } = loadConfig({ file, env })
   expect(problems).toEqual([])
   expect(config?.providers.map(({ name }) => name)).toEqual(['openai', 'groq', 'workstation'])
+})
+
+it.each([LlmGateway, LlmGatewayAdmin])('the README names every call of $typeName', ({ methods }) => {
+  expect(methods.map(({ name }) => name).filter((name) => !readme.includes(`\`${name}\``))).toEqual([])
 })
 
 it.each(['client.ts', 'client.py'])('the README shows docs/examples/%s as it is', (name) => {

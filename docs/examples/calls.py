@@ -6,10 +6,13 @@ import grpc
 from llmgateway.v1 import (
     admin_pb2,
     admin_pb2_grpc,
+    alerts_pb2,
     batch_pb2,
+    budgets_pb2,
     chat_pb2,
     complete_pb2,
     embed_pb2,
+    estimate_pb2,
     gateway_pb2_grpc,
     health_pb2,
     ledger_pb2,
@@ -52,6 +55,10 @@ for item in gateway.BatchChat(batch_pb2.BatchChatRequest(requests=requests), **o
 vectors = gateway.Embed(embed_pb2.EmbedRequest(model="sim/embed", inputs=["one text", "another"]), **options)
 print([len(vector.values) for vector in vectors.embeddings])
 
+request = estimate_pb2.EstimateRequest(chat=chat_pb2.ChatRequest(messages=messages, max_tokens=100))
+for target in gateway.Estimate(request, **options).targets:
+    print(target.provider, target.model, target.input_tokens, target.usd_p50, target.usd_max)
+
 keyed = {**options, "metadata": [*options["metadata"], ("idempotency-key", str(uuid.uuid4()))]}
 for attempt in (1, 2):
     answer, call = gateway.Chat.with_call(chat_pb2.ChatRequest(messages=messages), **keyed)
@@ -67,9 +74,6 @@ watch = gateway.WatchStats(stats_pb2.WatchStatsRequest(interval={"seconds": 1}),
 print(next(watch).total_requests)
 watch.cancel()
 
-for progress in admin.EnsureModel(admin_pb2.EnsureModelRequest(provider="ollama", model="llama3.2"), **options):
-    print(admin_pb2.EnsureModelState.Name(progress.state), progress.status, round(progress.percent))
-
 providers = admin.ListProviders(admin_pb2.ListProvidersRequest(), **options).providers
 test = admin.TestProvider(admin_pb2.TestProviderRequest(provider="sim"), **options)
 keys = admin.ListKeys(admin_pb2.ListKeysRequest(), **options).keys
@@ -83,3 +87,14 @@ summary = admin.GetCostSummary(ledger_pb2.GetCostSummaryRequest(group_by=[ledger
 records = admin.ListUsage(ledger_pb2.ListUsageRequest(page_size=10), **options).records
 callers = admin.ListCallerCosts(ledger_pb2.ListCallerCostsRequest(), **options).callers
 print(summary.total.usd, len(records) > 0, len(callers))
+
+for budget in admin.ListBudgets(budgets_pb2.ListBudgetsRequest(name="daily"), **options).budgets:
+    print(budget.spent_usd, budget.limit_usd, budgets_pb2.BudgetState.Name(budget.state))
+adjusted = admin.AdjustBudget(budgets_pb2.AdjustBudgetRequest(name="daily", add_usd=5), **options).budget
+print(adjusted.name, adjusted.limit_usd)
+
+for delivery in admin.TestAlert(alerts_pb2.TestAlertRequest(), **options).deliveries:
+    print(delivery.receiver, delivery.ok, delivery.message)
+
+for progress in admin.EnsureModel(admin_pb2.EnsureModelRequest(provider="ollama", model="llama3.2"), **options):
+    print(admin_pb2.EnsureModelState.Name(progress.state), progress.status, round(progress.percent))

@@ -19,6 +19,9 @@ grpcurl -plaintext -d '{"requests": [
 
 grpcurl -plaintext -d '{"model": "sim/embed", "inputs": ["one text", "another"]}' localhost:50051 llmgateway.v1.LlmGateway/Embed
 
+grpcurl -plaintext -d '{"chat": {"messages": [{"role": "ROLE_USER", "content": "Say hello."}], "max_tokens": 100}}' \
+  localhost:50051 llmgateway.v1.LlmGateway/Estimate
+
 for attempt in 1 2; do
   grpcurl -plaintext -v -H 'idempotency-key: order-17' -d '{"messages": [{"role": "ROLE_USER", "content": "Say hello."}]}' \
     localhost:50051 llmgateway.v1.LlmGateway/Chat
@@ -30,8 +33,6 @@ grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGateway/Health
 grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGateway/Stats
 grpcurl -plaintext -max-time 3 -d '{"interval": "1s"}' localhost:50051 llmgateway.v1.LlmGateway/WatchStats || true
 
-grpcurl -plaintext -d '{"provider": "ollama", "model": "llama3.2"}' localhost:50051 llmgateway.v1.LlmGatewayAdmin/EnsureModel
-
 grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGatewayAdmin/ListProviders
 grpcurl -plaintext -d '{"provider": "sim"}' localhost:50051 llmgateway.v1.LlmGatewayAdmin/TestProvider
 grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGatewayAdmin/ListKeys
@@ -42,3 +43,10 @@ grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGatewayAdmin/ResetStats
 grpcurl -plaintext -d '{"group_by": ["COST_GROUP_MODEL"]}' localhost:50051 llmgateway.v1.LlmGatewayAdmin/GetCostSummary
 grpcurl -plaintext -d '{"page_size": 10}' localhost:50051 llmgateway.v1.LlmGatewayAdmin/ListUsage
 grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGatewayAdmin/ListCallerCosts
+
+grpcurl -plaintext -d '{"name": "daily"}' localhost:50051 llmgateway.v1.LlmGatewayAdmin/ListBudgets
+grpcurl -plaintext -d '{"name": "daily", "add_usd": 5}' localhost:50051 llmgateway.v1.LlmGatewayAdmin/AdjustBudget
+
+grpcurl -plaintext localhost:50051 llmgateway.v1.LlmGatewayAdmin/TestAlert
+
+grpcurl -plaintext -d '{"provider": "ollama", "model": "llama3.2"}' localhost:50051 llmgateway.v1.LlmGatewayAdmin/EnsureModel

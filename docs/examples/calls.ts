@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { EnsureModelState, LlmGatewayAdmin } from '../../gen/llmgateway/v1/admin_pb.js'
+import { BudgetState } from '../../gen/llmgateway/v1/budgets_pb.js'
 import { LlmGateway } from '../../gen/llmgateway/v1/gateway_pb.js'
 import { HealthStatus } from '../../gen/llmgateway/v1/health_pb.js'
 import { CostGroup } from '../../gen/llmgateway/v1/ledger_pb.js'
@@ -39,6 +40,11 @@ for await (const { index, result } of gateway.batchChat({ requests }, options)) 
 const { embeddings } = await gateway.embed({ model: 'sim/embed', inputs: ['one text', 'another'] }, options)
 console.log(embeddings.map(({ values }) => values.length))
 
+const { targets } = await gateway.estimate({ chat: { messages, maxTokens: 100 } }, options)
+for (const { provider, model, inputTokens, usdP50, usdMax } of targets) {
+  console.log(provider, model, inputTokens, usdP50, usdMax)
+}
+
 const keyed = { ...options, headers: { ...options.headers, 'idempotency-key': randomUUID() } }
 for (const attempt of [1, 2]) {
   const onTrailer = (trailer: Headers) => console.log(attempt, trailer.get('idempotent-replayed') ?? 'has run')
@@ -62,10 +68,6 @@ try {
   if (!leaving.signal.aborted) throw error
 }
 
-for await (const { state, status, percent } of admin.ensureModel({ provider: 'ollama', model: 'llama3.2' }, options)) {
-  console.log(EnsureModelState[state], status, Math.round(percent))
-}
-
 const { providers } = await admin.listProviders({}, options)
 const { ok } = await admin.testProvider({ provider: 'sim' }, options)
 const { keys } = await admin.listKeys({}, options)
@@ -79,3 +81,15 @@ const { total } = await admin.getCostSummary({ groupBy: [CostGroup.MODEL] }, opt
 const { records } = await admin.listUsage({ pageSize: 10 }, options)
 const { callers } = await admin.listCallerCosts({}, options)
 console.log(total?.usd, records.length > 0, callers.length)
+
+const { budgets } = await admin.listBudgets({ name: 'daily' }, options)
+for (const { spentUsd, limitUsd, state } of budgets) console.log(spentUsd, limitUsd, BudgetState[state])
+const { budget } = await admin.adjustBudget({ name: 'daily', addUsd: 5 }, options)
+console.log(budget?.name, budget?.limitUsd)
+
+const { deliveries } = await admin.testAlert({}, options)
+for (const { receiver, ok, message } of deliveries) console.log(receiver, ok, message)
+
+for await (const { state, status, percent } of admin.ensureModel({ provider: 'ollama', model: 'llama3.2' }, options)) {
+  console.log(EnsureModelState[state], status, Math.round(percent))
+}

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { fromJsonString } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { LlmGatewayAdmin } from '../../gen/llmgateway/v1/admin_pb.js'
+import { EstimateRequestSchema } from '../../gen/llmgateway/v1/estimate_pb.js'
+import { LlmGateway } from '../../gen/llmgateway/v1/gateway_pb.js'
 import { chat } from '../support/client.ts'
 import { complete } from '../support/completions.ts'
 import { startGateway } from '../support/gateway.ts'
@@ -12,18 +16,31 @@ import { startVendor } from '../support/vendor-server.ts'
 const ROOT = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8')
 
+/** The examples of docs/calls.md in one language. */
+function blocksOf(language: string): string[] {
+  const blocks = read('docs/calls.md').matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))
+  return [...blocks].map(([, code = '']) => code)
+}
+
 describe('the examples of docs/calls.md', () => {
   it('are those of the files beside it, which are run', () => {
-    const page = read('docs/calls.md')
     const files = { sh: 'calls.sh', ts: 'calls.ts', python: 'calls.py' } as const
     for (const [language, file] of Object.entries(files)) {
-      const blocks = [...page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))].map(
-        ([, code = '']) => code,
-      )
       const example = read(`docs/examples/${file}`)
+      const blocks = blocksOf(language)
       expect(blocks.length).toBeGreaterThan(10)
       for (const block of blocks) expect(example).toContain(block)
     }
+  })
+
+  it.each([LlmGateway, LlmGatewayAdmin])('are of every call of $typeName', ({ typeName, methods }) => {
+    const client = typeName === LlmGateway.typeName ? 'gateway' : 'admin'
+    const [sh, ts, python] = ['sh', 'ts', 'python'].map((language) => blocksOf(language).join('\n'))
+    const missing = methods.filter(({ name, localName }) => {
+      const called = [`${typeName}/${name}\n`, `${typeName}/${name} `].some((path) => sh?.includes(path))
+      return !called || !ts?.includes(`${client}.${localName}(`) || !python?.includes(`${client}.${name}(`)
+    })
+    expect(missing.map(({ name }) => name)).toEqual([])
   })
 
   it('print what they should in TypeScript', async () => {
@@ -47,6 +64,8 @@ describe('the examples of docs/calls.md', () => {
           '2 true',
           'sim/echo Chat StreamChat BatchChat Complete StreamComplete Embed',
           'READY success 100',
+          'daily 15',
+          'log true written',
         ]),
       )
     } finally {
@@ -64,6 +83,22 @@ it('the TypeScript example prints what the README says', async () => {
     expect(stdout).toContain('UPSTREAM_RATE_LIMITED')
     expect(read('README.md')).toContain(`Both print:\n\n${stdout.replace(/^(?=.)/gm, '    ')}\n`)
   } finally {
+    await gateway.close()
+  }
+})
+
+it('the estimate in the README is that of its gateway', async () => {
+  const shown =
+    /grpcurl -plaintext -d '([^']+)' \\\n +localhost:50051 llmgateway.v1.LlmGateway\/Estimate\n([\s\S]*?)\n\n/
+  const [, request = '', response = ''] = shown.exec(read('README.md')) ?? []
+  const gateway = await startGateway({ yaml: read('docs/examples/simulator.yaml') })
+  const client = new GrpcClient(gateway.grpc)
+  try {
+    const { value } = await client.unary(LlmGateway.method.estimate, fromJsonString(EstimateRequestSchema, request))
+    const { targets } = JSON.parse(response.replace(', ...', ''))
+    expect(value?.targets).toMatchObject(targets)
+  } finally {
+    client.close()
     await gateway.close()
   }
 })

@@ -62,7 +62,13 @@ await check('the examples of docs/calls.md', () => {
     .replaceAll('grpcurl -plaintext', `${variable('GRPCURL')} -plaintext -H 'authorization: ${gateway.authorization}'`)
   const { stdout, stderr, status } = spawnSync('bash', ['-c', called], { encoding: 'utf8' })
   assert.equal(status, 0, stderr)
-  for (const said of ['Say hello.', 'Once upon a time', 'ENSURE_MODEL_STATE_READY', 'StreamComplete']) {
+  for (const said of [
+    'Say hello.',
+    'Once upon a time',
+    'ENSURE_MODEL_STATE_READY',
+    'StreamComplete',
+    '"limitUsd": 15',
+  ]) {
     assert.ok(stdout.includes(said), said)
   }
 })
