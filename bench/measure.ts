@@ -18,11 +18,11 @@ export interface Effort {
 }
 
 export interface Cost {
-  /** In microseconds for a call or event: medians. */
-  readonly floor: number
+  /** In microseconds for a call, event or item: medians. */
+  readonly reference: number
   readonly gateway: number
   /** Calls per second: medians. */
-  readonly rates: { readonly floor: number; readonly gateway: number }
+  readonly rates: { readonly reference: number; readonly gateway: number }
   /** Of the rounds, each pair on its own. */
   readonly ratios: readonly number[]
   /** Of the least that each took: whatever disturbs a machine only adds. */
@@ -31,7 +31,7 @@ export interface Cost {
 
 /** One round of both. */
 export interface Round {
-  readonly floor: Load
+  readonly reference: Load
   readonly gateway: Load
 }
 
@@ -58,16 +58,16 @@ export interface Latency {
 /** Compares two servers under one row's load. Throws when a call is not answered as it should be. */
 export class Comparison {
   readonly #row: Row
-  readonly #floor: Subject
+  readonly #reference: Subject
   readonly #gateway: Subject
   readonly #upstream: Upstream
   readonly #effort: Effort
   readonly #folder: string
   readonly #replyBytes = new Map<Subject, number>()
 
-  constructor(row: Row, floor: Subject, gateway: Subject, upstream: Upstream, effort: Effort, folder: string) {
+  constructor(row: Row, reference: Subject, gateway: Subject, upstream: Upstream, effort: Effort, folder: string) {
     this.#row = row
-    this.#floor = floor
+    this.#reference = reference
     this.#gateway = gateway
     this.#upstream = upstream
     this.#effort = effort
@@ -76,7 +76,7 @@ export class Comparison {
 
   /** Makes both ready: code that was run too seldom is not compiled yet. */
   async warmUp(): Promise<void> {
-    for (const subject of [this.#floor, this.#gateway]) {
+    for (const subject of [this.#reference, this.#gateway]) {
       // What is asked for the first time is not known yet.
       await probe(subject.port, this.#row.method, this.#row.request)
       this.#replyBytes.set(subject, await probe(subject.port, this.#row.method, this.#row.request))
@@ -87,18 +87,18 @@ export class Comparison {
   async rounds(): Promise<Round[]> {
     const rounds: Round[] = []
     for (let round = 0; round < this.#effort.rounds; round++) {
-      rounds.push({ floor: await this.#load(this.#floor), gateway: await this.#load(this.#gateway) })
+      rounds.push({ reference: await this.#load(this.#reference), gateway: await this.#load(this.#gateway) })
     }
     return rounds
   }
 
   /** In a round of its own, because looking costs time. */
-  async garbage(): Promise<{ floor: Garbage; gateway: Garbage }> {
-    return { floor: await this.#garbage(this.#floor), gateway: await this.#garbage(this.#gateway) }
+  async garbage(): Promise<{ reference: Garbage; gateway: Garbage }> {
+    return { reference: await this.#garbage(this.#reference), gateway: await this.#garbage(this.#gateway) }
   }
 
-  async latency(): Promise<{ floor: Latency; gateway: Latency }> {
-    return { floor: await this.#latency(this.#floor), gateway: await this.#latency(this.#gateway) }
+  async latency(): Promise<{ reference: Latency; gateway: Latency }> {
+    return { reference: await this.#latency(this.#reference), gateway: await this.#latency(this.#gateway) }
   }
 
   async #garbage(subject: Subject): Promise<Garbage> {
@@ -120,7 +120,7 @@ export class Comparison {
 
   /** One round. `units` are the calls or events that were answered. */
   async #load(subject: Subject, share = this.#effort.share): Promise<Load & { units: number }> {
-    const { method, request, connections, streams, unit, upstream } = this.#row
+    const { method, request, connections, streams, unit, upstream, items = 1 } = this.#row
     const inFlight = connections * streams
     const calls = Math.max(inFlight, Math.round((this.#row.calls * share) / inFlight) * inFlight)
     const counts = async () => ({ answered: await subject.answered(), served: await this.#upstream.served() })
@@ -130,16 +130,17 @@ export class Comparison {
     const { bytes, rate } = await load(order)
     const cpu = (await subject.server.cpu()) - cpuBefore
     const after = await counts()
-    if (before.answered !== undefined && after.answered !== before.answered + calls) {
+    const requests = calls * items
+    if (before.answered !== undefined && after.answered !== before.answered + requests) {
       throw new Error(
-        `${subject.name}: of ${calls} calls ${(after.answered ?? 0) - before.answered} were answered well`,
+        `${subject.name}: of ${requests} requests ${(after.answered ?? 0) - before.answered} were answered well`,
       )
     }
-    if (upstream && after.served !== before.served + calls) {
-      throw new Error(`${subject.name}: of ${calls} calls ${after.served - before.served} reached the upstream`)
+    if (upstream && after.served !== before.served + requests) {
+      throw new Error(`${subject.name}: of ${requests} requests ${after.served - before.served} reached the upstream`)
     }
     this.#checkBytes(subject, bytes / calls)
-    const units = unit === 'call' ? calls : calls * TEXT_EVENTS
+    const units = unit === 'event' ? calls * TEXT_EVENTS : requests
     return { cost: cpu / units, rate, units }
   }
 
@@ -155,11 +156,11 @@ export function costOf(rounds: readonly Round[]): Cost {
   const of = (take: (round: Round) => number) => median(rounds.map(take))
   const least = (take: (round: Round) => number) => Math.min(...rounds.map(take))
   return {
-    floor: of(({ floor }) => floor.cost),
+    reference: of(({ reference }) => reference.cost),
     gateway: of(({ gateway }) => gateway.cost),
-    rates: { floor: of(({ floor }) => floor.rate), gateway: of(({ gateway }) => gateway.rate) },
-    ratios: rounds.map(({ floor, gateway }) => gateway.cost / floor.cost),
-    leastRatio: least(({ gateway }) => gateway.cost) / least(({ floor }) => floor.cost),
+    rates: { reference: of(({ reference }) => reference.rate), gateway: of(({ gateway }) => gateway.rate) },
+    ratios: rounds.map(({ reference, gateway }) => gateway.cost / reference.cost),
+    leastRatio: least(({ gateway }) => gateway.cost) / least(({ reference }) => reference.cost),
   }
 }
 

@@ -8,7 +8,7 @@ import type { Handler } from '../src/domain/streams/follow.ts'
 import { built } from './built.ts'
 import { median } from './measure.ts'
 
-/** What a part of the road adds to a call, in us of CPU. */
+/** What a part of the pipeline adds to a call, in us of CPU. */
 export interface PartCost {
   readonly name: string
   readonly cost: number

@@ -1,12 +1,13 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import * as grpc from '@grpc/grpc-js'
+import { BatchChatResultSchema } from '../gen/llmgateway/v1/batch_pb.js'
 import { ChatEventSchema, ChatResponseSchema } from '../gen/llmgateway/v1/chat_pb.js'
 import { CompleteEventSchema, CompleteResponseSchema } from '../gen/llmgateway/v1/complete_pb.js'
 import { EmbedResponseSchema } from '../gen/llmgateway/v1/embed_pb.js'
 import { CALLER_KEY } from './load.ts'
-import { TEXT_EVENTS, VECTOR_LENGTH, VECTORS } from './servers/replies.ts'
+import { BATCH_ITEMS, TEXT_EVENTS, VECTOR_LENGTH, VECTORS } from './servers/replies.ts'
 
-export type Method = 'Chat' | 'StreamChat' | 'Complete' | 'StreamComplete' | 'Embed'
+export type Method = 'Chat' | 'StreamChat' | 'Complete' | 'StreamComplete' | 'BatchChat' | 'Embed'
 
 /**
  * Makes one call through a real gRPC client, which unlike h2load reads statuses and messages. Returns the bytes of a
@@ -52,6 +53,10 @@ function isWhole(method: Method, messages: readonly Buffer[]): boolean {
     case 'StreamComplete': {
       const events = messages.map((message) => fromBinary(CompleteEventSchema, message).event.case)
       return events.filter((event) => event === 'text').length === TEXT_EVENTS && events.at(-1) === 'finish'
+    }
+    case 'BatchChat': {
+      const results = messages.map((message) => fromBinary(BatchChatResultSchema, message).result.case)
+      return results.length === BATCH_ITEMS && results.every((result) => result === 'response')
     }
     case 'Embed': {
       const { embeddings } = fromBinary(EmbedResponseSchema, first)

@@ -66,7 +66,7 @@ export class Server {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode !== null) return
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
     const ended = once(this.#child, 'exit')
     this.#child.kill('SIGKILL')
     await ended
@@ -79,7 +79,7 @@ export function residentMemory(pid: number | undefined, field: 'VmRSS' | 'VmHWM'
   return Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024
 }
 
-/** Lets the most resident memory begin anew. https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html */
+/** Resets the peak of resident memory. https://man7.org/linux/man-pages/man5/proc_pid_clear_refs.5.html */
 export function forgetMostMemory(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }

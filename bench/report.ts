@@ -3,13 +3,14 @@ import type { Decoding } from './decoding.ts'
 import { type Cost, type Effort, type Garbage, type Latency, median } from './measure.ts'
 import { LIMITS_AND_KEY, type PartCost, SINGLE_FLIGHT } from './parts.ts'
 import { CHAT_MISS, type Row } from './rows.ts'
+import { variants } from './world.ts'
 
 export interface RowResult {
   readonly row: Row
   readonly cost: Cost
   /** Where the row asks for it. */
-  readonly latency: { readonly floor: Latency; readonly gateway: Latency } | undefined
-  readonly garbage: { readonly floor: Garbage; readonly gateway: Garbage }
+  readonly latency: { readonly reference: Latency; readonly gateway: Latency } | undefined
+  readonly garbage: { readonly reference: Garbage; readonly gateway: Garbage }
 }
 
 export interface Results {
@@ -38,38 +39,45 @@ export function tables(results: Results): string {
   const { rows, parts, decoded, start, idle } = results
   return [
     table(
-      ['call', 'floor, us', 'gateway, us', 'ratio', 'lowest to highest', 'of the least', 'bar'],
+      ['call', 'reference', 'us', 'gateway, us', 'ratio', 'lowest to highest', 'of the least', 'bar'],
       rows.map(({ row, cost }) => costLine(row, cost)),
     ),
     table(
-      ['call', 'collector, us: floor', 'gateway', 'survivors, bytes: floor', 'gateway'],
-      rows.map(({ row, garbage: { floor, gateway } }) => [
+      ['call', 'collector, us: reference', 'gateway', 'survivors, bytes: reference', 'gateway'],
+      rows.map(({ row, garbage: { reference, gateway } }) => [
         nameOf(row),
-        floor.pause.toFixed(1),
+        reference.pause.toFixed(1),
         gateway.pause.toFixed(1),
-        floor.survived.toFixed(0),
+        reference.survived.toFixed(0),
         gateway.survived.toFixed(0),
       ]),
     ),
     table(
-      ['one call in flight', 'floor p50, ms', 'p99', 'gateway p50, ms', 'p99', 'bar'],
+      ['one call in flight', 'reference p50, ms', 'p99', 'gateway p50, ms', 'p99', 'bar'],
       rows.flatMap(({ row: { name, p99Bar }, latency }) => {
         if (!latency) return []
-        const { floor, gateway } = latency
-        const values = [floor.p50, floor.p99, gateway.p50, gateway.p99].map((ms) => ms.toFixed(2))
+        const { reference, gateway } = latency
+        const values = [reference.p50, reference.p99, gateway.p50, gateway.p99].map((ms) => ms.toFixed(2))
         return [[name, ...values, p99Bar === undefined ? '' : verdict(gateway.p99, p99Bar, `${p99Bar} ms`)]]
       }),
     ),
     table(
-      ['calls per second', 'floor', 'gateway', 'bar'],
+      ['calls per second', 'reference', 'gateway', 'bar'],
       rows.flatMap(({ row: { name, rateBar }, cost: { rates } }) =>
         rateBar === undefined
           ? []
-          : [[name, rates.floor.toFixed(0), rates.gateway.toFixed(0), verdict(-rates.gateway, -rateBar, `${rateBar}`)]],
+          : [
+              [
+                name,
+                rates.reference.toFixed(0),
+                rates.gateway.toFixed(0),
+                verdict(-rates.gateway, -rateBar, `${rateBar}`),
+              ],
+            ],
       ),
     ),
     table(
-      ['part of the road', 'us per call', 'lowest to highest', 'bar'],
+      ['part of the pipeline', 'us per call', 'lowest to highest', 'bar'],
       parts.map((part) => {
         const bar = partBar(part, results)
         return [
@@ -123,7 +131,7 @@ export function page(results: Results): string {
   return `# Performance
 
 What the gateway costs, as a multiple of the least that a program could cost which does the same work. \`npm run bench\`
-measures it anew, \`npm run bench -- --quick\` in about a minute, \`npm run bench -- --write\` writes this page. Only ratios
+measures it again, \`npm run bench -- --quick\` in about a minute, \`npm run bench -- --write\` writes this page. Only ratios
 of one run can be compared: the microseconds are those of one machine on one day.
 
 Measured with Node ${process.versions.node} on ${cpus().length} cores of ${cpu?.model.trim() ?? 'an unknown processor'}, Linux, without TLS, on one machine.
@@ -145,9 +153,11 @@ client are processes of their own on the same machine.
 ## How
 
 - Cost is the CPU time of the server's process, all its threads: divided by the calls of a round, or by
-  the ${'`text`'} events of its streams. The load is h2load (${results.h2load}) with 32 calls in flight on 4 connections,
+  the ${'`text`'} events of its streams, or the items of its batches. The load is h2load (${results.h2load}) with 32 calls in flight on 4 connections,
   if the row does not say otherwise; every call brings a key and a deadline.
-- Rounds alternate: floor, gateway, floor, gateway. A ratio is that of two neighbours; the table shows the median of
+- A row whose reference is a gateway shows what one setting costs: both are the same program with the same policies, but
+  for that setting.
+- Rounds alternate: reference, gateway, reference, gateway. A ratio is that of two neighbours; the table shows the median of
   ${results.effort.rounds} in each of ${results.effort.processes} pairs of processes, because two processes of the same program differ by some percent for as long as
   they live; the lowest and the highest one; and the ratio of the least that each took in any round, because whatever
   disturbs a machine only adds.
@@ -158,8 +168,8 @@ client are processes of their own on the same machine.
   old one, for each call or event. Garbage that survives is the dearest, and profiles by function do not show it.
 - Latencies are those that h2load sees with one call in flight; they and the collector's row are of the last pair.
 - Calls per second are those of the same load, the median of the rounds; the client takes its part of the machine.
-- The parts of the road are measured apart, in one process without sockets: calls that are answered at once, with the
-  part and without it, round by round. Single-flight may add 3 % to a miss, which is the row of what is asked anew.
+- The parts of the pipeline are measured apart, in one process without sockets: calls that are answered at once, with the
+  part and without it, round by round. Single-flight may add 3 % to a miss, which is the row of a miss that is stored.
 - Decoding is measured apart, in one process without sockets: the built code makes the caller's events of the same answer
   as each vendor streams it, an event a chunk.
 - A process is ready when its gRPC port takes connections; its idle memory is the resident set two seconds later, with
@@ -167,12 +177,13 @@ client are processes of their own on the same machine.
 `
 }
 
-function costLine(row: Row, { floor, gateway, ratios, leastRatio }: Cost): string[] {
+function costLine(row: Row, { reference, gateway, ratios, leastRatio }: Cost): string[] {
   const ratio = median(ratios)
   const digits = row.unit === 'event' ? 1 : 0
   return [
     nameOf(row),
-    floor.toFixed(digits),
+    referenceOf(row),
+    reference.toFixed(digits),
     gateway.toFixed(digits),
     ratio.toFixed(2),
     `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`,
@@ -181,8 +192,13 @@ function costLine(row: Row, { floor, gateway, ratios, leastRatio }: Cost): strin
   ]
 }
 
+/** What a row is compared with. */
+export function referenceOf({ reference }: Row): string {
+  return reference === undefined ? 'floor' : variants[reference].name
+}
+
 function nameOf({ name, unit }: Row): string {
-  return unit === 'event' ? `${name}; per event` : name
+  return unit === 'call' ? name : `${name}; per ${unit}`
 }
 
 function verdict(value: number, bar: number, text: string): string {

@@ -1,24 +1,29 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { BatchChatRequestSchema } from '../gen/llmgateway/v1/batch_pb.js'
 import { CacheMode } from '../gen/llmgateway/v1/cache_pb.js'
 import { ChatRequestSchema } from '../gen/llmgateway/v1/chat_pb.js'
 import { CompleteRequestSchema } from '../gen/llmgateway/v1/complete_pb.js'
 import { EmbedRequestSchema } from '../gen/llmgateway/v1/embed_pb.js'
 import { Role } from '../gen/llmgateway/v1/message_pb.js'
 import type { Method } from './probe.ts'
-import { TEXT_EVENTS, VECTORS } from './servers/replies.ts'
+import { BATCH_ITEMS, TEXT_EVENTS, VECTORS } from './servers/replies.ts'
 import type { VariantName } from './world.ts'
 
-/** One comparison with the floor. */
+/** One comparison, with the floor or with another gateway. */
 export interface Row {
   readonly name: string
+  /** The gateway that it is compared with; the floor if undefined. */
+  readonly reference?: VariantName
   readonly method: Method
   readonly request: Uint8Array
   readonly gateway: VariantName
-  /** Whether each call asks the upstream. */
+  /** Whether each call, or each of its items, asks the upstream. */
   readonly upstream: boolean
-  /** What the cost is told for: a call, or one of its events. */
-  readonly unit: 'call' | 'event'
-  /** The most that the gateway may cost, as a multiple of the floor. */
+  /** What the cost is given for: a call, one of its events or one of its items. */
+  readonly unit: 'call' | 'event' | 'item'
+  /** How many items a call has, where the unit is one. */
+  readonly items?: number
+  /** The most that the gateway may cost, as a multiple of the reference. */
   readonly bar?: number
   /** Whether it is measured with one call in flight, too. */
   readonly latency?: boolean
@@ -33,8 +38,8 @@ export interface Row {
   readonly streams: number
 }
 
-/** What the cache does not know, and what it does with the answer. */
-export const CHAT_MISS = 'Chat, asked anew and kept; every policy'
+/** A request that the cache does not have, and whose response it stores. */
+export const CHAT_MISS = 'Chat, missed and stored; every policy'
 
 const question = 'What is the capital of France, and since when has it been that? Answer in one sentence.'
 const saturated = { connections: 4, streams: 8 }
@@ -58,7 +63,7 @@ export const rows: readonly Row[] = [
   { ...manyCalls, ...upstreamChat, name: 'Chat, log level info', gateway: 'logging' },
   {
     ...manyCalls,
-    name: 'Chat, known; every policy',
+    name: 'Chat, cached; every policy',
     method: 'Chat',
     request: chat('sim/echo', 'Hello'),
     gateway: 'complete',
@@ -68,10 +73,28 @@ export const rows: readonly Row[] = [
     p99Bar: 1,
     rateBar: 10_000,
   },
-  { ...manyCalls, ...emptyChat, name: 'Chat, known to the memory before Redis', gateway: 'hybrid' },
-  { ...manyCalls, ...emptyChat, name: 'Chat, known to Redis', gateway: 'redis' },
+  { ...manyCalls, ...emptyChat, name: 'Chat, cached in memory before Redis', gateway: 'hybrid' },
+  { ...manyCalls, ...emptyChat, name: 'Chat, cached in Redis', gateway: 'redis' },
   { ...manyCalls, ...emptyChat, name: 'Chat, no upstream, limits in memory', gateway: 'limited' },
   { ...manyCalls, ...emptyChat, name: 'Chat, no upstream, limits in Redis', gateway: 'limitedInRedis' },
+  { ...manyCalls, ...upstreamChat, name: 'Chat, ledger in SQLite', gateway: 'recordedInSqlite' },
+  // 0.05 of the floor is 0.04 of what a Chat costs the gateway.
+  {
+    ...manyCalls,
+    ...upstreamChat,
+    name: 'Chat, budgets in memory',
+    gateway: 'budgeted',
+    reference: 'recorded',
+    bar: 1.04,
+  },
+  {
+    ...manyCalls,
+    ...upstreamChat,
+    name: 'Chat, budgets in Redis',
+    gateway: 'budgetedInRedis',
+    reference: 'limitedInRedis',
+    bar: 1.2,
+  },
   {
     ...manyCalls,
     ...upstreamChat,
@@ -123,6 +146,19 @@ export const rows: readonly Row[] = [
     bar: 1.1,
     calls: 1600,
   },
+  {
+    name: `BatchChat, ${BATCH_ITEMS} items`,
+    method: 'BatchChat',
+    request: batch('upstream/gpt-4o-mini', question),
+    gateway: 'usual',
+    upstream: true,
+    unit: 'item',
+    items: BATCH_ITEMS,
+    calls: 400,
+    // Equal requests of two batches at once would be asked once.
+    connections: 1,
+    streams: 1,
+  },
   { ...embedRow('base64'), name: 'Embed, 100 vectors of 768, base64' },
   { ...embedRow('float'), name: 'Embed, 100 vectors of 768, numbers' },
 ]
@@ -146,6 +182,15 @@ function embedRow(provider: string): Omit<Row, 'name'> {
 
 function complete(model: string): Uint8Array {
   return toBinary(CompleteRequestSchema, create(CompleteRequestSchema, { model, prompt: question }))
+}
+
+/** Requests that differ: equal ones would be asked once. */
+function batch(model: string, content: string): Uint8Array {
+  const requests = Array.from({ length: BATCH_ITEMS }, (_, index) => ({
+    model,
+    messages: [{ role: Role.USER, content: `${content} Answer number ${index}.` }],
+  }))
+  return toBinary(BatchChatRequestSchema, create(BatchChatRequestSchema, { requests }))
 }
 
 function chat(model: string, content: string, mode?: CacheMode): Uint8Array {

@@ -9,14 +9,23 @@ import { decodings } from './decoding.ts'
 import { h2loadVersion } from './load.ts'
 import { Comparison, costOf, type Effort, median, type Round } from './measure.ts'
 import { partCosts } from './parts.ts'
-import { missesABar, page, type RowResult, tables } from './report.ts'
+import { missesABar, page, type RowResult, referenceOf, tables } from './report.ts'
 import { type Row, rows } from './rows.ts'
-import { startFloor, startGateway, startRedis, Upstream, type Variant, type VariantName, variants } from './world.ts'
+import {
+  type Subject,
+  startFloor,
+  startGateway,
+  startRedis,
+  Upstream,
+  type Variant,
+  type VariantName,
+  variants,
+} from './world.ts'
 
 /*
  * npm run bench [-- --quick] [--write] [--only PATTERN]
  *
- * Builds the gateway, measures it against the floor and prints tables. `--only` takes the rows whose name matches
+ * Builds the gateway, measures it against the floor, or against a simpler gateway, and prints tables. `--only` takes the rows whose name matches
  * PATTERN. Exits with 1 when a bar is missed or a call fails.
  */
 
@@ -67,7 +76,7 @@ async function measure(version: string) {
   const results: RowResult[] = []
   for (const row of rows.filter(({ name, gateway }) => only.test(name) && (redis || !needsRedis(gateway)))) {
     const result = { row, ...(await compare(row, upstream, redis?.port)) }
-    console.error(`${row.name}: ${median(result.cost.ratios).toFixed(2)} x the floor`)
+    console.error(`${row.name}: ${median(result.cost.ratios).toFixed(2)} x ${referenceOf(row)}`)
     results.push(result)
   }
   return { rows: results, parts, decoded, start, idle, effort, h2load: version }
@@ -76,11 +85,11 @@ async function measure(version: string) {
 async function compare(row: Row, upstream: Upstream, redis: number | undefined): Promise<Omit<RowResult, 'row'>> {
   const rounds: Round[] = []
   for (;;) {
-    const floor = await startFloor(folder, upstream)
+    const reference = await startReference(row, upstream, redis)
     const gateway = await startGateway(folder, upstream, variants[row.gateway], { redis })
-    running.push(floor.server, gateway.server)
+    running.push(reference.server, gateway.server)
     try {
-      const comparison = new Comparison(row, floor, gateway, upstream, effort, folder)
+      const comparison = new Comparison(row, reference, gateway, upstream, effort, folder)
       await comparison.warmUp()
       rounds.push(...(await comparison.rounds()))
       if (rounds.length < pairs) continue
@@ -88,9 +97,15 @@ async function compare(row: Row, upstream: Upstream, redis: number | undefined):
       // At last, so that it cannot disturb what it looks into.
       return { cost: costOf(rounds), latency, garbage: await comparison.garbage() }
     } finally {
-      await Promise.all([floor.server.stop(), gateway.server.stop()])
+      await Promise.all([reference.server.stop(), gateway.server.stop()])
     }
   }
+}
+
+function startReference({ reference }: Row, upstream: Upstream, redis: number | undefined): Promise<Subject> {
+  return reference === undefined
+    ? startFloor(folder, upstream)
+    : startGateway(folder, upstream, variants[reference], { redis })
 }
 
 function needsRedis(name: VariantName): boolean {

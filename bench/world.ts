@@ -34,6 +34,13 @@ export interface Variant {
 /** Far away, so that they are counted and refuse nobody. */
 const LIMITS = 'limits: { caller: { requests: 1000000000, tokens: 2000000000, concurrent: 10000 } }'
 
+/** As far away. */
+const BUDGETS = `budgets:
+  list:
+    - { name: all, scope: global, limit_usd: 1000000, window: month }
+    - { name: vendors, scope: provider, limit_usd: 1000000, window: month, action: avoid }
+    - { name: callers, scope: caller, limit_usd: 1000000, window: day }`
+
 export const variants = {
   usual: { name: 'gateway', logLevel: 'warn', traces: false },
   traced: { name: 'gateway-traced', logLevel: 'warn', traces: true },
@@ -56,6 +63,22 @@ export const variants = {
   },
   limited: { name: 'gateway-limited', logLevel: 'warn', traces: false, more: LIMITS },
   limitedInRedis: { name: 'gateway-limited-in-redis', logLevel: 'warn', traces: false, more: LIMITS, redis: true },
+  recorded: { name: 'gateway-recorded', logLevel: 'warn', traces: false, more: 'ledger: { url: memory }' },
+  /** In a folder of the measurement. */
+  recordedInSqlite: {
+    name: 'gateway-recorded-in-sqlite',
+    logLevel: 'warn',
+    traces: false,
+    more: 'ledger: { url: "sqlite:ledger.db", journal: journal }',
+  },
+  budgeted: { name: 'gateway-budgeted', logLevel: 'warn', traces: false, more: `ledger: { url: memory }\n${BUDGETS}` },
+  budgetedInRedis: {
+    name: 'gateway-budgeted-in-redis',
+    logLevel: 'warn',
+    traces: false,
+    more: `limits: { store: memory }\nledger: { url: memory }\n${BUDGETS}`,
+    redis: true,
+  },
 } as const satisfies Record<string, Variant>
 export type VariantName = keyof typeof variants
 

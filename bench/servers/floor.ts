@@ -3,6 +3,12 @@ import { fromBinary, toBinary } from '@bufbuild/protobuf'
 import * as grpc from '@grpc/grpc-js'
 import { Pool } from 'undici'
 import {
+  type BatchChatRequest,
+  BatchChatRequestSchema,
+  type BatchChatResult,
+  BatchChatResultSchema,
+} from '../../gen/llmgateway/v1/batch_pb.js'
+import {
   type ChatEvent,
   ChatEventSchema,
   type ChatRequest,
@@ -31,8 +37,8 @@ import type { Usage } from '../../gen/llmgateway/v1/route_pb.js'
 
 /*
  * The least that a program can do which takes a gRPC call, asks a vendor and answers: no key is checked, nothing is
- * counted, nothing is limited, no error is told apart, a reader that stands still is not waited for. What the gateway
- * costs is told as a multiple of it.
+ * counted, nothing is limited, errors are not distinguished, a slow reader is not waited for. What the gateway
+ * costs is given as a multiple of it.
  *
  * The part of a model before the slash says where to ask: `sim` answers itself.
  */
@@ -59,6 +65,23 @@ async function streamChat(request: ChatRequest, call: grpc.ServerWritableStream<
     if (event.usage) usage = event.usage
   })
   call.write(finishEvent(usage))
+  call.end()
+}
+
+/** Eight items at once, as the gateway does if nothing else is configured. */
+async function batchChat(
+  { requests }: BatchChatRequest,
+  call: grpc.ServerWritableStream<Message, BatchChatResult>,
+): Promise<void> {
+  const waiting = requests.entries()
+  const answerInTurn = async () => {
+    for (const [index, request] of waiting) {
+      const response = await chat(request)
+      const result = { case: 'response', value: response } as const
+      call.write({ $typeName: 'llmgateway.v1.BatchChatResult', index, id: response.id, result })
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, answerInTurn))
   call.end()
 }
 
@@ -247,6 +270,7 @@ server.addService(
     streamChat: method('StreamChat', ChatRequestSchema, ChatEventSchema, true),
     complete: method('Complete', CompleteRequestSchema, CompleteResponseSchema, false),
     streamComplete: method('StreamComplete', CompleteRequestSchema, CompleteEventSchema, true),
+    batchChat: method('BatchChat', BatchChatRequestSchema, BatchChatResultSchema, true),
     embed: method('Embed', EmbedRequestSchema, EmbedResponseSchema, false),
   },
   {
@@ -254,6 +278,7 @@ server.addService(
     streamChat: streamed(streamChat),
     complete: unary(complete),
     streamComplete: streamed(streamComplete),
+    batchChat: streamed(batchChat),
     embed: unary(embed),
   },
 )

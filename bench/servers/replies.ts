@@ -6,6 +6,9 @@ const TEXT =
 
 /** The pieces of a streamed answer that carry text. */
 export const TEXT_EVENTS = 64
+
+/** Requests of a batch. */
+export const BATCH_ITEMS = 64
 export const VECTORS = 100
 export const VECTOR_LENGTH = 768
 
@@ -97,11 +100,11 @@ function completion(choices: readonly object[]): object {
   return { id, object: 'text_completion', created: 1_760_000_000, model: MODEL, choices, usage: null }
 }
 
-function embedReply(spell: (vector: readonly number[]) => unknown): string {
+function embedReply(encode: (vector: readonly number[]) => unknown): string {
   const data = Array.from({ length: VECTORS }, (_, index) => ({
     object: 'embedding',
     index,
-    embedding: spell(Array.from({ length: VECTOR_LENGTH }, (_, place) => Math.fround(Math.sin(index + place) / 28))),
+    embedding: encode(Array.from({ length: VECTOR_LENGTH }, (_, place) => Math.fround(Math.sin(index + place) / 28))),
   }))
   const counts = { prompt_tokens: 800, total_tokens: 800 }
   return JSON.stringify({ object: 'list', data, model: 'text-embedding-3-small', usage: counts })

@@ -3,7 +3,7 @@ import { base64Reply, chatReply, completionReply, completionStreamReply, floatRe
 
 /*
  * A vendor that costs as little as it can: it answers with bytes that lie ready. The first part of a path says how:
- * `/paced` keeps a pause between the events of a stream, `/float` and `/base64` spell vectors so.
+ * `/paced` keeps a pause between the events of a stream, `/float` and `/base64` encode vectors so.
  */
 
 /** Between two events of a paced stream, in ms. */

@@ -64,7 +64,7 @@ export function createMethods(config: Config, parts: Parts, options: MethodsOpti
     complete,
     embed,
     batches: {
-      parallel: config.server.settings.batchParallel,
+      ...config.batch,
       maxItemDuration: config.server.settings.maxDuration,
       maxResultBytes: config.server.settings.maxSendBytes,
       report: options.report,

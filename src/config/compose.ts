@@ -19,7 +19,7 @@ import {
   safetyLocksOf,
   tasksOf,
 } from './blocks/routes.ts'
-import { serverOf } from './blocks/server.ts'
+import { batchOf, serverOf } from './blocks/server.ts'
 import { proxyOf, telemetryOf } from './blocks/telemetry.ts'
 import type { Config } from './config.ts'
 import type { EnvironmentSettings } from './env/env.ts'
@@ -79,6 +79,7 @@ export function compose(file: FileSettings, env: EnvironmentSettings, sources: C
   reportUnused(variables, new Set(knownVariables(kinds)), findings)
   return {
     server,
+    batch: batchOf(file.batch),
     auth,
     providers: inOrder(found, priority),
     models,

@@ -10,6 +10,7 @@ import type { ConcurrencyLimit, ProviderSettings } from '../providers/define.ts'
 import type { PriceSettings } from '../providers/prices/settings.ts'
 import type { ProxySettings } from '../providers/settings.ts'
 import type { ServerSettings } from '../server/settings.ts'
+import type { BatchSettings } from '../service/batch/settings.ts'
 import type { LedgerSettings } from '../stores/ledger/settings.ts'
 import type { RedisSettings } from '../stores/redis/settings.ts'
 import type { AlertSettings } from '../telemetry/alerts/settings.ts'
@@ -18,6 +19,7 @@ import type { TelemetrySettings } from '../telemetry/settings.ts'
 /** The whole configuration, checked, with every default filled in. Durations are in ms, sizes in bytes. */
 export interface Config {
   readonly server: ServerConfig
+  readonly batch: BatchSettings
   readonly auth: AuthSettings
   /** In priority order. */
   readonly providers: readonly ProviderSettings[]

@@ -15,8 +15,6 @@ export const defaultServerSettings = {
   maxDuration: 10 * MINUTE,
   /** The same for a batch. Each of its requests may take as long as a call. */
   maxBatchDuration: 60 * MINUTE,
-  /** Requests of batches that are processed at once, for each batch and for all batches of one caller. */
-  batchParallel: 8,
   /** Silence after which a stream sends a heartbeat event. */
   heartbeat: 15_000,
   /** Interval of HTTP/2 pings, and the time that a client has to acknowledge one. */

@@ -8,9 +8,10 @@ const withKey = { ACME_API_KEY: 'acme-key' }
 
 describe('a file', () => {
   it('that is empty gives every default', () => {
-    const { server, auth, models, tasks, priority, defaults, prices, telemetry, proxy } = configOf({
+    const { server, batch, auth, models, tasks, priority, defaults, prices, telemetry, proxy } = configOf({
       file: '# nothing\n',
     })
+    expect(batch).toEqual({ parallel: 8, parallelPerCaller: 16 })
     expect(server).toEqual({
       grpc: { host: '127.0.0.1', port: 50_051 },
       http: { host: '127.0.0.1', port: 8080 },
@@ -42,6 +43,7 @@ describe('a file', () => {
       env: { ...withKey, PORT: '7001' },
       readFile: (path) => (path === '/etc/gateway/tls/a.pem' ? '-----BEGIN X-----' : ''),
       file: `
+        batch: { parallel: 2, parallel_per_caller: 3 }
         server:
           grpc: 0.0.0.0:\${PORT}
           http: ":7002"
@@ -116,6 +118,7 @@ describe('a file', () => {
         hosts: ['gateway.example.com'],
         cors: { origins: ['https://app.test'] },
       },
+      batch: { parallel: 2, parallelPerCaller: 3 },
       auth: { kind: 'none', stated: true },
       models: [
         {
@@ -197,6 +200,8 @@ describe('a file', () => {
     ['providers: { Acme: {} }', /^providers.Acme: a name must be made of a-z, 0-9, "-" and "_", and begin with/],
     ['models: { m: { targets: [[]] } }', /^models.m.targets\[0\]: must be a block of keys$/],
     ['server: { drain: [] }', /^server.drain: must be a duration/],
+    ['batch: { parallel: 0 }', /^batch.parallel: must be a whole number from 1 to 1000$/],
+    ['batch: { per_caller: 4 }', /^batch.per_caller: is not a known key/],
     ['server: { max_streams: 0 }', /^server.max_streams: must be a whole number from 1 to 1000000$/],
     ['defaults: { temperature: 2.1 }', /^defaults.temperature: must be a number from 0 to 2$/],
     ['defaults: { max_tokens: 2147483648 }', /^defaults.max_tokens: must be a whole number from 1 to 2147483647$/],

@@ -10,6 +10,7 @@ export interface Folder {
 const settingsOfParts = [
   'src/identity/settings.ts',
   'src/server/settings.ts',
+  'src/service/batch/settings.ts',
   'src/policies/cache/settings.ts',
   'src/policies/budgets/settings.ts',
   'src/policies/limits/settings.ts',

@@ -43,7 +43,7 @@ export function serviceOver(...providers: Provider[]): Methods {
   })
   return createService({
     ...gateway,
-    batches: { parallel: 8, maxItemDuration: 600_000, maxResultBytes: 1 << 24, report() {} },
+    batches: { parallel: 8, parallelPerCaller: 8, maxItemDuration: 600_000, maxResultBytes: 1 << 24, report() {} },
     authenticator: callers,
     providers,
     aliases: [],

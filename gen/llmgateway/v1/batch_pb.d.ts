@@ -27,8 +27,8 @@ export declare type BatchChatRequest = Message<"llmgateway.v1.BatchChatRequest">
   requests: ChatRequest[];
 
   /**
-   * How many requests are processed at once. 0: as configured (`server.batch_parallel`), which is also the most, for one
-   * batch and for all batches of a caller. 1: one after the other.
+   * How many requests are processed at once. 0: as configured (`batch.parallel`), which is also the most for one batch;
+   * `batch.parallel_per_caller` is the most for all batches of a caller. 1: one after the other.
    *
    * @generated from field: uint32 parallel = 2;
    */

@@ -1,6 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { AuthSettings } from '../../identity/settings.ts'
 import { defaultServerSettings } from '../../server/settings.ts'
+import { type BatchSettings, defaultBatchSettings } from '../../service/batch/settings.ts'
 import type { Address, ServerConfig, TlsConfig } from '../config.ts'
 import type { EnvironmentSettings } from '../env/env.ts'
 import { type Flags, readFlag } from '../env/flags.ts'
@@ -123,5 +124,12 @@ function tlsOf(entry: TlsEntry, { resolvePath, readFile, findings }: ServerSourc
     cert: file('cert', entry.cert),
     key: file('key', entry.key),
     ...(entry.client_ca !== undefined && { clientCa: file('client_ca', entry.client_ca) }),
+  }
+}
+
+export function batchOf(file: FileSettings['batch']): BatchSettings {
+  return {
+    parallel: file?.parallel ?? defaultBatchSettings.parallel,
+    parallelPerCaller: file?.parallel_per_caller ?? defaultBatchSettings.parallelPerCaller,
   }
 }

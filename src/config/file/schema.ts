@@ -94,6 +94,9 @@ const server = block({
   cors: block({ origins: z.array(field(origin)).optional() }).optional(),
 })
 
+const batchItems = field(integer(1, 1000))
+const batch = block({ parallel: batchItems.optional(), parallel_per_caller: batchItems.optional() })
+
 const sha256: Reader<string> = {
   expects: 'the SHA-256 of a key, 64 hex digits',
   read: (digest) => (/^[0-9a-f]{64}$/i.test(digest) ? digest.toLowerCase() : undefined),
@@ -205,6 +208,7 @@ const NAME = /^[a-z0-9][a-z0-9_-]*$/
 export function fileSchema(oldKinds: readonly string[]) {
   return block({
     server: server.optional(),
+    batch: batch.optional(),
     auth: z
       .union([z.literal('none'), authBlock], { error: (issue) => expected('none, or a block of keys', issue.input) })
       .optional(),

@@ -20,7 +20,6 @@ export const serverKeys = {
   max_streams: ['maxStreams', integer(1, MILLION)],
   max_deadline: ['maxDuration', duration()],
   max_batch_deadline: ['maxBatchDuration', duration()],
-  batch_parallel: ['batchParallel', integer(1, 1000)],
   heartbeat: ['heartbeat', duration()],
   keepalive: ['keepalive', duration()],
   max_connection_age: ['maxConnectionAge', duration()],

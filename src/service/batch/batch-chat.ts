@@ -7,18 +7,17 @@ import { type BatchChatRequest, BatchChatRequestSchema, type BatchChatResult } f
 import type { StreamMethod } from '../method-types.ts'
 import { Batch, type BatchItem, type BatchOptions } from './batch.ts'
 import { CallerPlaces } from './caller-places.ts'
+import type { BatchSettings } from './settings.ts'
 
 const MAX_REQUESTS = 1_000
 
-export interface BatchChatOptions extends Omit<BatchOptions, 'places'> {
+export interface BatchChatOptions extends Omit<BatchOptions, 'places'>, BatchSettings {
   readonly authenticator: Authenticator
-  /** Requests under way at once, for each batch and for all batches of a caller. */
-  readonly parallel: number
 }
 
 /** Processes each request of a batch as a call of its own. */
 export function createBatchChat(options: BatchChatOptions): StreamMethod<BatchChatRequest, BatchChatResult> {
-  const batchOptions = { ...options, places: new CallerPlaces(options.parallel) }
+  const batchOptions = { ...options, places: new CallerPlaces(options.parallelPerCaller) }
   return async (request, context) => {
     const caller = await options.authenticator.identify(context)
     context.record.identify(caller)

@@ -51,7 +51,19 @@ class BatchReader implements Reader<BatchChatResult> {
   }
 }
 
-function world({ parallel = 2, maxItemDuration = 10_000, maxResultBytes = 10_000 } = {}) {
+interface Limits {
+  readonly parallel?: number
+  readonly parallelPerCaller?: number
+  readonly maxItemDuration?: number
+  readonly maxResultBytes?: number
+}
+
+function world({
+  parallel = 2,
+  parallelPerCaller = parallel,
+  maxItemDuration = 10_000,
+  maxResultBytes = 10_000,
+}: Limits = {}) {
   const clock = new FakeClock()
   const asked: Asked[] = []
   const reports: GatewayError[] = []
@@ -75,6 +87,7 @@ function world({ parallel = 2, maxItemDuration = 10_000, maxResultBytes = 10_000
     authenticator: { identify: () => ({ id: 'key:web', name: 'web', admin: false }) },
     clock,
     parallel,
+    parallelPerCaller,
     maxItemDuration,
     maxResultBytes,
     report: (error) => reports.push(error),
@@ -187,6 +200,15 @@ test('the batches of one caller share its places and take turns', async () => {
   )
   expect(Math.max(...lead.map(Math.abs))).toBeLessThanOrEqual(2)
   expect([first.reader.ended, second.reader.ended]).toEqual(['ok', 'ok'])
+})
+
+test('a caller has more places than one batch of it', async () => {
+  const { begin, texts } = world({ parallel: 2, parallelPerCaller: 3 })
+  for (const name of ['a', 'b']) {
+    const { read } = await begin([0, 1, 2].map((index) => `${name}${index}`))
+    read()
+  }
+  expect(texts()).toEqual(['a0', 'a1', 'b0'])
 })
 
 test('a batch that was cancelled lets another one of its caller go on', async () => {
