@@ -1,5 +1,5 @@
 import type { AnyRequest, Call, Caller } from './domain/calls/call.ts'
-import type { Authenticated, Observed, Planned, Routed, Target } from './domain/calls/facts.ts'
+import type { Authenticated, Billed, Observed, Planned, Routed, Shared, Target } from './domain/calls/facts.ts'
 import { Chain, type Policy, unchanged } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { RateLimits } from './domain/limits/limits.ts'
@@ -158,7 +158,7 @@ interface SharedParts extends GatewayParts {
 interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
   /** Throws INVALID_REQUEST. */
   readonly check: (request: R) => void
-  readonly cache: Policy<Call<R> & Observed & Authenticated & Planned, unknown, E>
+  readonly cache: Policy<Call<R> & Observed & Authenticated & Planned & Billed, Shared, E>
   readonly trim: Policy<Call<R> & Planned & Routed>
   readonly fit: Policy<Call<R> & Authenticated & Planned & Routed>
   readonly ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>

@@ -118,6 +118,13 @@ export class TokenVendor {
     stream.end()
   }
 
+  /** A response breaks off. */
+  breakOff(index: number): void {
+    const [stream, ask] = this.#at(index)
+    ask.attempt.usage = usageOf(ask, this.#said.get(stream) ?? 0, true)
+    stream.end(new GatewayError('UPSTREAM_STREAM_TRUNCATED', 'The vendor broke off.'))
+  }
+
   #at(index: number): [EventStream<ChatEvent>, Ask<ChatRequest>] {
     const [stream, ask] = [this.streams[index], this.asks[index]]
     if (!stream || !ask) throw new Error(`there is no request ${index}`)

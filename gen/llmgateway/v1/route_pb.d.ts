@@ -159,7 +159,8 @@ export declare type Cost = Message<"llmgateway.v1.Cost"> & {
   estimated: boolean;
 
   /**
-   * What the answer would have cost if it had not come from the cache; absent if it did not.
+   * What the answer would have cost if it had not come from the cache, or what others paid of it where this call pays for
+   * the rest of an answer in flight; absent otherwise.
    *
    * @generated from field: optional double saved_usd = 5;
    */

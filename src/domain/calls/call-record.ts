@@ -102,6 +102,8 @@ export class CallRecord {
   streamed = false
   /** Whether the attempts are charged to this call, not to another one that it shares them with. */
   pays = true
+  /** What is charged to this call of attempts that began for another one. */
+  takenOver: AttemptCharge | undefined
   /** Whether it is answered with the result of an earlier call that had its idempotency key. */
   replayed = false
   /** How many attempts repeated a target that had just failed. */

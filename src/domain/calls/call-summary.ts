@@ -99,6 +99,10 @@ export function summarize(ending: EndingCall, now: number, error: GatewayError |
  */
 function charges(record: CallRecord, finish: Finish | undefined): Pick<CallSummary, 'usage' | 'costUsd'> {
   if (record.replayed) return { usage: finish?.usage, costUsd: 0 }
+  if (record.takenOver) {
+    const { usage, cost } = record.takenOver
+    return { usage, costUsd: cost && dollars(cost.input + cost.output) }
+  }
   const pays = record.pays && !finish?.route?.cached
   const charged = pays ? chargedSum(record.attempts) : undefined
   if (charged) return { usage: charged.usage, costUsd: charged.cost && dollars(charged.cost) }

@@ -92,14 +92,53 @@ export interface Billed {
   readonly bill: CallCharges | undefined
 }
 
+/** A call that may pay for attempts. */
+export type PayingCall = Call & Authenticated & Billed
+
+/** Who pays for a call that several callers share. */
+export interface Payers {
+  /** The call that took over last; undefined while the call that began the shared one pays. */
+  readonly successor: PayingCall | undefined
+  /** The next call that may take over, in order of arrival. Each is returned once. */
+  nextPayer(): PayingCall | undefined
+  /** The budgets of a call that `nextPayer` returned do not bear more: why, for its own caller. */
+  refused(call: PayingCall, error: GatewayError): void
+  /**
+   * From now on `call` pays. The call that paid until now ends with `error`, and pays at most `paid` of the attempt under
+   * way, together with those before it.
+   */
+  handOver(call: PayingCall, paid: NanoDollars, error: GatewayError): void
+}
+
+export interface Shared {
+  /** Undefined where the call is not shared. */
+  readonly payers: Payers | undefined
+}
+
 /** What an attempt has reserved in budgets. */
 export interface Reservation {
   /** What is assumed of an attempt whose end never becomes known. */
   readonly assumed: Usage
   /** The budgets with what they hold now. */
   held(): readonly BudgetShare[]
-  /** Replaces what is held by what the attempt cost; returns the budgets with that. Must not fail. */
-  settle(cost: NanoDollars): readonly BudgetShare[]
+  /** Replaces what is held by what the attempt cost; returns what each payer pays of it, at least one. Must not fail. */
+  settle(cost: NanoDollars): readonly Payment[]
+}
+
+/** What one call pays of an attempt. */
+export interface Payment {
+  readonly nano: NanoDollars
+  /** The budgets of the call, each with `nano`. */
+  readonly shares: readonly BudgetShare[]
+  /** Undefined for the call that paid when the attempt began. */
+  readonly takenOver: TakenOver | undefined
+}
+
+/** The charge of an attempt that began for another call. */
+export interface TakenOver {
+  readonly call: PayingCall
+  /** Undefined when there is no ledger. */
+  readonly charge: Charge | undefined
 }
 
 export interface Reserved {
@@ -147,7 +186,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
   const { streamed, wishes } = operations[operation]
   context.record.streamed = streamed
   const call: Call<R> & {
-    [Fact in keyof (Observed & Authenticated & Planned & Kept & Billed & Routed & Keyed & Reserved)]: undefined
+    [Fact in keyof (Observed & Authenticated & Planned & Shared & Kept & Billed & Routed & Keyed & Reserved)]: undefined
   } = {
     operation,
     streamed,
@@ -157,6 +196,7 @@ export function createCall<R extends AnyRequest>(operation: Operation, request: 
     telemetry: undefined,
     caller: undefined,
     targets: undefined,
+    payers: undefined,
     session: undefined,
     bill: undefined,
     target: undefined,

@@ -7,6 +7,17 @@ import { type Usage, UsageState } from '../../domain/types.ts'
 
 const NO_USAGE: Usage = { $typeName: 'llmgateway.v1.Usage', estimated: false }
 
+/** Until a charge that another call has begun is settled. */
+export const NOT_CHARGED_YET: ChargeOutcome = {
+  state: UsageState.NO_CHARGE,
+  tokens: {},
+  cost: { input: 0, output: 0 },
+  saved: undefined,
+  code: 0,
+  reason: '',
+  upstreamLatency: 0,
+}
+
 /** Recorded before a request is sent: what is charged if its end is never learned. */
 export function unknownOutcome(usage: Usage, price: ModelPrice | undefined): ChargeOutcome {
   const end = { saved: undefined, code: 0, reason: '', upstreamLatency: 0 }
@@ -24,7 +35,7 @@ export function outcomeOf(
 }
 
 /** What budgets count; nothing where the cost is not known. */
-export function nanoOf({ cost }: Pick<ChargeOutcome, 'cost'>): NanoDollars {
+export function nanoOf({ cost }: Pick<AttemptCharge, 'cost'>): NanoDollars {
   return cost ? cost.input + cost.output : 0
 }
 

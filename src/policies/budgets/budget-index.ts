@@ -1,4 +1,6 @@
 import type { BudgetKey, BudgetRule } from '../../domain/budgets/budget-rule.ts'
+import type { Call } from '../../domain/calls/call.ts'
+import type { Authenticated } from '../../domain/calls/facts.ts'
 import { matchesGlob } from '../../domain/text/glob.ts'
 
 /** Whom a call's cost is counted for. */
@@ -7,6 +9,10 @@ export interface Spender {
   /** Empty for a call without one. */
   readonly userId: string
   readonly labels: Readonly<Record<string, string>>
+}
+
+export function spenderOf({ caller, request }: Call & Authenticated): Spender {
+  return { caller: caller.name, userId: request.userId, labels: request.labels }
 }
 
 /** Subjects of a scope that are remembered. Callers choose the ids of users and the values of labels. */

@@ -1,6 +1,16 @@
 import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import type { Call } from '../../domain/calls/call.ts'
-import type { Authenticated, Planned, Reserved, Routed } from '../../domain/calls/facts.ts'
+import type {
+  Authenticated,
+  Billed,
+  Keyed,
+  PayingCall,
+  Planned,
+  Reserved,
+  Routed,
+  Shared,
+  Target,
+} from '../../domain/calls/facts.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { ModelPrice } from '../../domain/money.ts'
@@ -14,10 +24,11 @@ import { type AttemptPlan, planAttempt } from './attempt/attempt-plan.ts'
 import { AttemptReservation } from './attempt/attempt-reservation.ts'
 import { boundedCall, maxTokensFor } from './attempt/bounded-call.ts'
 import { capAtCost } from './attempt/cost-cap.ts'
+import { spenderOf } from './budget-index.ts'
 import type { BudgetParts } from './budget-parts.ts'
 import { noPrice, overMaxCost, refuseTarget } from './refusals.ts'
 
-type Needs = Call & Authenticated & Planned & Routed
+type Needs = Call & Authenticated & Planned & Billed & Shared & Routed & Keyed
 
 /** Parts of the policy; `budgets` is undefined where there are none. */
 export interface ReserveParts {
@@ -34,15 +45,16 @@ const NO_KEYS: readonly BudgetKey[] = []
  */
 export function reserve(parts: ReserveParts): Policy<Needs, Reserved> {
   return (next) => (call) => {
-    const keys = parts.budgets ? keysOf(parts.budgets, call) : NO_KEYS
-    if (keys.length === 0 && call.wishes.maxCost === undefined) return uncounted(next, call)
-    return new Reserving(parts, keys, next).attempt(call)
+    const payer = call.payers?.successor
+    const billed = payer ? { ...call, bill: payer.bill } : call
+    const keys = parts.budgets ? keysOf(parts.budgets, payer ?? call, call.target) : NO_KEYS
+    if (keys.length === 0 && call.wishes.maxCost === undefined) return uncounted(next, billed)
+    return new Reserving(parts, keys, next).attempt(billed)
   }
 }
 
-function keysOf({ index }: BudgetParts, { caller, request, target }: Needs): readonly BudgetKey[] {
-  const spender = { caller: caller.name, userId: request.userId, labels: request.labels }
-  return index.keysOf(spender, target.provider.name)
+function keysOf({ index }: BudgetParts, payer: PayingCall, { provider }: Target): readonly BudgetKey[] {
+  return index.keysOf(spenderOf(payer), provider.name)
 }
 
 /** Calls are created without a reservation: there is nothing to add. */
@@ -110,11 +122,9 @@ class Reserving<C extends Needs, E extends AnyEvent> {
     const { estimator, clock } = this.#parts
     const maxTokens = maxTokensFor(plan, counted?.hold)
     const bounded = boundedCall(call, plan, counted?.hold, maxTokens)
-    const { events } = counted?.budgets ?? {}
     const reservation =
-      counted && events
-        ? new AttemptReservation({ events, estimator, clock }, call, plan, counted.hold, maxTokens)
-        : undefined
+      counted &&
+      new AttemptReservation({ budgets: counted.budgets, estimator, clock }, call, plan, counted.hold, maxTokens)
     const answer = reservation
       ? follow(this.#next, { ...bounded, reservation }, reservation)
       : uncounted(this.#next, bounded)

@@ -1,4 +1,5 @@
 import type { Operation, TextRequest } from '../../domain/calls/call.ts'
+import type { Shared } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import { making, type Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -13,9 +14,9 @@ import { type CacheableCall, TextCache } from './text-cache.ts'
  * Answers from the cache. Equal requests that are under way at the same time share one upstream call, and its response
  * is stored. Without a cache only equal items of batches share a call, and calls that require the cache are refused.
  */
-export function cacheTexts(parts: CacheParts | undefined, clock: Clock): Policy<CacheableCall, unknown, ChatEvent> {
+export function cacheTexts(parts: CacheParts | undefined, clock: Clock): Policy<CacheableCall, Shared, ChatEvent> {
   const cache = new TextCache(parts ?? withoutStore(clock))
-  return making<CacheableCall, ChatEvent>((next) => (call) => cache.answer(next, call))
+  return making<CacheableCall, ChatEvent, Shared>((next) => (call) => cache.answer(next, call))
 }
 
 /** A request, and the caller that it is cached for. */

@@ -1,5 +1,5 @@
 import type { Call } from '../../domain/calls/call.ts'
-import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
+import type { Authenticated, Planned, Shared } from '../../domain/calls/facts.ts'
 import { making, type Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
@@ -20,11 +20,11 @@ type Needs = Call<EmbedRequest> & Authenticated & Planned
  * Stores the vector of each input: only inputs without a stored vector are sent, equal ones once. Without a cache only
  * calls that require it are refused.
  */
-export function cacheVectors(cache: CacheParts | undefined, clock: Clock): Policy<Needs, unknown, EmbedEvent> {
+export function cacheVectors(cache: CacheParts | undefined, clock: Clock): Policy<Needs, Shared, EmbedEvent> {
   const parts = cache ?? withoutStore(clock)
-  return making<Needs, EmbedEvent>((next) => (call) => {
+  return making<Needs, EmbedEvent, Shared>((next) => (call) => {
     const use = useOf(parts, call, call.wishes.temperature)
-    return use ? answer(parts, use, next, call) : next(call)
+    return use ? answer(parts, use, next, call) : next(call as typeof call & Shared) // calls are created without payers
   })
 }
 
@@ -33,7 +33,7 @@ const INPUTS = EmbedRequestSchema.field.inputs.number
 async function answer<C extends Needs>(
   parts: CacheParts,
   use: CacheUse,
-  next: Handler<C, EmbedEvent>,
+  next: Handler<C & Shared, EmbedEvent>,
   call: C,
 ): Promise<EventStream<EmbedEvent>> {
   const { request, context } = call
@@ -49,7 +49,7 @@ async function answer<C extends Needs>(
     if (!use.asks) throw notCached()
     const unknown = [...missing.values()]
     const inputs = unknown.map(({ input }) => input)
-    const reply = await foldEmbed(await next({ ...call, request: { ...request, inputs } }))
+    const reply = await foldEmbed(await next({ ...call, payers: undefined, request: { ...request, inputs } }))
     const made = vectorsOf(reply, inputs)
     for (const [index, vector] of made.entries()) {
       const { address } = unknown[index] as (typeof unknown)[number] // one vector for each input

@@ -1,5 +1,6 @@
 import type { CallContext } from '../../domain/calls/call.ts'
 import { duration } from '../../domain/calls/call-record.ts'
+import { costOf, dollars, type NanoDollars, nanoDollars } from '../../domain/money.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
 import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
 import { finishEvent, startEvent } from '../../domain/streams/events.ts'
@@ -27,14 +28,14 @@ export function cachedStart({ route }: StartEvent, context: CallContext, cacheId
   return startEvent(context.requestId, route && cachedRoute(route, context, cacheId))
 }
 
-/** Finish of a stored response: what it saved in place of what it cost. */
-export function cachedFinish(finish: FinishEvent, context: CallContext, cacheId: string): ChatEvent {
+/** Finish of a response that another call made: what it saved in place of what it cost, or what the call pays of it. */
+export function cachedFinish(finish: FinishEvent, context: CallContext, cacheId: string, paid?: Cost): ChatEvent {
   const { finishReason, rawFinishReason, usage, cost, route } = finish
   return finishEvent({
     finishReason,
     rawFinishReason,
     usage,
-    cost: savedCost(cost?.usd),
+    cost: paid ?? savedCost(cost?.usd),
     route: cachedRoute(route, context, cacheId),
   })
 }
@@ -43,6 +44,14 @@ export function savedCost(usd: number | undefined): Cost {
   const cost: Cost = { $typeName: 'llmgateway.v1.Cost', usd: 0, inputUsd: 0, outputUsd: 0, estimated: false }
   if (usd !== undefined) cost.savedUsd = usd
   return cost
+}
+
+/** What a call pays of a response of which others pay `paid`, the input first. */
+export function costBeyond({ inputUsd, outputUsd, estimated }: Cost, paid: NanoDollars): Cost {
+  const [input, output] = [nanoDollars(inputUsd), nanoDollars(outputUsd)]
+  const rest = { input: Math.max(0, input - paid), output: Math.max(0, output - Math.max(0, paid - input)) }
+  const saved = input + output - rest.input - rest.output
+  return { ...costOf(rest, estimated), savedUsd: dollars(saved) }
 }
 
 export function cachedRoute(

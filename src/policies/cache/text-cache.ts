@@ -1,25 +1,21 @@
-import type { Call, CallContext, TextRequest } from '../../domain/calls/call.ts'
-import { ChildContext } from '../../domain/calls/child-context.ts'
-import type { Authenticated, Planned } from '../../domain/calls/facts.ts'
+import type { Call, TextRequest } from '../../domain/calls/call.ts'
+import type { Authenticated, Billed, Planned, Shared } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
-import type { GatewayError } from '../../domain/errors/error.ts'
-import { originOf } from '../../domain/errors/reasons.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
 import type { CacheAddress, CachedEntry } from '../../domain/ports/cache.ts'
 import type { EventStream } from '../../domain/streams/event-stream.ts'
 import type { Handler } from '../../domain/streams/follow.ts'
 import { CacheMode, type ChatEvent, FinishReason } from '../../domain/types.ts'
-import { sizeOf } from '../sharing/event-size.ts'
-import { SharedCall } from '../sharing/shared-call.ts'
 import { type CacheParts, type CacheUse, notCached, take, useOf } from './cache-use.ts'
 import { cacheAddress, decidingBytes } from './key.ts'
-import { cachedFinish, cachedStart, finishIn, replay } from './replay.ts'
+import { finishIn, replay } from './replay.ts'
+import { SharedText } from './shared-text.ts'
 
-export type CacheableCall = Call<TextRequest> & Authenticated & Planned
+export type CacheableCall = Call<TextRequest> & Authenticated & Planned & Billed
 
 /** A slot is emptied before it leaves the map: V8 may keep removed entries of a long-lived map alive. */
 interface Slot {
-  sharedCall: SharedCall<ChatEvent> | undefined
+  shared: SharedText | undefined
 }
 
 /**
@@ -45,11 +41,11 @@ export class TextCache {
     this.#parts = parts
   }
 
-  answer<C extends CacheableCall>(next: Handler<C, ChatEvent>, call: C): Promise<EventStream<ChatEvent>> {
+  answer<C extends CacheableCall>(next: Handler<C & Shared, ChatEvent>, call: C): Promise<EventStream<ChatEvent>> {
     const { caller, targets, context } = call
     const temperature = call.wishes.temperature ?? targets[0]?.defaults.temperature
     const use = useOf(this.#parts, call, temperature)
-    if (!use && !sharesOnly(call)) return next(call)
+    if (!use && !sharesOnly(call)) return next(call as C & Shared) // calls are created without payers
     const { task } = operations[call.operation]
     const namespace = use?.namespace ?? ''
     const question = { kind: task, caller: caller.id, holder: holderOf(call), namespace, targets }
@@ -61,7 +57,7 @@ export class TextCache {
   }
 
   #answer<C extends CacheableCall>(
-    next: Handler<C, ChatEvent>,
+    next: Handler<C & Shared, ChatEvent>,
     call: C,
     use: CacheUse,
     address: CacheAddress,
@@ -78,7 +74,7 @@ export class TextCache {
   }
 
   async #start<C extends CacheableCall>(
-    next: Handler<C, ChatEvent>,
+    next: Handler<C & Shared, ChatEvent>,
     call: C,
     use: CacheUse,
     address: CacheAddress,
@@ -86,51 +82,42 @@ export class TextCache {
     call.context.cancellation.throwIfCancelled()
     const running = use.takes ? this.#running(call, address.id) : undefined
     if (running) return (await running.join(call)) ?? this.#start(next, call, use, address)
-    const sharedCall = this.#begin(call, use, address)
-    const opened = sharedCall.join(call)
-    void sharedCall.start(next, call)
+    const shared = this.#begin(call, use, address)
+    const opened = shared.join(call)
+    void shared.start(next, call)
     const events = await opened
     if (!events) throw new Error('the first subscriber of a shared call was refused')
     return events
   }
 
-  #running({ streamed, context }: Call, id: string): SharedCall<ChatEvent> | undefined {
-    const stream = this.#sharedCalls.stream.get(id)?.sharedCall
-    const found = stream ?? this.#sharedCalls.unary.get(id)?.sharedCall
-    if (!found || (found.first.background && !context.background)) return undefined
-    if (streamed && found !== stream && this.#parts.clock.now() - found.startedAt > AT_ONCE) return undefined
+  #running({ streamed, context }: Call, id: string): SharedText | undefined {
+    const stream = this.#sharedCalls.stream.get(id)?.shared
+    const found = stream ?? this.#sharedCalls.unary.get(id)?.shared
+    if (!found) return undefined
+    const { first, startedAt } = found.sharedCall
+    if (first.background && !context.background) return undefined
+    if (streamed && found !== stream && this.#parts.clock.now() - startedAt > AT_ONCE) return undefined
     return found
   }
 
-  #begin({ streamed, context }: Call, use: CacheUse, address: CacheAddress): SharedCall<ChatEvent> {
+  #begin({ streamed, context }: Call, use: CacheUse, address: CacheAddress): SharedText {
     const sharedCalls = streamed ? this.#sharedCalls.stream : this.#sharedCalls.unary
-    const slot: Slot = { sharedCall: undefined }
-    slot.sharedCall = new SharedCall<ChatEvent>(context, new ChildContext(context), {
-      clock: this.#parts.clock,
-      sizeOf,
-      forJoined: (event, joined) => this.#forJoined(event, joined, address),
-      isForAll: isAboutProvider,
+    const slot: Slot = { shared: undefined }
+    const { clock, observer } = this.#parts
+    slot.shared = new SharedText(context, {
+      clock,
+      address,
       ended: ({ events, bytes, error }) => {
         if (events && !error) this.#keep(address, use, events, bytes)
       },
       closed() {
-        slot.sharedCall = undefined
+        slot.shared = undefined
         if (sharedCalls.get(address.id) === slot) sharedCalls.delete(address.id)
       },
+      shared: (usd) => observer.shared(usd),
     })
     sharedCalls.set(address.id, slot)
-    return slot.sharedCall
-  }
-
-  /** The call that began a shared call pays for it; the others are answered as from the cache. */
-  #forJoined(event: ChatEvent, context: CallContext, { id }: CacheAddress): ChatEvent {
-    if (event.event.case === 'start') return cachedStart(event.event.value, context, id)
-    if (event.event.case !== 'finish') return event
-    const finish = event.event.value
-    context.record.attempts = []
-    context.record.pays = true
-    this.#parts.observer.shared(finish.cost?.usd)
-    return cachedFinish(finish, context, finish.route?.cacheId ?? '')
+    return slot.shared
   }
 
   /** Stores complete responses that were not filtered, and names the entry in their route. */
@@ -143,11 +130,6 @@ export class TextCache {
     this.#parts.store.set(address, kept, ttl)
     if (finish.route) finish.route.cacheId = address.id
   }
-}
-
-/** A vendor's error goes to all calls that share one; a refusal by a rule of the gateway concerns one of them. */
-function isAboutProvider({ reason, facts }: GatewayError): boolean {
-  return originOf(reason) === 'provider' || facts.upstream !== undefined
 }
 
 const keptReasons = [FinishReason.STOP, FinishReason.LENGTH, FinishReason.TOOL_CALLS]

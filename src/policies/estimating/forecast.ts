@@ -11,6 +11,7 @@ import { BreakerState, type ChatRequest } from '../../domain/types.ts'
 import { AttemptCost } from '../budgets/attempt/attempt-cost.ts'
 import { type AttemptPlan, planAttempt } from '../budgets/attempt/attempt-plan.ts'
 import { serviceTierIn } from '../budgets/attempt/provider-options.ts'
+import { spenderOf } from '../budgets/budget-index.ts'
 import type { BudgetParts } from '../budgets/budget-parts.ts'
 import { isOwn } from '../budgets/refusals.ts'
 import { forecastFit } from '../conversations/forecast-fit.ts'
@@ -30,11 +31,10 @@ export function forecast(parts: ForecastParts, call: Needs, target: Target): Tar
   const fit = forecastFit({ ...call, target }, estimator)
   const request = fit?.request ?? call.request
   const asked = { ...call, request, target }
-  const { caller, operation, wishes } = call
+  const { operation, wishes } = call
   const tokens = operations[operation].inputTokens(request)
   const facts = target.provider.describe(target.model)
-  const spender = { caller: caller.name, userId: request.userId, labels: request.labels }
-  const keys = budgets?.index.keysOf(spender, target.provider.name) ?? []
+  const keys = budgets?.index.keysOf(spenderOf(call), target.provider.name) ?? []
   const plan = facts.price && planAttempt(asked, keys, facts.price, estimator)
   const forecasts = (budgets?.budgets.statusOf(keys) ?? []).map((status) => forecastOf(status, plan))
   const own = wishes.maxTokens ?? target.defaults.maxTokens

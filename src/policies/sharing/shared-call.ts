@@ -21,6 +21,8 @@ export interface SharedCallOptions<E extends AnyEvent> {
   forJoined(event: E, context: CallContext): E
   /** Whether an error that comes before any event is everybody's. Any other concerns the first call alone. */
   isForAll(error: GatewayError): boolean
+  /** An error in the middle of the response as a call receives it. Default: the error itself. */
+  errorFor?(error: GatewayError, context: CallContext): GatewayError
   /**
    * The call is over. A returned promise, which must not reject, holds back the last event and the ending of every
    * subscriber.
@@ -125,10 +127,25 @@ export class SharedCall<E extends AnyEvent> implements Reader<E>, SubscriberOwne
   end(error?: GatewayError): void {
     const held = this.#over(error)
     const end = () => {
-      for (const subscriber of this.#subscribers.splice(0)) subscriber.end(error)
+      const { errorFor = unchanged } = this.#options
+      for (const subscriber of this.#subscribers.splice(0)) subscriber.end(error && errorFor(error, subscriber.context))
     }
     if (held) void held.then(end)
     else end()
+  }
+
+  /** Whether a call still takes part. */
+  has(context: CallContext): boolean {
+    return this.#subscribers.some((subscriber) => subscriber.context === context)
+  }
+
+  /** Ends the response of one call, while the others go on. */
+  dismiss(context: CallContext, error: GatewayError): void {
+    const at = this.#subscribers.findIndex((subscriber) => subscriber.context === context)
+    const [subscriber] = at < 0 ? [] : this.#subscribers.splice(at, 1)
+    subscriber?.end(error)
+    // Later: an event may be on its way here.
+    void Promise.resolve().then(() => this.resumed())
   }
 
   /** A subscriber's reader is full. */
@@ -230,6 +247,10 @@ export class SharedCall<E extends AnyEvent> implements Reader<E>, SubscriberOwne
     this.#isOpen = false
     this.#options.closed?.()
   }
+}
+
+function unchanged(error: GatewayError): GatewayError {
+  return error
 }
 
 /**

@@ -22,9 +22,9 @@ export interface SubscriberOwner<E extends AnyEvent> {
 export class Subscriber<E extends AnyEvent> implements Source {
   /** Resolves to undefined when the call has to make its own upstream call. */
   readonly opened: Promise<EventStream<E> | undefined>
+  readonly context: CallContext
   isFull = false
   readonly #sharedCall: SubscriberOwner<E>
-  readonly #context: CallContext
   #resolve: (events: EventStream<E> | undefined) => void = () => {}
   #reject: (error: GatewayError) => void = () => {}
   #events: EventStream<E> | undefined
@@ -32,7 +32,7 @@ export class Subscriber<E extends AnyEvent> implements Source {
 
   constructor(sharedCall: SubscriberOwner<E>, { context }: Call) {
     this.#sharedCall = sharedCall
-    this.#context = context
+    this.context = context
     this.opened = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
@@ -44,38 +44,39 @@ export class Subscriber<E extends AnyEvent> implements Source {
 
   /** Whether its client's connection is lost. */
   get isLost(): boolean {
-    return this.#context.isLost === true
+    return this.context.isLost === true
   }
 
   /** The provider answers; `said` are the events so far. */
   open(said: readonly E[]): void {
     this.#shareAttempts()
-    this.#context.cancellation.remove(this)
-    this.#events = new EventStream<E>(this.#context.cancellation, this)
+    this.context.cancellation.remove(this)
+    this.#events = new EventStream<E>(this.context.cancellation, this)
     for (const event of said) this.take(event)
     this.#resolve(this.#events)
   }
 
   /** What one call receives that has joined differs from what the first receives. */
   take(event: E): void {
-    const isFirst = this.#context === this.#sharedCall.first
-    this.#events?.push(isFirst ? event : this.#sharedCall.forJoined(event, this.#context))
+    const isFirst = this.context === this.#sharedCall.first
+    this.#events?.push(isFirst ? event : this.#sharedCall.forJoined(event, this.context))
   }
 
   end(error: GatewayError | undefined): void {
-    this.#events?.end(error)
+    if (this.#events) this.#events.end(error)
+    else this.refuse(error)
   }
 
   /** Ends it without a response. Without an error the call makes its own upstream call. */
   refuse(error: GatewayError | undefined): void {
-    this.#context.cancellation.remove(this)
+    this.context.cancellation.remove(this)
     if (error) {
       this.#shareAttempts()
       this.#reject(error)
       return
     }
-    this.#context.record.attempts = []
-    this.#context.record.pays = true
+    this.context.record.attempts = []
+    this.context.record.pays = true
     this.#resolve(undefined)
   }
 
@@ -103,6 +104,6 @@ export class Subscriber<E extends AnyEvent> implements Source {
 
   /** The attempts of the shared call are those of each subscriber. */
   #shareAttempts(): void {
-    this.#context.record.attempts = this.#sharedCall.record.attempts
+    this.context.record.attempts = this.#sharedCall.record.attempts
   }
 }

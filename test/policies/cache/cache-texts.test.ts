@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
 import type { Call } from '../../../src/domain/calls/call.ts'
-import { type Authenticated, createCall, type Planned } from '../../../src/domain/calls/facts.ts'
+import { type Authenticated, type Billed, createCall, type Planned } from '../../../src/domain/calls/facts.ts'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { Reason } from '../../../src/domain/errors/reasons.ts'
 import type { CacheRules } from '../../../src/domain/ports/cache.ts'
@@ -16,7 +16,7 @@ import { MemoryCache } from '../../../src/stores/cache/memory-cache.ts'
 import { callerNamed } from '../../support/caller.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 
-type Asked = Call<ChatRequest> & Authenticated & Planned
+type Asked = Call<ChatRequest> & Authenticated & Planned & Billed
 
 /** What comes after the cache: the test says what it answers. */
 class Provider {
@@ -114,7 +114,7 @@ function world() {
       () => {},
     )
     const caller = callerNamed(some.caller ?? 'ada')
-    const asked = { ...createCall(operation, request, context), caller, targets: [] }
+    const asked = { ...createCall(operation, request, context), caller, targets: [], bill: undefined }
     return new Reading((some.handler ?? answer)(asked), context)
   }
 

@@ -1,4 +1,4 @@
-import type { Reservation } from '../../../domain/calls/facts.ts'
+import type { Keyed, PayingCall, Payment, Reservation, Shared, TakenOver } from '../../../domain/calls/facts.ts'
 import type { Clock } from '../../../domain/clock.ts'
 import type { GatewayError } from '../../../domain/errors/error.ts'
 import type { NanoDollars } from '../../../domain/money.ts'
@@ -7,10 +7,12 @@ import type { BudgetShare } from '../../../domain/ports/money/ledger.ts'
 import type { Watcher } from '../../../domain/streams/event-stream.ts'
 import { type AnyEvent, finishOf } from '../../../domain/streams/events.ts'
 import type { Usage } from '../../../domain/types.ts'
+import { NOT_CHARGED_YET } from '../../billing/outcome.ts'
 import type { Estimated, Estimator } from '../../estimating/estimator.ts'
-import type { BudgetObserver } from '../budget-parts.ts'
+import type { BudgetParts } from '../budget-parts.ts'
 import { budgetExceeded } from '../refusals.ts'
 import type { AttemptPlan } from './attempt-plan.ts'
+import { NextPayer } from './next-payer.ts'
 import { StreamMeter } from './stream-meter.ts'
 
 /** More is reserved by this part of what is reserved, and by this many tokens at least. */
@@ -18,38 +20,60 @@ const TOP_UP = 0.5
 const MIN_TOP_UP = 16
 
 export interface ReservationParts {
-  readonly events: BudgetObserver
+  readonly budgets: BudgetParts
   readonly estimator: Estimator
   readonly clock: Clock
 }
 
+/** What one payer has reserved for an attempt. */
+interface Part {
+  readonly hold: Hold
+  readonly takenOver: TakenOver | undefined
+  /** The most that it pays, once another one pays what exceeds it. */
+  most: NanoDollars | undefined
+}
+
 /**
- * What one attempt has reserved. While a metered response is generated it reserves more, and cuts the response where a
- * budget bears no more.
+ * What one attempt has reserved. While a metered response is generated it reserves more. Where a budget bears no more,
+ * the next caller of a shared response takes over; without one the response is cut.
  */
 export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   readonly assumed: Usage
-  readonly #parts: ReservationParts
-  readonly #call: Estimated
+  readonly #tools: ReservationParts
+  readonly #call: Estimated & Keyed & Shared
   readonly #plan: AttemptPlan
-  readonly #hold: Hold
+  /** In the order in which they paid. */
+  readonly #parts: Part[]
+  #hold: Hold
   readonly #maxTokens: number
   /** Undefined where all that the response can cost is reserved. */
   readonly #meter: StreamMeter | undefined
+  readonly #next: NextPayer | undefined
   #isSettled = false
   #isExtending = false
   /** The budget that bears no more. */
   #refusedBy: BudgetStatus | undefined
 
   /** `maxTokens`: the most output tokens that the vendor may generate. */
-  constructor(parts: ReservationParts, call: Estimated, plan: AttemptPlan, hold: Hold, maxTokens: number) {
-    this.#parts = parts
+  constructor(
+    tools: ReservationParts,
+    call: Estimated & Keyed & Shared,
+    plan: AttemptPlan,
+    hold: Hold,
+    maxTokens: number,
+  ) {
+    this.#tools = tools
     this.#call = call
     this.#plan = plan
     this.#hold = hold
+    this.#parts = [{ hold, takenOver: undefined, most: undefined }]
     this.#maxTokens = maxTokens
     const output = Math.min(maxTokens, plan.cost.outputFor(hold.amount))
     if (plan.isMetered && output < maxTokens) this.#meter = new StreamMeter(output)
+    const { payers, target } = call
+    if (this.#meter && payers) {
+      this.#next = new NextPayer({ budgets: tools.budgets, clock: tools.clock, payers, target })
+    }
     const { input } = plan
     this.assumed = { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
   }
@@ -58,12 +82,17 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
     return this.#hold.shares(this.#hold.amount)
   }
 
-  settle(cost: NanoDollars): readonly BudgetShare[] {
-    const { amount } = this.#hold
-    if (!this.#isSettled && cost > amount) this.#parts.events.overrun(this.#call.target, cost - amount)
+  settle(cost: NanoDollars): readonly Payment[] {
+    const amount = this.#reserved
+    if (!this.#isSettled && cost > amount) this.#tools.budgets.events.overrun(this.#call.target, cost - amount)
     this.#isSettled = true
-    this.#hold.settle(cost)
-    return this.#hold.shares(cost)
+    let left = cost
+    return this.#parts.map(({ hold, takenOver, most = left }) => {
+      const nano = Math.min(left, most)
+      left -= nano
+      hold.settle(nano)
+      return { nano, shares: hold.shares(nano), takenOver }
+    })
   }
 
   event(event: AnyEvent): void {
@@ -72,50 +101,94 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
     const meter = this.#meter
     if (!meter || finish) return
     meter.add(event)
-    if (!meter.isLow) return
-    this.#extend(meter)
-    // The next event may be one too many. What a watcher throws ends the stream.
-    if (this.#refusedBy && meter.isSpent) throw this.#cut(this.#refusedBy)
+    while (meter.isLow) {
+      this.#extend(meter)
+      // The next event may be one too many. What a watcher throws ends the stream.
+      if (!this.#refusedBy || !meter.isSpent) return
+      this.#handOver(meter, this.#cut(this.#refusedBy))
+    }
   }
 
   /** Nothing was charged if nobody has settled it by now. */
   end(_error?: GatewayError): void {
+    this.#next?.end()
     if (!this.#isSettled) this.settle(0)
+  }
+
+  /** What all payers have reserved. */
+  get #reserved(): NanoDollars {
+    return this.#parts.reduce((sum, { hold, most }) => sum + (most ?? hold.amount), 0)
   }
 
   #extend(meter: StreamMeter): void {
     if (this.#isExtending) return
-    const { cost } = this.#plan
-    const tokens = Math.max(MIN_TOP_UP, Math.ceil(meter.reserved * TOP_UP))
-    const extension = this.#hold.extend(Math.ceil(tokens * cost.perOutput))
+    const hold = this.#hold
+    const { perOutput } = this.#plan.cost
+    const more = Math.ceil(Math.max(MIN_TOP_UP, Math.ceil(meter.reserved * TOP_UP)) * perOutput)
+    const extension = hold.extend(more)
     if (!(extension instanceof Promise)) {
-      this.#extended(meter, extension)
+      this.#extended(meter, more, extension)
       return
     }
     this.#isExtending = true
     void extension.then((result) => {
       this.#isExtending = false
-      this.#extended(meter, result)
+      if (hold === this.#hold) this.#extended(meter, more, result)
     })
   }
 
-  #extended(meter: StreamMeter, { refusedBy }: Extension): void {
-    const reserved = this.#plan.cost.outputFor(this.#hold.amount)
+  #extended(meter: StreamMeter, wanted: NanoDollars, { refusedBy }: Extension): void {
+    this.#refill(meter)
+    this.#refusedBy = refusedBy
+    if (refusedBy) this.#next?.seek({ amount: wanted, least: Math.ceil(MIN_TOP_UP * this.#plan.cost.perOutput) })
+  }
+
+  #refill(meter: StreamMeter): void {
+    const reserved = this.#plan.cost.outputFor(this.#reserved)
     // The vendor generates no more than it was asked for, however long its text seems.
     meter.reserved = reserved < this.#maxTokens ? reserved : Number.POSITIVE_INFINITY
-    this.#refusedBy = refusedBy
+  }
+
+  /** Lets the next caller pay; throws the error where nobody can. */
+  #handOver(meter: StreamMeter, error: GatewayError): void {
+    const next = this.#next?.take()
+    if (!next) throw error
+    const { context, payers } = this.#call
+    const attempt = context.record.attempts.at(-1)
+    // For the caller whose response ends here.
+    if (attempt) attempt.usage ??= this.#usageSoFar(meter)
+    const last = this.#parts.at(-1)
+    if (last) last.most = last.hold.amount
+    const paid = this.#reserved
+    this.#parts.push({ hold: next.hold, takenOver: this.#open(next.call), most: undefined })
+    this.#hold = next.hold
+    this.#refusedBy = undefined
+    this.#refill(meter)
+    payers?.handOver(next.call, paid, error)
+  }
+
+  #open(call: PayingCall): TakenOver {
+    const { target, key } = this.#call
+    return { call, charge: call.bill?.begin({ target, keyId: key?.keyId ?? '' }, NOT_CHARGED_YET) }
+  }
+
+  #usageSoFar(meter: StreamMeter): Usage {
+    const { input } = this.#plan
+    const output = Math.ceil(meter.said)
+    return { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
   }
 
   #cut(refusedBy: BudgetStatus): GatewayError {
     const { provider, model } = this.#call.target
-    this.#parts.events.refused(refusedBy)
-    return budgetExceeded(refusedBy, this.#parts.clock, undefined, { provider: provider.name, model })
+    const { budgets, clock } = this.#tools
+    budgets.events.refused(refusedBy)
+    return budgetExceeded(refusedBy, clock, undefined, { provider: provider.name, model })
   }
 
   #learn(usage: Usage | undefined): void {
     if (!usage || usage.estimated) return
     const { input, output } = usage
     const reported = { ...(input !== undefined && { input }), ...(output !== undefined && { output }) }
-    this.#parts.estimator.learn(this.#call, this.#plan.tokens, reported)
+    this.#tools.estimator.learn(this.#call, this.#plan.tokens, reported)
   }
 }
