@@ -120,7 +120,7 @@ async function callsOf() {
     peer: '127.0.0.1:1',
     timeout: 60_000,
     maxDuration: 600_000,
-    requestBytes,
+    requestBytes: () => requestBytes,
     header: () => undefined,
   }
   const answer: Handler<{ readonly context: CallContext }, ChatEvent> = async ({ context }) => {

@@ -24,8 +24,8 @@ export interface Arrival {
   readonly timeout: number | undefined
   /** The most that the call may take whatever the caller set, in ms; Infinity for streams that watch. */
   readonly maxDuration: number
-  /** As CallContext.wire. */
-  readonly requestBytes: Uint8Array
+  /** Makes what CallContext.requestBytes is, when it is needed. */
+  readonly requestBytes: () => Uint8Array
   /** A request header by its lower-case name. */
   header(name: string): string | undefined
 }
@@ -73,7 +73,7 @@ export class RequestContext implements CallContext {
   }
 
   get requestBytes(): Uint8Array {
-    return this.#arrival.requestBytes
+    return this.#arrival.requestBytes()
   }
 
   get idempotencyKey(): string | undefined {

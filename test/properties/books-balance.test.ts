@@ -330,9 +330,8 @@ class World {
         peer: '',
         timeout: plan.timeout,
         maxDuration: 600_000,
-        requestBytes: plan.completes
-          ? toBinary(CompleteRequestSchema, completion)
-          : toBinary(ChatRequestSchema, question),
+        requestBytes: () =>
+          plan.completes ? toBinary(CompleteRequestSchema, completion) : toBinary(ChatRequestSchema, question),
         header: () => undefined,
       },
       () => {},

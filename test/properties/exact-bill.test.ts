@@ -118,7 +118,7 @@ async function live({ behaviours, callers, cached }: typeof world extends fc.Arb
         peer: '',
         timeout,
         maxDuration: 600_000,
-        requestBytes: new Uint8Array(),
+        requestBytes: () => new Uint8Array(),
         header: () => undefined,
       },
       () => {},

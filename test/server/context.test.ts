@@ -11,7 +11,7 @@ function contextWith(clock: FakeClock, some: Partial<Arrival>, reports: GatewayE
     peer: '192.0.2.1:4711',
     timeout: undefined,
     maxDuration: 600_000,
-    requestBytes: new Uint8Array(),
+    requestBytes: () => new Uint8Array(),
     header: (name) => (name === 'traceparent' ? '00-ab-cd-01' : undefined),
     ...some,
   }

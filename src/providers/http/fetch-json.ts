@@ -2,7 +2,7 @@ import type { Timeouts } from '../../domain/calls/call.ts'
 import type { AttemptRecord } from '../../domain/calls/call-record.ts'
 import type { Cancellation } from '../../domain/cancellation.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
-import { wholeBody } from './body/body-reader.ts'
+import { WholeBody } from './body/body-reader.ts'
 import type { Connection, OutgoingRequest } from './connection.ts'
 import type { HttpHeaders } from './http-client.ts'
 import { UpstreamCall } from './upstream-call.ts'
@@ -50,7 +50,7 @@ export function fetchJson(
       {
         accept(headers) {
           if (attempt) attempt.status = 200
-          return wholeBody(
+          return new WholeBody(
             (body) => {
               cancellation.remove(withCall)
               resolve({ body, headers })

@@ -1,5 +1,6 @@
 import { GatewayError } from '../../domain/errors/error.ts'
 import { EnsureModelState } from '../../domain/types.ts'
+import { PiecewiseReader } from '../http/body/body-reader.ts'
 import { Lines } from '../http/body/lines.ts'
 import type { HttpHeaders } from '../http/http-client.ts'
 import { type BodyReader, type ReplyReader, UpstreamCall } from '../http/upstream-call.ts'
@@ -58,16 +59,10 @@ export class StreamedPull implements ReplyReader {
 
   accept(): BodyReader {
     const lines = new Lines((line) => this.#line(line))
-    return {
-      get held() {
-        return lines.held
-      },
-      write: (chunk) => lines.write(chunk),
-      end: () => {
-        this.#line(lines.end())
-        if (!this.#parts.report.isOver) this.#end(this.#brokenOff())
-      },
-    }
+    return new PiecewiseReader(lines, () => {
+      this.#line(lines.end())
+      if (!this.#parts.report.isOver) this.#end(this.#brokenOff())
+    })
   }
 
   refuse(status: number, _headers: HttpHeaders, body: string): void {

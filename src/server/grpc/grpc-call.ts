@@ -233,7 +233,7 @@ function contextOf(
       // grpc-js counts it from Date.now().
       timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),
       maxDuration: maxDurationOf(endpoint, settings),
-      requestBytes: surface.request,
+      requestBytes: () => surface.request,
       header: (name) => textOf(metadata, name),
     },
     report,

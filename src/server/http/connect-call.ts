@@ -215,9 +215,7 @@ function contextOf(
       peer: exchange.peer,
       timeout: handler.timeoutMs(),
       maxDuration: maxDurationOf(endpoint, settings),
-      get requestBytes() {
-        return toBinary(endpoint.method.input, request)
-      },
+      requestBytes: () => toBinary(endpoint.method.input, request),
       header,
     },
     report,

@@ -108,7 +108,7 @@ function world() {
         peer: '',
         timeout: some.timeout,
         maxDuration: 600_000,
-        requestBytes: toBinary(ChatRequestSchema, request),
+        requestBytes: () => toBinary(ChatRequestSchema, request),
         header: () => undefined,
       },
       () => {},

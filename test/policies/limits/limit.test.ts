@@ -68,7 +68,7 @@ function world({
       peer,
       timeout: undefined,
       maxDuration: 600_000,
-      requestBytes: new Uint8Array(),
+      requestBytes: () => new Uint8Array(),
       header: () => undefined,
     },
     () => {},

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
 import { ByteBudget } from '../../../src/domain/limits/byte-budget.ts'
 import { noCredential } from '../../../src/providers/credentials/credential.ts'
-import { wholeBody } from '../../../src/providers/http/body/body-reader.ts'
+import { WholeBody } from '../../../src/providers/http/body/body-reader.ts'
 import { UpstreamCall } from '../../../src/providers/http/upstream-call.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { ScriptedUpstream } from '../../support/scripted-upstream.ts'
@@ -27,7 +27,7 @@ function ask(clock: FakeClock, replies: ByteBudget, holder: string, pieces: numb
   const call = new UpstreamCall(
     { upstream, request, firstEventBy: minute, ...facts },
     {
-      accept: () => wholeBody(() => void Object.assign(outcome, { isRead: true }), malformed),
+      accept: () => new WholeBody(() => void Object.assign(outcome, { isRead: true }), malformed),
       refuse() {},
       fail: (error) => void Object.assign(outcome, { error }),
     },

@@ -39,8 +39,12 @@ export function bodyReader(
   const named = contentTypes.find(([words]) => words.test(contentType))?.[1]
   return new SniffingReader((firstByte) => {
     const format = formatOf(firstByte, named, usual)
-    if (format === 'json') return wholeChat(decoder, onFrame, malformed)
-    return framed(format === 'sse' ? new SseFraming(onFrame) : new NdjsonFraming(onFrame), decoder)
+    if (format === 'json') return new WholeChat(decoder, onFrame, malformed)
+    const framing = format === 'sse' ? new SseFraming(onFrame) : new NdjsonFraming(onFrame)
+    return new PiecewiseReader(framing, () => {
+      framing.end()
+      decoder.end()
+    })
   })
 }
 
@@ -83,60 +87,93 @@ class SniffingReader implements BodyReader {
 
 const MEANINGLESS: ReadonlySet<number> = new Set(Buffer.from(' \t\r\n\uFEFF'))
 
-function framed(framing: SseFraming | NdjsonFraming, decoder: ChatDecoder): BodyReader {
-  return {
-    get held() {
-      return framing.held
-    },
-    write: (chunk) => framing.write(chunk),
-    end() {
-      framing.end()
-      decoder.end()
-    },
+/** Cuts a body into pieces while it arrives. */
+interface Cutter {
+  /** Bytes of a piece that is not complete. */
+  readonly held: number
+  write(chunk: Buffer): void
+}
+
+/** A body that is read piece by piece. */
+export class PiecewiseReader implements BodyReader {
+  readonly #cutter: Cutter
+  readonly end: () => void
+
+  /** `end`: called when the body has ended in good order. */
+  constructor(cutter: Cutter, end: () => void) {
+    this.#cutter = cutter
+    this.end = end
   }
+
+  get held(): number {
+    return this.#cutter.held
+  }
+
+  write(chunk: Buffer): void {
+    this.#cutter.write(chunk)
+  }
+}
+
+/** A body that is read when all of it is there. */
+abstract class WholeReader implements BodyReader {
+  readonly #chunks = new Chunks()
+
+  get held(): number {
+    return this.#chunks.length
+  }
+
+  write(chunk: Buffer): void {
+    this.#chunks.add(chunk)
+  }
+
+  end(): void {
+    this.read(this.#chunks.take().toString('utf8'))
+  }
+
+  protected abstract read(text: string): void
 }
 
 /** A whole reply; lines of JSON under a name that does not say so are read as a stream. */
-function wholeChat(decoder: ChatDecoder, onFrame: OnFrame, malformed: () => GatewayError): BodyReader {
-  const chunks = new Chunks()
-  return {
-    get held() {
-      return chunks.length
-    },
-    write: (chunk) => chunks.add(chunk),
-    end() {
-      const text = chunks.take().toString('utf8')
-      const body = parsed(text)
-      if (body !== undefined) {
-        decoder.whole(body, text)
-        return
-      }
-      const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '')
-      if (lines.length < 2 || lines.some((line) => parsed(line) === undefined)) throw malformed()
-      for (const line of lines) onFrame(line, '')
-      decoder.end()
-    },
+class WholeChat extends WholeReader {
+  readonly #decoder: ChatDecoder
+  readonly #onFrame: OnFrame
+  readonly #malformed: () => GatewayError
+
+  constructor(decoder: ChatDecoder, onFrame: OnFrame, malformed: () => GatewayError) {
+    super()
+    this.#decoder = decoder
+    this.#onFrame = onFrame
+    this.#malformed = malformed
+  }
+
+  protected read(text: string): void {
+    const body = parsed(text)
+    if (body !== undefined) {
+      this.#decoder.whole(body, text)
+      return
+    }
+    const lines = text.split(/[\r\n]+/).filter((line) => line.trim() !== '')
+    if (lines.length < 2 || lines.some((line) => parsed(line) === undefined)) throw this.#malformed()
+    for (const line of lines) this.#onFrame(line, '')
+    this.#decoder.end()
   }
 }
 
-/** Reads one JSON value. Its end throws what `malformed` makes when there is none. */
-export function wholeBody(read: (body: unknown) => void, malformed: () => GatewayError): BodyReader {
-  const chunks = new Chunks()
-  return {
-    get held() {
-      return chunks.length
-    },
-    write: (chunk) => chunks.add(chunk),
-    end() {
-      const body = parsed(
-        chunks
-          .take()
-          .toString('utf8')
-          .replace(/^\uFEFF/, ''),
-      )
-      if (body === undefined) throw malformed()
-      read(body)
-    },
+/** One JSON value. Its end throws what `malformed` makes when there is none. */
+export class WholeBody extends WholeReader {
+  readonly #take: (body: unknown) => void
+  readonly #malformed: () => GatewayError
+
+  constructor(take: (body: unknown) => void, malformed: () => GatewayError) {
+    super()
+    this.#take = take
+    this.#malformed = malformed
+  }
+
+  protected read(text: string): void {
+    const body = parsed(text.replace(/^\uFEFF/, ''))
+    if (body === undefined) throw this.#malformed()
+    this.#take(body)
   }
 }
 
