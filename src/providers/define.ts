@@ -5,6 +5,7 @@ import type { GatewayError } from '../domain/errors/error.ts'
 import type { RateLimits } from '../domain/limits/limits.ts'
 import type { OnCancel, Provider } from '../domain/ports/provider.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/streams/events.ts'
+import type { MediaInput } from '../domain/tokens/media.ts'
 import type {
   Capability,
   ChatRequest,
@@ -73,6 +74,8 @@ export interface ProviderKind {
   readonly onCancel?: OnCancel
   /** The vendor's id in the price list; undefined if it is not in the list. */
   readonly prices?: string
+  /** Input tokens that it counts for media; undefined where it names no rule. */
+  mediaTokens?(media: MediaInput, model: string): number | undefined
   readonly capabilities: readonly Capability[]
   /** What its single models take; undefined where nothing is known of them. */
   readonly models?: KindModels

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { OperatorEvents } from '../domain/ports/operations/operator-events.ts'
 import type { ModelFacts } from '../domain/ports/provider.ts'
+import type { MediaInput } from '../domain/tokens/media.ts'
 import type { ProviderSettings } from './define.ts'
 import { overridesFor } from './model-rules.ts'
 import { outputLimit } from './output-limits.ts'
@@ -57,6 +58,7 @@ export class KnownModels {
         maxOutput: outputLimit(behind),
         ...priced,
         ...ruledFacts(this.#settings, model),
+        ...(kind.mediaTokens && { mediaTokens: (media: MediaInput) => kind.mediaTokens?.(media, behind) }),
         completes: completesTexts(this.#settings, model),
       }
     })

@@ -1,13 +1,14 @@
 /**
  * Measures what is promised of a gateway in trouble, over real sockets, and writes it into docs/resilience.md.
  * `npm run promises -- [--short] [NAME...]`: only the promises named, or all. `--short` makes few rounds and writes
- * nothing. Needs redis-server, takes about 40 minutes, and exits 1 when a promise does not hold.
+ * nothing. Needs redis-server, takes about 45 minutes, and exits 1 when a promise does not hold.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { bombs } from './bombs.ts'
 import { borders } from './borders.ts'
+import { budgets } from './budgets.ts'
 import { cancellation } from './cancellation.ts'
 import { cancelledStreams } from './cancelled-streams.ts'
 import { deadlines } from './deadlines.ts'
@@ -34,6 +35,7 @@ const ALL: readonly Promised[] = [
   borders,
   redisTrouble,
   ledger,
+  budgets,
   outage,
   overload,
   soak,

@@ -45,6 +45,8 @@ export class TokenVendor {
   readonly asks: Ask<ChatRequest>[] = []
   readonly streams: EventStream<ChatEvent>[] = []
   readonly cancelled: string[] = []
+  /** Output tokens that are reported of a cancelled response, in place of what was generated. */
+  reported: number | undefined
   readonly provider: Provider
 
   constructor(name = 'vendor', price = priceOf(), facts: Partial<Provider> = {}) {
@@ -55,7 +57,7 @@ export class TokenVendor {
         pause() {},
         resume() {},
         cancel: (reason) => {
-          ask.attempt.usage = usageOf(ask, this.#said.get(stream) ?? 0, true)
+          ask.attempt.usage = usageOf(ask, this.reported ?? this.#said.get(stream) ?? 0, true)
           this.cancelled.push(reason.reason)
         },
       })

@@ -119,6 +119,8 @@ export interface Shared {
 export interface Reservation {
   /** What is assumed of an attempt whose end never becomes known. */
   readonly assumed: Usage
+  /** What the attempt has used so far, rather too much than too little; undefined for a response that comes as a whole. */
+  readonly used: Usage | undefined
   /** The budgets with what they hold now. */
   held(): readonly BudgetShare[]
   /** Replaces what is held by what the attempt cost; returns what each payer pays of it, at least one. Must not fail. */

@@ -5,6 +5,7 @@ import type { GatewayError } from '../errors/error.ts'
 import type { ModelPrice } from '../money.ts'
 import type { EventStream } from '../streams/event-stream.ts'
 import type { EmbedEvent } from '../streams/events.ts'
+import type { MediaRule } from '../tokens/media.ts'
 import type { Capability, ChatEvent, ChatRequest, CompleteRequest, Cost, EmbedRequest, Usage } from '../types.ts'
 import type { KeyPool } from './keys.ts'
 import type { ModelPuller } from './model-puller.ts'
@@ -135,6 +136,8 @@ export interface ModelFacts {
   readonly maxOutput?: number | undefined
   /** When the vendor bills reasoning that it does not show; undefined where it never does. */
   readonly hiddenReasoning?: HiddenReasoning | undefined
+  /** How the vendor counts images, sounds and files; undefined where nothing is known of that. */
+  readonly mediaTokens?: MediaRule | undefined
   /** What the model can do, where that is less than what its provider can. */
   readonly capabilities?: readonly Capability[] | undefined
   /** Whether the vendor continues texts with it at an endpoint of its own; false where a chat stands in for that. */

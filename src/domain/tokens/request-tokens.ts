@@ -1,14 +1,15 @@
-import type { ChatRequest, CompleteRequest, EmbedRequest, Media, Message, Tool } from '../types.ts'
+import type { ChatRequest, CompleteRequest, EmbedRequest, Message, Tool } from '../types.ts'
+import { type MediaInput, mediaInput } from './media.ts'
 import { textTokenEstimate } from './scan.ts'
 
 /** What a request sends, in tokens. */
 export interface InputTokens {
   /** Estimated tokens of text, with what separates messages. A model's own tokenizer differs by a factor. */
   readonly text: number
-  /** Estimated tokens of images, sounds and files. */
-  readonly media: number
-  /** At least as many tokens as any tokenizer makes of it: one for each byte of text. */
-  readonly most: number
+  /** Images, sounds and files: each vendor counts them by a rule of its own. */
+  readonly media: readonly MediaInput[]
+  /** At least as many tokens as any tokenizer makes of the text: one for each byte. */
+  readonly mostText: number
   /** How long the vendor is asked to cache a part of it, which has a price of its own. */
   readonly caching: 'no' | '5m' | '1h'
 }
@@ -21,29 +22,19 @@ const MOST_PER_TOOL = 64
 /** Instructions that vendors add where there are tools. */
 const MOST_FOR_TOOLS = 600
 
-/** Tokens of an image, a sound or a file of unknown size: usually, and at most. */
-const MEDIA = 1_000
-const MOST_MEDIA = 5_000
 const SHORT_CACHE = 300n
 
 /** Counts the texts of a request as they are visited. */
 class Counter {
   text = 0
   bytes = 0
-  media = 0
-  mostMedia = 0
+  readonly media: MediaInput[] = []
   ttl = 0n
 
   add(text: string): void {
     if (text === '') return
     this.text += textTokenEstimate(text)
     this.bytes += Buffer.byteLength(text)
-  }
-
-  addMedia({ source }: Media): void {
-    const bytes = source.case === 'data' ? source.value.length : 0
-    this.media += MEDIA
-    this.mostMedia += Math.max(MOST_MEDIA, bytes / 4)
   }
 
   cached(ttl: { readonly seconds: bigint } | undefined): void {
@@ -56,12 +47,12 @@ export function chatTokens({ messages, tools, responseFormat }: ChatRequest): In
   for (const message of messages) addMessage(counter, message)
   for (const tool of tools) addTool(counter, tool)
   if (responseFormat?.format.case === 'jsonSchema') counter.add(responseFormat.format.value.schema)
-  const { text, bytes, media, mostMedia, ttl } = counter
+  const { text, bytes, media, ttl } = counter
   const extra = tools.length > 0 ? MOST_FOR_TOOLS : 0
   return {
     text: text + messages.length * PER_MESSAGE + tools.length * PER_TOOL + 3,
     media,
-    most: Math.ceil(bytes + mostMedia + messages.length * MOST_PER_MESSAGE + tools.length * MOST_PER_TOOL + extra),
+    mostText: bytes + messages.length * MOST_PER_MESSAGE + tools.length * MOST_PER_TOOL + extra,
     caching: ttl === 0n ? 'no' : ttl > SHORT_CACHE ? '1h' : '5m',
   }
 }
@@ -78,13 +69,13 @@ export function completeTokens({ prompt, suffix }: CompleteRequest): InputTokens
   const counter = new Counter()
   counter.add(prompt)
   counter.add(suffix)
-  return { text: counter.text + 3, media: 0, most: counter.bytes + 4 * MOST_PER_MESSAGE, caching: 'no' }
+  return { text: counter.text + 3, media: [], mostText: counter.bytes + 4 * MOST_PER_MESSAGE, caching: 'no' }
 }
 
 export function embedTokens({ inputs }: EmbedRequest): InputTokens {
   const counter = new Counter()
   for (const input of inputs) counter.add(input)
-  return { text: counter.text, media: 0, most: counter.bytes + inputs.length * 2, caching: 'no' }
+  return { text: counter.text, media: [], mostText: counter.bytes + inputs.length * 2, caching: 'no' }
 }
 
 function addMessage(counter: Counter, { content, parts, reasoning, toolCalls, name }: Message): void {
@@ -93,7 +84,7 @@ function addMessage(counter: Counter, { content, parts, reasoning, toolCalls, na
   for (const part of parts) {
     counter.cached(part.cacheTtl)
     if (part.content.case === 'text') counter.add(part.content.value)
-    else if (part.content.case) counter.addMedia(part.content.value)
+    else if (part.content.case) counter.media.push(mediaInput(part.content.case, part.content.value))
   }
   for (const { text, redacted } of reasoning) {
     counter.add(text)

@@ -45,8 +45,9 @@ export function chargeOfFailure(
     const progress = { sent, status, isCancelled: outcome === AttemptOutcome.CANCELLED }
     return chargeOfLostRequest(call, progress, error, unknownUsage(call), price)
   }
+  const seen = closer(call, usage)
   // A response that is not streamed is complete where its usage is known.
-  const counted = call.streamed && doesRunOn(call) ? atLeast(usage, unknownUsage(call)) : usage
+  const counted = call.streamed && doesRunOn(call) ? atLeast(seen, unknownUsage(call)) : seen
   // What a provider has charged itself is the cost of this usage.
   const own = counted === usage ? cost : undefined
   return { state: UsageState.ESTIMATED, usage: counted, cost: own ? billOf(own) : price?.bill(counted) }
@@ -83,6 +84,16 @@ function doesRunOn({ streamed, target }: Needs): boolean {
 
 function billOf({ inputUsd, outputUsd }: Cost): Bill {
   return { input: nanoDollars(inputUsd), output: nanoDollars(outputUsd) }
+}
+
+/** What budgets have counted of a response is closer than an estimate that counts its bytes. */
+function closer({ operation, request, reservation }: Needs, usage: Usage): Usage {
+  const used = usage.estimated ? reservation?.used : undefined
+  if (!used) return usage
+  const isReported = usage.input !== operations[operation].promptTokens(request)
+  const input = (isReported ? usage.input : used.input) ?? 0
+  const output = used.output ?? 0
+  return { ...usage, input, output, total: input + output }
 }
 
 /** `usage` with at least the output of `expected`. */

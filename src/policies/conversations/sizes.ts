@@ -4,7 +4,10 @@ import type { ChatRequest } from '../../domain/types.ts'
 import type { Estimated, Estimator } from '../estimating/estimator.ts'
 import { Turns } from './turns.ts'
 
-type Tokens = Pick<InputTokens, 'text' | 'media'>
+interface Tokens {
+  readonly text: number
+  readonly media: number
+}
 
 /** Estimated tokens of a conversation for one target, whole and without its oldest turns. */
 export class Sizes {
@@ -18,7 +21,7 @@ export class Sizes {
     this.turns = new Turns(request.messages)
     this.#call = call
     this.#estimator = estimator
-    this.#left = [chatTokens(request)]
+    this.#left = [this.#sum(chatTokens(request))]
   }
 
   /**
@@ -26,8 +29,8 @@ export class Sizes {
    * than it was sent may have cut it off.
    */
   without(dropped: number): number {
-    const tokens = this.#tokensWithout(dropped)
-    return Math.max(Math.ceil(tokens.text + tokens.media), this.#estimator.input(this.#call, tokens))
+    const { text, media } = this.#tokensWithout(dropped)
+    return Math.ceil(Math.max(text, this.#estimator.input(this.#call, { text, media: [] })) + media)
   }
 
   /** The fewest turns to drop for at most `limit` tokens; where that is impossible, all that may be dropped. */
@@ -41,9 +44,13 @@ export class Sizes {
   #tokensWithout(dropped: number): Tokens {
     for (let known = this.#left.length; known <= dropped; known++) {
       const { text, media } = this.#left[known - 1] as Tokens // known > 0, and there is one for each smaller number
-      const turn = messageTokens(this.turns.between(known - 1, known))
+      const turn = this.#sum(messageTokens(this.turns.between(known - 1, known)))
       this.#left.push({ text: text - turn.text, media: media - turn.media })
     }
     return this.#left[dropped] as Tokens // the loop has filled it
+  }
+
+  #sum({ text, media }: Pick<InputTokens, 'text' | 'media'>): Tokens {
+    return { text, media: this.#estimator.input(this.#call, { text: 0, media }) }
   }
 }

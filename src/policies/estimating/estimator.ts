@@ -1,17 +1,14 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { Authenticated, Target } from '../../domain/calls/facts.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
+import { type MediaRule, mediaTokensOf, mostMediaTokens } from '../../domain/tokens/media.ts'
 import type { InputTokens } from '../../domain/tokens/request-tokens.ts'
+import { LearnedRatio, UNKNOWN_RATIO } from './learned-ratio.ts'
 import { OutputSizes } from './output-sizes.ts'
 
 /** Kinds of calls that are remembered; the least recently used make room. */
 const MAX_KINDS = 10_000
-/** Weight of the newest call in the learned ratio. */
-const WEIGHT = 0.1
-/** Bounds of the learned ratio: nobody can teach it to be far off. */
-const MIN_RATIO = 0.7
-const MAX_RATIO = 2
-/** Inputs below this many tokens say more about the vendor's wrapping than about its tokenizer. */
+/** Texts below this many tokens say more about the vendor's wrapping than about its tokenizer. */
 const MIN_LEARNED = 20
 
 /** Output tokens of calls of an unknown kind: of a usual one, and of a long one. */
@@ -20,6 +17,14 @@ const LONG_OUTPUT = 1_000
 
 /** What a call asks, as far as estimates depend on it. */
 export type Estimated = Call & Authenticated & { readonly target: Target }
+
+type Counted = Pick<InputTokens, 'text' | 'media'>
+
+/** Undefined where the vendor did not say. */
+export interface ReportedTokens {
+  readonly input?: number | undefined
+  readonly output?: number | undefined
+}
 
 export interface OutputEstimate {
   readonly p50: number
@@ -31,20 +36,36 @@ export interface OutputEstimate {
  * much to reserve at first, never how much is enough.
  */
 export class Estimator {
-  /** Reported input tokens for each estimated one, by caller and model. */
-  readonly #ratios = new Map<string, number>()
+  /** By caller and model. */
+  readonly #inputRatios = new Map<string, LearnedRatio>()
+  readonly #outputRatios = new Map<string, LearnedRatio>()
   /** By caller, alias or model, and operation. */
   readonly #sizes = new Map<string, OutputSizes>()
 
   /** Tokens of the text and media of a call for its target's model. */
-  input(call: Estimated, tokens: Pick<InputTokens, 'text' | 'media'>): number {
-    const ratio = this.#ratios.get(ratioKey(call)) ?? 1
-    return Math.ceil(tokens.text * ratio + tokens.media)
+  input(call: Estimated, tokens: Counted): number {
+    return inputOf(call, tokens, this.#inputRatio(call).mean)
+  }
+
+  /** The same, so that it is rarely too low. */
+  highInput(call: Estimated, tokens: Counted): number {
+    return inputOf(call, tokens, this.#inputRatio(call).high)
+  }
+
+  /** What the estimated tokens of a response's text are to be multiplied by, so that they are rarely too few. */
+  highOutputRatio(call: Estimated): number {
+    return (this.#outputRatios.get(ratioKey(call)) ?? UNKNOWN_RATIO).high
+  }
+
+  /** At least as many tokens as the vendor is likely to count. */
+  mostInput(call: Estimated, tokens: InputTokens): number {
+    const rule = mediaRuleOf(call)
+    return Math.ceil(tokens.media.reduce((sum, each) => sum + mostMediaTokens(each, rule), tokens.mostText))
   }
 
   /** Whether the tokenizer of this model was learned from the caller's own calls. */
   isLearned(call: Estimated): boolean {
-    return this.#ratios.has(ratioKey(call))
+    return this.#inputRatios.has(ratioKey(call))
   }
 
   output(call: Estimated): OutputEstimate {
@@ -52,28 +73,36 @@ export class Estimator {
     return { p50: sizes?.quantile(0.5) ?? USUAL_OUTPUT, p95: sizes?.quantile(0.95) ?? LONG_OUTPUT }
   }
 
-  /** Learns from a response that the vendor ended, with the tokens that it reported. */
-  learn(
-    call: Estimated,
-    tokens: Pick<InputTokens, 'text' | 'media'>,
-    reported: { readonly input?: number; readonly output?: number },
-  ): void {
-    const { input, output } = reported
-    if (input !== undefined && tokens.media === 0 && tokens.text >= MIN_LEARNED)
-      this.#learnRatio(call, input / tokens.text)
+  /**
+   * Learns from a response that the vendor ended, with the tokens that it reported. `text`: the estimated tokens of its
+   * text, where they were counted.
+   */
+  learn(call: Estimated, tokens: Counted, { input, output }: ReportedTokens, text = 0): void {
+    if (input !== undefined && tokens.media.length === 0) learnRatio(this.#inputRatios, call, input, tokens.text)
     if (output === undefined) return
+    learnRatio(this.#outputRatios, call, output, text)
     const key = sizeKey(call)
     const sizes = this.#sizes.get(key) ?? new OutputSizes()
     sizes.add(output)
     keep(this.#sizes, key, sizes)
   }
 
-  #learnRatio(call: Estimated, observed: number): void {
-    const key = ratioKey(call)
-    const known = this.#ratios.get(key)
-    const seen = Math.min(MAX_RATIO, Math.max(MIN_RATIO, observed))
-    keep(this.#ratios, key, known === undefined ? seen : known + WEIGHT * (seen - known))
+  #inputRatio(call: Estimated) {
+    return this.#inputRatios.get(ratioKey(call)) ?? UNKNOWN_RATIO
   }
+}
+
+function inputOf(call: Estimated, { text, media }: Counted, ratio: number): number {
+  const rule = mediaRuleOf(call)
+  return Math.ceil(media.reduce((sum, each) => sum + mediaTokensOf(each, rule), text * ratio))
+}
+
+function learnRatio(ratios: Map<string, LearnedRatio>, call: Estimated, reported: number, estimated: number): void {
+  if (estimated < MIN_LEARNED) return
+  const key = ratioKey(call)
+  const ratio = ratios.get(key) ?? new LearnedRatio()
+  ratio.add(reported / estimated)
+  keep(ratios, key, ratio)
 }
 
 /** Makes the key the most recently used one. */
@@ -85,6 +114,10 @@ function keep<T>(map: Map<string, T>, key: string, value: T): void {
     map.delete(oldest)
     return
   }
+}
+
+function mediaRuleOf({ target }: Estimated): MediaRule | undefined {
+  return target.provider.describe(target.model).mediaTokens
 }
 
 function ratioKey(call: Estimated): string {

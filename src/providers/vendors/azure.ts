@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { openAiSigns } from './failures/openai-family.ts'
+import { openAiMedia } from './media-tokens.ts'
 import type { Options, Paths } from './openai/dialect.ts'
 import { apiOption, completionsOf, openAiDialect, openAiKind, openAiResponses, summaryOption } from './openai/kind.ts'
 import { openai } from './presets.ts'
@@ -68,6 +69,7 @@ export const azure = openAiKind({
   },
   genAiName: 'azure.ai.openai',
   prices: 'azure',
+  mediaTokens: openAiMedia,
   capabilities: openai.capabilities,
   options: {
     api_version: z.string().min(1).default(DEFAULT_API_VERSION),

@@ -4,6 +4,7 @@ import type { ProviderKind } from '../define.ts'
 import { chargedBefore, groqSigns, openAiSigns, openRouterSigns, xaiSigns } from './failures/openai-family.ts'
 import { cerebrasModels, deepSeekModels, groqModels, mistralModels, xaiModels } from './family-models.ts'
 import { deepSeekResponses, openRouterResponses, xaiResponses } from './family-responses.ts'
+import { openAiMedia } from './media-tokens.ts'
 import {
   apiOption,
   completionsOf,
@@ -37,6 +38,7 @@ export const openai = openAiKind({
   defaultModel: 'gpt-4o-mini',
   defaultEmbedModel: 'text-embedding-3-small',
   prices: 'openai',
+  mediaTokens: openAiMedia,
   capabilities: [...USUAL, EMBED, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
   options: { organization: z.string().min(1).optional(), ...apiOption, ...summaryOption },
   dialect: {

@@ -22,6 +22,19 @@ it('estimates a long text from windows of it', () => {
   expect(Math.abs(errorOf(csv))).toBeLessThan(0.15)
 })
 
+it('reads no more than 8 Ki characters, however long a text is', () => {
+  for (const length of [8_192, 10_240, 1_000_000, 100_000_000]) {
+    let read = 0
+    const charCodeAt = () => {
+      read++
+      return 0x61
+    }
+    const text = { length, charCodeAt } as unknown as string // all that is looked at of a text
+    expect(textTokenEstimate(text)).toBeGreaterThan(0.2 * length)
+    expect(read).toBeLessThanOrEqual(8_192)
+  }
+})
+
 it('counts nothing for no text, and something for any other', () => {
   expect(textTokenEstimate('')).toBe(0)
   for (const text of ['a', '1', '.', '\n', 'é', '語', '🙂']) expect(textTokenEstimate(text)).toBeGreaterThan(0)

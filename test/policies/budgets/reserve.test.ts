@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
-import type { ChatResponse } from '../../../src/domain/types.ts'
+import { type ChatResponse, UsageState } from '../../../src/domain/types.ts'
 import { budget, budgetWorld, priceOf, TokenVendor } from '../../support/budget-world.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 
@@ -212,6 +212,21 @@ describe('a stream', () => {
     expect(spent).toBeGreaterThan(0.99 * 2_400 * TOKEN)
     expect(sums()['all']?.[1]).toBe(0)
     expect(heard.map(([name]) => name)).toContain('budgetExceeded')
+  })
+
+  it('is charged what was counted of its text when its client leaves', async () => {
+    const vendor = new TokenVendor('vendor', priceOf(TOKEN, 1))
+    const { ask, sums, ledger } = budgetWorld(new FakeClock(), [budget({ name: 'all' })], [vendor])
+    const { call, ended } = ask({ request: { maxTokens: 500 } })
+    await settle()
+    vendor.say(100)
+    // Whoever counts its bytes takes it for less.
+    vendor.reported = 40
+    call.context.cancellation.cancel(new GatewayError('CANCELLED', 'The client left.'))
+    await ended
+    const { records } = await ledger.list(EVERYTHING, 10, '')
+    expect(records[0]?.outcome).toMatchObject({ state: UsageState.ESTIMATED, tokens: { output: 100 } })
+    expect(sums()['all']?.[0]).toBeGreaterThanOrEqual(100 * TOKEN)
   })
 
   it('may use all that is left', async () => {

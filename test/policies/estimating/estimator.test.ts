@@ -6,7 +6,7 @@ import { ChatRequestSchema, Role } from '../../../src/domain/types.ts'
 import { type Estimated, Estimator } from '../../../src/policies/estimating/estimator.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { randomFrom } from '../../support/random.ts'
-import { routedCall } from '../../support/routed-call.ts'
+import { routedCall, targetOf } from '../../support/routed-call.ts'
 import { generated, prose } from '../../support/token-samples.ts'
 
 const call = (caller = 'web'): Estimated => routedCall(new FakeClock(), undefined, { caller })
@@ -54,14 +54,45 @@ describe('the estimated input', () => {
 
   it('is never above its bound, which counts each byte', () => {
     for (const text of Object.values(kinds)) {
-      const { most } = tokensOf(text)
+      const most = new Estimator().mostInput(call(), tokensOf(text))
       expect(most).toBeGreaterThanOrEqual(Buffer.byteLength(text))
       expect(encode(text).length).toBeLessThan(most)
     }
   })
 })
 
+describe('the estimated input of media', () => {
+  const image = new Uint8Array(200)
+  const request = create(ChatRequestSchema, {
+    messages: [
+      { role: Role.USER, parts: [{ content: { case: 'image', value: { source: { case: 'data', value: image } } } }] },
+    ],
+  })
+  const tokens = chatTokens(request)
+
+  it('is that of the vendor’s rule, else a usual one', () => {
+    const estimator = new Estimator()
+    const ruled = { ...call(), target: targetOf('house', { describe: () => ({ mediaTokens: () => 258 }) }) }
+    expect(estimator.input(call(), tokens)).toBe(1_007)
+    expect(estimator.input(ruled, tokens)).toBe(265)
+  })
+
+  it('is not learned from: its vendor’s count mixes it with the text', () => {
+    const estimator = new Estimator()
+    estimator.learn(call(), { ...tokens, text: 100 }, { input: 5_000 })
+    expect(estimator.isLearned(call())).toBe(false)
+  })
+})
+
 describe('the estimated output', () => {
+  it('is corrected by what the vendor counted of the text, so that it is rarely too low', () => {
+    const estimator = new Estimator()
+    expect(estimator.highOutputRatio(call())).toBe(1.3)
+    for (let count = 0; count < 100; count++) estimator.learn(call(), tokensOf('hi'), { output: 90 }, 100)
+    expect(estimator.highOutputRatio(call())).toBeCloseTo(0.9, 2)
+    expect(estimator.highOutputRatio(call('other'))).toBe(1.3)
+  })
+
   it('is a usual one before 20 calls, then that of the caller’s own calls', () => {
     const estimator = new Estimator()
     expect(estimator.output(call())).toEqual({ p50: 300, p95: 1_000 })

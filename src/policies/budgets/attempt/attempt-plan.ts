@@ -12,8 +12,6 @@ import { showsItsCost } from './shows-cost.ts'
 const USUAL_LARGEST = 8_192
 /** A response is not made shorter than this many tokens: the call is refused instead. */
 export const MIN_OUTPUT = 16
-/** An estimate of the input, so that it is rarely too low. */
-const MARGIN = 1.1
 
 /** What one attempt may cost. */
 export interface AttemptPlan {
@@ -47,8 +45,8 @@ export function planAttempt(
   const isBounding = keys.some(({ rule }) => rule.action === 'refuse')
   const isWorst = keys.some(({ rule }) => rule.action === 'refuse' && rule.reserve === 'worst')
   const isMetered = isBounding && !isWorst && showsItsCost(call, facts)
-  const typical = Math.ceil(estimator.input(call, tokens) * MARGIN)
-  const input = isBounding && !isMetered ? tokens.most : typical
+  const typical = estimator.highInput(call, tokens)
+  const input = isBounding && !isMetered ? estimator.mostInput(call, tokens) : typical
   const serviceTier = serviceTierIn(request.providerOptions)
   const costOf = (input: number) => new AttemptCost(price, { tokens: input, caching: tokens.caching, serviceTier })
   const cost = costOf(input)

@@ -46,7 +46,7 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   readonly #parts: Part[]
   #hold: Hold
   readonly #maxTokens: number
-  /** Undefined where all that the response can cost is reserved. */
+  /** Undefined for a response that comes as a whole. */
   readonly #meter: StreamMeter | undefined
   readonly #next: NextPayer | undefined
   #isSettled = false
@@ -69,13 +69,21 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
     this.#parts = [{ hold, takenOver: undefined, most: undefined }]
     this.#maxTokens = maxTokens
     const output = Math.min(maxTokens, plan.cost.outputFor(hold.amount))
-    if (plan.isMetered && output < maxTokens) this.#meter = new StreamMeter(output)
-    const { payers, target } = call
-    if (this.#meter && payers) {
-      this.#next = new NextPayer({ budgets: tools.budgets, clock: tools.clock, payers, target })
+    if (call.streamed || call.target.provider.streamsUnary) {
+      // All that the response can cost may be reserved.
+      const isGrowing = plan.isMetered && output < maxTokens
+      const ratio = tools.estimator.highOutputRatio(call)
+      this.#meter = new StreamMeter(isGrowing ? output : Number.POSITIVE_INFINITY, ratio)
+      const { payers, target } = call
+      if (isGrowing && payers) {
+        this.#next = new NextPayer({ budgets: tools.budgets, clock: tools.clock, payers, target })
+      }
     }
-    const { input } = plan
-    this.assumed = { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
+    this.assumed = usageOf(plan.input, output)
+  }
+
+  get used(): Usage | undefined {
+    return this.#meter && usageOf(this.#plan.input, Math.ceil(this.#meter.said))
   }
 
   held(): readonly BudgetShare[] {
@@ -156,7 +164,7 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
     const { context, payers } = this.#call
     const attempt = context.record.attempts.at(-1)
     // For the caller whose response ends here.
-    if (attempt) attempt.usage ??= this.#usageSoFar(meter)
+    if (attempt) attempt.usage ??= this.used
     const last = this.#parts.at(-1)
     if (last) last.most = last.hold.amount
     const paid = this.#reserved
@@ -172,12 +180,6 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
     return { call, charge: call.bill?.begin({ target, keyId: key?.keyId ?? '' }, NOT_CHARGED_YET) }
   }
 
-  #usageSoFar(meter: StreamMeter): Usage {
-    const { input } = this.#plan
-    const output = Math.ceil(meter.said)
-    return { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
-  }
-
   #cut(refusedBy: BudgetStatus): GatewayError {
     const { provider, model } = this.#call.target
     const { budgets, clock } = this.#tools
@@ -187,8 +189,10 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
 
   #learn(usage: Usage | undefined): void {
     if (!usage || usage.estimated) return
-    const { input, output } = usage
-    const reported = { ...(input !== undefined && { input }), ...(output !== undefined && { output }) }
-    this.#tools.estimator.learn(this.#call, this.#plan.tokens, reported)
+    this.#tools.estimator.learn(this.#call, this.#plan.tokens, usage, this.#meter?.text)
   }
+}
+
+function usageOf(input: number, output: number): Usage {
+  return { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
 }

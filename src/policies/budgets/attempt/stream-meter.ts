@@ -10,20 +10,31 @@ const PART_TOKENS = 1_000
 export class StreamMeter {
   /** Tokens that are generated so far. */
   said = 0
+  /** Estimated tokens of the text so far. */
+  text = 0
   /** Tokens of the largest event so far: the next one may be as large. */
   #largest = 1
   /** Tokens that are reserved; Infinity where nothing more can be needed. */
   reserved: number
+  readonly #ratio: number
 
-  constructor(reserved: number) {
+  /** `ratio`: tokens for each estimated one. */
+  constructor(reserved: number, ratio = 1) {
     this.reserved = reserved
+    this.#ratio = ratio
   }
 
-  add(event: AnyEvent): void {
-    const tokens = outputTokens(event)
-    if (tokens === 0) return
-    this.said += tokens
-    if (tokens > this.#largest) this.#largest = tokens
+  add({ event }: AnyEvent): void {
+    if (event.case === 'part') {
+      this.#count(PART_TOKENS)
+      return
+    }
+    const text = textOf(event)
+    if (text === '') return
+    const estimated = textTokenEstimate(text)
+    this.text += estimated
+    // Vendors send whole tokens.
+    this.#count(Math.max(1, this.#ratio * estimated))
   }
 
   /** Whether it is time to reserve more. */
@@ -35,22 +46,22 @@ export class StreamMeter {
   get isSpent(): boolean {
     return this.said + this.#largest > this.reserved
   }
+
+  #count(tokens: number): void {
+    this.said += tokens
+    if (tokens > this.#largest) this.#largest = tokens
+  }
 }
 
-/** At least one for each event with content: vendors send whole tokens. */
-function outputTokens({ event }: AnyEvent): number {
+function textOf(event: AnyEvent['event']): string {
   switch (event.case) {
     case 'text':
     case 'refusal':
     case 'reasoning':
-      return event.value.text === '' ? 0 : Math.max(1, textTokenEstimate(event.value.text))
-    case 'toolCall': {
-      const { name, arguments: text } = event.value
-      return name === '' && text === '' ? 0 : Math.max(1, textTokenEstimate(name) + textTokenEstimate(text))
-    }
-    case 'part':
-      return PART_TOKENS
+      return event.value.text
+    case 'toolCall':
+      return event.value.name + event.value.arguments
     default:
-      return 0
+      return ''
   }
 }

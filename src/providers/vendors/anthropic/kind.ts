@@ -1,6 +1,7 @@
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
 import { anthropicSigns } from '../failures/anthropic.ts'
+import { anthropicMedia } from '../media-tokens.ts'
 import { traitsOf } from './models.ts'
 import { anthropicWire } from './wire.ts'
 
@@ -23,5 +24,6 @@ export const anthropic: ProviderKind = {
   defaultModel: 'claude-sonnet-4-6',
   prices: 'anthropic',
   models: { rulesOf: traitsOf, settable: ['sampling'] },
+  mediaTokens: anthropicMedia,
   capabilities: [CHAT, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, FILE_INPUT],
 }

@@ -1,6 +1,7 @@
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
 import { geminiSigns } from '../failures/gemini.ts'
+import { geminiMedia } from '../media-tokens.ts'
 import { traitsOf } from './models.ts'
 import { modelId } from './request/request.ts'
 import { geminiWire } from './wire.ts'
@@ -30,5 +31,6 @@ export const gemini: ProviderKind = {
     rulesOf: (model) => traitsOf(modelId(model)),
     settable: ['sampling', 'systemRole', 'maxStops', 'batchInputs', 'batchTokens'],
   },
+  mediaTokens: geminiMedia,
   capabilities: [CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT, AUDIO_INPUT, FILE_INPUT],
 }

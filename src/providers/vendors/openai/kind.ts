@@ -103,6 +103,7 @@ export interface OpenAiRow {
   readonly prices?: string
   /** Default: `stops`. */
   readonly onCancel?: OnCancel
+  readonly mediaTokens?: NonNullable<ProviderKind['mediaTokens']>
   readonly capabilities: readonly Capability[]
   readonly options?: z.ZodRawShape
   readonly defaultModel?: string
