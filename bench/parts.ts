@@ -18,6 +18,7 @@ export interface PartCost {
 
 export const LIMITS_AND_KEY = 'API key and limits in memory'
 export const SINGLE_FLIGHT = 'single-flight, nobody joins'
+export const ESTIMATE = 'estimate of the tokens in 10 KB of one letter'
 
 /** In a round. */
 const CALLS = 5000
@@ -34,7 +35,7 @@ interface Part {
 /** Each part in one process without sockets: calls with it against the same calls without it, round by round. */
 export async function partCosts(rounds: number): Promise<PartCost[]> {
   const costs: PartCost[] = []
-  for (const part of [await limitsAndKey(), await singleFlight()]) {
+  for (const part of [await limitsAndKey(), await singleFlight(), await estimate()]) {
     const added: number[] = []
     for (let round = -WARM_UPS; round < rounds; round++) {
       const without = await costOf(part.without)
@@ -102,6 +103,16 @@ async function singleFlight(): Promise<Part> {
     return events
   }
   return { name: SINGLE_FLIGHT, without: () => world.ask(world.answer), with: () => world.ask(flying) }
+}
+
+/** What tokenizers take seconds for. */
+async function estimate(): Promise<Part> {
+  const { textTokenEstimate } = await built<typeof import('../src/domain/tokens/scan.ts')>('domain/tokens/scan')
+  const text = 'a'.repeat(10 * 1024)
+  const once = async (tokens: number) => {
+    if (Number.isNaN(tokens)) throw new Error('an estimate is a number')
+  }
+  return { name: ESTIMATE, without: () => once(0), with: () => once(textTokenEstimate(text)) }
 }
 
 /** Calls that are answered at once, and what a server does with them: it reads the answer to its end. */

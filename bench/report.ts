@@ -1,7 +1,7 @@
 import { cpus } from 'node:os'
 import type { Decoding } from './decoding.ts'
 import { type Cost, type Effort, type Garbage, type Latency, median } from './measure.ts'
-import { LIMITS_AND_KEY, type PartCost, SINGLE_FLIGHT } from './parts.ts'
+import { ESTIMATE, LIMITS_AND_KEY, type PartCost, SINGLE_FLIGHT } from './parts.ts'
 import { CHAT_MISS, type Row } from './rows.ts'
 import { variants } from './world.ts'
 
@@ -31,6 +31,8 @@ const IDLE_BAR = 160e6
 
 /** The most that limits in memory and the check of a key may cost a call, in us. */
 const LIMITS_AND_KEY_BAR = 5
+/** The most that an estimate of a prompt may take, in us of CPU. */
+const ESTIMATE_BAR = 1_000
 /** The most that single-flight may add to a miss: this part of it. */
 const SINGLE_FLIGHT_BAR = 0.03
 
@@ -121,6 +123,7 @@ export function missesABar(results: Results): boolean {
 /** In us. */
 function partBar({ name }: PartCost, { rows }: Results): number | undefined {
   if (name === LIMITS_AND_KEY) return LIMITS_AND_KEY_BAR
+  if (name === ESTIMATE) return ESTIMATE_BAR
   const miss = rows.find(({ row }) => row.name === CHAT_MISS)
   return name === SINGLE_FLIGHT && miss ? SINGLE_FLIGHT_BAR * miss.cost.gateway : undefined
 }
