@@ -1,5 +1,5 @@
 import type { AnyRequest, Call, Caller } from './domain/calls/call.ts'
-import type { Authenticated, Billed, Observed, Planned, Routed, Shared, Target } from './domain/calls/facts.ts'
+import type { Authenticated, Billed, Kept, Observed, Planned, Routed, Shared, Target } from './domain/calls/facts.ts'
 import { Chain, type Policy, unchanged } from './domain/chain.ts'
 import type { Clock } from './domain/clock.ts'
 import type { RateLimits } from './domain/limits/limits.ts'
@@ -32,12 +32,14 @@ import type { CacheParts } from './policies/cache/cache-use.ts'
 import { cacheVectors } from './policies/cache/cache-vectors.ts'
 import { callProvider } from './policies/call-provider.ts'
 import { fitContext } from './policies/conversations/fit-context.ts'
+import { KeptSummaries } from './policies/conversations/summaries/kept-summaries.ts'
+import { Summarizer } from './policies/conversations/summaries/summarizer.ts'
 import { trimTexts } from './policies/conversations/trim-texts.ts'
 import { countExactly } from './policies/estimating/count-exactly.ts'
 import { Estimator } from './policies/estimating/estimator.ts'
 import { forecast } from './policies/estimating/forecast.ts'
 import { runOnce } from './policies/idempotency/run-once.ts'
-import { type CallLimits, limit } from './policies/limits/limit.ts'
+import { type CallLimits, limit, limitSideCall } from './policies/limits/limit.ts'
 import { limitProvider } from './policies/limits/limit-provider.ts'
 import type { LimitParts } from './policies/limits/limited.ts'
 import { observe } from './policies/observe.ts'
@@ -49,6 +51,7 @@ import { type AttemptBound, attemptBound } from './policies/routing/attempt-boun
 import { route } from './policies/routing/route.ts'
 import { safetyLock } from './policies/routing/safety-lock.ts'
 import type { SafetyLocks } from './policies/routing/safety-locks.ts'
+import type { SideCall } from './policies/side-call.ts'
 import { useKeys } from './policies/use-keys.ts'
 import { validate } from './policies/validate.ts'
 
@@ -110,6 +113,13 @@ export function createGateway(parts: GatewayParts): Gateway {
     estimator: new Estimator(),
     retries: { clock, random, budget: parts.retryBudget, isEnding, bound },
   }
+  const summarizer = new Summarizer({
+    ask: sideCalls(shared),
+    targetsOf: (alias) => parts.planner.targetsOfAlias(alias),
+    estimator: shared.estimator,
+    kept: new KeptSummaries(),
+    clock,
+  })
   return {
     forecast(call, caller) {
       parts.validate.chat(call.request)
@@ -125,8 +135,8 @@ export function createGateway(parts: GatewayParts): Gateway {
       check: parts.validate.chat,
       cache: cacheTexts(cache, clock),
       trim: trimTexts(),
-      fit: fitContext({ ...shared, clock }),
-      ask: (provider, question) => provider.chat(question),
+      fit: fitContext({ ...shared, clock, summarizer }),
+      ask: askChat,
     }),
     complete: chain(shared, {
       check: parts.validate.complete,
@@ -145,6 +155,8 @@ export function createGateway(parts: GatewayParts): Gateway {
   }
 }
 
+const askChat = (provider: Provider, question: Ask<ChatRequest>) => provider.chat(question)
+
 /** Parts that the chains of all operations share. */
 interface SharedParts extends GatewayParts {
   readonly bound: AttemptBound
@@ -155,12 +167,15 @@ interface SharedParts extends GatewayParts {
 }
 
 /** Parts that differ between chats, completions and embeddings. */
-interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
+interface OperationParts<R extends AnyRequest, E extends AnyEvent> extends TargetParts<R, E> {
   /** Throws INVALID_REQUEST. */
   readonly check: (request: R) => void
   readonly cache: Policy<Call<R> & Observed & Authenticated & Planned & Billed, Shared, E>
+}
+
+interface TargetParts<R extends AnyRequest, E extends AnyEvent> {
   readonly trim: Policy<Call<R> & Planned & Routed>
-  readonly fit: Policy<Call<R> & Authenticated & Planned & Routed>
+  readonly fit: Policy<Targeted<R> & Routed>
   readonly ask: (provider: Provider, question: Ask<R>) => Promise<EventStream<E>>
 }
 
@@ -169,29 +184,10 @@ interface OperationParts<R extends AnyRequest, E extends AnyEvent> {
  * compile.
  */
 function chain<R extends AnyRequest, E extends AnyEvent>(
-  {
-    telemetry,
-    authenticator,
-    planner,
-    billing,
-    budgets,
-    estimator,
-    idempotency,
-    clock,
-    random,
-    limits,
-    gates,
-    circuits,
-    locks,
-    isEnding,
-    between,
-    latencies,
-    sessions,
-    retries,
-    bound,
-  }: SharedParts,
-  { check, cache, trim, fit, ask }: OperationParts<R, E>,
+  parts: SharedParts,
+  { check, cache, ...toTargets }: OperationParts<R, E>,
 ): Handler<Call<R>, E> {
+  const { telemetry, authenticator, planner, billing, idempotency, clock, limits, circuits, sessions, between } = parts
   return Chain.of<Call<R>, E>(between)
     .use(observe(telemetry))
     .use(authenticate(authenticator))
@@ -203,6 +199,28 @@ function chain<R extends AnyRequest, E extends AnyEvent>(
     .use(runOnce<E>(idempotency, clock))
     .use(cache)
     .use(keepSession(sessions, circuits))
+    .to(targets(parts, toTargets))
+}
+
+/** The pipeline of a call that the gateway makes for another one. */
+function sideCalls(parts: SharedParts): Handler<SideCall, ChatEvent> {
+  const { limits, between } = parts
+  return Chain.of<SideCall, ChatEvent>(between)
+    .use(limitSideCall(limits, limits))
+    .to(targets(parts, { trim: unchanged, fit: unchanged, ask: askChat }))
+}
+
+/** A call whose targets are known. */
+type Targeted<R extends AnyRequest> = Call<R> & Observed & Authenticated & Planned & Billed & Shared & Kept
+
+/** The second half of the pipeline: from the order of the targets to the vendor. */
+function targets<R extends AnyRequest, E extends AnyEvent>(
+  parts: SharedParts,
+  { trim, fit, ask }: TargetParts<R, E>,
+): Handler<Targeted<R>, E> {
+  const { billing, budgets, estimator, clock, random, limits, gates, circuits, locks, isEnding, between } = parts
+  const { latencies, retries, bound } = parts
+  return Chain.of<Targeted<R>, E>(between)
     .use(balance({ random, latencies }))
     .use(route(clock, isEnding, bound))
     .use(safetyLock(locks))

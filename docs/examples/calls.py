@@ -37,6 +37,17 @@ for event in gateway.StreamChat(chat_pb2.ChatRequest(messages=messages), **optio
     elif event.WhichOneof("event") == "finish":
         print("", event.finish.usage.total)
 
+conversation = [
+    message_pb2.Message(role=message_pb2.ROLE_USER, content="What is the highest mountain of Europe?"),
+    message_pb2.Message(role=message_pb2.ROLE_ASSISTANT, content="Mont Blanc, or Elbrus where the Caucasus counts as Europe."),
+    message_pb2.Message(role=message_pb2.ROLE_USER, content="And of Africa?"),
+]
+drop_oldest = chat_pb2.CONTEXT_OVERFLOW_DROP_OLDEST
+short = gateway.Chat(
+    chat_pb2.ChatRequest(model="small/echo", messages=conversation, context_overflow=drop_oldest), **options
+)
+print(*short.route.warnings)
+
 completion = gateway.Complete(complete_pb2.CompleteRequest(prompt="Once upon a time", max_tokens=100), **options)
 print(completion.text, list(completion.route.warnings))
 

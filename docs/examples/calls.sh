@@ -8,6 +8,12 @@ grpcurl -plaintext -d '{"messages": [{"role": "ROLE_USER", "content": "Say hello
 grpcurl -plaintext -d '{"messages": [{"role": "ROLE_USER", "content": "Say hello."}]}' \
   localhost:50051 llmgateway.v1.LlmGateway/StreamChat
 
+grpcurl -plaintext -d '{"model": "small/echo", "context_overflow": "CONTEXT_OVERFLOW_DROP_OLDEST", "messages": [
+    {"role": "ROLE_USER", "content": "What is the highest mountain of Europe?"},
+    {"role": "ROLE_ASSISTANT", "content": "Mont Blanc, or Elbrus where the Caucasus counts as Europe."},
+    {"role": "ROLE_USER", "content": "And of Africa?"}
+  ]}' localhost:50051 llmgateway.v1.LlmGateway/Chat
+
 grpcurl -plaintext -d '{"prompt": "Once upon a time", "max_tokens": 100}' localhost:50051 llmgateway.v1.LlmGateway/Complete
 
 grpcurl -plaintext -d '{"prompt": "Once upon a time"}' localhost:50051 llmgateway.v1.LlmGateway/StreamComplete

@@ -3,6 +3,7 @@ import { createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { EnsureModelState, LlmGatewayAdmin } from '../../gen/llmgateway/v1/admin_pb.js'
 import { BudgetState } from '../../gen/llmgateway/v1/budgets_pb.js'
+import { ContextOverflow } from '../../gen/llmgateway/v1/chat_pb.js'
 import { LlmGateway } from '../../gen/llmgateway/v1/gateway_pb.js'
 import { HealthStatus } from '../../gen/llmgateway/v1/health_pb.js'
 import { CostGroup } from '../../gen/llmgateway/v1/ledger_pb.js'
@@ -22,6 +23,15 @@ for await (const { event } of gateway.streamChat({ messages }, options)) {
   if (event.case === 'text') process.stdout.write(event.value.text)
   else if (event.case === 'finish') console.log('', event.value.usage?.total)
 }
+
+const conversation = [
+  { role: Role.USER, content: 'What is the highest mountain of Europe?' },
+  { role: Role.ASSISTANT, content: 'Mont Blanc, or Elbrus where the Caucasus counts as Europe.' },
+  { role: Role.USER, content: 'And of Africa?' },
+]
+const contextOverflow = ContextOverflow.DROP_OLDEST
+const short = await gateway.chat({ model: 'small/echo', messages: conversation, contextOverflow }, options)
+console.log(short.route?.warnings.join())
 
 const { text, route } = await gateway.complete({ prompt: 'Once upon a time', maxTokens: 100 }, options)
 console.log(text, route?.warnings)

@@ -84,9 +84,10 @@ export class KnownModels {
 
 /** What the vendor's table knows of the model. */
 function ruledFacts({ kind, options }: ProviderSettings, model: string): ModelFacts {
-  const { lacks, hiddenReasoning } = kind.models?.rulesOf(model, options) ?? {}
+  const { lacks, contextWindow, hiddenReasoning } = kind.models?.rulesOf(model, options) ?? {}
   return {
     ...(lacks && { capabilities: kind.capabilities.filter((capability) => !lacks.includes(capability)) }),
+    ...(contextWindow !== undefined && { contextWindow }),
     ...(hiddenReasoning && { hiddenReasoning }),
   }
 }

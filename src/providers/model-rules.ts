@@ -30,6 +30,8 @@ export interface ModelRules {
   readonly completions?: 'native' | 'chat'
   /** What the vendor's other models can do and this one cannot. */
   readonly lacks?: readonly Capability[]
+  /** Tokens that a conversation may have, where the configuration of the kind decides that. */
+  readonly contextWindow?: number
   /** When the vendor bills reasoning that it does not show. */
   readonly hiddenReasoning?: HiddenReasoning
 }
@@ -38,7 +40,7 @@ export const samplings = ['all', 'one', 'without_thinking', 'none'] as const
 export type Sampling = (typeof samplings)[number]
 
 /** The fields that the configuration can set. */
-export type SettableRule = Exclude<keyof ModelRules, 'lacks' | 'hiddenReasoning'>
+export type SettableRule = Exclude<keyof ModelRules, 'lacks' | 'contextWindow' | 'hiddenReasoning'>
 
 /** A row of a vendor's table. */
 export interface ModelRow<Rules extends ModelRules> {

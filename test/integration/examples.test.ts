@@ -57,6 +57,7 @@ describe('the examples of docs/calls.md', () => {
       expect(stdout.split('\n')).toEqual(
         expect.arrayContaining([
           'Say hello. sim',
+          'the context of small/echo is too small: the oldest turn was dropped',
           'Once upon a time []',
           '1 UPSTREAM_OVERLOADED',
           '[ 768, 768 ]',

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import type { PriceChange } from '../../src/domain/ports/operations/operator-events.ts'
+import { kinds } from '../../src/providers/index.ts'
 import { KnownModels } from '../../src/providers/known-models.ts'
 import { readPriceFile } from '../../src/providers/prices/price-file.ts'
 import { PriceTable } from '../../src/providers/prices/price-table.ts'
@@ -40,4 +41,13 @@ it('reports the change of a price in use once', () => {
   prices.reload(file(4))
   models.frozen('m')
   expect(changes).toHaveLength(1)
+})
+
+it('knows the window that the configuration of a kind decides', () => {
+  const kind = kinds.find(({ kind }) => kind === 'ollama')
+  if (!kind) throw new Error('the kind is gone')
+  const prices = new PriceTable({ clock: new FakeClock(), settings: {} })
+  const windowWith = (options: Record<string, unknown>) =>
+    new KnownModels({ ...plainSettings('ollama'), kind, options }, prices).facts('m').contextWindow
+  expect([windowWith({ num_ctx: 8_192 }), windowWith({})]).toEqual([8_192, undefined])
 })

@@ -1,5 +1,11 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { Clock } from '../../src/domain/clock.ts'
 import { type ChatRequest, ChatRequestSchema, type Message, MessageSchema, Role } from '../../src/domain/types.ts'
+import type { FitParts } from '../../src/policies/conversations/fit-context.ts'
+import { KeptSummaries } from '../../src/policies/conversations/summaries/kept-summaries.ts'
+import { Summarizer } from '../../src/policies/conversations/summaries/summarizer.ts'
+import { Estimator } from '../../src/policies/estimating/estimator.ts'
+import { attemptBound } from '../../src/policies/routing/attempt-bound.ts'
 
 export const system = (content: string) => create(MessageSchema, { role: Role.SYSTEM, content })
 export const user = (content: string) => create(MessageSchema, { role: Role.USER, content })
@@ -33,4 +39,12 @@ function words(turn: number): string {
 
 export function conversation(messages: Message[], more: MessageInitShape<typeof ChatRequestSchema> = {}): ChatRequest {
   return create(ChatRequestSchema, { ...more, messages })
+}
+
+/** What conversations are made shorter with, by default without summaries. */
+export function fitParts(clock: Clock, parts: Partial<FitParts> = {}): FitParts {
+  const { estimator = new Estimator() } = parts
+  const ask = () => Promise.reject(new Error('no summary was expected'))
+  const summarizer = new Summarizer({ ask, targetsOf: () => undefined, estimator, kept: new KeptSummaries(), clock })
+  return { estimator, summarizer, clock, isEnding: () => false, bound: attemptBound(), ...parts }
 }

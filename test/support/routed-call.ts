@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import type { Call } from '../../src/domain/calls/call.ts'
 import {
   type Authenticated,
+  type Billed,
   createCall,
   type Kept,
   type Observed,
@@ -15,7 +16,7 @@ import { type ChatRequest, ChatRequestSchema } from '../../src/domain/types.ts'
 import { callerNamed } from './caller.ts'
 import { silentTelemetry, testContext } from './test-gateway.ts'
 
-export type RoutedCall = Call<ChatRequest> & Observed & Authenticated & Planned & Kept & Routed
+export type RoutedCall = Call<ChatRequest> & Observed & Authenticated & Planned & Billed & Kept & Routed
 
 /** A target of which policies see the name and what is given here. */
 export function targetOf(name: string, provider: Partial<Provider> = {}, more: Partial<Target> = {}): Target {
@@ -57,6 +58,7 @@ export function routedCall(
     caller: callerNamed(caller),
     targets,
     session: undefined,
+    bill: undefined,
     target,
     firstEventBy: clock.now() + firstEvent,
     fallback: false,

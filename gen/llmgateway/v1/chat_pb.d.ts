@@ -873,6 +873,15 @@ export enum ContextOverflow {
    * @generated from enum value: CONTEXT_OVERFLOW_DROP_OLDEST = 2;
    */
   DROP_OLDEST = 2,
+
+  /**
+   * A summary takes the place of the oldest turns, as a message of the user. It is made by the model of the alias that the
+   * alias of the call names in `summarize_with`; a call without such an alias is refused with INVALID_ARGUMENT. Making it
+   * takes up to half of the time that is left and is charged to the caller. The turns are dropped if it cannot be made.
+   *
+   * @generated from enum value: CONTEXT_OVERFLOW_SUMMARIZE = 3;
+   */
+  SUMMARIZE = 3,
 }
 
 /**

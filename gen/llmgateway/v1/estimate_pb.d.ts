@@ -161,15 +161,16 @@ export declare type TargetEstimate = Message<"llmgateway.v1.TargetEstimate"> & {
   budgets: BudgetForecast[];
 
   /**
-   * What would be done because the conversation is too long for the target: DROP_OLDEST, or UNSPECIFIED if
-   * it would be sent as it is. Tokens and costs are those of the shorter conversation.
+   * What would be done because the conversation is too long for the target: DROP_OLDEST or SUMMARIZE, or
+   * UNSPECIFIED if it would be sent as it is. Tokens and costs are those of the turns that are left: without a summary,
+   * which has up to 1,024 tokens, and without what it costs to make one.
    *
    * @generated from field: llmgateway.v1.ContextOverflow context_overflow = 15;
    */
   contextOverflow: ContextOverflow;
 
   /**
-   * Number of turns that would be dropped.
+   * Number of turns that would be dropped or summarized.
    *
    * @generated from field: uint32 dropped_turns = 16;
    */

@@ -28,7 +28,7 @@ export function aliasesOf(
       findings.problem(pathText(path), 'must be made of letters, digits and . _ : / @ + -, at most 256 of them')
     checkTargets(path, entry, providers, findings)
     if (entry.ensure) checkPulls(path, entry, pullers, findings)
-    const conversation = conversationOf(entry)
+    const conversation = conversationOf(name, entries ?? {}, findings)
     return {
       name,
       strategy: entry.strategy ?? 'priority',

@@ -169,7 +169,8 @@ const alias = block({
   timeout: timeoutBlock.optional(),
   on_unknown: field(oneOf(['next', 'fail'] as const)).optional(),
   on_invalid: field(oneOf(['next', 'fail'] as const)).optional(),
-  context_overflow: field(oneOf(['error', 'drop_oldest'] as const)).optional(),
+  context_overflow: field(oneOf(['error', 'drop_oldest', 'summarize'] as const)).optional(),
+  summarize_with: field(text).optional(),
   trim: field(flag).optional(),
 })
 

@@ -100,6 +100,8 @@ export class CallRecord {
   attempts: AttemptRecord[] = []
   /** Whether the caller receives events as they are produced. */
   streamed = false
+  /** Records of calls that were made for this one, such as for a summary: it is charged for them, too. */
+  sideCalls: CallRecord[] = []
   /** Whether the attempts are charged to this call, not to another one that it shares them with. */
   pays = true
   /** What is charged to this call of attempts that began for another one. */
@@ -132,6 +134,18 @@ export class CallRecord {
     child.caller = this.caller
     child.callerId = this.callerId
     return child
+  }
+
+  /** Makes the attempts of another call, past and future ones, those of this one. */
+  shareAttempts({ attempts, sideCalls }: CallRecord): void {
+    this.attempts = attempts
+    this.sideCalls = sideCalls
+  }
+
+  /** Leaves the attempts to the call that they are shared with. */
+  leaveAttempts(): void {
+    this.attempts = []
+    this.sideCalls = []
   }
 
   begin(provider: string, model: string, fallback?: boolean, warnings?: readonly string[]): AttemptRecord {
@@ -178,6 +192,12 @@ export class CallRecord {
       if (usage) return usage
     }
     return undefined
+  }
+
+  /** Every attempt that is charged to the call. */
+  chargedAttempts(): readonly AttemptRecord[] {
+    const { attempts, sideCalls } = this
+    return sideCalls.length === 0 ? attempts : [...sideCalls.flatMap((record) => record.attempts), ...attempts]
   }
 
   /** The attempts that have ended, in order. */

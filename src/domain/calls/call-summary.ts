@@ -104,7 +104,7 @@ function charges(record: CallRecord, finish: Finish | undefined): Pick<CallSumma
     return { usage, costUsd: cost && dollars(cost.input + cost.output) }
   }
   const pays = record.pays && !finish?.route?.cached
-  const charged = pays ? chargedSum(record.attempts) : undefined
+  const charged = pays ? chargedSum(record.chargedAttempts()) : undefined
   if (charged) return { usage: charged.usage, costUsd: charged.cost && dollars(charged.cost) }
   return { usage: finish?.usage ?? (pays ? record.usage() : undefined), costUsd: finish?.cost?.usd }
 }

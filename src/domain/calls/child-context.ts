@@ -16,9 +16,9 @@ export class ChildContext implements CallContext {
   deadline: number
   readonly #parent: CallContext
 
-  /** `record`: default is one of its own, a child of the parent's. */
-  constructor(parent: CallContext, record = parent.record.child()) {
-    this.requestId = parent.requestId
+  /** `record`: default is one of its own, a child of the parent's. `requestId`: default is the parent's. */
+  constructor(parent: CallContext, record = parent.record.child(), requestId = parent.requestId) {
+    this.requestId = requestId
     this.credential = parent.credential
     this.peer = parent.peer
     this.record = record

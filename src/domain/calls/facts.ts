@@ -85,6 +85,8 @@ export interface CallCharges {
   /** Opens the charge of an attempt, or of a further request (`part` from 1) of the attempt that began last. */
   begin(attempted: { readonly target: Target; readonly keyId: string }, outcome: ChargeOutcome, part?: number): Charge
   settle(charge: Charge, outcome: ChargeOutcome): void | Promise<void>
+  /** For a call that is made for this one: its charges belong to this call, but none of them is the final record. */
+  ofSideCall(): CallCharges
 }
 
 export interface Billed {

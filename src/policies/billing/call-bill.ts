@@ -1,6 +1,6 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { Trailers } from '../../domain/calls/call-record.ts'
-import type { Authenticated, Planned, Target } from '../../domain/calls/facts.ts'
+import type { Authenticated, CallCharges, Planned, Target } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import type { Clock } from '../../domain/clock.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
@@ -36,7 +36,7 @@ interface Attempted {
  * The charges of one call: one for each request to a vendor, or a single one when none was needed. The last one is the
  * final record of the call.
  */
-export class CallBill implements Watcher<AnyEvent> {
+export class CallBill implements CallCharges, Watcher<AnyEvent> {
   readonly #ledger: Ledger
   readonly #priceVersion: () => string
   readonly #trailers: BillingParts['trailers']
@@ -77,6 +77,20 @@ export class CallBill implements Watcher<AnyEvent> {
     this.#open--
     if (this.#open === 0) charge.ending = this.#takeEnding()
     return this.#ledger.settle(charge)
+  }
+
+  ofSideCall(): CallCharges {
+    const charges: CallCharges = {
+      begin: (attempted, outcome) => {
+        return { facts: this.#facts(++this.#attempts, attempted), outcome, ending: undefined, shares: NO_SHARES }
+      },
+      settle: (charge, outcome) => {
+        charge.outcome = outcome
+        return this.#ledger.settle(charge)
+      },
+      ofSideCall: () => charges,
+    }
+    return charges
   }
 
   event(event: AnyEvent): void {

@@ -99,7 +99,7 @@ export class SharedText implements Payers {
     const pays = context === this.successor?.context
     const part = pays && cost ? costBeyond(cost, this.#paid) : undefined
     if (!pays) shared(cost?.usd)
-    context.record.attempts = []
+    context.record.leaveAttempts()
     context.record.pays = true
     return cachedFinish(finish, context, finish.route?.cacheId ?? '', part)
   }

@@ -1,7 +1,8 @@
 import type { InputTokens } from '../../domain/tokens/request-tokens.ts'
 import { chatTokens, messageTokens } from '../../domain/tokens/request-tokens.ts'
-import type { ChatRequest } from '../../domain/types.ts'
+import type { ChatRequest, Message } from '../../domain/types.ts'
 import type { Estimated, Estimator } from '../estimating/estimator.ts'
+import { estimatedText } from './estimated-text.ts'
 import { Turns } from './turns.ts'
 
 interface Tokens {
@@ -24,13 +25,14 @@ export class Sizes {
     this.#left = [this.#sum(chatTokens(request))]
   }
 
-  /**
-   * Tokens that are sent without the oldest turns. What was learned can only make them more: a vendor that reports less
-   * than it was sent may have cut it off.
-   */
+  /** Tokens that are sent without the oldest turns. */
   without(dropped: number): number {
-    const { text, media } = this.#tokensWithout(dropped)
-    return Math.ceil(Math.max(text, this.#estimator.input(this.#call, { text, media: [] })) + media)
+    return this.#total(this.#tokensWithout(dropped))
+  }
+
+  /** Tokens of further messages. */
+  of(messages: readonly Message[]): number {
+    return this.#total(this.#sum(messageTokens(messages)))
   }
 
   /** The fewest turns to drop for at most `limit` tokens; where that is impossible, all that may be dropped. */
@@ -48,6 +50,10 @@ export class Sizes {
       this.#left.push({ text: text - turn.text, media: media - turn.media })
     }
     return this.#left[dropped] as Tokens // the loop has filled it
+  }
+
+  #total({ text, media }: Tokens): number {
+    return estimatedText(this.#estimator, this.#call, text) + media
   }
 
   #sum({ text, media }: Pick<InputTokens, 'text' | 'media'>): Tokens {

@@ -12,7 +12,12 @@ type Asked = Pick<Estimated, 'wishes' | 'target'>
 
 /** The most estimated tokens of a conversation that leaves room for the answer in a window of so many tokens. */
 export function inputSpace(call: Asked, window: number): number {
-  return Math.max(0, Math.floor((window - answerSpace(call, window)) / MARGIN))
+  return Math.max(0, withMargin(window - answerSpace(call, window)))
+}
+
+/** The most estimated tokens of what may have so many tokens. */
+export function withMargin(tokens: number): number {
+  return Math.floor(tokens / MARGIN)
 }
 
 /** The same after a vendor has refused a conversation of so many estimated tokens. */

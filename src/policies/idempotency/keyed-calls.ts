@@ -80,7 +80,7 @@ export class KeyedCalls<E extends AnyEvent> {
       clock: this.#clock,
       sizeOf: encodedSizeOf,
       forJoined(event, joined) {
-        if (event.event.case === 'finish') joined.record.attempts = []
+        if (event.event.case === 'finish') joined.record.leaveAttempts()
         return named(event, context)
       },
       isForAll: () => true,

@@ -17,10 +17,21 @@ export interface CallLimits {
   readonly aliases: ReadonlyMap<string, RateLimits>
 }
 
+type Needs = Call & Authenticated & Planned
+
 /** Refuses calls beyond the limits of their caller, address, user and alias. Trailers report the nearest limit. */
-export function limit(parts: LimitParts, limits: CallLimits): Policy<Call & Authenticated & Planned> {
+export function limit(parts: LimitParts, limits: CallLimits): Policy<Needs> {
+  return limiting(parts, (call) => quotasOf(call, limits))
+}
+
+/** The same for a call that is made for another one, which waits for it and counts as the one under way. */
+export function limitSideCall(parts: LimitParts, limits: CallLimits): Policy<Needs> {
+  return limiting(parts, (call) => quotasOf(call, limits).map(withoutConcurrent))
+}
+
+function limiting(parts: LimitParts, quotasFor: (call: Needs) => readonly Quota[]): Policy<Needs> {
   return (next) => (call) => {
-    const quotas = quotasOf(call, limits)
+    const quotas = quotasFor(call)
     if (quotas.length === 0) return next(call)
     const { record, requestId } = call.context
     const counting = { id: requestId, quotas, tokens: tokensOf(call, quotas), call }
@@ -32,7 +43,7 @@ export function limit(parts: LimitParts, limits: CallLimits): Policy<Call & Auth
   }
 }
 
-function quotasOf(call: Call & Authenticated & Planned, limits: CallLimits): Quota[] {
+function quotasOf(call: Needs, limits: CallLimits): Quota[] {
   const { caller, context, request, targets } = call
   const quotas: Quota[] = []
   if (!caller.limits && !limits.address && !limits.user && limits.aliases.size === 0) return quotas
@@ -53,6 +64,13 @@ function quotasOf(call: Call & Authenticated & Planned, limits: CallLimits): Quo
   if (alias !== undefined && ofAlias)
     quotas.push({ scope: 'alias', subject: alias, name: alias, holder, limits: ofAlias })
   return quotas
+}
+
+/** The other call has no place among those of this one's alias. */
+function withoutConcurrent(quota: Quota): Quota {
+  if (quota.scope === 'alias') return quota
+  const { concurrent: _, ...limits } = quota.limits
+  return { ...quota, limits }
 }
 
 /** 0 when no limit counts tokens. */

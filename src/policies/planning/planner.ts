@@ -87,6 +87,11 @@ export class Planner {
     return wishes.disableFallback ? firstChoice(all) : all
   }
 
+  /** The targets of an alias; undefined if there is none of the name. */
+  targetsOfAlias(name: string): readonly Target[] | undefined {
+    return this.#aliases.get(name)
+  }
+
   #named({ operation, request, wishes }: Question, allowed: ModelFilter | undefined): readonly Target[] {
     const { taskType } = wishes
     if (request.model) return this.#resolve(request.model, allowed)

@@ -75,7 +75,7 @@ export class Subscriber<E extends AnyEvent> implements Source {
       this.#reject(error)
       return
     }
-    this.context.record.attempts = []
+    this.context.record.leaveAttempts()
     this.context.record.pays = true
     this.#resolve(undefined)
   }
@@ -104,6 +104,6 @@ export class Subscriber<E extends AnyEvent> implements Source {
 
   /** The attempts of the shared call are those of each subscriber. */
   #shareAttempts(): void {
-    this.context.record.attempts = this.#sharedCall.record.attempts
+    this.context.record.shareAttempts(this.#sharedCall.record)
   }
 }

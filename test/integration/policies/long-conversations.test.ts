@@ -87,7 +87,7 @@ describe('a conversation that is too long', () => {
     expect(left).toBeLessThan(41)
     expect(contents).toEqual([texts[0], ...texts.slice(-left)])
     expect(value?.route?.warnings).toEqual([
-      `the ${(41 - left) / 2} oldest turns were dropped for house/small, whose context is too small`,
+      `the context of house/small is too small: the ${(41 - left) / 2} oldest turns were dropped`,
     ])
   })
 

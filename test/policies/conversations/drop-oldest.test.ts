@@ -11,9 +11,16 @@ import {
   ToolSchema,
 } from '../../../src/domain/types.ts'
 import { fitContext } from '../../../src/policies/conversations/fit-context.ts'
-import { Estimator } from '../../../src/policies/estimating/estimator.ts'
-import { attemptBound } from '../../../src/policies/routing/attempt-bound.ts'
-import { assistant, calling, conversation, marked, result, system, user } from '../../support/conversations.ts'
+import {
+  assistant,
+  calling,
+  conversation,
+  fitParts,
+  marked,
+  result,
+  system,
+  user,
+} from '../../support/conversations.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { randomFrom } from '../../support/random.ts'
 import { type RoutedCall, routedCall, targetOf } from '../../support/routed-call.ts'
@@ -70,8 +77,7 @@ async function sentFor(request: ChatRequest, window: number): Promise<ChatReques
   }
   const clock = new FakeClock()
   const target = targetOf('one', { describe: () => ({ contextWindow: window }) })
-  const parts = { estimator: new Estimator(), clock, isEnding: () => false, bound: attemptBound() }
-  await fitContext(parts)<RoutedCall, ChatEvent>(next)(routedCall(clock, [target], { request }))
+  await fitContext(fitParts(clock))<RoutedCall, ChatEvent>(next)(routedCall(clock, [target], { request }))
   return sent
 }
 

@@ -17,7 +17,7 @@ import {
 import { fitContext } from '../../../src/policies/conversations/fit-context.ts'
 import { Estimator } from '../../../src/policies/estimating/estimator.ts'
 import { attemptBound } from '../../../src/policies/routing/attempt-bound.ts'
-import { conversation, longConversation } from '../../support/conversations.ts'
+import { conversation, fitParts, longConversation } from '../../support/conversations.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { type RoutedCall, routedCall, targetOf } from '../../support/routed-call.ts'
 import { streamOf } from '../../support/streams.ts'
@@ -73,7 +73,7 @@ async function ask({
     { describe: () => (window === undefined ? {} : { contextWindow: window }) },
     world.target,
   )
-  const parts = { estimator, clock, isEnding: () => false, bound: attemptBound(maxAttempts) }
+  const parts = fitParts(clock, { estimator, bound: attemptBound(maxAttempts) })
   const call = routedCall(clock, [target], { request, left })
   const outcome = await fitContext(parts)<RoutedCall, ChatEvent>(next)(call).then(
     () => 'answered',
@@ -94,7 +94,7 @@ describe('a conversation that is longer than the window', () => {
     expect(left).toBeGreaterThan(5)
     expect(texts(first)).toEqual([...texts(request).slice(0, 1), ...texts(request).slice(-(2 * left + 1))])
     expect(chatTokens(first).text).toBeLessThanOrEqual(2_000 - 500)
-    expect(warnings).toEqual([[`the ${20 - left} oldest turns were dropped for one/m, whose context is too small`]])
+    expect(warnings).toEqual([[`the context of one/m is too small: the ${20 - left} oldest turns were dropped`]])
     expect(outcome).toBe('answered')
     expect(request.messages).toHaveLength(42)
   })
@@ -146,7 +146,7 @@ describe('a conversation that the vendor refuses as too long', () => {
     const { request, sent, warnings, outcome } = await ask({ most: 1_500 })
     expect(sent[0]).toBe(request)
     expect(sent.map(turnsOf)).toEqual([20, 9])
-    expect(warnings[1]).toEqual(['the 11 oldest turns were dropped for one/m, whose context is too small'])
+    expect(warnings[1]).toEqual(['the context of one/m is too small: the 11 oldest turns were dropped'])
     expect(outcome).toBe('answered')
   })
 

@@ -189,3 +189,11 @@ test('options that cannot be are refused by their path', async () => {
     message: expect.stringContaining('provider_options.sim.pace_ms'),
   })
 })
+
+test('a conversation that is longer than its window is refused', async () => {
+  const { clock, provider } = setUp({ context_window: 4 })
+  expect(provider.describe('echo').contextWindow).toBe(4)
+  expect((await foldChat(await chat(provider, clock, 'echo'))).message?.content).toBe('hello big world')
+  const longer = { messages: [{ role: Role.USER, content: 'hello bigger world' }] }
+  await expect(chat(provider, clock, 'echo', longer)).rejects.toMatchObject({ reason: 'CONTEXT_LENGTH_EXCEEDED' })
+})

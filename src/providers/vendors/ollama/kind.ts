@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
+import type { ModelRules } from '../../model-rules.ts'
 import { ollamaWire } from './wire.ts'
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT } = Capability
@@ -32,9 +33,14 @@ export const ollama: ProviderKind = {
     // A duration such as "5m", or seconds; negative means forever.
     keep_alive: z.union([z.string().min(1), z.number()]).optional(),
   },
-  models: { rulesOf: () => ({}), settable: ['batchInputs', 'batchTokens', 'completions'] },
+  models: { rulesOf: (_model, options) => windowOf(options), settable: ['batchInputs', 'batchTokens', 'completions'] },
   defaultModel: 'llama3.2',
   defaultEmbedModel: 'nomic-embed-text',
+}
+
+/** The server cuts off what does not fit into this. */
+function windowOf({ num_ctx }: Readonly<Record<string, unknown>>): ModelRules {
+  return typeof num_ctx === 'number' ? { contextWindow: num_ctx } : {}
 }
 
 /**

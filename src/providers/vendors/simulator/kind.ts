@@ -16,6 +16,7 @@ import {
 } from '../../../domain/types.ts'
 import type { ProviderKind, ProviderSettings } from '../../define.ts'
 import { failedReply } from '../../failures/failed-reply.ts'
+import type { VendorError } from '../../failures/vendor-error.ts'
 import { ChatReply } from '../../http/chat-reply.ts'
 import { Watchdog } from '../../http/watchdog.ts'
 import { usageFrom } from '../../prices/usage.ts'
@@ -39,6 +40,8 @@ const options = z.object({
   slow_ms: z.number().min(0).max(3_600_000).default(30_000),
   input_tokens: z.number().int().min(0).optional(),
   output_tokens: z.number().int().min(0).optional(),
+  /** Tokens of the context window of every model; longer conversations are refused. */
+  context_window: z.number().int().min(1).optional(),
 })
 type Options = z.infer<typeof options>
 
@@ -72,6 +75,7 @@ function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
     const field = `provider_options.${settings.name}.${parsed.error.issues[0]?.path.join('.') ?? ''}`
     throw new GatewayError('INVALID_REQUEST', `${field}: ${parsed.error.issues[0]?.message ?? 'invalid'}`)
   }
+  const facts = { ...FREE, contextWindow: options.safeParse(settings.options).data?.context_window }
   return {
     name: settings.name,
     kind: settings.kind.kind,
@@ -89,7 +93,7 @@ function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
     },
     listModels: async () => MODELS,
     catalogue: () => MODELS,
-    describe: () => FREE,
+    describe: () => facts,
     close: async () => {},
   }
 }
@@ -108,6 +112,9 @@ function chat(
   traits: OperationTraits,
 ): Promise<EventStream<ChatEvent>> {
   refuseIfToldTo(settings, clock, ask)
+  if (promptTokens(ask.request) > (timing.context_window ?? Number.POSITIVE_INFINITY)) {
+    throw refusal(settings, clock, ask, 400, { code: 'context_length_exceeded' })
+  }
   ask.attempt.sent = true
   const script = scriptFor(ask)
   const firstAfter = ask.model === 'slow' ? timing.slow_ms : timing.first_token_ms
@@ -218,19 +225,20 @@ function finish(answer: ChatReply, script: readonly Step[], timing: Options, ask
 /** The model `error-<status>` fails like a vendor with this status. */
 function refuseIfToldTo(settings: ProviderSettings, clock: Clock, ask: Ask<AnyRequest>): void {
   const status = /^error-([345]\d\d)$/.exec(ask.model)?.[1]
-  if (!status) return
-  ask.attempt.status = Number(status)
-  throw failedReply({
-    provider: settings.name,
-    signs: [],
-    isVendors: true,
-    model: ask.model,
-    local: false,
-    status: Number(status),
-    headers: {},
-    error: undefined,
-    now: clock.wall(),
-  })
+  if (status) throw refusal(settings, clock, ask, Number(status))
+}
+
+/** The error of a reply with this status. */
+function refusal(
+  { name: provider }: ProviderSettings,
+  clock: Clock,
+  { model, attempt }: Ask<AnyRequest>,
+  status: number,
+  error?: VendorError,
+): GatewayError {
+  attempt.status = status
+  const reply = { signs: [], isVendors: true, local: false, headers: {}, now: clock.wall() }
+  return failedReply({ ...reply, provider, model, status, error })
 }
 
 function lastText(request: ChatRequest): string {
