@@ -29,6 +29,12 @@ export interface UpstreamFailure {
   readonly isMessagePublic?: boolean
 }
 
+/** What a vendor says of a conversation that is too long for a model, in tokens as it counts them. */
+export interface StatedSizes {
+  readonly window?: number
+  readonly input?: number
+}
+
 export interface ErrorFacts {
   /** Whether the next target may be tried. Default: the reason's column. */
   readonly fallback?: boolean
@@ -43,6 +49,8 @@ export interface ErrorFacts {
   readonly provider?: string
   readonly model?: string
   readonly upstream?: UpstreamFailure
+  /** Of CONTEXT_LENGTH_EXCEEDED. */
+  readonly sizes?: StatedSizes
   /** The underlying error; for the log, never for the caller. */
   readonly cause?: unknown
 }

@@ -78,7 +78,8 @@ class Fitting<C extends Needs, E extends AnyEvent> {
     } catch (thrown) {
       const error = GatewayError.from(thrown)
       if (error.reason !== 'CONTEXT_LENGTH_EXCEEDED' || !this.#mayAskAgain(sent)) throw error
-      return await this.#send(await this.#within(spaceAfterRefusal(sent.tokens), sent.gone + 1))
+      const space = spaceAfterRefusal(this.#call, sent.tokens, error.facts.sizes)
+      return await this.#send(await this.#within(space, sent.gone + 1))
     }
   }
 

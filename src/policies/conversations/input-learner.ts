@@ -5,7 +5,7 @@ import { chatTokens } from '../../domain/tokens/request-tokens.ts'
 import type { ChatRequest } from '../../domain/types.ts'
 import type { Estimated, Estimator } from '../estimating/estimator.ts'
 
-/** Learns from a response how the model counts the tokens of what was sent. */
+/** Learns how a model counts the tokens of what was sent: from its response, or from what it says is too long. */
 export class InputLearner implements Watcher<AnyEvent> {
   readonly #estimator: Estimator
   readonly #call: Estimated & { readonly request: ChatRequest }
@@ -17,9 +17,14 @@ export class InputLearner implements Watcher<AnyEvent> {
 
   event(event: AnyEvent): void {
     const usage = finishOf(event)?.usage
-    if (usage?.input === undefined || usage.estimated) return
-    this.#estimator.learn(this.#call, chatTokens(this.#call.request), { input: usage.input })
+    if (usage && !usage.estimated) this.#learn(usage.input)
   }
 
-  end(_error?: GatewayError): void {}
+  end(error?: GatewayError): void {
+    this.#learn(error?.facts.sizes?.input)
+  }
+
+  #learn(input: number | undefined): void {
+    if (input !== undefined) this.#estimator.learn(this.#call, chatTokens(this.#call.request), { input })
+  }
 }

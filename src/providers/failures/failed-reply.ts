@@ -6,6 +6,7 @@ import { codeSigns, sentenceSigns, statusSigns, usualAdvice, wordSigns } from '.
 import { retryAfter } from './retry-after.ts'
 import { withoutQuoted } from './sentence.ts'
 import { blameFor, fits, type Sign } from './sign.ts'
+import { statedSizes } from './stated-sizes.ts'
 import type { VendorError } from './vendor-error.ts'
 
 /** A reply that is a failure. */
@@ -61,6 +62,7 @@ function errorOf(reply: Reported, status: number | undefined, sign: Sign): Gatew
       ...(error?.code && { code: shortCode(error.code) }),
       ...(requestId && { requestId }),
     },
+    ...(reason === 'CONTEXT_LENGTH_EXCEEDED' && { sizes: statedSizes(error?.message ?? '') }),
     ...(wait !== undefined && { retryAfter: wait }),
     ...(retry !== undefined && { retry }),
     ...(fallback !== undefined && { fallback }),

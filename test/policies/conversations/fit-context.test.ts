@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it, test } from 'vitest'
 import type { Target } from '../../../src/domain/calls/facts.ts'
-import { GatewayError } from '../../../src/domain/errors/error.ts'
+import { GatewayError, type StatedSizes } from '../../../src/domain/errors/error.ts'
 import { finishEvent } from '../../../src/domain/streams/events.ts'
 import type { Handler } from '../../../src/domain/streams/follow.ts'
 import { chatTokens } from '../../../src/domain/tokens/request-tokens.ts'
@@ -37,6 +37,8 @@ interface World {
   readonly left?: number
   readonly maxAttempts?: number
   readonly estimator?: Estimator
+  /** What the vendor says of a conversation that is too long, with the tokens that it counts. */
+  readonly sizes?: (input: number) => StatedSizes
 }
 
 /** What is sent to a target for a conversation of some turns, one request after the other, and how the call ends. */
@@ -45,6 +47,7 @@ async function ask({
   most = Number.POSITIVE_INFINITY,
   ratio = 1,
   estimator = new Estimator(),
+  sizes = () => ({}),
   ...world
 }: World) {
   const clock = new FakeClock()
@@ -63,7 +66,7 @@ async function ask({
     const input = Math.ceil(chatTokens(call.request).text * ratio)
     if (input > most) {
       record.fail(attempt, AttemptOutcome.FAILED, 'CONTEXT_LENGTH_EXCEEDED')
-      throw new GatewayError('CONTEXT_LENGTH_EXCEEDED', 'too long')
+      throw new GatewayError('CONTEXT_LENGTH_EXCEEDED', 'too long', { sizes: sizes(input) })
     }
     const usage = create(UsageSchema, { input, output: 1 })
     return streamOf(cancellation, [finishEvent({ finishReason: FinishReason.STOP, rawFinishReason: '', usage })])
@@ -150,6 +153,17 @@ describe('a conversation that the vendor refuses as too long', () => {
     expect(outcome).toBe('answered')
   })
 
+  it.each<[string, NonNullable<World['sizes']>, number]>([
+    ['its window', () => ({ window: 2_000 }), 12],
+    ['its window and what it has counted', (input) => ({ window: 2_000, input }), 13],
+    ['a window that leaves nothing', () => ({ window: 0 }), 9],
+    ['a window that is large enough', () => ({ window: 9_000 }), 9],
+  ])('is sent with what fits where the vendor says %s', async (_, sizes, turns) => {
+    const { sent, outcome } = await ask({ most: 1_600, sizes })
+    expect(sent.map(turnsOf)).toEqual([20, turns])
+    expect(outcome).toBe('answered')
+  })
+
   it('is sent once more also where it was made shorter before', async () => {
     const { sent, outcome } = await ask({ window: 2_000, most: 1_000 })
     expect(sent).toHaveLength(2)
@@ -169,9 +183,12 @@ describe('a conversation that the vendor refuses as too long', () => {
   })
 })
 
-it('how a model counts is learned from its answers', async () => {
+it.each<[string, World]>([
+  ['its answers', {}],
+  ['what it refuses', { most: 1_600, sizes: (input) => ({ input }) }],
+])('how a model counts is learned from %s', async (_, vendor) => {
   const estimator = new Estimator()
-  const world = { window: 2_000, ratio: 1.5, estimator }
+  const world = { window: 2_000, ratio: 1.5, estimator, ...vendor }
   const [before] = (await ask(world)).sent
   const [after] = (await ask(world)).sent
   expect(after && before && turnsOf(after) < turnsOf(before)).toBe(true)
