@@ -45,13 +45,14 @@ export function tables(results: Results): string {
       rows.map(({ row, cost }) => costLine(row, cost)),
     ),
     table(
-      ['call', 'collector, us: reference', 'gateway', 'survivors, bytes: reference', 'gateway'],
+      ['call', 'collector, us: reference', 'gateway', 'survivors, bytes: reference', 'gateway', 'bar'],
       rows.map(({ row, garbage: { reference, gateway } }) => [
         nameOf(row),
         reference.pause.toFixed(1),
         gateway.pause.toFixed(1),
         reference.survived.toFixed(0),
         gateway.survived.toFixed(0),
+        row.survivorsBar === undefined ? '' : verdict(gateway.survived, row.survivorsBar, `${row.survivorsBar}`),
       ]),
     ),
     table(
@@ -114,6 +115,7 @@ export function missesABar(results: Results): boolean {
     start > START_BAR ||
     idle > IDLE_BAR ||
     rows.some(({ row, cost }) => median(cost.ratios) > (row.bar ?? Infinity)) ||
+    rows.some(({ row, garbage: { gateway } }) => gateway.survived > (row.survivorsBar ?? Infinity)) ||
     rows.some(({ row, latency }) => latency !== undefined && latency.gateway.p99 > (row.p99Bar ?? Infinity)) ||
     rows.some(({ row, cost }) => cost.rates.gateway < (row.rateBar ?? 0)) ||
     parts.some((part) => part.cost > (partBar(part, results) ?? Infinity))

@@ -25,6 +25,8 @@ export interface Row {
   readonly items?: number
   /** The most that the gateway may cost, as a multiple of the reference. */
   readonly bar?: number
+  /** The most bytes of each unit that may outlive the young generation: more means that something holds the calls. */
+  readonly survivorsBar?: number
   /** Whether it is measured with one call in flight, too. */
   readonly latency?: boolean
   /** The most that 99 of 100 calls may then take, in ms. */
@@ -58,7 +60,7 @@ export const rows: readonly Row[] = [
     upstream: false,
     latency: true,
   },
-  { ...manyCalls, ...upstreamChat, name: 'Chat', gateway: 'usual', bar: 1.2, latency: true },
+  { ...manyCalls, ...upstreamChat, name: 'Chat', gateway: 'usual', bar: 1.2, survivorsBar: 1000, latency: true },
   { ...manyCalls, ...upstreamChat, name: 'Chat, 1 % of traces', gateway: 'traced', bar: 1.2 },
   { ...manyCalls, ...upstreamChat, name: 'Chat, log level info', gateway: 'logging' },
   {
@@ -134,6 +136,7 @@ export const rows: readonly Row[] = [
     gateway: 'usual',
     upstream: true,
     bar: 1.4,
+    survivorsBar: 1000,
   },
   {
     ...saturated,
@@ -154,6 +157,7 @@ export const rows: readonly Row[] = [
     upstream: true,
     unit: 'item',
     items: BATCH_ITEMS,
+    survivorsBar: 1000,
     calls: 400,
     // Equal requests of two batches at once would be asked once.
     connections: 1,
