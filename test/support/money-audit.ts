@@ -1,0 +1,151 @@
+import { expect } from 'vitest'
+import type { BudgetRule } from '../../src/domain/budgets/budget-rule.ts'
+import { type BudgetShare, type Charge, chargeId } from '../../src/domain/ports/money/ledger.ts'
+import { UsageState } from '../../src/domain/types.ts'
+import type { MoneyWorld } from './money-world.ts'
+
+/* Compares what the ledger and the budgets say with the books of the vendor. */
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** Every call was told one ending and has one final record, or is among the cache hits; nothing is left open. */
+export function auditEndings(world: MoneyWorld, calls: number): void {
+  const { endings, begun, entries, clock, vendors, gates } = world
+  for (let number = 0; number < calls; number++) expect(endings.get(`call ${number}`), `call ${number}`).toBe(1)
+  for (const [id, count] of endings) expect(count, id).toBe(1)
+  const finals = [...world.charges.values()].filter(({ ending }) => ending).map(({ facts }) => facts.callId)
+  expect(new Set(finals).size, 'final records of different calls').toBe(finals.length)
+  expect(finals.length + hitsIn(entries), 'final records and hits').toBe(begun.size)
+  const settled = entries
+    .filter(({ kind }) => kind === 'settled')
+    .map((entry) => 'charge' in entry && chargeId(entry.charge.facts))
+  expect(new Set(settled).size, 'charges that were settled once').toBe(settled.length)
+  for (const entry of entries) if (entry.kind === 'intent') expect(settled).toContain(chargeId(entry.charge.facts))
+  expect(clock.waiting, 'timers').toBe(0)
+  for (const vendor of vendors) expect(vendor.open, 'open upstream calls').toBe(0)
+  for (const gate of gates) expect(gate, 'permits and waiters').toMatchObject({ active: 0, waiting: 0 })
+}
+
+/**
+ * The ledger has what the vendor is to be paid: in all, for each provider, and for each question, of which one upstream
+ * call may be for several callers. `isBounded`: whether every request says how long its response may be.
+ */
+export function auditBooks({ vendors, charges, begun }: MoneyWorld, isBounded: boolean): void {
+  const served = vendors.flatMap(({ served }) => served)
+  const expectSum = (what: string, requests: typeof served, records: readonly Charge[]) => {
+    const due = requests.map((request) => request.nano(isBounded))
+    const sum = records.reduce((sum, charge) => sum + nanoOf(charge), 0)
+    expect(sum, `${what}, at least`).toBeGreaterThanOrEqual(due.reduce((sum, [least]) => sum + least, 0))
+    expect(sum, `${what}, at most`).toBeLessThanOrEqual(due.reduce((sum, [, most]) => sum + most, 0))
+  }
+  const records = [...charges.values()]
+  expectSum('the ledger', served, records)
+  for (const provider of new Set(served.map(({ provider }) => provider))) {
+    const isOf = (of: string) => of === provider
+    expectSum(
+      provider,
+      served.filter((request) => isOf(request.provider)),
+      records.filter(({ facts }) => isOf(facts.provider)),
+    )
+  }
+  for (const question of new Set(served.map(({ question }) => question))) {
+    expectSum(
+      question,
+      served.filter((request) => request.question === question),
+      records.filter(({ facts }) => begun.get(facts.callId)?.question === question),
+    )
+  }
+}
+
+/** How often what the worlds are for has happened. */
+export interface Tally {
+  estimated: number
+  refused: number
+  /** Responses that a budget cut, or of which another call paid the rest. */
+  cut: number
+  takenOver: number
+  replayed: number
+  hits: number
+}
+
+export function addTo(tally: Tally, { charges, entries }: MoneyWorld): void {
+  const intents = intentsIn(entries)
+  for (const [id, { facts, outcome, ending }] of charges) {
+    const isOver = ending?.reason === 'BUDGET_EXCEEDED'
+    if (outcome.state === UsageState.ESTIMATED) tally.estimated++
+    if (outcome.state === UsageState.REPLAYED) tally.replayed++
+    if (isOver && facts.attempt === 0) tally.refused++
+    if (isOver && facts.attempt > 0) tally.cut++
+    if (facts.attempt > 0 && !intents.has(id)) tally.takenOver++
+  }
+  tally.hits += hitsIn(entries)
+}
+
+function hitsIn(entries: MoneyWorld['entries']): number {
+  return entries.reduce((sum, entry) => sum + (entry.kind === 'hits' ? entry.hits : 0), 0)
+}
+
+/** Charges that were written down before the request was sent: all but those of calls that took over. */
+function intentsIn(entries: MoneyWorld['entries']): ReadonlySet<string> {
+  return new Set(entries.flatMap((entry) => (entry.kind === 'intent' ? chargeId(entry.charge.facts) : [])))
+}
+
+/** Every charge counts in each budget that is for it, in the window when it began, and nowhere else. */
+export function auditBudgets(
+  { charges, begun, entries, budgets, overspent }: MoneyWorld,
+  rules: readonly BudgetRule[],
+): void {
+  const intents = intentsIn(entries)
+  const spent = new Map<string, number>()
+  for (const [id, charge] of charges) {
+    if (charge.facts.attempt === 0) continue
+    const call = begun.get(charge.facts.callId)
+    const due = rules.flatMap((rule) => {
+      const subject = subjectOf(rule, { ...charge.facts, ...call })
+      if (subject === undefined) return []
+      // What a call took over was reserved before it began to pay.
+      const began = intents.has(id) ? windowOf(rule, charge.facts.time) : expect.any(Number)
+      return [{ budget: rule.name, subject, windowStart: began, nano: nanoOf(charge) }]
+    })
+    expect(charge.shares, `the budgets of ${id}`).toEqual(due)
+    for (const share of charge.shares) spent.set(keyOf(share), (spent.get(keyOf(share)) ?? 0) + share.nano)
+  }
+  for (const { budget, subject, windowStart, spent: sum, reserved } of budgets.list()) {
+    expect(reserved, `reserved of ${budget}`).toBe(0)
+    expect(sum, `spent of ${budget}`).toBe(spent.get(keyOf({ budget, subject, windowStart })) ?? 0)
+  }
+  expectWithin(rules, spent)
+  expect(overspent, 'budgets that were overspent').toEqual([])
+}
+
+/** `spent`: what the ledger has of each budget, by its key. */
+function expectWithin(rules: readonly BudgetRule[], spent: ReadonlyMap<string, number>): void {
+  for (const { name, limit } of rules.filter(({ action }) => action === 'refuse')) {
+    for (const [key, sum] of spent) if (key.startsWith(`${name}\0`)) expect(sum, key).toBeLessThanOrEqual(limit)
+  }
+}
+
+/** Whom a budget counts a charge for; undefined if it does not. */
+function subjectOf(
+  { scope, match }: BudgetRule,
+  { provider, caller, userId }: { readonly provider: string; readonly caller: string; readonly userId: string },
+): string | undefined {
+  const subjects = { global: '', provider, caller, user: userId && `${caller}/${userId}`, label: undefined }
+  const subject = subjects[scope]
+  const isCounted = scope === 'global' || (subject !== '' && (match === undefined || match === subject))
+  return isCounted ? subject : undefined
+}
+
+/** Days begin at 23:00 UTC. */
+function windowOf({ window }: BudgetRule, time: number): number {
+  return window === 'total' ? 0 : Math.floor((time + HOUR) / DAY) * DAY - HOUR
+}
+
+function keyOf({ budget, subject, windowStart }: Pick<BudgetShare, 'budget' | 'subject' | 'windowStart'>): string {
+  return [budget, subject, windowStart].join('\0')
+}
+
+function nanoOf({ outcome: { cost } }: Charge): number {
+  return cost ? cost.input + cost.output : Number.NaN
+}
