@@ -2,11 +2,13 @@ import { cpSync, readdirSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mustExecute } from './execute.ts'
-import { curl, goToolsOf, grpcurl, pythonWith } from './tools.ts'
+import { cratesOf, curl, goToolsOf, grpcurl, mavenPackagesOf, pythonWith } from './tools.ts'
 
 /** A program that calls a gateway. */
 export interface Client {
   readonly name: string
+  /** What it makes calls with, if its program has a `load`. */
+  readonly library?: string
   /** Gets what it is made with. Rejects when that cannot be had. */
   install(): Promise<Build>
 }
@@ -18,6 +20,8 @@ export interface Program {
   readonly command: string
   readonly args: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Makes one call after the other at several replicas instead, as `npm run promises -- rollout` asks. */
+  readonly load?: readonly string[]
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -27,6 +31,8 @@ const CONTRACT = join(ROOT, 'proto')
 const PACKAGE = 'llmgateway/v1'
 /** As `go_package` in the proto files names it. */
 const GO_MODULE = 'github.com/llm-gateway/llm-gateway/gen/go'
+const JAVA_PROJECT = join(HERE, 'java/pom.xml')
+const CRATE = join(HERE, 'tonic/Cargo.toml')
 const BUF = join(ROOT, 'node_modules/.bin/buf')
 const BUILD_TIME = 240_000
 /** It has more than a hundred packages. */
@@ -37,6 +43,7 @@ export const clients: readonly Client[] = [
   { name: 'grpcurl', install: async () => typescript('grpcurl.ts', { GRPCURL: await grpcurl() }) },
   {
     name: 'python',
+    library: 'grpcio',
     async install() {
       const python = await pythonWith(join(HERE, 'python/requirements.txt'))
       return (folder) => buildPython(python, folder)
@@ -44,12 +51,29 @@ export const clients: readonly Client[] = [
   },
   {
     name: 'go',
+    library: 'grpc-go',
     async install() {
       const tools = await goToolsOf(join(HERE, 'go'))
       return (folder) => buildGo(tools, folder)
     },
   },
-  { name: 'grpc-js', install: async () => typescript('grpc-js.ts') },
+  {
+    name: 'java',
+    library: 'grpc-java',
+    async install() {
+      await mavenPackagesOf(JAVA_PROJECT, CONTRACT)
+      return buildJava
+    },
+  },
+  {
+    name: 'tonic',
+    library: 'tonic',
+    async install() {
+      const target = await cratesOf(CRATE)
+      return () => buildTonic(target)
+    },
+  },
+  { name: 'grpc-js', library: 'grpc-js', install: async () => typescript('grpc-js.ts', {}, 'grpc-js-load.ts') },
   { name: 'connect', install: async () => typescript('connect.ts') },
   {
     name: 'curl',
@@ -69,8 +93,14 @@ export const clients: readonly Client[] = [
   },
 ]
 
-function typescript(file: string, env: Readonly<Record<string, string>> = {}): Build {
-  return async () => ({ command: process.execPath, args: ['--import', 'tsx', join(HERE, file)], env })
+function typescript(file: string, env: Readonly<Record<string, string>> = {}, load?: string): Build {
+  const argsOf = (name: string) => ['--import', 'tsx', join(HERE, name)]
+  return async () => ({
+    command: process.execPath,
+    args: argsOf(file),
+    env,
+    ...(load !== undefined && { load: argsOf(load) }),
+  })
 }
 
 /** With nothing of ours but the code that is generated from the one public folder. */
@@ -79,7 +109,12 @@ async function buildPython(python: string, folder: string): Promise<Program> {
   const files = readdirSync(join(CONTRACT, PACKAGE)).map((name) => join(PACKAGE, name))
   const args = ['-m', 'grpc_tools.protoc', `-I${CONTRACT}`, ...out, ...files]
   await mustExecute({ command: python, args, timeout: BUILD_TIME })
-  return { command: python, args: [join(HERE, 'python/client.py')], env: { PYTHONPATH: folder } }
+  return {
+    command: python,
+    args: [join(HERE, 'python/client.py')],
+    load: [join(HERE, 'python/load.py')],
+    env: { PYTHONPATH: folder },
+  }
 }
 
 async function buildGo(tools: string, folder: string): Promise<Program> {
@@ -91,5 +126,20 @@ async function buildGo(tools: string, folder: string): Promise<Program> {
   cpSync(join(HERE, 'go'), folder, { recursive: true })
   await mustExecute({ command: BUF, args, env: { PATH: path }, timeout: BUILD_TIME })
   await mustExecute({ command: 'go', args: ['build', '-o', 'client', '.'], cwd: folder, timeout: BUILD_TIME })
-  return { command: join(folder, 'client'), args: [] }
+  return { command: join(folder, 'client'), args: [], load: ['load'] }
+}
+
+async function buildJava(folder: string): Promise<Program> {
+  const args = ['-q', '-B', '-f', JAVA_PROJECT, `-Dcontract=${CONTRACT}`, `-Dout=${folder}`, 'compile']
+  await mustExecute({ command: 'mvn', args, timeout: BUILD_TIME })
+  const classpath = [join(folder, 'classes'), join(folder, 'dependency', '*')].join(delimiter)
+  const main = ['-cp', classpath, 'interop.Main']
+  return { command: 'java', args: main, load: [...main, 'load'] }
+}
+
+/** The crates that it needs stay compiled in \`target\`. */
+async function buildTonic(target: string): Promise<Program> {
+  const args = ['build', '--quiet', '--locked', '--manifest-path', CRATE, '--target-dir', target]
+  await mustExecute({ command: 'cargo', args, env: { CONTRACT }, timeout: BUILD_TIME })
+  return { command: join(target, 'debug/interop'), args: [], load: ['load'] }
 }

@@ -51,6 +51,21 @@ export async function goToolsOf(module: string): Promise<string> {
   return folder
 }
 
+/** Downloads the packages and the code generators of a Maven project, by generating the code of a contract. */
+export async function mavenPackagesOf(project: string, contract: string): Promise<void> {
+  await mustExecute({ command: 'javac', args: ['-version'], timeout: SHORT })
+  const settings = [`-Dcontract=${contract}`, `-Dout=${cacheFolder('java')}`]
+  const goals = ['generate-sources', 'dependency:resolve']
+  await mustExecute({ command: 'mvn', args: ['-q', '-B', '-f', project, ...settings, ...goals], timeout: LONG })
+}
+
+/** Downloads the crates of a Rust project. Returns the folder that they can be compiled in. */
+export async function cratesOf(manifest: string): Promise<string> {
+  const args = ['fetch', '--quiet', '--locked', '--manifest-path', manifest]
+  await mustExecute({ command: 'cargo', args, timeout: LONG })
+  return cacheFolder('tonic')
+}
+
 /** Whether a program can be started. */
 export async function isThere(command: string, ...args: readonly string[]): Promise<boolean> {
   try {

@@ -1,7 +1,7 @@
 /**
  * Measures what is promised of a gateway in trouble, over real sockets, and writes it into docs/resilience.md.
  * `npm run promises -- [--short] [NAME...]`: only the promises named, or all. `--short` makes few rounds and writes
- * nothing. Needs redis-server, takes about 45 minutes, and exits 1 when a promise does not hold.
+ * nothing. Needs redis-server, takes about 50 minutes, and exits 1 when a promise does not hold.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
@@ -21,11 +21,13 @@ import { outage } from './outage.ts'
 import { overload } from './overload.ts'
 import { redisTrouble } from './redis-trouble.ts'
 import { requestBytes } from './request-bytes.ts'
+import { rollout } from './rollout.ts'
 import { soak } from './soak.ts'
 
 const ALL: readonly Promised[] = [
   memory,
   drain,
+  rollout,
   cancelledStreams,
   cancellation,
   deadlines,

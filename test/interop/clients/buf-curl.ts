@@ -1,7 +1,8 @@
 /** buf curl, with the contract's files, over the three protocols. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { check, gateway, parse, variable } from './checks.ts'
+import { check, gateway, parse } from './checks.ts'
+import { variable } from './variable.ts'
 
 const service = 'llmgateway.v1.LlmGateway'
 const question = { messages: [{ role: 'ROLE_USER', content: 'one two three' }] }

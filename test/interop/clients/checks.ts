@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { variable } from './variable.ts'
 
 /** Where the gateway is, and the key that it knows the clients by. */
 export const gateway = {
@@ -33,10 +34,4 @@ export function parse(text: string): Json {
 
 export interface Json {
   readonly [member: string]: Json
-}
-
-export function variable(name: string): string {
-  const value = process.env[name]
-  assert.ok(value, `${name} is not set: run the clients with npm run interop`)
-  return value
 }

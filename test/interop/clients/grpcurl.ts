@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { check, gateway, parse, variable } from './checks.ts'
+import { check, gateway, parse } from './checks.ts'
+import { variable } from './variable.ts'
 
 const service = 'llmgateway.v1.LlmGateway'
 const question = { messages: [{ role: 'ROLE_USER', content: 'one two three' }] }

@@ -8,8 +8,9 @@ import { createInterface } from 'node:readline'
 import { chat } from '../../support/client.ts'
 import { startProcess } from '../../support/process.ts'
 import { freePort } from '../../support/redis.ts'
-import { check, variable } from './checks.ts'
+import { check } from './checks.ts'
 import { ask, checkChat, checkStreamChat, connectTo, disconnect, SAID } from './upstream.ts'
+import { variable } from './variable.ts'
 
 const KEY = 'sk-interop'
 const port = await freePort()

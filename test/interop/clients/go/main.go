@@ -33,6 +33,13 @@ func main() {
 		fmt.Println("not ok service config:", err)
 		os.Exit(1)
 	}
+	if len(os.Args) > 1 && os.Args[1] == "load" {
+		if err := load(string(config)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	connection, err := grpc.NewClient(
 		os.Getenv("GATEWAY_GRPC"),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
