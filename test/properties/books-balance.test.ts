@@ -19,12 +19,14 @@ import {
   type ChatEvent,
   ChatRequestSchema,
   CompleteRequestSchema,
+  ContextOverflow,
   Role,
 } from '../../src/domain/types.ts'
 import type { Gateway } from '../../src/gateway.ts'
 import { ConcurrencyGate } from '../../src/policies/admission/concurrency-gate.ts'
 import { Circuits } from '../../src/policies/breaker/circuits.ts'
 import type { LimitParts } from '../../src/policies/limits/limited.ts'
+import { Planner } from '../../src/policies/planning/planner.ts'
 import { RetryBudget } from '../../src/policies/retrying/retry-budget.ts'
 import { Connection } from '../../src/providers/http/connection.ts'
 import { createHttpProvider } from '../../src/providers/http-provider.ts'
@@ -42,6 +44,14 @@ import { createTestGateway } from '../support/test-gateway.ts'
  * no timer, listener, attempt, retry, upstream call, place, reservation or permit is still open, and no key is in use.
  */
 
+/** Index of the upstream that makes summaries. */
+const SUMMARIZER = 4
+/** Tokens of the other upstreams' windows, and a conversation that is longer. */
+const WINDOW = 1_000
+const LONG = Array.from({ length: 20 }, (_, index) => ({
+  role: index % 2 === 0 ? Role.USER : Role.ASSISTANT,
+  content: `${index} ${'some words that were said before '.repeat(10)}`,
+}))
 const WORDS = 'one two three four five six seven eight nine ten eleven twelve'.split(/(?<= )/)
 
 // What upstreams do.
@@ -145,6 +155,8 @@ const caller = fc.record({
   streamed: fc.boolean(),
   /** Whether it asks for a text completion. */
   completes: fc.boolean(),
+  /** Whether it asks with a conversation that is too long for every target, to be summarized. */
+  summarizes: fc.constantFrom(false, false, true),
   arrives: fc.constantFrom(0, 0, 3, 20_000),
   targets: fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 4 }),
   /** Leaves after so many ms, or when an upstream has just said something, and so many turns of the microtask queue. */
@@ -179,7 +191,8 @@ const limited = fc.record({
 
 const world = fc.record({
   limited,
-  upstreams: fc.array(fc.oneof({ weight: 2, arbitrary: speaking }, answering), { minLength: 4, maxLength: 4 }),
+  /** The last one makes summaries. */
+  upstreams: fc.array(fc.oneof({ weight: 2, arbitrary: speaking }, answering), { minLength: 5, maxLength: 5 }),
   callers: fc.array(caller, { minLength: 1, maxLength: 5 }),
   /** With a cache equal questions at the same time are one, and later ones need nobody. */
   cached: fc.boolean(),
@@ -243,7 +256,8 @@ class World {
     )
     const providers = this.#upstreams.map((upstream, index) => {
       const settings = { ...plainSettings(`p${index}`), keys: ['first-key', 'second-key'] }
-      const catalogue = { facts: () => ({}), frozen: () => () => ({}), overrides: () => ({}), ids: () => [] }
+      const facts = index < SUMMARIZER ? { contextWindow: WINDOW } : {}
+      const catalogue = { facts: () => facts, frozen: () => () => facts, overrides: () => ({}), ids: () => [] }
       return createHttpProvider(
         new Connection(settings, requireWire(settings), upstream, clock, catalogue, this.#replies),
       )
@@ -269,6 +283,7 @@ class World {
     const ofProviders = new Map<string, RateLimits>()
     for (const { name } of providers) if (limited.provider) ofProviders.set(name, limited.provider)
     this.#gateway = createTestGateway(clock, providers, {
+      planner: plannerOf(providers),
       telemetry: this.#telemetry(),
       authenticator: callers,
       cache,
@@ -315,13 +330,15 @@ class World {
   #call(plan: CallerPlan, alone: boolean, bounded: boolean) {
     const clock = this.#clock
     const [first = 0, ...others] = plan.targets
+    const summarizes = plan.summarizes && !plan.completes
     const fields = {
-      model: `p${first}/m`,
+      model: summarizes ? `summarized-${first}` : `p${first}/m`,
       fallbackModels: others.map((target) => `p${target}/m`),
       allowReset: plan.allowReset,
     }
     const completion = create(CompleteRequestSchema, { ...fields, prompt: 'count' })
-    const question = create(ChatRequestSchema, { ...fields, messages: [{ role: Role.USER, content: 'count' }] })
+    const messages = [...(summarizes ? LONG : []), { role: Role.USER, content: 'count' }]
+    const question = create(ChatRequestSchema, { ...fields, messages })
     const context = new RequestContext(
       clock,
       {
@@ -339,7 +356,7 @@ class World {
     const client = new Client(clock, context, plan, {
       upstreams: alone ? this.#upstreams : [],
       mayShare: this.#cached,
-      bounded: bounded && !alone,
+      bounded: (bounded && !alone) || summarizes,
       probes: () => this.#probes(),
     })
     for (const upstream of this.#upstreams) {
@@ -628,6 +645,18 @@ function isInTime(targets: readonly Upstream[]): boolean {
     0,
   )
   return all < 550_000 && targets.every(({ longestPause }) => longestPause <= 60_000)
+}
+
+/** An alias for each target, whose conversations are summarized by the last upstream. */
+function plannerOf(providers: readonly Provider[]): Planner {
+  const conversation = { overflow: ContextOverflow.SUMMARIZE, summarizeWith: 'brief' }
+  const aliases = providers.map(({ name }, index) => ({
+    name: `summarized-${index}`,
+    targets: [{ target: `${name}/m` }],
+    conversation,
+  }))
+  const brief = { name: 'brief', targets: [{ target: `p${SUMMARIZER}/m` }] }
+  return new Planner({ providers, aliases: [...aliases, brief], tasks: {}, priority: [], defaults: {} })
 }
 
 function requireWire(settings: ReturnType<typeof plainSettings>) {
