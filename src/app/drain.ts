@@ -64,7 +64,7 @@ async function close({ parts, observed, metricsPage, healthServer }: Running): P
   await Promise.all([...closing, observed.tracing?.shutdown(), metricsPage.close(), healthServer?.close()])
   await ledger?.close(LEDGER_TIME)
   limiter.close?.()
-  idempotency.close?.()
+  await idempotency.close?.()
   broadcast?.close()
   redis?.close()
 }

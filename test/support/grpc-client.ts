@@ -26,8 +26,8 @@ import {
 export class GrpcClient implements ServerName {
   readonly #client: grpc.Client
 
-  constructor(address: string, options: grpc.ClientOptions = {}) {
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure(), options)
+  constructor(address: string, options: grpc.ClientOptions = {}, credentials = grpc.credentials.createInsecure()) {
+    this.#client = new grpc.Client(address, credentials, options)
   }
 
   unary<I extends DescMessage, O extends DescMessage>(

@@ -1,9 +1,15 @@
 import { request as httpRequest } from 'node:http'
-import { connect } from 'node:http2'
-import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { connect, constants } from 'node:http2'
+import { connect as tlsConnect } from 'node:tls'
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import { ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import { type CallOptions, DEFAULT_DEADLINE } from './client.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2, resetFrame } from './raw-http2.ts'
+
+const HI: MessageInitShape<typeof ChatRequestSchema> = {
+  model: 'up/m',
+  messages: [{ role: Role.USER, content: 'hi' }],
+}
 
 /** The options of a call with an idempotency key; `trailers` has what came with its end. */
 export function withKey(key: string, more: Readonly<Record<string, string>> = {}) {
@@ -19,32 +25,77 @@ export function withKey(key: string, more: Readonly<Record<string, string>> = {}
   return { options, trailers }
 }
 
-/** A call over a connection of its own, which its client can lose, or cancel. */
+/** A chat over a connection of its own, which its client can lose, or cancel. */
 export interface OwnCall {
-  /** The connection is gone, without a word about the call. */
+  /** Closes the connection without a word about the call. */
   lose(): void
+  /** Resets the stream of the call. */
   cancel(): void
-  close(): void
 }
 
-/** A call at the gRPC server. */
-export function ownCall<S extends DescMessage>(
-  port: number,
-  method: string,
-  [schema, request]: readonly [S, MessageInitShape<S>],
-  headers: Readonly<Record<string, string>>,
+export interface OwnCallOptions {
+  readonly method: 'Chat' | 'StreamChat'
+  readonly request: MessageInitShape<typeof ChatRequestSchema>
+  /** Of the call. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/**
+ * A call at the gRPC server. With `witness` a second call follows on the same connection, without a key: once it is gone,
+ * the gateway knows that the connection is lost.
+ */
+export function callAtGrpc(
+  address: string,
+  { method, request, headers }: OwnCallOptions,
+  witness?: OwnCallOptions['request'],
 ): OwnCall {
-  const client = new RawHttp2(port)
-  const body = message(Buffer.from(toBinary(schema, create(schema, request))))
-  client.send(
-    callFrame(1, `/llmgateway.v1.LlmGateway/${method}`, Object.entries(headers)),
-    frame(frames.DATA, flags.END_STREAM, 1, body),
-  )
-  return {
-    lose: () => client.close(),
-    cancel: () => client.send(resetFrame(1)),
-    close: () => client.close(),
-  }
+  const client = new RawHttp2(Number(address.split(':').at(-1)))
+  const send = (stream: number, asked: OwnCallOptions['request'], more: OwnCallOptions['headers']) =>
+    client.send(
+      callFrame(stream, `/llmgateway.v1.LlmGateway/${method}`, Object.entries(more)),
+      frame(frames.DATA, flags.END_STREAM, stream, message(bytesOf(asked))),
+    )
+  send(1, request, headers)
+  if (witness) send(3, witness, {})
+  return { lose: () => client.close(), cancel: () => client.send(resetFrame(1)) }
+}
+
+/** A call in Connect's protocol over HTTP/1.1, which a client can end only by closing its connection. */
+export function callAtHttp1(url: string, { method, request, headers }: OwnCallOptions): Pick<OwnCall, 'lose'> {
+  const isStream = method === 'StreamChat'
+  const call = httpRequest(`${url}/llmgateway.v1.LlmGateway/${method}`, {
+    method: 'POST',
+    agent: false,
+    headers: { 'content-type': isStream ? 'application/connect+proto' : 'application/proto', ...headers },
+  })
+  call.on('error', () => {})
+  call.on('response', (response) => response.on('error', () => {}).resume())
+  call.end(isStream ? message(bytesOf(request)) : bytesOf(request))
+  return { lose: () => void call.destroy() }
+}
+
+/** The same over HTTP/2. */
+export function callAtHttp2(url: string, ca: Buffer, { method, request, headers }: OwnCallOptions): OwnCall {
+  const { hostname: host, port } = new URL(url)
+  const socket = tlsConnect({ host, port: Number(port), ca, servername: 'localhost', ALPNProtocols: ['h2'] })
+  socket.on('error', () => {})
+  const session = connect(url, { createConnection: () => socket })
+  session.on('error', () => {})
+  const isStream = method === 'StreamChat'
+  const call = session.request({
+    ':method': 'POST',
+    ':path': `/llmgateway.v1.LlmGateway/${method}`,
+    'content-type': isStream ? 'application/connect+proto' : 'application/proto',
+    ...headers,
+  })
+  call.on('error', () => {})
+  call.resume()
+  call.end(isStream ? message(bytesOf(request)) : bytesOf(request))
+  return { lose: () => void socket.destroy(), cancel: () => call.close(constants.NGHTTP2_CANCEL) }
+}
+
+function bytesOf(request: OwnCallOptions['request']): Buffer {
+  return Buffer.from(toBinary(ChatRequestSchema, create(ChatRequestSchema, request)))
 }
 
 /** The status and the message of a chat whose headers are sent as they are given, several of one name too. */
@@ -73,7 +124,7 @@ export function chatAtGrpc(address: string, keys: readonly string[]): Promise<Re
     stream.on('trailers', read)
     stream.on('error', reject)
     stream.resume()
-    stream.end(message(Buffer.from(toBinary(ChatRequestSchema, someChat()))))
+    stream.end(message(bytesOf(HI)))
   })
 }
 
@@ -97,8 +148,4 @@ export function chatAtHttp(url: string, keys: readonly string[]): Promise<Refuse
     })
     request.end('{"model":"up/m","messages":[{"role":"ROLE_USER","content":"hi"}]}')
   })
-}
-
-function someChat() {
-  return create(ChatRequestSchema, { model: 'up/m', messages: [{ role: Role.USER, content: 'hi' }] })
 }

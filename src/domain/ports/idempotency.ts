@@ -49,5 +49,6 @@ export interface IdempotencyStore {
   keep(call: KeyedCall, result: KeptResult | undefined): boolean | Promise<boolean>
   /** The call has failed in a way that may pass: a repeat of it runs. */
   release(call: KeyedCall): void | Promise<void>
-  close?(): void
+  /** Settles when all that it was told is stored. */
+  close?(): Promise<void>
 }

@@ -157,7 +157,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
   /** Comes after every ending, a good one too. No error is made for those: that would cost much. */
   closed(isLost: boolean): void {
     if (this.#over) return
-    if (isLost && !this.#settled && this.context.lose(this.settings.lostCalls)) {
+    if (isLost && !this.#settled && !this.endless && this.context.lose(this.settings.lostCalls)) {
       this.#isUnread = true
       this.hold(0)
       this.discard()

@@ -113,7 +113,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
 
   left(): void {
     if (this.#settled || this.#isUnread) return
-    if (this.#exchange.isLost() && this.context.lose(this.#settings.lostCalls)) {
+    if (this.#exchange.isLost() && !this.endless && this.context.lose(this.#settings.lostCalls)) {
       this.#isUnread = true
       this.#stopStallTimer?.()
       this.#stopHeartbeat?.()

@@ -22,10 +22,11 @@ export function createBatchChat(options: BatchChatOptions): StreamMethod<BatchCh
     const caller = await options.authenticator.identify(context)
     context.record.identify(caller)
     const items = itemsOf(request, context)
+    const { idempotencyKey } = context
     context.cancellation.throwIfCancelled()
     const parallel = request.parallel === 0 ? options.parallel : Math.min(request.parallel, options.parallel)
-    return new Batch({ items, parallel, context, caller, holder: holderOfAnyone(caller, context.peer) }, batchOptions)
-      .events
+    const holder = holderOfAnyone(caller, context.peer)
+    return new Batch({ items, parallel, context, caller, holder, idempotencyKey }, batchOptions).events
   }
 }
 

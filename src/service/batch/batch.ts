@@ -1,5 +1,7 @@
 import type { Call, CallContext, Caller } from '../../domain/calls/call.ts'
+import type { CallRecord } from '../../domain/calls/call-record.ts'
 import { createCall } from '../../domain/calls/facts.ts'
+import { KEPT_TRAILER, REPLAYED_TRAILER } from '../../domain/calls/idempotency-key.ts'
 import { type Cancellable, Cancellation } from '../../domain/cancellation.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
@@ -36,6 +38,8 @@ export interface BatchCall {
   readonly context: CallContext
   readonly caller: Caller
   readonly holder: string
+  /** Repeats of a request are known by it and the request's index. */
+  readonly idempotencyKey: string | undefined
 }
 
 /**
@@ -52,6 +56,8 @@ export class Batch implements Source, PlaceSeeker {
   readonly #withCall: Cancellable
   /** Index of the request that begins next. */
   #next = 0
+  /** Requests that received what they were answered before. */
+  #replayed = 0
   #isPaused = false
   #isOver = false
 
@@ -99,9 +105,15 @@ export class Batch implements Source, PlaceSeeker {
   /** Never rejects. */
   async #process(index: number, { request, bytes }: BatchItem): Promise<void> {
     const { chat, clock, places, maxItemDuration, maxResultBytes, report } = this.#options
-    const { context: batch, caller } = this.#call
+    const { context: batch, caller, idempotencyKey } = this.#call
     const deadline = Math.min(batch.deadline, clock.now() + maxItemDuration)
-    const context = new ItemContext(batch, clock, { index, caller, requestBytes: bytes, deadline })
+    const context = new ItemContext(batch, clock, {
+      index,
+      caller,
+      requestBytes: bytes,
+      idempotencyKey,
+      deadline,
+    })
     this.#running.set(index, context)
     const stopTimer = clock.after(maxItemDuration, () => context.cancellation.cancel(tooLong(maxItemDuration)))
     let result: BatchChatResult
@@ -116,7 +128,17 @@ export class Batch implements Source, PlaceSeeker {
     stopTimer()
     this.#running.delete(index)
     places.release(this)
+    this.#noteRepeat(context.record)
     this.#deliver(result)
+  }
+
+  /** The batch is a repeat where all of its requests are, and is kept where all of them are. */
+  #noteRepeat({ replayed, trailers }: CallRecord): void {
+    const { record } = this.#call.context
+    if (replayed && ++this.#replayed === this.#call.items.length) {
+      record.trailers = { ...record.trailers, [REPLAYED_TRAILER]: 'true' }
+    }
+    if (trailers?.[KEPT_TRAILER]) record.trailers = { ...record.trailers, [KEPT_TRAILER]: 'false' }
   }
 
   #deliver(result: BatchChatResult): void {

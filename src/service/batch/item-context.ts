@@ -9,6 +9,8 @@ export interface ItemFacts {
   readonly caller: Caller
   /** Its bytes among those of the batch. */
   readonly requestBytes: Uint8Array
+  /** That of the batch. */
+  readonly idempotencyKey: string | undefined
   /** On the monotonic clock, in ms. */
   readonly deadline: number
 }
@@ -24,9 +26,11 @@ export class ItemContext implements CallContext {
   readonly background = true
   readonly record: CallRecord
   readonly requestBytes: Uint8Array
+  readonly idempotencyKey: string | undefined
   readonly #batch: CallContext
 
-  constructor(batch: CallContext, clock: Clock, { index, caller, requestBytes, deadline }: ItemFacts) {
+  constructor(batch: CallContext, clock: Clock, facts: ItemFacts) {
+    const { index, caller, requestBytes, idempotencyKey, deadline } = facts
     this.requestId = `${batch.requestId}-${index}`
     this.credential = batch.credential
     this.caller = caller
@@ -34,7 +38,12 @@ export class ItemContext implements CallContext {
     this.peer = batch.peer
     this.record = new CallRecord(clock)
     this.requestBytes = requestBytes
+    this.idempotencyKey = idempotencyKey === undefined ? undefined : `${idempotencyKey}/${index}`
     this.#batch = batch
+  }
+
+  get isLost(): boolean {
+    return this.#batch.isLost === true
   }
 
   header(name: string): string | undefined {

@@ -36,6 +36,8 @@ export class RedisIdempotency implements IdempotencyStore {
   readonly #lease: number
   /** Calls that run here. */
   readonly #running = new Map<string, Pick<KeyedCall, 'fingerprint' | 'callId'>>()
+  /** Results and releases on their way to Redis. */
+  readonly #sending = new Set<Promise<unknown>>()
   #stopTimer: (() => void) | undefined
 
   constructor(options: RedisIdempotencyOptions) {
@@ -62,17 +64,27 @@ export class RedisIdempotency implements IdempotencyStore {
     const encoded = kept && encodeResult(id, kept)
     const result = encoded && encoded.length <= MAX_KEPT_BYTES ? encoded : undefined
     const stored = [fingerprint, callId, ttl, result ? 'done' : 'lost', result ?? '']
-    const reply = await store.run(keepScript, [keyOf(call)], stored)
+    const reply = await this.#send(store.run(keepScript, [keyOf(call)], stored))
     return reply === undefined ? memory.keep(call, kept) : result !== undefined
   }
 
   async release(call: KeyedCall): Promise<void> {
     this.#running.delete(call.id)
-    await this.#options.store.run(releaseScript, [keyOf(call)], [call.callId])
+    await this.#send(this.#options.store.run(releaseScript, [keyOf(call)], [call.callId]))
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#stopTimer?.()
+    await Promise.all(this.#sending)
+  }
+
+  async #send(reply: Promise<unknown>): Promise<unknown> {
+    this.#sending.add(reply)
+    try {
+      return await reply
+    } finally {
+      this.#sending.delete(reply)
+    }
   }
 
   #hold({ id, fingerprint, callId }: KeyedCall): void {
