@@ -83,6 +83,7 @@ const mixed: fc.Arbitrary<Facts> = fc.record({
   questions: fc.array(question, { minLength: 4, maxLength: 4 }),
   plans: fc.array(plan, { minLength: 6, maxLength: 16 }),
   isCached: fc.constantFrom(true, true, false),
+  hits: fc.constantFrom('rollup', 'rows'),
   most: fc.integer({ min: 1, max: 6 }),
   rules: fc
     .tuple(
@@ -103,8 +104,9 @@ const crowded: fc.Arbitrary<Facts> = fc
     arrivals: fc.array(fc.constantFrom(0, 3, 60, 300, 900), { minLength: 16, maxLength: 16 }),
     limit: fc.integer({ min: 2 * MILLION, max: 6 * MILLION }),
     allowReset: fc.boolean(),
+    hits: fc.constantFrom('rollup' as const, 'rows' as const),
   })
-  .map(({ long, plans, arrivals, limit, allowReset }) => ({
+  .map(({ long, plans, arrivals, limit, allowReset, hits }) => ({
     behaviours: long.map((pieces, at) => ({
       status: 200,
       pieces,
@@ -119,6 +121,7 @@ const crowded: fc.Arbitrary<Facts> = fc
       timeout: undefined,
     })),
     isCached: true,
+    hits,
     most: 10,
     rules: [{ ...defaultBudget, name: 'of-callers', scope: 'caller', labels: {}, limit, window: 'total' }],
   }))

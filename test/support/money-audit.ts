@@ -71,15 +71,15 @@ export interface Tally {
 
 export function addTo(tally: Tally, { charges, entries }: MoneyWorld): void {
   const intents = intentsIn(entries)
-  for (const [id, { facts, outcome, ending }] of charges) {
-    const isOver = ending?.reason === 'BUDGET_EXCEEDED'
-    if (outcome.state === UsageState.ESTIMATED) tally.estimated++
-    if (outcome.state === UsageState.REPLAYED) tally.replayed++
-    if (isOver && facts.attempt === 0) tally.refused++
-    if (isOver && facts.attempt > 0) tally.cut++
-    if (facts.attempt > 0 && !intents.has(id)) tally.takenOver++
-  }
-  tally.hits += hitsIn(entries)
+  const all = [...charges].map(([id, charge]) => ({ id, ...charge, isSent: charge.facts.attempt > 0 }))
+  const over = all.filter(({ ending }) => ending?.reason === 'BUDGET_EXCEEDED')
+  const count = (state: UsageState) => all.filter(({ outcome }) => outcome.state === state).length
+  tally.estimated += count(UsageState.ESTIMATED)
+  tally.replayed += count(UsageState.REPLAYED)
+  tally.hits += count(UsageState.CACHED) + hitsIn(entries)
+  tally.cut += over.filter(({ isSent }) => isSent).length
+  tally.refused += over.filter(({ isSent }) => !isSent).length
+  tally.takenOver += all.filter(({ id, isSent }) => isSent && !intents.has(id)).length
 }
 
 function hitsIn(entries: MoneyWorld['entries']): number {

@@ -72,6 +72,8 @@ export interface MoneyWorldFacts {
   readonly behaviours: readonly Behaviour[]
   readonly questions: readonly Question[]
   readonly isCached: boolean
+  /** How the ledger keeps what is answered from the cache. */
+  readonly hits: 'rollup' | 'rows'
   /** Upstream calls at once, at each provider and in all. */
   readonly most: number
 }
@@ -94,14 +96,15 @@ export class MoneyWorld {
   readonly endings = new Map<string, number>()
   /** Sums of budgets that refuse calls that were above the limit when a charge was settled. */
   readonly overspent: BudgetStatus[] = []
-  readonly #journal = journalWorld({ clock: this.clock })
+  readonly #journal: ReturnType<typeof journalWorld>
   readonly #gateway: Gateway
   readonly #batchChat: ReturnType<typeof createBatchChat>
   readonly #lost = new LostCalls()
   readonly #questions: readonly Question[]
 
-  constructor({ rules, behaviours, questions, isCached, most }: MoneyWorldFacts) {
+  constructor({ rules, behaviours, questions, isCached, hits, most }: MoneyWorldFacts) {
     const { clock } = this
+    this.#journal = journalWorld({ clock, hits })
     this.#questions = questions
     const next = endless(behaviours)
     this.vendors = ['p0', RUNS_ON, 'p2'].map((name) => new MeteredVendor(clock, name, name === RUNS_ON, next))
