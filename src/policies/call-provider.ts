@@ -22,6 +22,7 @@ export function callProvider<R extends AnyRequest, E extends AnyEvent>(
     const { provider, model, defaults, timeout } = target
     const attempt = context.record.begin(provider.name, model, fallback, warnings)
     if (call.key) attempt.keyId = call.key.keyId
+    if (call.reservation?.shortens) attempt.isShortened = true
     const telemetry = call.telemetry.attempt(attempt)
     const watcher = new AttemptWatcher(call, attempt, telemetry)
     const question: Ask<R> = {

@@ -101,7 +101,7 @@ export class TokenVendor {
   }
 
   /** Ends a response with what was generated; `tokens` are reported in place of it. */
-  finish(index = this.streams.length - 1, tokens?: number): void {
+  finish(index = this.streams.length - 1, tokens?: number, reason: 'stop' | 'length' = 'stop'): void {
     const [stream, ask] = this.#at(index)
     const said = tokens ?? this.#said.get(stream) ?? 0
     const usage = usageOf(ask, said)
@@ -110,8 +110,8 @@ export class TokenVendor {
     const bill = this.provider.describe(ask.model).price?.bill(usage)
     stream.push(
       finishEvent({
-        finishReason: FinishReason.STOP,
-        rawFinishReason: 'stop',
+        finishReason: reason === 'stop' ? FinishReason.STOP : FinishReason.LENGTH,
+        rawFinishReason: reason,
         usage,
         cost: bill && costOf(bill, false),
         route: ask.context.record.route(ask.attempt, '', ''),

@@ -39,6 +39,8 @@ export class AttemptRecord {
   charged: AttemptCharge | undefined
   /** What the vendor charges for an attempt that failed after part of its work was done, where it is known. */
   cost: Cost | undefined
+  /** Whether a budget allowed a shorter response than the call. */
+  isShortened = false
   /** Whether a meaningful event was handed on. */
   committed = false
   outcome: AttemptOutcome = AttemptOutcome.UNSPECIFIED

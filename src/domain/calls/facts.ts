@@ -119,6 +119,8 @@ export interface Shared {
 
 /** What an attempt has reserved in budgets. */
 export interface Reservation {
+  /** Whether the response may be shorter than the call and its model allow. */
+  readonly shortens: boolean
   /** What is assumed of an attempt whose end never becomes known. */
   readonly assumed: Usage
   /** What the attempt has used so far, rather too much than too little; undefined for a response that comes as a whole. */

@@ -1,4 +1,5 @@
 import type { CallContext } from '../../domain/calls/call.ts'
+import type { CallRecord } from '../../domain/calls/call-record.ts'
 import { ChildContext } from '../../domain/calls/child-context.ts'
 import type { Payers, PayingCall, Shared } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -17,7 +18,8 @@ export interface SharedTextOptions {
   readonly clock: Clock
   /** Where the response is stored. */
   readonly address: CacheAddress
-  ended(result: SharedResult<ChatEvent>): void
+  /** `record`: what happened to the shared call. */
+  ended(result: SharedResult<ChatEvent>, record: CallRecord): void
   /** No further call may join. */
   closed(): void
   /** A call that does not pay was answered. */
@@ -50,7 +52,7 @@ export class SharedText implements Payers {
       forJoined: (event, context) => this.#forJoined(event, context),
       isForAll: isAboutProvider,
       errorFor: (error, context) => this.#errorFor(error, context),
-      ended: (result) => options.ended(result),
+      ended: (result) => options.ended(result, this.sharedCall.record),
       closed: () => options.closed(),
     })
   }

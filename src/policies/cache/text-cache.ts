@@ -1,4 +1,5 @@
 import type { Call, TextRequest } from '../../domain/calls/call.ts'
+import type { AttemptRecord } from '../../domain/calls/call-record.ts'
 import type { Authenticated, Billed, Planned, Shared } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
@@ -107,8 +108,8 @@ export class TextCache {
     slot.shared = new SharedText(context, {
       clock,
       address,
-      ended: ({ events, bytes, error }) => {
-        if (events && !error) this.#keep(address, use, events, bytes)
+      ended: ({ events, bytes, error }, { attempts }) => {
+        if (events && !error && !isShorter(events, attempts.at(-1))) this.#keep(address, use, events, bytes)
       },
       closed() {
         slot.shared = undefined
@@ -130,6 +131,11 @@ export class TextCache {
     this.#parts.store.set(address, kept, ttl)
     if (finish.route) finish.route.cacheId = address.id
   }
+}
+
+/** Whether a budget made the response shorter: others, and this caller later, may have a longer one. */
+function isShorter(events: readonly ChatEvent[], attempt: AttemptRecord | undefined): boolean {
+  return attempt?.isShortened === true && finishIn(events)?.finishReason === FinishReason.LENGTH
 }
 
 const keptReasons = [FinishReason.STOP, FinishReason.LENGTH, FinishReason.TOOL_CALLS]

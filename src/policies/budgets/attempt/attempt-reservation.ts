@@ -82,6 +82,10 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
     this.assumed = usageOf(plan.input, output)
   }
 
+  get shortens(): boolean {
+    return this.#maxTokens < this.#plan.ceiling
+  }
+
   get used(): Usage | undefined {
     return this.#meter && usageOf(this.#plan.input, Math.ceil(this.#meter.said))
   }
