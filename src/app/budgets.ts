@@ -14,6 +14,7 @@ import type { BudgetSettings } from '../policies/budgets/settings.ts'
 import { MemoryBudgets } from '../stores/budgets/memory-budgets.ts'
 import { RedisBudgets } from '../stores/budgets/redis-budgets.ts'
 import { restoreBudgets } from '../stores/budgets/restore-budgets.ts'
+import { ledgerId } from '../stores/ledger/ledger-id.ts'
 import type { Log } from '../telemetry/log/log.ts'
 
 export interface BudgetTools {
@@ -45,7 +46,7 @@ export async function createBudgets(config: Config, tools: BudgetTools): Promise
   const report = (error: unknown) =>
     log.failure('the ledger does not say what budgets have spent: calls wait', error, {})
   const stopReading = book ? await restoreBudgets(local, book, { clock, report }) : () => {}
-  const shared = redis && sharedBudgets(local, redis, config.budgets.onRedisTrouble, clock)
+  const shared = redis && sharedBudgets(local, redis, config, clock)
   await shared?.start()
   const budgets = shared ?? local
   const close = () => {
@@ -76,8 +77,10 @@ function stateOf(
 function sharedBudgets(
   local: MemoryBudgets,
   store: SharedStore,
-  trouble: 'lease' | 'refuse',
+  { budgets, ledger }: Config,
   clock: Clock,
 ): RedisBudgets {
-  return new RedisBudgets({ store, clock, local, gateway: randomUUID(), leases: trouble === 'lease' })
+  const leases = budgets?.onRedisTrouble === 'lease'
+  const id = ledger ? ledgerId(ledger) : 'memory'
+  return new RedisBudgets({ store, clock, local, ledger: id, gateway: randomUUID(), leases })
 }
