@@ -59,6 +59,7 @@ beforeAll(async () => {
         chat: { targets: [house/small], context_overflow: summarize, summarize_with: brief }
         retold: { targets: [house/unknown], context_overflow: summarize, summarize_with: brief }
         narrow: { targets: [house/small], context_overflow: summarize, summarize_with: slim }
+        tight: { targets: [house/tight], context_overflow: summarize, summarize_with: brief }
         optional: { targets: [house/small], summarize_with: brief }
         falling: { targets: [house/down, house/small], context_overflow: summarize, summarize_with: brief }
         brief: { targets: [summer/m] }
@@ -66,6 +67,7 @@ beforeAll(async () => {
         plain: { targets: [house/small] }
       prices:
         house/small: { input: 1, output: 1, context_window: 4000 }
+        house/tight: { input: 1, output: 1, context_window: 1500 }
         house/down: { input: 1, output: 1, context_window: 3000 }
         summer/m: { input: 2, output: 2 }
         summer/slim: { input: 2, output: 2, context_window: 2000 }
@@ -252,6 +254,16 @@ describe('turns that cannot be summarized are dropped', () => {
     summer.answer(answers(' '))
     const { value } = await chat(client, { model: 'chat', messages: fresh() }, as(keys.app))
     expect(value?.route?.warnings).toEqual([expect.stringContaining('UPSTREAM_MALFORMED')])
+  })
+
+  it('where the summary is too long, which is asked for once', async () => {
+    summer.answer(answers('A model that does not keep to its limit. '.repeat(180)))
+    const messages = fresh()
+    for (let call = 0; call < 2; call++) {
+      const { value } = await chat(client, { model: 'tight', messages }, as(keys.app))
+      expect(value?.route?.warnings).toEqual([expect.stringContaining('CONTEXT_LENGTH_EXCEEDED')])
+    }
+    expect(summer.hits).toHaveLength(1)
   })
 
   it('where the caller has reached its limit', async () => {
