@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, test as everywhere, expect } from 'vitest'
 import { type Budget, LlmGatewayAdmin, Role, type UsageRecord, UsageState } from '../../../src/domain/types.ts'
 import { chat, streamChat } from '../../support/client.ts'
@@ -25,9 +28,11 @@ let redis: RedisServer | undefined
 let upstream: UpstreamServer
 let gateway: RunningGateway
 let client: GrpcClient
+let folder: string
 
 async function start(more = '') {
   upstream = await startUpstream()
+  folder = await mkdtemp(join(tmpdir(), 'shared-payers-'))
   gateway = await startGateway({
     yaml: `
 auth:
@@ -37,7 +42,7 @@ auth:
     - { name: bob, key: "\${BOB}" }
     - { name: admin, key: "\${ADMIN}", admin: true }
 cache: { ttl: 1h }
-ledger: { url: memory }
+ledger: { url: "sqlite:${folder}/ledger.sqlite" }
 providers:
   vendor: { kind: openai-compatible, base_url: "${upstream.url}", default_model: m }
 prices:
@@ -59,6 +64,7 @@ afterEach(async () => {
   await upstream.close()
   await redis?.close()
   redis = undefined
+  await rm(folder, { recursive: true })
 })
 
 /** A vendor that streams as many tokens as the test says, and holds what is not streamed. */
@@ -137,8 +143,13 @@ async function handOver() {
 
   const last = second?.messages.at(-1)?.event
   const cost = last?.case === 'finish' ? last.value.cost : undefined
-  const { value } = await client.unary(LlmGatewayAdmin.method.listUsage, {}, key('admin'))
-  const records = value?.records ?? []
+  let records: readonly UsageRecord[] = []
+  // They are in the database a little later: two calls of one caller, one of the other.
+  await eventually(async () => {
+    const { value } = await client.unary(LlmGatewayAdmin.method.listUsage, {}, key('admin'))
+    records = value?.records ?? []
+    expect(records.filter(({ final }) => final)).toHaveLength(3)
+  })
   const parts = records.filter(({ state }) => state === UsageState.SETTLED)
   expect(parts.map(({ caller, attempt, final }) => ({ caller, attempt, final }))).toEqual(
     expect.arrayContaining([
