@@ -84,6 +84,7 @@ const mixed: fc.Arbitrary<Facts> = fc.record({
   plans: fc.array(plan, { minLength: 6, maxLength: 16 }),
   isCached: fc.constantFrom(true, true, false),
   hits: fc.constantFrom('rollup', 'rows'),
+  turns: fc.nat(3),
   most: fc.integer({ min: 1, max: 6 }),
   rules: fc
     .tuple(
@@ -105,8 +106,9 @@ const crowded: fc.Arbitrary<Facts> = fc
     limit: fc.integer({ min: 2 * MILLION, max: 6 * MILLION }),
     allowReset: fc.boolean(),
     hits: fc.constantFrom('rollup' as const, 'rows' as const),
+    turns: fc.nat(3),
   })
-  .map(({ long, plans, arrivals, limit, allowReset, hits }) => ({
+  .map(({ long, plans, arrivals, limit, allowReset, hits, turns }) => ({
     behaviours: long.map((pieces, at) => ({
       status: 200,
       pieces,
@@ -122,6 +124,7 @@ const crowded: fc.Arbitrary<Facts> = fc
     })),
     isCached: true,
     hits,
+    turns,
     most: 10,
     rules: [{ ...defaultBudget, name: 'of-callers', scope: 'caller', labels: {}, limit, window: 'total' }],
   }))

@@ -32,6 +32,7 @@ import { FakeClock, settle } from './fake-clock.ts'
 import { journalWorld } from './journal.ts'
 import { type Behaviour, MeteredVendor, meteredPrice, meteredWire } from './metered-vendor.ts'
 import { plainSettings } from './plain-wire.ts'
+import { slowed } from './slowed-budgets.ts'
 import { createTestGateway } from './test-gateway.ts'
 
 /* The real pipeline with a ledger, budgets, a cache and idempotency keys, and callers who do as a plan says. */
@@ -74,6 +75,8 @@ export interface MoneyWorldFacts {
   readonly isCached: boolean
   /** How the ledger keeps what is answered from the cache. */
   readonly hits: 'rollup' | 'rows'
+  /** How long what is asked of budgets takes, in turns of the microtask queue: 0 for budgets of this process alone. */
+  readonly turns: number
   /** Upstream calls at once, at each provider and in all. */
   readonly most: number
 }
@@ -102,7 +105,7 @@ export class MoneyWorld {
   readonly #lost = new LostCalls()
   readonly #questions: readonly Question[]
 
-  constructor({ rules, behaviours, questions, isCached, hits, most }: MoneyWorldFacts) {
+  constructor({ rules, behaviours, questions, isCached, hits, turns, most }: MoneyWorldFacts) {
     const { clock } = this
     this.#journal = journalWorld({ clock, hits })
     this.#questions = questions
@@ -132,7 +135,7 @@ export class MoneyWorld {
       billing: { ledger: this.#journal.journal, priceVersion: () => 'v1' },
       budgets: {
         index: new BudgetIndex(rules),
-        budgets: this.budgets,
+        budgets: slowed(this.budgets, turns),
         events: { refused() {}, avoided() {}, overrun() {} },
       },
       cache: {
