@@ -113,13 +113,6 @@ export function createGateway(parts: GatewayParts): Gateway {
     estimator: new Estimator(),
     retries: { clock, random, budget: parts.retryBudget, isEnding, bound },
   }
-  const summarizer = new Summarizer({
-    ask: sideCalls(shared),
-    targetsOf: (alias) => parts.planner.targetsOfAlias(alias),
-    estimator: shared.estimator,
-    kept: new KeptSummaries(),
-    clock,
-  })
   return {
     forecast(call, caller) {
       parts.validate.chat(call.request)
@@ -135,7 +128,7 @@ export function createGateway(parts: GatewayParts): Gateway {
       check: parts.validate.chat,
       cache: cacheTexts(cache, clock),
       trim: trimTexts(),
-      fit: fitContext({ ...shared, clock, summarizer }),
+      fit: fitContext({ ...shared, summarizer: summarizer(shared) }),
       ask: askChat,
     }),
     complete: chain(shared, {
@@ -153,6 +146,12 @@ export function createGateway(parts: GatewayParts): Gateway {
       ask: (provider, question) => provider.embed(question),
     }),
   }
+}
+
+function summarizer(parts: SharedParts): Summarizer {
+  const { planner, estimator, clock } = parts
+  const targetsOf = (alias: string) => planner.targetsOfAlias(alias)
+  return new Summarizer({ ask: sideCalls(parts), targetsOf, estimator, kept: new KeptSummaries(), clock })
 }
 
 const askChat = (provider: Provider, question: Ask<ChatRequest>) => provider.chat(question)

@@ -13,12 +13,12 @@ const COUNTED_MARGIN = 1.05
 
 type Asked = Pick<Estimated, 'wishes' | 'target'>
 
-/** The most estimated tokens of a conversation that leaves room for the answer in a window of so many tokens. */
+/** Limit for the estimated tokens of a conversation, so that a window of `window` tokens has room for the answer. */
 export function inputSpace(call: Asked, window: number): number {
   return Math.max(0, withMargin(window - answerSpace(call, window)))
 }
 
-/** The most estimated tokens of what may have so many tokens. */
+/** Limit for the estimate of what may have `tokens` tokens. */
 export function withMargin(tokens: number): number {
   return Math.floor(tokens / MARGIN)
 }

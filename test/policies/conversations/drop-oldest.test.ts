@@ -36,7 +36,7 @@ function words(below: Below): string {
   return `${name} ${Array.from({ length: 1 + below(60) }, () => ['one', 'longer', 'words', '\n'][below(4)]).join(' ')}`
 }
 
-/** Vendors may count ids anew in each turn, and clients may send what no vendor takes. */
+/** Ids may be the same in every turn, as those of vendors that give none. */
 function round(below: Below, turn: number): Message[] {
   const ids = Array.from({ length: 1 + below(3) }, (_, index) =>
     below(2) ? `call_${index}` : `${turn}-${below(99)}-${index}`,

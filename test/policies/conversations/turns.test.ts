@@ -37,7 +37,7 @@ describe('a turn', () => {
     expect(without(1, ...messages)).toEqual(['u3', 'u4'])
   })
 
-  it('is told from others with calls of the same id', () => {
+  it('differs from others with calls of the same id', () => {
     const round = [user('u'), calling('call_0'), result('call_0')]
     expect(new Turns([...round, ...round, ...round]).droppable).toBe(2)
   })

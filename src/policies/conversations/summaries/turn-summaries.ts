@@ -53,7 +53,7 @@ export class TurnSummaries {
 
   async #newWithin(space: number, least: number): Promise<SummaryOfTurns> {
     const count = turnsToSummarize(this.#sizes, space, least)
-    // A summary of so many turns that is kept was too long.
+    // If a summary of these turns is kept, it is too long.
     if (count === undefined || this.#summarizer.has(this.#call, this.#key(count))) throw noRoom()
     const known = this.#lastKept(count - 1)
     const summary = await this.#summarizer.summarize(this.#call, this.#alias, {

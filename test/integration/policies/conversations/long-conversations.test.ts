@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest'
-import { ContextOverflow, LlmGateway, type Message, Role } from '../../../src/domain/types.ts'
-import { type ChatInit, chat, streamChat } from '../../support/client.ts'
-import { calling, longConversation, marked, result, system, user } from '../../support/conversations.ts'
-import { type RunningGateway, startGateway } from '../../support/gateway.ts'
-import { GrpcClient } from '../../support/grpc-client.ts'
-import { answers, failure, json, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
+import { ContextOverflow, LlmGateway, type Message, Role } from '../../../../src/domain/types.ts'
+import { type ChatInit, chat, streamChat } from '../../../support/client.ts'
+import { calling, longConversation, marked, result, system, user } from '../../../support/conversations.ts'
+import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
+import { GrpcClient } from '../../../support/grpc-client.ts'
+import { answers, failure, json, startUpstream, type UpstreamServer } from '../../../support/upstream-server.ts'
 
-/* What becomes of conversations that are longer than the context window of a model. */
+/* What happens to conversations that are longer than the context window of a model. */
 
 const { DROP_OLDEST, ERROR } = ContextOverflow
 

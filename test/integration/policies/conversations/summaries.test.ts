@@ -6,13 +6,13 @@ import {
   LlmGatewayAdmin,
   type Message,
   UsageState,
-} from '../../../src/domain/types.ts'
-import { type CallOptions, type ChatInit, chat, streamChat } from '../../support/client.ts'
-import { assistant, longConversation, system, user } from '../../support/conversations.ts'
-import { eventually } from '../../support/eventually.ts'
-import { type RunningGateway, startGateway } from '../../support/gateway.ts'
-import { GrpcClient } from '../../support/grpc-client.ts'
-import { metric } from '../../support/metrics-page.ts'
+} from '../../../../src/domain/types.ts'
+import { type CallOptions, type ChatInit, chat, streamChat } from '../../../support/client.ts'
+import { assistant, longConversation, system, user } from '../../../support/conversations.ts'
+import { eventually } from '../../../support/eventually.ts'
+import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
+import { GrpcClient } from '../../../support/grpc-client.ts'
+import { metric } from '../../../support/metrics-page.ts'
 import {
   answers,
   chatBody,
@@ -22,7 +22,7 @@ import {
   silence,
   startUpstream,
   type UpstreamServer,
-} from '../../support/upstream-server.ts'
+} from '../../../support/upstream-server.ts'
 
 /* Conversations that are longer than the context window of a model, and whose oldest turns are summarized. */
 
