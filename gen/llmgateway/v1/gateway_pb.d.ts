@@ -25,6 +25,14 @@ export declare const file_llmgateway_v1_gateway: GenFile;
  * Deadlines: the deadline of the caller bounds the whole call, including queueing, retries and fallbacks. Without one,
  * a call takes at most 10 minutes. Cancelling a call, streamed or not, closes the connection to the vendor at once.
  *
+ * Repeats: with metadata `idempotency-key` (1 to 255 visible ASCII characters) a call of Chat, StreamChat, Complete,
+ * StreamComplete, Embed or BatchChat runs once. A repeat with the same key and the same request joins it while it runs, and
+ * then receives its result, with the trailer `idempotent-replayed: true`. Such a call goes on when its connection is lost,
+ * until its deadline; cancelling it ends it. ABORTED (IDEMPOTENCY_KEY_RUNNING): it runs at another replica, send it again
+ * later. INVALID_ARGUMENT (IDEMPOTENCY_KEY_REUSED): another request had the key. FAILED_PRECONDITION (RESULT_NOT_KEPT): it
+ * has run, and its result is gone; the first answer then has the trailer `idempotency-kept: false` where that was known.
+ * Keys are remembered for 24 hours, or as the gateway is configured.
+ *
  * Errors: every error carries google.rpc details: ErrorInfo (domain `llmgateway.v1` and a stable reason), RetryInfo if
  * waiting can help, BadRequest with the path of each wrong field, QuotaFailure if a limit was reached, and ErrorDetail
  * with the attempts that were made.
