@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http'
 import { connect, constants } from 'node:http2'
 import { connect as tlsConnect } from 'node:tls'
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
-import { ChatRequestSchema, Role } from '../../src/domain/types.ts'
+import { BatchChatRequestSchema, ChatRequestSchema, Role } from '../../src/domain/types.ts'
 import { type CallOptions, DEFAULT_DEADLINE } from './client.ts'
 import { callFrame, flags, frame, frames, message, RawHttp2, resetFrame } from './raw-http2.ts'
 
@@ -34,8 +34,8 @@ export interface OwnCall {
 }
 
 export interface OwnCallOptions {
-  readonly method: 'Chat' | 'StreamChat'
-  readonly request: MessageInitShape<typeof ChatRequestSchema>
+  readonly method: 'Chat' | 'StreamChat' | 'BatchChat'
+  readonly request: MessageInitShape<typeof ChatRequestSchema> | MessageInitShape<typeof BatchChatRequestSchema>
   /** Of the call. */
   readonly headers: Readonly<Record<string, string>>
 }
@@ -95,6 +95,9 @@ export function callAtHttp2(url: string, ca: Buffer, { method, request, headers 
 }
 
 function bytesOf(request: OwnCallOptions['request']): Buffer {
+  if ('requests' in request) {
+    return Buffer.from(toBinary(BatchChatRequestSchema, create(BatchChatRequestSchema, request)))
+  }
   return Buffer.from(toBinary(ChatRequestSchema, create(ChatRequestSchema, request)))
 }
 

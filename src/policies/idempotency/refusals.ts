@@ -1,14 +1,16 @@
 import { GatewayError } from '../../domain/errors/error.ts'
-import { codeOf, originOf } from '../../domain/errors/reasons.ts'
+import { type Code, codeOf, originOf } from '../../domain/errors/reasons.ts'
 import type { KeyState } from '../../domain/ports/idempotency.ts'
 
 /** Wait before a call that runs elsewhere is asked for again, in ms. */
 const RETRY_AFTER = 1_000
 
+/** What a caller causes, but not by its request alone: a repeat may find it otherwise, a cached answer for example. */
+const MAY_PASS: readonly Code[] = ['CANCELLED', 'DEADLINE_EXCEEDED', 'NOT_FOUND']
+
 /** Whether a failure is kept for repeats. What may pass, and what the gateway's own rules refuse, can be tried again. */
 export function isKept({ reason }: GatewayError): boolean {
-  const code = codeOf(reason)
-  return originOf(reason) === 'caller' && code !== 'CANCELLED' && code !== 'DEADLINE_EXCEEDED'
+  return originOf(reason) === 'caller' && !MAY_PASS.includes(codeOf(reason))
 }
 
 /** Error of a call whose key cannot be had and has no result. */

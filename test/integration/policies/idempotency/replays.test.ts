@@ -170,6 +170,13 @@ test('a failure that may pass is not: a repeat runs', async () => {
   expect(trailers).toEqual({})
 })
 
+test('a call that only wanted a cached answer has asked for nothing', async () => {
+  const key = newKey()
+  const cache = { mode: CacheMode.ONLY_IF_CACHED }
+  expect((await chat(clients.gRPC, { ...UP, cache }, withKey(key).options)).error?.reason).toBe('NOT_CACHED')
+  expect((await chat(clients.gRPC, UP, withKey(key).options)).value?.message?.content).toBe('Hello, world')
+})
+
 describe('a key that must not be is refused', () => {
   test.each([
     ['empty', ''],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { credentials } from '@grpc/grpc-js'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { Role } from '../../../../src/domain/types.ts'
+import { LlmGateway, Role } from '../../../../src/domain/types.ts'
 import { chat, embed, streamChat } from '../../../support/client.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
@@ -312,6 +312,25 @@ test('of one caller 16 calls outlive their connections, and further ones are can
   await untilActive(gateway.metrics, 1)
   finish()
   expect(await repeats.Chat(client, key)).toBe('Hello, world')
+})
+
+test('a batch outlives its connection, and a repeat finds all of its results', async () => {
+  const key = newKey()
+  const requests = ['one', 'two', 'three'].map((content) => ({ ...HOUSE, messages: [{ role: Role.USER, content }] }))
+  const call = { method: 'BatchChat', request: { requests }, headers: { 'idempotency-key': key } } as const
+  const own = callAtGrpc(gateway.grpc, call, { requests: [ofWitness] })
+  await eventually(() => expect(waiting).toHaveLength(4))
+  own.lose()
+  await waiting.find(({ hit }) => hit.body.includes('witness'))?.hit.closed
+  await untilActive(gateway.metrics, 3)
+  finish()
+  await untilActive(gateway.metrics, 0)
+  const { options, trailers } = withKey(key)
+  const { messages, error } = await client.stream(LlmGateway.method.batchChat, { requests }, options)
+  expect(error).toBeUndefined()
+  expect(messages.map(({ result }) => result.case)).toEqual(Array(3).fill('response'))
+  expect(trailers).toEqual({ replayed: 'true' })
+  expect(upstream.hits).toHaveLength(4)
 })
 
 async function lostAtGrpc(key: string, headers = {}): Promise<OpenCall> {
