@@ -4,6 +4,7 @@ import { streamChat } from '../support/client.ts'
 import { startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
 import { type Arrival, agent, arrivals, chat, costOf, inFlight, PRICE, type World } from './budgets/demand.ts'
+import { endedGateways } from './budgets/ended-gateways.ts'
 import { checkThenCharge, type Result, worstCase } from './budgets/strategies.ts'
 import { type TokenText, textsOfAllKinds } from './budgets/texts.ts'
 import { type Bill, type BudgetVendor, startBudgetVendor } from './budgets/vendor.ts'
@@ -21,12 +22,14 @@ const MIN_USED = 0.95
 const MAX_EARLY = 0.1
 /** The largest error of sums of dollars. */
 const ROUNDING = 1e-6
+/** Of gateways that are killed. */
+const ROUNDS = 5
 /** Busy machines are slow, in ms. */
 const DEADLINE = 600_000
 /** So that every run has the same calls. */
 const SEED = 1
 
-/** What streams spend of budgets that bear a third of them. */
+/** What streams spend of budgets that bear a third of them, and what is spent when gateways end. */
 export const budgets: Promised = {
   name: 'budgets',
   async measure(short) {
@@ -46,7 +49,7 @@ export const budgets: Promised = {
     client.close()
     await gateway.close()
     await vendor.close()
-    return played.flat()
+    return [...played.flat(), await endedGateways(short ? 1 : ROUNDS)]
   },
 }
 

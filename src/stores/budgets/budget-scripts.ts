@@ -120,7 +120,8 @@ return 1
  * epoch that it knows or nothing, one to begin, the lease in ms, how long gateways take to set again what was lost in ms,
  * the number of open attempts, each with its id and amount; then for each budget what the gateway has spent and reserved,
  * what its ledger knew when it began or nothing, what was added to the limit as far as the ledger knows, when the hash may
- * be forgotten, and the fields of others to set again.
+ * be forgotten, and the fields of others to set again, or - where nothing is lost. What is set again is no longer unknown:
+ * a gateway that began after the loss may have added it as something that only its ledger knows.
  * Reply: the epoch, for how long sums may still be incomplete in ms, then the sums of each budget.
  */
 export const syncBudgetsScript = defineScript(`${SUM}
@@ -141,15 +142,24 @@ if ARGV[6] ~= '' then
   end
 end
 local ledger = string.match(me, '^[^.]+')
+local function setSpent(key, who, value)
+  local more = tonumber(value) - (tonumber(redis.call('HGET', key, 's:' .. who)) or 0)
+  if more <= 0 then return end
+  redis.call('HSET', key, 's:' .. who, value)
+  local unknown = 'b:' .. string.match(who, '^[^.]+')
+  local less = math.min(more, tonumber(redis.call('HGET', key, unknown)) or 0)
+  if less > 0 then redis.call('HINCRBY', key, unknown, text(-less)) end
+end
 local function setAgain(key, fields)
   for field, value in string.gmatch(fields, '([^=,]+)=(-?%d+)') do
     local kind, who = string.sub(field, 1, 1), string.sub(field, 3)
-    if kind == 's' or kind == 'b' then atLeast(key, field, value)
-    elseif redis.call('HSETNX', key, field, value) == 1 and kind == 'r' and not leases[who] then
+    if kind == 's' then setSpent(key, who, value)
+    elseif kind ~= 'b' and redis.call('HSETNX', key, field, value) == 1 and kind == 'r' and not leases[who] then
       leases[who] = tonumber(lease)
       redis.call('HSET', KEYS[2], who, lease)
     end
   end
+  for field, value in string.gmatch(fields, '(b:[^=,]+)=(%d+)') do atLeast(key, field, value) end
 end
 local function addUnknown(key, total)
   local known = 0
@@ -161,7 +171,10 @@ local function addUnknown(key, total)
 end
 local parts = {}
 for i = 4, #KEYS do
-  setAgain(KEYS[i], ARGV[at + 5])
+  if ARGV[at + 5] ~= '-' then
+    setSpent(KEYS[i], me, ARGV[at])
+    setAgain(KEYS[i], ARGV[at + 5])
+  end
   if ARGV[at + 2] ~= '' then addUnknown(KEYS[i], tonumber(ARGV[at + 2])) end
   if ARGV[at + 3] ~= '0' then redis.call('HSETNX', KEYS[i], 'a:' .. ledger, ARGV[at + 3]) end
   atLeast(KEYS[i], 's:' .. me, ARGV[at])

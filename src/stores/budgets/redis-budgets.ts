@@ -269,7 +269,7 @@ export class RedisBudgets implements Budgets {
       this.#isJoined(account) ? '' : text(account.restored),
       text(account.adjusted),
       expiryOf(account),
-      this.#isLost ? this.#sums.othersOf(account) : '',
+      this.#isLost ? this.#sums.othersOf(account) : '-',
     ])
     const own = accounts.map(ownOf)
     const restored = accounts.map((account) => account.restored)

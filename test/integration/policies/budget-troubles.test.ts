@@ -131,7 +131,16 @@ test('what each ledger knows counts once, whether Redis still knows it or not', 
   await (await cluster.redis.client()).flushall()
   for (const at of [0, 1, 2]) await cluster.restart(at)
   for (const at of [0, 1, 2]) await knows(at, { spent: 60, reserved: 0 })
-  expect(succeeded(await calls(300))).toBe(BORNE - 60)
+  // Its ledger comes first, and the others then set again what they know of it.
+  await cluster.kill(2)
+  await (await cluster.redis.client()).flushall()
+  await cluster.restart(2)
+  for (const at of [0, 1, 2]) await knows(at, { spent: 60, reserved: 0 })
+  await eventually(async () => {
+    await calls(60)
+    return cluster.charged >= BORNE
+  })
+  expect(cluster.charged).toBeLessThanOrEqual(BORNE + REPLICAS * LEASED)
 })
 
 test('an adjusted limit survives a restart and the loss of Redis’ data', async () => {
