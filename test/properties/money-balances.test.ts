@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type BudgetRule, defaultBudget } from '../../src/domain/budgets/budget-rule.ts'
 import type { Behaviour } from '../support/metered-vendor.ts'
-import { addTo, auditBooks, auditBudgets, auditEndings, type Tally } from '../support/money-audit.ts'
+import { addTo, auditBooks, auditBudgets, auditEndings, auditLimits, type Tally } from '../support/money-audit.ts'
 import { type MoneyPlan, MoneyWorld, type Question } from '../support/money-world.ts'
 
 /*
@@ -84,7 +84,7 @@ const mixed: fc.Arbitrary<Facts> = fc.record({
   plans: fc.array(plan, { minLength: 6, maxLength: 16 }),
   isCached: fc.constantFrom(true, true, false),
   hits: fc.constantFrom('rollup', 'rows'),
-  turns: fc.nat(3),
+  delay: fc.constantFrom(0, 0, 2, 30),
   most: fc.integer({ min: 1, max: 6 }),
   rules: fc
     .tuple(
@@ -106,9 +106,9 @@ const crowded: fc.Arbitrary<Facts> = fc
     limit: fc.integer({ min: 2 * MILLION, max: 6 * MILLION }),
     allowReset: fc.boolean(),
     hits: fc.constantFrom('rollup' as const, 'rows' as const),
-    turns: fc.nat(3),
+    delay: fc.constantFrom(0, 0, 2, 30),
   })
-  .map(({ long, plans, arrivals, limit, allowReset, hits, turns }) => ({
+  .map(({ long, plans, arrivals, limit, allowReset, hits, delay }) => ({
     behaviours: long.map((pieces, at) => ({
       status: 200,
       pieces,
@@ -124,7 +124,7 @@ const crowded: fc.Arbitrary<Facts> = fc
     })),
     isCached: true,
     hits,
-    turns,
+    delay,
     most: 10,
     rules: [{ ...defaultBudget, name: 'of-callers', scope: 'caller', labels: {}, limit, window: 'total' }],
   }))
@@ -140,7 +140,9 @@ test('the ledger and the budgets agree with the books of the vendors', async () 
         world,
         rules.some(({ scope, action }) => scope === 'global' && action === 'refuse'),
       )
-      auditBudgets(world, rules)
+      auditBudgets(world, rules, facts.delay)
+      // While budgets that are elsewhere are asked for more, a stream goes on.
+      if (facts.delay === 0) auditLimits(world, rules)
       addTo(tally, world)
     }),
     { numRuns: 600 },

@@ -91,39 +91,44 @@ function intentsIn(entries: MoneyWorld['entries']): ReadonlySet<string> {
   return new Set(entries.flatMap((entry) => (entry.kind === 'intent' ? chargeId(entry.charge.facts) : [])))
 }
 
-/** Every charge counts in each budget that is for it, in the window when it began, and nowhere else. */
-export function auditBudgets(
-  { charges, begun, entries, budgets, overspent }: MoneyWorld,
-  rules: readonly BudgetRule[],
-): void {
+/** Every charge counts in each budget that is for it, in the window when it was reserved, and nowhere else. */
+export function auditBudgets(world: MoneyWorld, rules: readonly BudgetRule[], delay: number): void {
+  const { charges, begun, entries, budgets } = world
   const intents = intentsIn(entries)
-  const spent = new Map<string, number>()
   for (const [id, charge] of charges) {
     if (charge.facts.attempt === 0) continue
     const call = begun.get(charge.facts.callId)
+    // What is elsewhere, and what a call took over, was reserved before the charge began.
+    const isReservedNow = delay === 0 && intents.has(id)
     const due = rules.flatMap((rule) => {
       const subject = subjectOf(rule, { ...charge.facts, ...call })
-      if (subject === undefined) return []
-      // What a call took over was reserved before it began to pay.
-      const began = intents.has(id) ? windowOf(rule, charge.facts.time) : expect.any(Number)
-      return [{ budget: rule.name, subject, windowStart: began, nano: nanoOf(charge) }]
+      const windowStart = isReservedNow ? windowOf(rule, charge.facts.time) : expect.any(Number)
+      return subject === undefined ? [] : [{ budget: rule.name, subject, windowStart, nano: nanoOf(charge) }]
     })
     expect(charge.shares, `the budgets of ${id}`).toEqual(due)
-    for (const share of charge.shares) spent.set(keyOf(share), (spent.get(keyOf(share)) ?? 0) + share.nano)
   }
+  const spent = spentIn(charges)
   for (const { budget, subject, windowStart, spent: sum, reserved } of budgets.list()) {
     expect(reserved, `reserved of ${budget}`).toBe(0)
     expect(sum, `spent of ${budget}`).toBe(spent.get(keyOf({ budget, subject, windowStart })) ?? 0)
   }
-  expectWithin(rules, spent)
-  expect(overspent, 'budgets that were overspent').toEqual([])
 }
 
-/** `spent`: what the ledger has of each budget, by its key. */
-function expectWithin(rules: readonly BudgetRule[], spent: ReadonlyMap<string, number>): void {
+/** No budget that refuses calls is ever above its limit. */
+export function auditLimits({ charges, overspent }: MoneyWorld, rules: readonly BudgetRule[]): void {
+  const spent = spentIn(charges)
   for (const { name, limit } of rules.filter(({ action }) => action === 'refuse')) {
     for (const [key, sum] of spent) if (key.startsWith(`${name}\0`)) expect(sum, key).toBeLessThanOrEqual(limit)
   }
+  expect(overspent, 'budgets that were overspent').toEqual([])
+}
+
+/** What the ledger has of each budget, by its key. */
+function spentIn(charges: MoneyWorld['charges']): ReadonlyMap<string, number> {
+  const spent = new Map<string, number>()
+  for (const { shares } of charges.values())
+    for (const share of shares) spent.set(keyOf(share), (spent.get(keyOf(share)) ?? 0) + share.nano)
+  return spent
 }
 
 /** Whom a budget counts a charge for; undefined if it does not. */

@@ -75,8 +75,8 @@ export interface MoneyWorldFacts {
   readonly isCached: boolean
   /** How the ledger keeps what is answered from the cache. */
   readonly hits: 'rollup' | 'rows'
-  /** How long what is asked of budgets takes, in turns of the microtask queue: 0 for budgets of this process alone. */
-  readonly turns: number
+  /** Until budgets answer, in ms; 0 for budgets of this process alone. */
+  readonly delay: number
   /** Upstream calls at once, at each provider and in all. */
   readonly most: number
 }
@@ -105,7 +105,7 @@ export class MoneyWorld {
   readonly #lost = new LostCalls()
   readonly #questions: readonly Question[]
 
-  constructor({ rules, behaviours, questions, isCached, hits, turns, most }: MoneyWorldFacts) {
+  constructor({ rules, behaviours, questions, isCached, hits, delay, most }: MoneyWorldFacts) {
     const { clock } = this
     this.#journal = journalWorld({ clock, hits })
     this.#questions = questions
@@ -135,7 +135,7 @@ export class MoneyWorld {
       billing: { ledger: this.#journal.journal, priceVersion: () => 'v1' },
       budgets: {
         index: new BudgetIndex(rules),
-        budgets: slowed(this.budgets, turns),
+        budgets: slowed(this.budgets, delay, clock),
         events: { refused() {}, avoided() {}, overrun() {} },
       },
       cache: {

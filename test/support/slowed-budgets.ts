@@ -1,11 +1,10 @@
 import type { Budgets, Extension, Hold, Refusal, Wanted } from '../../src/domain/ports/money/budgets.ts'
+import type { FakeClock } from './fake-clock.ts'
 
-/** Budgets as if they were counted elsewhere: what is asked of them takes so many turns of the microtask queue. */
-export function slowed(budgets: Budgets, turns: number): Budgets {
-  if (turns === 0) return budgets
-  const wait = async () => {
-    for (let turn = 0; turn < turns; turn++) await Promise.resolve()
-  }
+/** Budgets as if they were counted elsewhere: it takes `delay` ms until they answer. */
+export function slowed(budgets: Budgets, delay: number, clock: FakeClock): Budgets {
+  if (delay === 0) return budgets
+  const wait = () => new Promise<void>((resolve) => clock.alarm(delay, resolve))
   return {
     statusOf: (keys) => budgets.statusOf(keys),
     adjust: (key, add) => budgets.adjust(key, add),
