@@ -4,10 +4,11 @@ import { defineScript } from '../redis/redis-store.ts'
  * Sums of budgets that several gateways share. One hash for each budget, subject and window:
  *   s:<gateway>  what the gateway has spent, a total that it sets and never adds to, so that repeating it is harmless
  *   r:<gateway>  what its running attempts have reserved
+ *   u:<gateway>  what they had reserved when the gateway was no longer heard of: spent, until it is heard of again
  *   b:<ledger>   what a ledger knows of beyond what its gateways have set here
  *   a:<ledger>   what operators added to the limit, by the ledger that keeps it
  * Gateways are named <ledger>.<id>. A hash of open attempts for each gateway makes every step idempotent, and one hash has
- * the lease of each gateway: what an ended gateway had reserved is counted as spent when its lease has passed.
+ * the lease of each gateway.
  *
  * Redis may lose its data. Each reply has what the others have set, and gateways set that again, too: totals only grow, so
  * that the larger one is right. The epoch names the data; one that replaces lost data says until when, by the clock of
@@ -41,8 +42,8 @@ local function sum(key)
   end
   for who, value in pairs(ended) do
     fields['r:' .. who] = 0
-    fields['s:' .. who] = (fields['s:' .. who] or 0) + value
-    redis.call('HSET', key, 'r:' .. who, '0', 's:' .. who, text(fields['s:' .. who]))
+    fields['u:' .. who] = (fields['u:' .. who] or 0) + value
+    redis.call('HSET', key, 'r:' .. who, '0', 'u:' .. who, text(fields['u:' .. who]))
   end
   local spent, reserved, added, others = 0, 0, 0, {}
   for field, value in pairs(fields) do
@@ -179,6 +180,7 @@ for i = 4, #KEYS do
   if ARGV[at + 3] ~= '0' then redis.call('HSETNX', KEYS[i], 'a:' .. ledger, ARGV[at + 3]) end
   atLeast(KEYS[i], 's:' .. me, ARGV[at])
   redis.call('HSET', KEYS[i], 'r:' .. me, ARGV[at + 1])
+  redis.call('HDEL', KEYS[i], 'u:' .. me)
   if ARGV[at + 4] ~= '0' then redis.call('PEXPIREAT', KEYS[i], ARGV[at + 4]) end
   parts[#parts + 1] = (sum(KEYS[i]))
   at = at + 6
