@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { parse } from 'yaml'
 import { startGateway } from '../support/gateway.ts'
 import { startVendor, type VendorReply, type VendorRequest } from '../support/vendor-server.ts'
 import { type Build, type Client, clients } from './clients.ts'
@@ -83,10 +84,9 @@ async function call(build: Build, folder: string): Promise<Outcome> {
   mkdirSync(folder)
   const { command, args, env } = await build(folder)
   const key = randomBytes(24).toString('base64url')
-  const yaml = readFileSync(new URL('gateway.yaml', import.meta.url), 'utf8')
   const ollama = await startVendor()
   ollama.answer(answersOfOllama)
-  const gateway = await startGateway({ yaml, env: { INTEROP_KEY: key, OLLAMA_URL: ollama.url } })
+  const gateway = await startGateway({ yaml: configuration(), env: { INTEROP_KEY: key, OLLAMA_BASE_URL: ollama.url } })
   try {
     const config = fileURLToPath(new URL('../../docs/examples/service-config.json', import.meta.url))
     const where = { SERVICE_CONFIG: config, GATEWAY_GRPC: gateway.grpc, GATEWAY_HTTP: gateway.http, GATEWAY_KEY: key }
@@ -106,6 +106,15 @@ async function call(build: Build, folder: string): Promise<Outcome> {
     await gateway.close()
     await ollama.close()
   }
+}
+
+/** The gateway of docs/calls.md, whose examples clients run, and what else they call. */
+function configuration(): string {
+  const read = (path: string) => parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
+  const [calls, own] = [read('../../docs/examples/calls.yaml'), read('gateway.yaml')]
+  const providers = { ...calls.providers, ...own.providers }
+  // JSON is YAML.
+  return JSON.stringify({ ...calls, ...own, providers, models: { ...calls.models, ...own.models } })
 }
 
 /** An Ollama that has no models, and pulls every one of them. */
