@@ -79,7 +79,7 @@ export const rows: readonly Row[] = [
   { ...manyCalls, ...emptyChat, name: 'Chat, cached in Redis', gateway: 'redis' },
   { ...manyCalls, ...emptyChat, name: 'Chat, no upstream, limits in memory', gateway: 'limited' },
   { ...manyCalls, ...emptyChat, name: 'Chat, no upstream, limits in Redis', gateway: 'limitedInRedis' },
-  { ...manyCalls, ...upstreamChat, name: 'Chat, ledger in SQLite', gateway: 'recordedInSqlite' },
+  { ...manyCalls, ...upstreamChat, name: 'Chat, ledger in SQLite', gateway: 'recorded' },
   // 0.05 of the floor is 0.04 of what a Chat costs the gateway.
   {
     ...manyCalls,
@@ -94,7 +94,7 @@ export const rows: readonly Row[] = [
     ...upstreamChat,
     name: 'Chat, budgets in Redis',
     gateway: 'budgetedInRedis',
-    reference: 'limitedInRedis',
+    reference: 'limitedAndRecorded',
     bar: 1.2,
   },
   {

@@ -41,6 +41,11 @@ const BUDGETS = `budgets:
     - { name: vendors, scope: provider, limit_usd: 1000000, window: month, action: avoid }
     - { name: callers, scope: caller, limit_usd: 1000000, window: day }`
 
+/** SQLite in a folder of the measurement. */
+function ledgerIn(name: string): string {
+  return `ledger: { url: "sqlite:${name}/ledger.db", journal: ${name}/journal }`
+}
+
 export const variants = {
   usual: { name: 'gateway', logLevel: 'warn', traces: false },
   traced: { name: 'gateway-traced', logLevel: 'warn', traces: true },
@@ -63,20 +68,20 @@ export const variants = {
   },
   limited: { name: 'gateway-limited', logLevel: 'warn', traces: false, more: LIMITS },
   limitedInRedis: { name: 'gateway-limited-in-redis', logLevel: 'warn', traces: false, more: LIMITS, redis: true },
-  recorded: { name: 'gateway-recorded', logLevel: 'warn', traces: false, more: 'ledger: { url: memory }' },
-  /** In a folder of the measurement. */
-  recordedInSqlite: {
-    name: 'gateway-recorded-in-sqlite',
+  limitedAndRecorded: {
+    name: 'gateway-limited-and-recorded',
     logLevel: 'warn',
     traces: false,
-    more: 'ledger: { url: "sqlite:ledger.db", journal: journal }',
+    more: `${LIMITS}\n${ledgerIn('limited-and-recorded')}`,
+    redis: true,
   },
-  budgeted: { name: 'gateway-budgeted', logLevel: 'warn', traces: false, more: `ledger: { url: memory }\n${BUDGETS}` },
+  recorded: { name: 'gateway-recorded', logLevel: 'warn', traces: false, more: ledgerIn('recorded') },
+  budgeted: { name: 'gateway-budgeted', logLevel: 'warn', traces: false, more: `${ledgerIn('budgeted')}\n${BUDGETS}` },
   budgetedInRedis: {
     name: 'gateway-budgeted-in-redis',
     logLevel: 'warn',
     traces: false,
-    more: `limits: { store: memory }\nledger: { url: memory }\n${BUDGETS}`,
+    more: `limits: { store: memory }\n${ledgerIn('budgeted-in-redis')}\n${BUDGETS}`,
     redis: true,
   },
 } as const satisfies Record<string, Variant>

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Call } from '../../domain/calls/call.ts'
 import type { Authenticated, Target } from '../../domain/calls/facts.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
@@ -7,7 +8,7 @@ import { LearnedRatio, UNKNOWN_RATIO } from './learned-ratio.ts'
 import { OutputSizes } from './output-sizes.ts'
 
 /** Kinds of calls that are remembered; the least recently used make room. */
-const MAX_KINDS = 10_000
+const MAX_KINDS = { max: 10_000 }
 /** Texts below this many tokens say more about the vendor's wrapping than about its tokenizer. */
 const MIN_LEARNED = 20
 
@@ -37,10 +38,10 @@ export interface OutputEstimate {
  */
 export class Estimator {
   /** By caller and model. */
-  readonly #inputRatios = new Map<string, LearnedRatio>()
-  readonly #outputRatios = new Map<string, LearnedRatio>()
+  readonly #inputRatios = new LRUCache<string, LearnedRatio>(MAX_KINDS)
+  readonly #outputRatios = new LRUCache<string, LearnedRatio>(MAX_KINDS)
   /** By caller, alias or model, and operation. */
-  readonly #sizes = new Map<string, OutputSizes>()
+  readonly #sizes = new LRUCache<string, OutputSizes>(MAX_KINDS)
 
   /** Tokens of the text and media of a call for its target's model. */
   input(call: Estimated, tokens: Counted): number {
@@ -78,13 +79,11 @@ export class Estimator {
    * text, where they were counted.
    */
   learn(call: Estimated, tokens: Counted, { input, output }: ReportedTokens, text = 0): void {
-    if (input !== undefined && tokens.media.length === 0) learnRatio(this.#inputRatios, call, input, tokens.text)
+    const key = ratioKey(call)
+    if (input !== undefined && tokens.media.length === 0) learnRatio(this.#inputRatios, key, input, tokens.text)
     if (output === undefined) return
-    learnRatio(this.#outputRatios, call, output, text)
-    const key = sizeKey(call)
-    const sizes = this.#sizes.get(key) ?? new OutputSizes()
-    sizes.add(output)
-    keep(this.#sizes, key, sizes)
+    learnRatio(this.#outputRatios, key, output, text)
+    keptIn(this.#sizes, sizeKey(call), newSizes).add(output)
   }
 
   #inputRatio(call: Estimated) {
@@ -97,23 +96,20 @@ function inputOf(call: Estimated, { text, media }: Counted, ratio: number): numb
   return Math.ceil(media.reduce((sum, each) => sum + mediaTokensOf(each, rule), text * ratio))
 }
 
-function learnRatio(ratios: Map<string, LearnedRatio>, call: Estimated, reported: number, estimated: number): void {
-  if (estimated < MIN_LEARNED) return
-  const key = ratioKey(call)
-  const ratio = ratios.get(key) ?? new LearnedRatio()
-  ratio.add(reported / estimated)
-  keep(ratios, key, ratio)
+function learnRatio(ratios: LRUCache<string, LearnedRatio>, key: string, reported: number, estimated: number): void {
+  if (estimated >= MIN_LEARNED) keptIn(ratios, key, newRatio).add(reported / estimated)
 }
 
-/** Makes the key the most recently used one. */
-function keep<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key)
-  map.set(key, value)
-  if (map.size <= MAX_KINDS) return
-  for (const oldest of map.keys()) {
-    map.delete(oldest)
-    return
-  }
+const newRatio = () => new LearnedRatio()
+const newSizes = () => new OutputSizes()
+
+/** What is kept for a key, which is used by this. */
+function keptIn<T extends object>(cache: LRUCache<string, T>, key: string, create: () => T): T {
+  const known = cache.get(key)
+  if (known) return known
+  const created = create()
+  cache.set(key, created)
+  return created
 }
 
 function mediaRuleOf({ target }: Estimated): MediaRule | undefined {

@@ -1,7 +1,6 @@
 import type { Call } from '../../../domain/calls/call.ts'
 import type { Routed } from '../../../domain/calls/facts.ts'
 import type { Hold } from '../../../domain/ports/money/budgets.ts'
-import type { ChatRequest } from '../../../domain/types.ts'
 import type { AttemptPlan } from './attempt-plan.ts'
 import { boundOptions } from './provider-options.ts'
 
@@ -23,8 +22,11 @@ export function boundedCall<C extends Call & Routed>(
   // An operation that generates nothing has no output to bound.
   if (!isLimited || wishes.maxTokens === 0) return call
   const providerOptions = boundOptions(request.providerOptions, maxTokens)
-  const bounds: Partial<ChatRequest> = { maxTokens, providerOptions }
-  return { ...call, request: { ...request, ...bounds }, warnings: warningsFor(call, plan, hold, maxTokens) }
+  return {
+    ...call,
+    request: { ...request, maxTokens, providerOptions },
+    warnings: warningsFor(call, plan, hold, maxTokens),
+  }
 }
 
 function warningsFor(
