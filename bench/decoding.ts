@@ -99,7 +99,7 @@ async function builtDecoder(): Promise<Decode> {
         throw error
       },
       readError: ({ message }) => {
-        throw new Error(`the stream of ${kind} tells of a failure: ${message}`)
+        throw new Error(`the stream of ${kind} reports a failure: ${message}`)
       },
     })
     const malformed = () => {

@@ -21,9 +21,9 @@ export interface Load {
 export interface LoadResult {
   /** Calls per second. */
   readonly rate: number
-  /** Of all replies, without headers. */
+  /** Size of all replies, without headers. */
   readonly bytes: number
-  /** Of each call, in ms, sorted. */
+  /** Duration of each call, in ms, sorted. */
   readonly latencies: readonly number[]
 }
 
@@ -45,7 +45,7 @@ export async function h2loadVersion(): Promise<string | undefined> {
   }
 }
 
-/** Makes so many calls as fast as they are answered. Throws when a reply is not HTTP 200. */
+/** Makes the calls as fast as they are answered. Throws when a reply is not HTTP 200. */
 export async function load({ port, method, request, calls, connections, streams, folder }: Load): Promise<LoadResult> {
   const body = `${folder}/request.bin`
   const times = `${folder}/times.tsv`

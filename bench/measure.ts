@@ -8,7 +8,7 @@ import type { Subject, Upstream } from './world.ts'
 export interface Effort {
   /** Pairs of processes, each new: two of the same program differ by some percent for as long as they live. */
   readonly processes: number
-  /** Of each pair, and which part of a row's calls each of them makes. */
+  /** Rounds of each pair, and the part of a row's calls that each of them makes. */
   readonly rounds: number
   readonly share: number
   /** Rounds of all of a row's calls before it is measured. */
@@ -23,7 +23,7 @@ export interface Cost {
   readonly gateway: number
   /** Calls per second: medians. */
   readonly rates: { readonly reference: number; readonly gateway: number }
-  /** Of the rounds, each pair on its own. */
+  /** Ratio of each round, each pair on its own. */
   readonly ratios: readonly number[]
   /** Of the least that each took: whatever disturbs a machine only adds. */
   readonly leastRatio: number

@@ -11,7 +11,7 @@ const builtFloor = fileURLToPath(new URL('dist/floor.js', import.meta.url))
 const builtUpstream = fileURLToPath(new URL('dist/upstream.js', import.meta.url))
 const builtMeter = new URL('dist/meter.js', import.meta.url).href
 
-/** A server under load, and how to tell that it answered. */
+/** A server under load, and how to count what it answered. */
 export interface Subject {
   readonly name: string
   readonly server: Server

@@ -1,7 +1,7 @@
 import { GCProfiler, type GCProfilerResult } from 'node:v8'
 
 /*
- * Loaded into a server before its own code: tells, when it is asked, the CPU time that the process has taken, and what
+ * Loaded into a server before its own code: reports, when it is asked, the CPU time that the process has taken, and what
  * the collector did between `start` and `stop`. Objects that outlive the young generation without being of use are the
  * dearest garbage, and no profile by function shows them.
  */

@@ -49,6 +49,6 @@ export interface IdempotencyStore {
   keep(call: KeyedCall, result: KeptResult | undefined): boolean | Promise<boolean>
   /** The call has failed in a way that may pass: a repeat of it runs. */
   release(call: KeyedCall): void | Promise<void>
-  /** Settles when all that it was told is stored. */
+  /** Settles when everything it was given is stored. */
   close?(): Promise<void>
 }

@@ -6,7 +6,7 @@ export interface MediaInput {
   readonly kind: 'image' | 'audio' | 'file'
   /** 0 for one that is named by a URL. */
   readonly bytes: number
-  /** Of an image; undefined where its header does not say. */
+  /** Pixels of an image; undefined where its header does not say. */
   readonly size: ImageSize | undefined
   /** Length of a sound: that of a WAV as its header says, of others as if they had 128 kbit/s. Undefined for a URL. */
   readonly seconds: number | undefined
@@ -17,7 +17,7 @@ export interface MediaInput {
 /** A vendor's rule for the input tokens of media; undefined where it has none, or what it depends on is not known. */
 export type MediaRule = (media: MediaInput) => number | undefined
 
-/** Of what no rule is about. */
+/** Tokens of media that no rule covers. */
 const USUAL = 1_000
 const BYTES_PER_SECOND = 16_000
 const BYTES_PER_PAGE = 50_000

@@ -1,8 +1,8 @@
 /** Requests of batches that are processed at once. */
 export const defaultBatchSettings = {
-  /** Of each batch. */
+  /** Limit of each batch. */
   parallel: 8,
-  /** Of all batches of one caller. */
+  /** Limit of all batches of one caller together. */
   parallelPerCaller: 16,
 }
 

@@ -9,7 +9,7 @@ interface SharedSum {
   readonly added: NanoDollars
   /** What this gateway had spent and reserved itself when it asked. */
   readonly own: NanoDollars
-  /** What the other gateways had set, as Redis is told again if it loses that. */
+  /** Sums of the other gateways, which are written to Redis again if it loses them. */
   readonly others: string
 }
 

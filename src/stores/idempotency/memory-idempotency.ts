@@ -13,7 +13,7 @@ export interface MemoryIdempotencyOptions {
   readonly clock: Clock
   /** How long keys are remembered, in ms. */
   readonly ttl: number
-  /** Of all keys and results, in bytes. */
+  /** Size of all keys and results, in bytes. */
   readonly maxBytes: number
 }
 
