@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
-import { create, toBinary } from '@bufbuild/protobuf'
-import { type ChatEvent, type ChatRequest, ChatRequestSchema, FinishReason } from '../gen/llmgateway/v1/chat_pb.js'
-import { Role } from '../gen/llmgateway/v1/message_pb.js'
-import type { Call, CallContext } from '../src/domain/calls/call.ts'
+import type { ChatEvent, ChatRequest } from '../gen/llmgateway/v1/chat_pb.js'
+import type { Call } from '../src/domain/calls/call.ts'
 import type { Planned } from '../src/domain/calls/facts.ts'
 import type { Handler } from '../src/domain/streams/follow.ts'
+import { budgetsInMemory } from './budgets-part.ts'
 import { built } from './built.ts'
+import { callsOf, KEY } from './instant-calls.ts'
 import { median } from './measure.ts'
 
 /** What a part of the pipeline adds to a call, in us of CPU. */
@@ -23,10 +23,9 @@ export const ESTIMATE = 'estimate of the tokens in 10 KB of one letter'
 /** In a round. */
 const CALLS = 5000
 const WARM_UPS = 5
-const KEY = 'bench-key'
 
-type Ask = () => Promise<void>
-interface Part {
+export type Ask = () => Promise<void>
+export interface Part {
   readonly name: string
   readonly without: Ask
   readonly with: Ask
@@ -35,7 +34,7 @@ interface Part {
 /** Each part in one process without sockets: calls with it against the same calls without it, round by round. */
 export async function partCosts(rounds: number): Promise<PartCost[]> {
   const costs: PartCost[] = []
-  for (const part of [await limitsAndKey(), await singleFlight(), await estimate()]) {
+  for (const part of [await limitsAndKey(), await budgetsInMemory(), await singleFlight(), await estimate()]) {
     const added: number[] = []
     for (let round = -WARM_UPS; round < rounds; round++) {
       const without = await costOf(part.without)
@@ -113,41 +112,4 @@ async function estimate(): Promise<Part> {
     if (Number.isNaN(tokens)) throw new Error('an estimate is a number')
   }
   return { name: ESTIMATE, without: () => once(0), with: () => once(textTokenEstimate(text)) }
-}
-
-/** Calls that are answered at once, and what a server does with them: it reads the answer to its end. */
-async function callsOf() {
-  const { EventStream } = await built<typeof import('../src/domain/streams/event-stream.ts')>('domain/event-stream')
-  const { RequestContext } = await built<typeof import('../src/server/context.ts')>('server/context')
-  const { systemClock } = await built<typeof import('../src/domain/clock.ts')>('domain/clock')
-  const { createCall } = await built<typeof import('../src/domain/calls/facts.ts')>('domain/facts')
-  const { finishEvent, startEvent, textEvent } =
-    await built<typeof import('../src/domain/streams/events.ts')>('domain/events')
-  const request = create(ChatRequestSchema, { model: 'house/m', messages: [{ role: Role.USER, content: 'Hello' }] })
-  const requestBytes = toBinary(ChatRequestSchema, request)
-  const arrival = {
-    requestId: 'bench',
-    credential: `Bearer ${KEY}`,
-    peer: '127.0.0.1:1',
-    timeout: 60_000,
-    maxDuration: 600_000,
-    requestBytes: () => requestBytes,
-    header: () => undefined,
-  }
-  const answer: Handler<{ readonly context: CallContext }, ChatEvent> = async ({ context }) => {
-    const events = new EventStream<ChatEvent>(context.cancellation, { pause() {}, resume() {}, cancel() {} })
-    events.push(startEvent(context.requestId, undefined))
-    events.push(textEvent('Hello'))
-    const finish = { finishReason: FinishReason.STOP, rawFinishReason: 'stop', usage: undefined, cost: undefined }
-    events.push(finishEvent({ ...finish, route: undefined }))
-    events.end()
-    return events
-  }
-  const ask = async (handler: Handler<Call<ChatRequest> & Planned, ChatEvent>) => {
-    const context = new RequestContext(systemClock, arrival, () => {})
-    const events = await handler({ ...createCall('chat', request, context), targets: [] })
-    await new Promise<void>((resolve) => events.read({ event: () => true, end: () => resolve() }))
-    context.close()
-  }
-  return { answer, ask }
 }

@@ -1,8 +1,9 @@
 import { cpus } from 'node:os'
+import { BUDGETS } from './budgets-part.ts'
 import type { Decoding } from './decoding.ts'
 import { type Cost, type Effort, type Garbage, type Latency, median } from './measure.ts'
 import { ESTIMATE, LIMITS_AND_KEY, type PartCost, SINGLE_FLIGHT } from './parts.ts'
-import { CHAT_MISS, type Row } from './rows.ts'
+import { CHAT, CHAT_MISS, type Row } from './rows.ts'
 import { variants } from './world.ts'
 
 export interface RowResult {
@@ -33,6 +34,8 @@ const IDLE_BAR = 160e6
 const LIMITS_AND_KEY_BAR = 5
 /** The most that an estimate of a prompt may take, in us of CPU. */
 const ESTIMATE_BAR = 1_000
+/** The most that budgets in memory may cost a Chat: this part of the floor. */
+const BUDGETS_BAR = 0.05
 /** The most that single-flight may add to a miss: this part of it. */
 const SINGLE_FLIGHT_BAR = 0.03
 
@@ -126,6 +129,10 @@ export function missesABar(results: Results): boolean {
 function partBar({ name }: PartCost, { rows }: Results): number | undefined {
   if (name === LIMITS_AND_KEY) return LIMITS_AND_KEY_BAR
   if (name === ESTIMATE) return ESTIMATE_BAR
+  if (name === BUDGETS) {
+    const chat = rows.find(({ row }) => row.name === CHAT)
+    return chat && BUDGETS_BAR * chat.cost.reference
+  }
   const miss = rows.find(({ row }) => row.name === CHAT_MISS)
   return name === SINGLE_FLIGHT && miss ? SINGLE_FLIGHT_BAR * miss.cost.gateway : undefined
 }

@@ -130,6 +130,16 @@ describe('the source', () => {
   })
 })
 
+describe('the benchmark', () => {
+  it('loads the built modules whose types it uses', () => {
+    const loads = [...readSources('bench').values()].flatMap((text) => [
+      ...text.matchAll(/import\('\.\.\/src\/([\w/-]+)\.ts'\)>\(\s*'([\w/-]+)'/g),
+    ])
+    expect(loads.length).toBeGreaterThan(10)
+    expect(loads.map(([, , loaded]) => loaded)).toEqual(loads.map(([, typed]) => typed))
+  })
+})
+
 describe('the rules notice', () => {
   const file = (path: string, text: string): SourceTree => new Map([[path, `${text}\n`]])
 

@@ -42,6 +42,13 @@ export function dollars(nano: NanoDollars): number {
   return nano / NANO
 }
 
+/** An amount of at least 0 in USD, as digits without an exponent. */
+export function dollarDigits(nano: NanoDollars): string {
+  const rest = nano % NANO
+  const whole = String((nano - rest) / NANO)
+  return rest === 0 ? whole : `${whole}.${String(rest).padStart(9, '0').replace(/0+$/, '')}`
+}
+
 export function costOf(bill: Bill, estimated: boolean): Cost {
   return {
     $typeName: 'llmgateway.v1.Cost',

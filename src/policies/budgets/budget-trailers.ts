@@ -1,6 +1,6 @@
 import type { Trailers } from '../../domain/calls/call-record.ts'
 import type { Clock } from '../../domain/clock.ts'
-import { dollars, type NanoDollars } from '../../domain/money.ts'
+import { dollarDigits, type NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
 import type { Spender } from './budget-index.ts'
 import type { BudgetParts } from './budget-parts.ts'
@@ -20,18 +20,12 @@ export function budgetTrailers({ index, budgets }: BudgetParts, spender: Spender
   if (!nearest) return undefined
   const { limit, resetsAt } = nearest
   return {
-    'budget-limit-usd': usd(limit),
-    'budget-remaining-usd': usd(Math.max(0, leftOf(nearest))),
+    'budget-limit-usd': dollarDigits(limit),
+    'budget-remaining-usd': dollarDigits(Math.max(0, leftOf(nearest))),
     ...(resetsAt !== undefined && { 'budget-reset': String(Math.max(0, Math.ceil((resetsAt - clock.wall()) / 1000))) }),
   }
 }
 
 function leftOf({ limit, spent, reserved }: BudgetStatus): NanoDollars {
   return limit - spent - reserved
-}
-
-/** Without an exponent, as small amounts would have. */
-function usd(nano: NanoDollars): string {
-  const text = dollars(nano).toFixed(9)
-  return text.replace(/\.?0+$/, '')
 }
