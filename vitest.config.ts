@@ -20,6 +20,7 @@ const needServers = [
   'src/server/grpc/**',
   'src/server/http/**',
   'src/stores/**/redis-*.ts',
+  'src/stores/budgets/shared-*.ts',
   'src/stores/redis/**',
   'src/stores/ledger/journal/folder/**',
   'src/stores/ledger/postgres/**',
