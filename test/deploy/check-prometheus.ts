@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Role } from '../../src/domain/types.ts'
+import { CacheMode, Role } from '../../src/domain/types.ts'
 import { mustExecute } from '../interop/execute.ts'
 import { chat, embed, streamChat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
-import { answers, startUpstream } from '../support/upstream-server.ts'
+import { chatBody, json, startUpstream } from '../support/upstream-server.ts'
 import { eventually, type Prometheus, startPrometheus } from './prometheus.ts'
 import { alertQueries, dashboardQueries, metricsIn, type Query } from './queries.ts'
 import { messageOf, type Report } from './report.ts'
@@ -23,12 +23,25 @@ cache: { enabled: true }
 ledger: {}
 providers:
   sim: { kind: simulator, first_token_ms: 5, pace_ms: 5 }
-  unpriced: { kind: openai-compatible, base_url: "${vendor}/v1", keys: ["\${UNPRICED_KEY}"], default_model: m }
+  unpriced: { kind: openai-compatible, base_url: "${vendor}/v1", keys: ["\${VENDOR_KEY}"], default_model: m }
+  priced: { kind: openai-compatible, base_url: "${vendor}/v1", keys: ["\${VENDOR_KEY}"], default_model: m }
+  spent: { kind: openai-compatible, base_url: "${vendor}/v1", keys: ["\${VENDOR_KEY}"], default_model: m }
+prices: { priced/m: { input: 1, output: 10 }, spent/m: { input: 1, output: 10 } }
+budgets:
+  list:
+    - { name: all, scope: global, limit_usd: 1000000, window: month, action: alert }
+    - { name: nothing, scope: provider, match: spent, limit_usd: 0.000001, window: month, action: avoid }
 models:
   default: { targets: [sim/echo], cache: { enabled: false } }
   unsteady: { targets: [sim/error-503, sim/echo], cache: { enabled: false } }
   known: { targets: [sim/echo] }
+  thrifty: { targets: [spent/m, sim/echo], cache: { enabled: false } }
 `
+
+/** A vendor that reports more tokens than anybody could have reserved. */
+const overrunning = json(
+  chatBody('ok', { usage: { prompt_tokens: 5, completion_tokens: 50_000, total_tokens: 50_005 } }),
+)
 
 /** The dashboard and the alerts, on a running gateway. */
 export async function checkPrometheus(report: Report, { root, folder }: { root: string; folder: string }) {
@@ -44,8 +57,8 @@ export async function checkPrometheus(report: Report, { root, folder }: { root: 
   await report.check('each alert fires at its trouble, and none at a gateway that is well: promtool test rules', () =>
     promtool('test', 'rules', fileURLToPath(new URL('alerts.test.yaml', import.meta.url))),
   )
-  const vendor = await startUpstream(answers('ok'))
-  const gateway = await startGateway({ yaml: configuration(vendor.url), env: { UNPRICED_KEY: 'u'.repeat(20) } })
+  const vendor = await startUpstream(overrunning)
+  const gateway = await startGateway({ yaml: configuration(vendor.url), env: { VENDOR_KEY: 'v'.repeat(20) } })
   try {
     const server = await startPrometheus({ files, folder: join(folder, 'prometheus'), target: hostOf(gateway) })
     try {
@@ -129,6 +142,8 @@ function keepCalling(gateway: RunningGateway): () => Promise<void> {
       await chat(client, { model: 'unsteady' })
       await chat(client, { model: 'known' })
       await chat(client, { provider: 'unpriced' })
+      await chat(client, { provider: 'priced', cache: { mode: CacheMode.BYPASS } })
+      await chat(client, { model: 'thrifty' })
       await chat(client, { model: 'sim/error-429' })
       await streamChat(client, { messages: [{ role: Role.USER, content: 'one two three four' }] })
       await embed(client, { provider: 'sim', inputs: ['a'] })
