@@ -143,7 +143,7 @@ export function page(results: Results): string {
   return `# Performance
 
 What the gateway costs, as a multiple of the least that a program could cost which does the same work. \`npm run bench\`
-measures it again, \`npm run bench -- --quick\` in about a minute, \`npm run bench -- --write\` writes this page. Only ratios
+measures it again, \`npm run bench -- --quick\` in about ten minutes, \`npm run bench -- --write\` writes this page. Only ratios
 of one run can be compared: the microseconds are those of one machine on one day.
 
 Measured with Node ${process.versions.node} on ${cpus().length} cores of ${cpu?.model.trim() ?? 'an unknown processor'}, Linux, without TLS, on one machine.
