@@ -62,7 +62,7 @@ export class CallBill implements CallCharges, Watcher<AnyEvent> {
   /** Opens the charge of a request with what it costs if its end is never learned. Its first request begins an attempt. */
   begin(attempted: Attempted, outcome: Charge['outcome'], part = 0): Charge {
     const attempt = part === 0 ? ++this.#attempts : this.#attempts
-    const charge = { facts: this.#facts(attempt, attempted, part), outcome, ending: undefined, shares: NO_SHARES }
+    const charge = openCharge(this.#facts(attempt, attempted, part), outcome)
     this.#last = charge
     this.#open++
     return charge
@@ -81,9 +81,7 @@ export class CallBill implements CallCharges, Watcher<AnyEvent> {
 
   ofSideCall(): CallCharges {
     const charges: CallCharges = {
-      begin: (attempted, outcome) => {
-        return { facts: this.#facts(++this.#attempts, attempted), outcome, ending: undefined, shares: NO_SHARES }
-      },
+      begin: (attempted, outcome) => openCharge(this.#facts(++this.#attempts, attempted), outcome),
       settle: (charge, outcome) => {
         charge.outcome = outcome
         return this.#ledger.settle(charge)
@@ -163,4 +161,8 @@ export class CallBill implements CallCharges, Watcher<AnyEvent> {
       priceVersion: attempt > 0 ? this.#priceVersion() : '',
     }
   }
+}
+
+function openCharge(facts: ChargeFacts, outcome: Charge['outcome']): Charge {
+  return { facts, outcome, ending: undefined, shares: NO_SHARES }
 }

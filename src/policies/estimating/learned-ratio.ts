@@ -28,5 +28,7 @@ export class LearnedRatio {
   }
 }
 
+const { mean, high } = new LearnedRatio()
+
 /** The ratio of which nothing is learned yet. */
-export const UNKNOWN_RATIO: Pick<LearnedRatio, 'mean' | 'high'> = { mean: 1, high: 1 + 2 * UNKNOWN_DEVIATION }
+export const UNKNOWN_RATIO: Pick<LearnedRatio, 'mean' | 'high'> = { mean, high }

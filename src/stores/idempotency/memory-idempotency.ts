@@ -1,13 +1,7 @@
 import type { Clock } from '../../domain/clock.ts'
-import {
-  type IdempotencyStore,
-  type KeptResult,
-  type KeyedCall,
-  type KeyState,
-  MAX_KEPT_BYTES,
-} from '../../domain/ports/idempotency.ts'
+import type { IdempotencyStore, KeptResult, KeyedCall, KeyState } from '../../domain/ports/idempotency.ts'
 import { KeyShare, type RememberedKey } from './key-share.ts'
-import { decodeResult, encodeResult } from './result-codec.ts'
+import { decodeResult, encodeKept } from './result-codec.ts'
 
 export interface MemoryIdempotencyOptions {
   readonly clock: Clock
@@ -52,8 +46,7 @@ export class MemoryIdempotency implements IdempotencyStore {
     this.#deleteExpired()
     const known = this.#keys.get(id)
     if (known) this.#delete(known)
-    const encoded = kept && encodeResult(id, kept)
-    const result = encoded && encoded.length <= MAX_KEPT_BYTES ? encoded : undefined
+    const result = encodeKept(id, kept)
     const key: RememberedKey = {
       id,
       holder,

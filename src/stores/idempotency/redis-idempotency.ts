@@ -1,14 +1,8 @@
 import type { Clock } from '../../domain/clock.ts'
-import {
-  type IdempotencyStore,
-  type KeptResult,
-  type KeyedCall,
-  type KeyState,
-  MAX_KEPT_BYTES,
-} from '../../domain/ports/idempotency.ts'
+import type { IdempotencyStore, KeptResult, KeyedCall, KeyState } from '../../domain/ports/idempotency.ts'
 import type { SharedStore } from '../../domain/ports/shared-store.ts'
 import { claimScript, keepScript, releaseScript, renewScript } from './idempotency-scripts.ts'
-import { decodeResult, encodeResult } from './result-codec.ts'
+import { decodeResult, encodeKept } from './result-codec.ts'
 
 export interface RedisIdempotencyOptions {
   readonly store: SharedStore
@@ -61,8 +55,7 @@ export class RedisIdempotency implements IdempotencyStore {
     const { store, ttl, memory } = this.#options
     const { id, fingerprint, callId } = call
     this.#running.delete(id)
-    const encoded = kept && encodeResult(id, kept)
-    const result = encoded && encoded.length <= MAX_KEPT_BYTES ? encoded : undefined
+    const result = encodeKept(id, kept)
     const stored = [fingerprint, callId, ttl, result ? 'done' : 'lost', result ?? '']
     const reply = await this.#send(store.run(keepScript, [keyOf(call)], stored))
     return reply === undefined ? memory.keep(call, kept) : result !== undefined

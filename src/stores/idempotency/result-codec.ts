@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { type ErrorFacts, GatewayError } from '../../domain/errors/error.ts'
 import { isReason } from '../../domain/errors/reasons.ts'
-import type { KeptResult } from '../../domain/ports/idempotency.ts'
+import { type KeptResult, MAX_KEPT_BYTES } from '../../domain/ports/idempotency.ts'
 import type { EmbedEvent } from '../../domain/streams/events.ts'
 import { type ChatEvent, EmbedResponseSchema } from '../../domain/types.ts'
 import { decodeEvents, encodeEvents } from '../chat-events.ts'
@@ -24,6 +24,12 @@ export function encodeResult(id: string, { events, error }: KeptResult): Buffer 
   // A call has events of one kind.
   const body = isVectors ? [vectorBytes(events as EmbedEvent[])] : encodeEvents(events as ChatEvent[])
   return seal(FORMAT, id, Buffer.concat([facts, failure, ...body]))
+}
+
+/** The encoded form of a result that can be kept; undefined for none, and for one that is too large. */
+export function encodeKept(id: string, kept: KeptResult | undefined): Buffer | undefined {
+  const encoded = kept && encodeResult(id, kept)
+  return encoded && encoded.length <= MAX_KEPT_BYTES ? encoded : undefined
 }
 
 /** Undefined for anything but the undamaged result with this id, in this format. */
