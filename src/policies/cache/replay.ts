@@ -2,11 +2,10 @@ import type { CallContext } from '../../domain/calls/call.ts'
 import { duration } from '../../domain/calls/call-record.ts'
 import { costOf, dollars, type NanoDollars, nanoDollars } from '../../domain/money.ts'
 import type { CacheAddress } from '../../domain/ports/cache.ts'
-import { EventStream, type Source } from '../../domain/streams/event-stream.ts'
+import type { EventStream } from '../../domain/streams/event-stream.ts'
 import { finishEvent, startEvent } from '../../domain/streams/events.ts'
+import { streamOf } from '../../domain/streams/stream-of.ts'
 import type { ChatEvent, Cost, FinishEvent, Route, StartEvent } from '../../domain/types.ts'
-
-const nothingToStop: Source = { pause() {}, resume() {}, cancel() {} }
 
 /** A stored response as a stream, its text in the original pieces. */
 export function replay(
@@ -14,13 +13,12 @@ export function replay(
   events: readonly ChatEvent[],
   { id }: CacheAddress,
 ): EventStream<ChatEvent> {
-  const stream = new EventStream<ChatEvent>(context.cancellation, nothingToStop)
   const finish = finishIn(events)
-  stream.push(startEvent(context.requestId, finish && cachedRoute(finish.route, context, id)))
-  for (const event of events)
-    stream.push(event.event.case === 'finish' ? cachedFinish(event.event.value, context, id) : event)
-  stream.end()
-  return stream
+  const start = startEvent(context.requestId, finish && cachedRoute(finish.route, context, id))
+  const rest = events.map((event) =>
+    event.event.case === 'finish' ? cachedFinish(event.event.value, context, id) : event,
+  )
+  return streamOf(context.cancellation, [start, ...rest])
 }
 
 /** Start of a response that another call made. */
