@@ -6,6 +6,8 @@ export interface TcpProxy {
   readonly port: number
   /** How long each piece of a reply is held back, in ms. */
   delay: number
+  /** Whether each line of a reply arrives by itself. */
+  splitsReplies: boolean
   /** Whether replies are lost: the server has done what it was asked, and nobody learns of it. */
   eatsReplies: boolean
   /** Breaks every connection. */
@@ -29,7 +31,8 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     client.pipe(upstream)
     upstream.on('data', (bytes) => {
       if (proxy.eatsReplies) return
-      if (proxy.delay === 0) client.write(bytes)
+      if (proxy.splitsReplies) void writeLines(client, bytes)
+      else if (proxy.delay === 0) client.write(bytes)
       else setTimeout(() => client.write(bytes), proxy.delay)
     })
   })
@@ -39,6 +42,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   const proxy: TcpProxy = {
     port: typeof address === 'object' && address ? address.port : 0,
     delay: 0,
+    splitsReplies: false,
     eatsReplies: false,
     cut() {
       for (const socket of sockets) socket.destroy()
@@ -50,4 +54,15 @@ export async function startProxy(target: number): Promise<TcpProxy> {
     },
   }
   return proxy
+}
+
+async function writeLines(socket: Socket, bytes: Buffer): Promise<void> {
+  socket.setNoDelay(true)
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf('\n', start) + 1 || bytes.length
+    await new Promise((resolve) => socket.write(bytes.subarray(start, end), resolve))
+    // Turns of the event loop in which the reader finds this line alone.
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+    start = end
+  }
 }

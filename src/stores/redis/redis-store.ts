@@ -173,11 +173,11 @@ export class RedisStore implements SharedStore {
   /** Runs what calls run, so that a Redis that refuses it does not count as available. */
   async #probe(): Promise<void> {
     const { db } = this.#options.address
-    // The client goes on in database 0 where its own does not exist.
-    const selected = db === 0 ? undefined : await this.#request('SELECT', [db])
-    if (selected instanceof Error) {
-      this.#fail(`database ${db} cannot be used`)
-      return
+    if (db !== 0) {
+      // The client goes on in database 0 where its own does not exist.
+      const selected = await this.#request('SELECT', [db])
+      if (selected instanceof Error) this.#fail(`database ${db} cannot be used`)
+      if (selected === undefined || selected instanceof Error) return
     }
     const reply = await this.#evaluate(probeScript, PROBE_KEYS, ['1'])
     // A late reply over a closed connection says nothing about the next one.

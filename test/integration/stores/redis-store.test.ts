@@ -144,6 +144,14 @@ describe('trouble', () => {
     }
   })
 
+  test('a database that does not exist is never used, also when one probe ends while another one asks for it', async () => {
+    store.close()
+    proxy.splitsReplies = true
+    await connect(proxy.port, 2_000, 99)
+    await clock.advance(5_000)
+    expect(health()).toEqual([false])
+  })
+
   test('a user that may run no scripts any more is noticed while nobody asks, and reported once', async () => {
     const client = await server.client()
     await client.call('ACL', 'SETUSER', 'default', '-eval', '-evalsha')
