@@ -109,8 +109,10 @@ export class SharedCall<E extends AnyEvent> implements Reader<E>, SubscriberOwne
    * its first caller alone: then this call makes its own.
    */
   join(call: Call): Promise<EventStream<E> | undefined> {
-    this.#context.deadline = Math.max(this.#context.deadline, call.context.deadline)
     const subscriber = new Subscriber<E>(this, call)
+    // One that was cancelled before has left.
+    if (call.context.cancellation.reason) return subscriber.opened
+    this.#context.deadline = Math.max(this.#context.deadline, call.context.deadline)
     this.#subscribers.push(subscriber)
     if (this.#events) subscriber.open([...(this.#start ? [this.#start] : []), ...(this.#said ?? [])])
     return subscriber.opened
