@@ -123,7 +123,8 @@ function start(command: 'serve' | 'check', { yaml, env = {}, grpc = FREE, movabl
     signal: (name: 'SIGTERM' | 'SIGKILL') => void child.kill(name),
     async pass(ms: number) {
       const moved = once(child, 'message')
-      child.send(ms)
+      // Without a callback one that has just ended would fail `exited`, which is about to settle.
+      child.send(ms, () => {})
       await Promise.race([moved, exited])
     },
     async close() {

@@ -11,7 +11,8 @@ export async function metric(
   name: string,
   labels: Readonly<Record<string, string>> = {},
 ): Promise<number> {
-  const text = await (await fetch(page)).text()
+  // The page closes connections that are idle, maybe in the moment in which this busy process uses one again.
+  const text = await (await fetch(page, { headers: { connection: 'close' } })).text()
   let sum = 0
   for (const [, written = '', value] of text.matchAll(new RegExp(`^${name}(\\{.*\\})? (\\S+)$`, 'gm'))) {
     if (Object.entries(labels).every(([label, wanted]) => written.includes(`${label}="${wanted}"`)))

@@ -5,7 +5,7 @@ export const IDEMPOTENCY_KEY = 'idempotency-key'
 
 /** Trailer of a call that is answered with the result of an earlier one. */
 export const REPLAYED_TRAILER = 'idempotent-replayed'
-/** Trailer of a call whose result is too large to be kept for repeats; its value is `false`. */
+/** Trailer of a call whose result cannot be kept for repeats at every gateway; its value is `false`. */
 export const KEPT_TRAILER = 'idempotency-kept'
 
 const MAX_LENGTH = 255

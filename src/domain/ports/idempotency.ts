@@ -44,7 +44,7 @@ export interface IdempotencyStore {
   claim(call: KeyedCall): KeyState | Promise<KeyState>
   /**
    * The call has ended for good. Without a result, or where there is no room for it, only the key is remembered. Returns
-   * whether repeats of the call are answered with its result.
+   * whether repeats of the call are answered with its result, whichever gateway they reach.
    */
   keep(call: KeyedCall, result: KeptResult | undefined): boolean | Promise<boolean>
   /** The call has failed in a way that may pass: a repeat of it runs. */

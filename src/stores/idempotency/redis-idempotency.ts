@@ -17,6 +17,8 @@ export interface RedisIdempotencyOptions {
 
 const LEASE = 15_000
 const RENEWALS_PER_LEASE = 3
+/** Reply of `keepScript`, unless another call holds the key. */
+const KEPT = 1
 const PREFIX = 'llm-gateway:idempotency:'
 /** Leases per script, during which Redis serves no other client. */
 const MAX_RENEWED = 500
@@ -58,7 +60,9 @@ export class RedisIdempotency implements IdempotencyStore {
     const result = encodeKept(id, kept)
     const stored = [fingerprint, callId, ttl, result ? 'done' : 'lost', result ?? '']
     const reply = await this.#send(store.run(keepScript, [keyOf(call)], stored))
-    return reply === undefined ? memory.keep(call, kept) : result !== undefined
+    // Repeats at this gateway are answered nevertheless.
+    if (reply === undefined) await memory.keep(call, kept)
+    return reply === KEPT && result !== undefined
   }
 
   async release(call: KeyedCall): Promise<void> {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect } from 'vitest'
 import { Role } from '../../../../src/domain/types.ts'
 import { chat, embed, streamChat } from '../../../support/client.ts'
 import { eventually } from '../../../support/eventually.ts'
@@ -27,12 +27,16 @@ interface Replica {
 
 let redis: RedisServer
 let upstream: UpstreamServer
+/** Two that no test ends: to start one takes long. */
+let one: Replica
+let two: Replica
 const replicas: Replica[] = []
 let keys = 0
 
 beforeAll(async () => {
   redis = await startRedis()
   upstream = await startUpstream()
+  ;[one, two] = await Promise.all([start(), start()])
 })
 
 beforeEach(async () => {
@@ -41,16 +45,14 @@ beforeEach(async () => {
   upstream.answer(answers('Hello, ', 'world'))
 })
 
-afterEach(async () => {
-  for (const { client } of replicas) client.close()
-  await Promise.all(replicas.splice(0).map(({ gateway }) => gateway.close()))
-})
-
 afterAll(async () => {
+  for (const { client } of replicas) client.close()
+  await Promise.all(replicas.map(({ gateway }) => gateway.close()))
   await redis?.close()
   await upstream?.close()
 })
 
+/** A gateway that has Redis. */
 async function start(drain = '25s'): Promise<Replica> {
   const gateway = await startGateway({
     movableTime: true,
@@ -64,7 +66,27 @@ redis: { url: "${redis.url}", timeout: 20s }
   })
   const replica = { gateway, client: new GrpcClient(gateway.grpc) }
   replicas.push(replica)
+  await gateway.logged(({ message }) => message === AVAILABLE)
   return replica
+}
+
+const AVAILABLE = 'Redis is available'
+const UNAVAILABLE = 'Redis is unavailable'
+
+/** Runs `act` without Redis. Settles when both gateways have it again. */
+async function withoutRedis(act: () => Promise<void>): Promise<void> {
+  const seen = (gateway: RunningGateway, text: string) => gateway.output().split(text).length - 1
+  const more = async (text: string, act: () => Promise<void>) => {
+    const before = [one, two].map(({ gateway }) => seen(gateway, text))
+    await act()
+    await eventually(() => [one, two].every(({ gateway }, at) => seen(gateway, text) > (before[at] ?? 0)))
+  }
+  await more(UNAVAILABLE, () => redis.kill())
+  try {
+    await act()
+  } finally {
+    await more(AVAILABLE, () => redis.start())
+  }
 }
 
 const newKey = () => `key-${++keys}`
@@ -81,7 +103,6 @@ function holdAnswers(): Exchange[] {
 const storedKeys = async () => (await redis.client()).keys('llm-gateway:idempotency:*')
 
 test('what one has answered another repeats: chats, streams and vectors', async () => {
-  const [one, two] = [await start(), await start()]
   const key = newKey()
   const first = await chat(one.client, HOUSE, withKey(key).options)
   const { options, trailers } = withKey(key)
@@ -98,7 +119,6 @@ test('what one has answered another repeats: chats, streams and vectors', async 
 })
 
 test('what runs at one is not begun at another, which says when to ask again', async () => {
-  const [one, two] = [await start(), await start()]
   const key = newKey()
   const waiting = holdAnswers()
   const first = chat(one.client, HOUSE, withKey(key).options)
@@ -119,7 +139,6 @@ test('what runs at one is not begun at another, which says when to ask again', a
 })
 
 test('what has failed at one in a way that may pass runs at another, and other failures are repeated', async () => {
-  const [one, two] = [await start(), await start()]
   const [passing, kept] = [newKey(), newKey()]
   upstream.answer(failure(401))
   expect((await chat(one.client, HOUSE, withKey(passing).options)).error?.reason).toBe('UPSTREAM_CREDENTIALS')
@@ -134,7 +153,6 @@ test('what has failed at one in a way that may pass runs at another, and other f
 })
 
 test('a result that is too large for one is not asked for again by another', async () => {
-  const [one, two] = [await start(), await start()]
   const key = newKey()
   upstream.answer(answers('x'.repeat(1_100_000)))
   const { options, trailers } = withKey(key)
@@ -147,23 +165,25 @@ test('a result that is too large for one is not asked for again by another', asy
 })
 
 test('the key of a replica that was killed is free when its lease ends', async () => {
-  const [one, two] = [await start(), await start()]
+  const killed = await start()
   const key = newKey()
   const waiting = holdAnswers()
-  void chat(one.client, HOUSE, withKey(key).options)
+  void chat(killed.client, HOUSE, withKey(key).options)
   await eventually(() => expect(waiting).toHaveLength(1))
   const client = await redis.client()
   const [stored = ''] = await storedKeys()
   await client.pexpire(stored, 1_000_000)
-  await one.gateway.pass(5_000)
+  await killed.gateway.pass(5_000)
   // It renews the lease while the call runs.
   await eventually(async () => {
     const left = await client.pttl(stored)
     expect(left).toBeGreaterThan(0)
     expect(left).toBeLessThanOrEqual(15_000)
   })
-  one.gateway.signal('SIGKILL')
-  await one.gateway.exited
+  killed.gateway.signal('SIGKILL')
+  await killed.gateway.exited
+  // However late this machine is, the lease has not ended.
+  await client.persist(stored)
   expect((await chat(two.client, HOUSE, withKey(key).options)).error?.reason).toBe('IDEMPOTENCY_KEY_RUNNING')
   await client.pexpire(stored, 1)
   upstream.answer(answers('once more'))
@@ -175,16 +195,13 @@ test('the key of a replica that was killed is free when its lease ends', async (
 })
 
 test('without Redis each remembers its own calls, and says so', async () => {
-  const [one, two] = [await start(), await start()]
   const key = newKey()
-  await redis.kill()
-  try {
-    for (const { gateway } of [one, two]) {
-      await gateway.logged(({ message }) => String(message).startsWith('Redis is unavailable'))
-    }
-    const { value, error } = await chat(one.client, HOUSE, withKey(key).options)
+  const { options, trailers } = withKey(key)
+  await withoutRedis(async () => {
+    const { value, error } = await chat(one.client, HOUSE, options)
     expect(error).toBeUndefined()
     expect(value?.route?.warnings).toEqual([expect.stringMatching(/^Redis is unavailable: the idempotency-key/)])
+    expect(trailers).toEqual({ kept: 'false' })
     const streamed = await streamChat(one.client, HOUSE, withKey(key).options)
     const last = streamed.messages.at(-1)?.event
     expect(last?.case === 'finish' && last.value.route?.warnings).toHaveLength(1)
@@ -193,35 +210,51 @@ test('without Redis each remembers its own calls, and says so', async () => {
     const elsewhere = await chat(two.client, HOUSE, withKey(key).options)
     expect(elsewhere.value?.route?.warnings).toHaveLength(1)
     expect(upstream.hits).toHaveLength(3)
-  } finally {
-    await redis.start()
-  }
+  })
   // What it has remembered meanwhile it repeats when Redis is back, too.
-  await one.gateway.logged(({ message }) => message === 'Redis is available')
-  const { options, trailers } = withKey(key)
-  await chat(one.client, HOUSE, options)
-  expect(trailers).toEqual({ replayed: 'true' })
+  const repeat = withKey(key)
+  await chat(one.client, HOUSE, repeat.options)
+  expect(repeat.trailers).toEqual({ replayed: 'true' })
   expect(upstream.hits).toHaveLength(3)
 })
 
+test('when Redis goes away during a call, its answer says that the result is not kept for all', async () => {
+  const [whole, streamed] = [newKey(), newKey()]
+  const waiting = holdAnswers()
+  const firsts = [withKey(whole), withKey(streamed)] as const
+  const calls = [chat(one.client, HOUSE, firsts[0].options), streamChat(one.client, HOUSE, firsts[1].options)] as const
+  await eventually(() => expect(waiting).toHaveLength(2))
+  await withoutRedis(async () => {
+    for (const exchange of waiting) answers('fine')(exchange)
+    const [chatted, heard] = await Promise.all(calls)
+    expect(chatted.value).toMatchObject({ message: { content: 'fine' }, route: { warnings: [] } })
+    expect(heard).toMatchObject({ text: 'fine', error: undefined })
+  })
+  for (const { trailers } of firsts) expect(trailers).toEqual({ kept: 'false' })
+  // The replica that has run it repeats it, another one runs it again.
+  upstream.answer(answers('again'))
+  expect((await chat(one.client, HOUSE, withKey(whole).options)).value?.message?.content).toBe('fine')
+  expect((await chat(two.client, HOUSE, withKey(whole).options)).value?.message?.content).toBe('again')
+})
+
 test('a call that goes on without its connection ends with the drain, and frees its key', async () => {
-  const [one, two] = [await start('10s'), await start()]
+  const ending = await start('10s')
   const key = newKey()
   const waiting = holdAnswers()
   const call = { method: 'Chat', request: HI, headers: { 'idempotency-key': key } } as const
-  const own = callAtGrpc(one.gateway.grpc, call, { ...HOUSE, messages: [{ role: Role.USER, content: 'witness' }] })
+  const own = callAtGrpc(ending.gateway.grpc, call, { ...HOUSE, messages: [{ role: Role.USER, content: 'witness' }] })
   await eventually(() => expect(waiting).toHaveLength(2))
   const witness = waiting.find(({ hit }) => hit.body.includes('witness'))
   own.lose()
   await witness?.hit.closed
-  await untilActive(one.gateway.metrics, 1)
-  one.gateway.signal('SIGTERM')
-  await one.gateway.logged(({ message }) => message === 'shutting down')
+  await untilActive(ending.gateway.metrics, 1)
+  ending.gateway.signal('SIGTERM')
+  await ending.gateway.logged(({ message }) => message === 'shutting down')
   await eventually(async () => {
-    await one.gateway.pass(500)
+    await ending.gateway.pass(500)
     return waiting.some(({ hit, socket }) => hit !== witness?.hit && socket.destroyed)
   })
-  expect(await one.gateway.exited).toBe(0)
+  expect(await ending.gateway.exited).toBe(0)
   upstream.answer(answers('fine'))
   expect((await chat(two.client, HI, withKey(key).options)).value?.message?.content).toBe('fine')
 })

@@ -180,6 +180,7 @@ const servers: Record<string, (call: OwnCallOptions) => Promise<OpenCall>> = {
     const lose = async () => {
       own.lose()
       await witness?.hit.closed
+      await untilActive(gateway.metrics, 1)
     }
     return { client, metrics: gateway.metrics, lose, cancel: own.cancel, close: own.lose }
   },
