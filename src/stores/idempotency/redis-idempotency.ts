@@ -65,13 +65,15 @@ export class RedisIdempotency implements IdempotencyStore {
     return reply === KEPT && result !== undefined
   }
 
-  async release(call: KeyedCall): Promise<void> {
-    this.#running.delete(call.id)
-    await this.#send(this.#options.store.run(releaseScript, [keyOf(call)], [call.callId]))
+  async release({ id, callId }: Pick<KeyedCall, 'id' | 'callId'>): Promise<void> {
+    this.#running.delete(id)
+    await this.#send(this.#options.store.run(releaseScript, [keyOf({ id })], [callId]))
   }
 
   async close(): Promise<void> {
     this.#stopTimer?.()
+    // Calls without a connection have been cancelled, and what they still did may take longer than is left.
+    for (const [id, { callId }] of this.#running) void this.release({ id, callId })
     await Promise.all(this.#sending)
   }
 

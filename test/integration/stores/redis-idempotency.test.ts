@@ -67,11 +67,23 @@ test('a lease is renewed while its call runs, restored where Redis lost it, and 
   await redis.flushall()
   await eventually(async () => expect(await redis.pttl(stored('a'))).toBeGreaterThan(0))
   expect(await two.claim({ ...call, callId: 'another' })).toEqual({ state: 'running', callId: call.callId })
-  await one.close()
+  stores[0]?.store.close()
   await eventually(async () => (await two.claim({ ...call, callId: 'another' })).state === 'free')
   // The result of the first comes too late: the second runs.
-  expect(await one.keep(call, keptText('late'))).toBe(false)
+  expect(await (await gateway()).keep(call, keptText('late'))).toBe(false)
   expect(await two.claim({ ...call, callId: 'a third' })).toEqual({ state: 'running', callId: 'another' })
+})
+
+test('a gateway that ends leaves no key taken', async () => {
+  const [one, two] = [await gateway(), await gateway()]
+  const [running, kept] = [keyedCall('running'), keyedCall('kept')]
+  await one.claim(running)
+  await one.claim(kept)
+  const keeping = one.keep(kept, keptText('hello'))
+  await one.close()
+  expect(await two.claim(running)).toEqual({ state: 'free' })
+  expect(await two.claim(kept)).toEqual({ state: 'done', result: keptText('hello') })
+  expect(await keeping).toBe(true)
 })
 
 test('a result that is too large, and one that is damaged, is gone while its key stands', async () => {
