@@ -126,6 +126,7 @@ export function chatAtGrpc(address: string, keys: readonly string[]): Promise<Re
     stream.on('response', read)
     stream.on('trailers', read)
     stream.on('error', reject)
+    stream.on('close', () => reject(new Error('the stream was closed without a status')))
     stream.resume()
     stream.end(message(bytesOf(HI)))
   })
