@@ -40,6 +40,8 @@ export interface ProviderKind {
   create?(settings: ProviderSettings, clock: Clock): Provider
   /** Base URL of the vendor; undefined if it has no fixed address and one must be configured. */
   readonly baseUrl?: string
+  /** Path that the API has at every server of the kind; added to a configured base URL without a path. */
+  readonly apiAt?: string
   /** Endings that its requests add to the base URL; they are removed from a configured one. */
   readonly baseUrlEndings?: RegExp
   /** Ending of the base URL that is not part of the server's own address, for requests beside the usual API. */

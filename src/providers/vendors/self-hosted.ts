@@ -42,9 +42,14 @@ const vllm = server({
   },
 })
 
-/** Its port is 8080, as is the gateway's own. https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md */
+/**
+ * Its port is 8080, as is the gateway's own. Without `/v1`, some of its paths are those of an API of its own.
+ * https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md
+ */
 const llamacpp = server({
   kind: 'llamacpp',
+  apiAt: '/v1',
+  baseUrlEndings: /\/(chat\/completions|completions?|embeddings?|responses|models|infill)$/,
   environment: { keys: ['LLAMACPP_API_KEY'], baseUrl: ['LLAMACPP_BASE_URL'], defaultModel: ['LLAMACPP_MODEL'] },
   capabilities: [...USUAL, AUDIO_INPUT],
   dialect: {
@@ -71,6 +76,7 @@ const lmstudio = server(
 /** Its port is 8080, as is the gateway's own. https://localai.io/features/text-generation/ */
 const localai = server({
   kind: 'localai',
+  apiAt: '/v1',
   environment: { keys: ['LOCALAI_API_KEY'], baseUrl: ['LOCALAI_BASE_URL'], defaultModel: ['LOCALAI_MODEL'] },
   capabilities: USUAL,
   dialect,
@@ -80,6 +86,7 @@ const localai = server({
 const dockerModelRunner = server(
   {
     kind: 'docker-model-runner',
+    apiAt: '/engines/v1',
     apiPath: /(\/engines(\/[^/]+)?)?\/v1$/,
     environment: { baseUrl: ['DMR_BASE_URL'], defaultModel: ['DMR_MODEL'] },
     capabilities: USUAL,

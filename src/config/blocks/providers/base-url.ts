@@ -33,18 +33,24 @@ export function correctedBaseUrl(value: string, kind: ProviderKind): BaseUrl {
   const ownUrl = kind.baseUrl === undefined ? undefined : withPathOf(written, kind.baseUrl)
   if (ownUrl !== undefined) return { url: ownUrl, advice: `is used as ${ownUrl}: write that` }
   const [ending = ''] = kind.baseUrlEndings?.exec(written) ?? []
-  if (ending === '') return withPathAdvice(written, kind)
-  return {
-    url: written.slice(0, -ending.length),
-    advice: `is used without ${ending}, which requests bring: leave it out`,
+  const url = ending === '' ? written : written.slice(0, -ending.length)
+  if (kind.apiAt !== undefined && hasNoPath(url)) {
+    const whole = `${url}${kind.apiAt}`
+    return { url: whole, advice: `is used as ${whole}: write that` }
   }
+  if (ending === '') return withPathAdvice(url, kind)
+  return { url, advice: `is used without ${ending}, which requests bring: leave it out` }
 }
 
 /** Other servers of a kind usually have the path of its own address, but not always. */
 function withPathAdvice(url: string, { baseUrl }: ProviderKind): BaseUrl {
   const path = baseUrl === undefined ? '/' : new URL(baseUrl).pathname
-  const lacksPath = path !== '/' && new URL(url).pathname === '/'
+  const lacksPath = path !== '/' && hasNoPath(url)
   return { url, ...(lacksPath && { advice: `has no path: most servers of this kind need ${path} at its end` }) }
+}
+
+function hasNoPath(url: string): boolean {
+  return new URL(url).pathname === '/'
 }
 
 /** The vendor's own address for one on its host that has another scheme or no path, or only the usual one. */

@@ -94,6 +94,7 @@ export interface OpenAiRow {
   readonly kind: string
   readonly dialect: OpenAiDialect
   readonly baseUrl?: string
+  readonly apiAt?: string
   /** Default: the endpoints of the API. */
   readonly baseUrlEndings?: RegExp
   readonly apiPath?: RegExp
