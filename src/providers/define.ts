@@ -44,6 +44,8 @@ export interface ProviderKind {
   readonly apiAt?: string
   /** Endings that its requests add to the base URL; they are removed from a configured one. */
   readonly baseUrlEndings?: RegExp
+  /** The context window that a call's own options for the provider ask for, in tokens; undefined where they do not. */
+  windowIn?(extra: Readonly<Record<string, unknown>>): number | undefined
   /** Ending of the base URL that is not part of the server's own address, for requests beside the usual API. */
   readonly apiPath?: RegExp
   /** Turns the value of an address variable into a base URL, for vendors whose variables hold something else. */

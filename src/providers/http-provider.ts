@@ -8,6 +8,7 @@ import { askEmbed } from './http/ask-embed.ts'
 import type { Connection } from './http/connection.ts'
 import { countTokens } from './http/count-tokens.ts'
 import { fetchJson } from './http/fetch-json.ts'
+import { optionsFor } from './http/provider-options.ts'
 import { otherNames } from './names.ts'
 import { createPuller } from './pulls/pull.ts'
 
@@ -58,6 +59,7 @@ export function createHttpProvider(connection: Connection, events?: Pick<Operato
     },
     catalogue: () => catalogue.ids(),
     describe: (model) => catalogue.facts(model),
+    windowFor: (request) => settings.kind.windowIn?.(optionsFor(settings, request)),
     ...(wire.pull && { puller: createPuller(connection, wire.pull) }),
     close() {
       keys.close()

@@ -105,6 +105,8 @@ export interface Provider {
   catalogue(): readonly string[]
   /** Facts about a model that are known without a request. */
   describe(model: string): ModelFacts
+  /** The context window that a request's own `provider_options` ask for, in tokens; undefined where they do not. */
+  windowFor?(request: AnyRequest): number | undefined
   /** Whether the response of a call that waits for all of it is read while it is generated. */
   readonly streamsUnary?: boolean
   /** Undefined for a provider that cannot download models. */

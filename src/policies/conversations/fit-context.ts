@@ -1,5 +1,6 @@
 import type { Call } from '../../domain/calls/call.ts'
 import { chargedSum } from '../../domain/calls/charged-sum.ts'
+import { contextWindow } from '../../domain/calls/context-window.ts'
 import type { Authenticated, Billed, Observed, Planned, Routed } from '../../domain/calls/facts.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -70,8 +71,7 @@ class Fitting<C extends Needs, E extends AnyEvent> {
   }
 
   async ask(): Promise<EventStream<E>> {
-    const { provider, model } = this.#call.target
-    const window = provider.describe(model).contextWindow
+    const window = contextWindow(this.#call.target, this.#call.request)
     const sent = await this.#within(window === undefined ? Number.POSITIVE_INFINITY : inputSpace(this.#call, window))
     try {
       return await this.#send(sent)

@@ -1,4 +1,5 @@
 import type { Call } from '../../domain/calls/call.ts'
+import { contextWindow } from '../../domain/calls/context-window.ts'
 import type { Authenticated, Planned, Target } from '../../domain/calls/facts.ts'
 import { type ChatRequest, ContextOverflow } from '../../domain/types.ts'
 import type { Estimator } from '../estimating/estimator.ts'
@@ -23,7 +24,7 @@ export function forecastFit(
 ): ForecastFit | undefined {
   const { request, target } = call
   const overflow = overflowAt(call, target)
-  const window = target.provider.describe(target.model).contextWindow
+  const window = contextWindow(target, request)
   if (overflow === ContextOverflow.ERROR) return undefined
   const isSummarized = overflow === ContextOverflow.SUMMARIZE
   if (isSummarized) summarizerFor(call, target)

@@ -1,4 +1,5 @@
 import type { Call } from '../../domain/calls/call.ts'
+import { contextWindow } from '../../domain/calls/context-window.ts'
 import type { Authenticated, Planned, Target } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import type { Reason } from '../../domain/errors/reasons.ts'
@@ -40,7 +41,7 @@ export function forecast(parts: ForecastParts, call: Needs, target: Target): Tar
   const own = wishes.maxTokens ?? target.defaults.maxTokens
   const outputMax = Math.min(own ?? Number.POSITIVE_INFINITY, facts.maxOutput ?? Number.POSITIVE_INFINITY)
   const serviceTier = serviceTierIn(request.providerOptions)
-  const { price, contextWindow } = facts
+  const { price } = facts
   return {
     target,
     request,
@@ -48,7 +49,7 @@ export function forecast(parts: ForecastParts, call: Needs, target: Target): Tar
     isLearned: estimator.isLearned(asked),
     output: estimator.output(asked),
     outputMax: outputMax === Number.POSITIVE_INFINITY ? undefined : outputMax,
-    contextWindow,
+    contextWindow: contextWindow(target, request),
     fit,
     costWith: (input, output) =>
       price && new AttemptCost(price, { tokens: input, caching: tokens.caching, serviceTier }).with(output),

@@ -1,5 +1,6 @@
 import type { Call } from '../../domain/calls/call.ts'
 import type { CallRecord } from '../../domain/calls/call-record.ts'
+import { contextWindow } from '../../domain/calls/context-window.ts'
 import type { Planned, Routed, Target } from '../../domain/calls/facts.ts'
 import type { Policy } from '../../domain/chain.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -115,16 +116,13 @@ function isInvalid({ reason, facts }: GatewayError): boolean {
 function worthAsking(call: Call & Planned, target: Target, failures: readonly Failure[]): boolean {
   const tooLong = failures.filter(({ error }) => error.reason === 'CONTEXT_LENGTH_EXCEEDED')
   if (tooLong.length === 0 || overflowAt(call, target) !== ContextOverflow.ERROR) return true
-  const window = contextWindow(target)
-  return window !== undefined && tooLong.every((failure) => window > (contextWindow(failure.target) ?? 0))
+  const { request } = call
+  const window = contextWindow(target, request)
+  return window !== undefined && tooLong.every((failure) => window > (contextWindow(failure.target, request) ?? 0))
 }
 
 function skipTooSmall({ provider, model }: Target, record: CallRecord): void {
   record.fail(record.begin(provider.name, model), AttemptOutcome.SKIPPED, 'CONTEXT_LENGTH_EXCEEDED')
-}
-
-function contextWindow({ provider, model }: Target): number | undefined {
-  return provider.describe(model).contextWindow
 }
 
 /**

@@ -10,9 +10,9 @@ import { failedReply, reportedError } from '../failures/failed-reply.ts'
 import type { VendorError } from '../failures/vendor-error.ts'
 import { vendorWords } from '../failures/vendor-words.ts'
 import type { ModelRules } from '../model-rules.ts'
-import { namesOf } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
 import { MediaUrls } from './media-urls.ts'
+import { optionsFor } from './provider-options.ts'
 
 /** Known facts of models, without a request to the vendor. */
 export interface ModelCatalogue {
@@ -111,15 +111,13 @@ export class Connection {
   /** Facts of a call for the wire. One literal holds all of them, because copying them into a larger one costs more. */
   wireContext(ask: Asked, stream = false): ChatContext {
     const { settings } = this
-    const { providerOptions } = ask.request
-    const named = [settings.name, ...namesOf(settings.kind)].find((name) => Object.hasOwn(providerOptions, name))
     return {
       model: ask.model,
       stream,
       defaults: ask.defaults,
       options: settings.options,
       overrides: this.catalogue.overrides(ask.model),
-      extra: (named !== undefined && providerOptions[named]) || {},
+      extra: optionsFor(settings, ask.request),
       leaveOut(field, why) {
         if (ask.strict) throw unsupported(field, why)
         ask.attempt.warnings.push(`${field} was left out for ${settings.name}/${ask.model}: ${why}`)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { Capability } from '../../../domain/types.ts'
 import type { ProviderKind } from '../../define.ts'
 import type { ModelRules } from '../../model-rules.ts'
+import { givenOptions } from './options.ts'
 import { ollamaWire } from './wire.ts'
 
 const { CHAT, EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA, REASONING, IMAGE_INPUT } = Capability
@@ -33,6 +34,7 @@ export const ollama: ProviderKind = {
     // A duration such as "5m", or seconds; negative means forever.
     keep_alive: z.union([z.string().min(1), z.number()]).optional(),
   },
+  windowIn,
   models: { rulesOf: (_model, options) => windowOf(options), settable: ['batchInputs', 'batchTokens', 'completions'] },
   defaultModel: 'llama3.2',
   defaultEmbedModel: 'nomic-embed-text',
@@ -41,6 +43,12 @@ export const ollama: ProviderKind = {
 /** The server cuts off what does not fit into this. */
 function windowOf({ num_ctx }: Readonly<Record<string, unknown>>): ModelRules {
   return typeof num_ctx === 'number' ? { contextWindow: num_ctx } : {}
+}
+
+/** Where a call's own options have it, the server uses that instead. */
+function windowIn(extra: Readonly<Record<string, unknown>>): number | undefined {
+  const { num_ctx } = givenOptions(extra)
+  return typeof num_ctx === 'number' && Number.isInteger(num_ctx) && num_ctx > 0 ? num_ctx : undefined
 }
 
 /**

@@ -22,15 +22,19 @@ const optionNames: ReadonlySet<string> = new Set([
  * itself; they take precedence over the configuration.
  */
 export function bodyFields({ options, extra }: Pick<WireContext, 'options' | 'extra'>, tuning: JsonFields): JsonFields {
-  const { options: given, ...rest } = extra
   const fields: Record<string, unknown> = {}
   const inOptions: Record<string, unknown> = {}
   if (options['keep_alive'] !== undefined) fields['keep_alive'] = options['keep_alive']
   if (options['num_ctx'] !== undefined) inOptions['num_ctx'] = options['num_ctx']
-  Object.assign(inOptions, tuning, isObject(given) ? given : {})
-  for (const [name, value] of Object.entries(rest)) {
-    if (optionNames.has(name)) inOptions[name] = value
-    else fields[name] = value
+  Object.assign(inOptions, tuning, givenOptions(extra))
+  for (const [name, value] of Object.entries(extra)) {
+    if (name !== 'options' && !optionNames.has(name)) fields[name] = value
   }
   return Object.keys(inOptions).length > 0 ? { ...fields, options: inOptions } : fields
+}
+
+/** Those of a call's own fields that are options. */
+export function givenOptions({ options, ...rest }: JsonFields): JsonFields {
+  const known = Object.entries(rest).filter(([name]) => optionNames.has(name))
+  return { ...(isObject(options) ? options : {}), ...Object.fromEntries(known) }
 }

@@ -68,9 +68,9 @@ export const simulator: ProviderKind = {
 }
 
 function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
+  const ownOptions = ({ providerOptions }: AnyRequest) => providerOptions[settings.name] ?? providerOptions['simulator']
   const optionsOf = (request: AnyRequest): Options => {
-    const own = request.providerOptions[settings.name] ?? request.providerOptions['simulator']
-    const parsed = options.safeParse({ ...settings.options, ...own })
+    const parsed = options.safeParse({ ...settings.options, ...ownOptions(request) })
     if (parsed.success) return parsed.data
     const field = `provider_options.${settings.name}.${parsed.error.issues[0]?.path.join('.') ?? ''}`
     throw new GatewayError('INVALID_REQUEST', `${field}: ${parsed.error.issues[0]?.message ?? 'invalid'}`)
@@ -94,6 +94,7 @@ function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
     listModels: async () => MODELS,
     catalogue: () => MODELS,
     describe: () => facts,
+    windowFor: (request) => options.safeParse(ownOptions(request)).data?.context_window,
     close: async () => {},
   }
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { FinishReason, LlmGateway } from '../../../../src/domain/types.ts'
+import { ContextOverflow, FinishReason, LlmGateway } from '../../../../src/domain/types.ts'
 import { chat, embed, streamChat } from '../../../support/client.ts'
+import { longConversation } from '../../../support/conversations.ts'
 import { ndjson } from '../../../support/decode.ts'
 import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
 import { GrpcClient } from '../../../support/grpc-client.ts'
@@ -50,6 +51,23 @@ test('a chat that names nothing is answered by its default model', async () => {
   expect(path).toBe('/api/chat')
   expect(headers).not.toHaveProperty('authorization')
   expect(JSON.parse(body ?? '')).toMatchObject({ options: { num_predict: 2, num_ctx: 8192 }, stream: false })
+})
+
+test.each([
+  ['as an option by its name', { num_ctx: 800 }],
+  ['among the options of the body', { options: { num_ctx: 800 } }],
+])('the window that a call asks for %s is the one that its conversation is shortened to', async (_, ollama) => {
+  server.answer(json(line('Yes.', { done: true, done_reason: 'stop', prompt_eval_count: 400, eval_count: 2 })))
+  const messages = longConversation(20)
+  const contextOverflow = ContextOverflow.DROP_OLDEST
+  const { value } = await chat(client, { messages, contextOverflow, providerOptions: { ollama } })
+  expect(value?.route?.warnings.join()).toMatch(
+    /the context of ollama\/qwen3 is too small: the \d+ oldest turns were dropped/,
+  )
+  const sent = JSON.parse(server.requests.at(-1)?.body ?? '')
+  expect(sent).toMatchObject({ options: { num_ctx: 800 } })
+  expect(sent.messages.length).toBeLessThan(20)
+  expect(sent.messages.at(-1)?.content).toBe(messages.at(-1)?.content)
 })
 
 test.each(['application/x-ndjson', 'application/json'])(
