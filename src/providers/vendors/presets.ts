@@ -181,6 +181,7 @@ const together = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed'),
     completions: completionsOf({ tuning: taking(...sampling, 'top_k', 'seed') }),
+    joinsUserMessages: true,
     replay: 'reasoning',
     embed: { batchInputs: 256, base64: false },
   },
@@ -237,6 +238,8 @@ const perplexity = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'top_k'),
     names: false,
+    // https://docs.perplexity.ai/api-reference/chat-completions-post
+    joinsUserMessages: true,
     tools: false,
     formats: ['json_schema'],
     efforts: { ...LOW_TO_HIGH, [MINIMAL]: 'minimal' },
@@ -254,7 +257,7 @@ const huggingface = openAiKind({
   baseUrl: 'https://router.huggingface.co/v1',
   environment: { keys: ['HF_TOKEN'], defaultModel: ['HF_MODEL'] },
   capabilities: [...USUAL, IMAGE_INPUT],
-  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed') },
+  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed'), joinsUserMessages: true },
 })
 
 /** https://docs.api.nvidia.com/nim/reference/llm-apis */
@@ -269,6 +272,7 @@ const nvidia = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'seed'),
     completions: completionsOf({ tuning: taking(...sampling, 'seed') }, 'chat'),
+    joinsUserMessages: true,
     embed: { batchInputs: 256, base64: false },
   },
 })

@@ -13,7 +13,8 @@ import { estimatedText } from '../estimated-text.ts'
 import { withMargin } from '../space.ts'
 import { firstPiece } from './first-piece.ts'
 import type { KeptSummaries } from './kept-summaries.ts'
-import { AROUND_PIECE, SUMMARY_TOKENS, summaryRequest } from './prompt.ts'
+import { AROUND_PIECE, type Material, SUMMARY_TOKENS, summaryRequest } from './prompt.ts'
+import { RunningSummaries } from './running-summaries.ts'
 
 /** Limit for the pieces in which turns are summarized. */
 const MAX_PIECES = 8
@@ -30,6 +31,11 @@ export interface SummarizerParts {
   readonly clock: Clock
 }
 
+/** What is to be summarized, with the name of the turns that the summary stands for. */
+export interface KeyedMaterial extends Material {
+  readonly key: string
+}
+
 /** A call whose conversation is summarized. */
 export type Summarized = MainCall & {
   readonly request: ChatRequest
@@ -40,9 +46,11 @@ export type Summarized = MainCall & {
 /** Makes summaries by asking the model of an alias, and keeps them. */
 export class Summarizer {
   readonly #parts: SummarizerParts
+  readonly #running: RunningSummaries
 
   constructor(parts: SummarizerParts) {
     this.#parts = parts
+    this.#running = new RunningSummaries(parts.clock)
   }
 
   has(call: Summarized, key: string): boolean {
@@ -53,22 +61,26 @@ export class Summarizer {
     return this.#parts.kept.get(holderOf(call), key)
   }
 
-  /** Summarizes a transcript, after the summary of what came before it, and keeps the result under `key`. */
-  async summarize(
-    call: Summarized,
-    alias: string,
-    {
-      key,
-      before,
-      transcript,
-    }: { readonly key: string; readonly before: string | undefined; readonly transcript: string },
-  ): Promise<string> {
-    const { targetsOf, kept, clock } = this.#parts
-    const targets = targetsOf(alias) ?? []
+  /**
+   * Summarizes a transcript, after the summary of what came before it, and keeps the result under `key`. Calls of the
+   * same caller that want it at the same time share it: the first one pays.
+   */
+  async summarize(call: Summarized, alias: string, { key, ...material }: KeyedMaterial): Promise<string> {
+    const { clock, kept } = this.#parts
+    const holder = holderOf(call)
     const time = (Math.min(call.context.deadline, call.firstEventBy) - clock.now()) * SHARE
-    if (time < MIN_TIME)
-      throw new GatewayError('DEADLINE_EXCEEDED', 'There is no time left to summarize the conversation.')
     const deadline = clock.now() + time
+    return await this.#running.once(`${holder}\0${key}`, call, deadline, async () => {
+      if (deadline - clock.now() < MIN_TIME)
+        throw new GatewayError('DEADLINE_EXCEEDED', 'There is no time left to summarize the conversation.')
+      const summary = await this.#inPieces(call, alias, material, deadline)
+      kept.set(holder, key, summary)
+      return summary
+    })
+  }
+
+  async #inPieces(call: Summarized, alias: string, { before, transcript }: Material, deadline: number) {
+    const targets = this.#parts.targetsOf(alias) ?? []
     const tokensOf = this.#counter(call, targets)
     const space = spaceFor(targets)
     if (tokensOf(transcript) > space * MAX_PIECES) throw tooLong()
@@ -80,16 +92,10 @@ export class Summarizer {
       summary = await this.#ask(call, targets, { before: summary, transcript: piece }, deadline)
       rest = rest.slice(piece.length)
     }
-    kept.set(holderOf(call), key, summary ?? '')
     return summary ?? ''
   }
 
-  async #ask(
-    call: Summarized,
-    targets: readonly Target[],
-    material: { readonly before: string | undefined; readonly transcript: string },
-    deadline: number,
-  ): Promise<string> {
+  async #ask(call: Summarized, targets: readonly Target[], material: Material, deadline: number): Promise<string> {
     const { ask, clock } = this.#parts
     const { maxCost } = call.wishes
     const maxCostUsd = maxCost === undefined ? undefined : dollars(Math.floor(maxCost * SHARE))

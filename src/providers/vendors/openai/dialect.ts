@@ -38,6 +38,8 @@ export interface OpenAiDialect {
   readonly developerRole: boolean
   /** Whether a message may carry the name of its participant. */
   readonly names: boolean
+  /** Whether messages of the user that follow one another are sent as one, because its models refuse them. */
+  readonly joinsUserMessages?: boolean
   /** Whether a refusal has a field of its own. Other vendors get it back as text. */
   readonly refusals: boolean
   readonly content: readonly ContentKind[]

@@ -1,6 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { describe, expect, it } from 'vitest'
-import type { GatewayError } from '../../../../src/domain/errors/error.ts'
+import { GatewayError } from '../../../../src/domain/errors/error.ts'
 import { finishEvent, textEvent } from '../../../../src/domain/streams/events.ts'
 import { chatTokens } from '../../../../src/domain/tokens/request-tokens.ts'
 import { type ChatRequest, ChatRequestSchema, ContextOverflow, FinishReason } from '../../../../src/domain/types.ts'
@@ -9,7 +9,7 @@ import { Summarizer } from '../../../../src/policies/conversations/summaries/sum
 import { Estimator } from '../../../../src/policies/estimating/estimator.ts'
 import type { SideCall } from '../../../../src/policies/side-call.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
-import { routedCall, targetOf } from '../../../support/routed-call.ts'
+import { type RoutedCallOptions, routedCall, targetOf } from '../../../support/routed-call.ts'
 import { openStream, streamOf } from '../../../support/streams.ts'
 
 interface World {
@@ -41,12 +41,13 @@ function world({ window, isSilent = false, finish = FinishReason.STOP, more = ''
       return streamOf(call.context.cancellation, [textEvent(`summary ${asked.length}${more}`), last])
     },
   })
-  const call = routedCall(clock, [targetOf('house')], facts)
-  const summarize = (transcript: string) =>
+  const newCall = (more: RoutedCallOptions = {}) => routedCall(clock, [targetOf('house')], { ...facts, ...more })
+  const call = newCall()
+  const summarize = (transcript: string, asking = call) =>
     summarizer
-      .summarize(call, 'brief', { key: 'key', before: undefined, transcript })
+      .summarize(asking, 'brief', { key: 'key', before: undefined, transcript })
       .catch(({ reason }: GatewayError) => reason)
-  return { clock, call, asked, summarize, summarizer }
+  return { clock, call, newCall, asked, summarize, summarizer }
 }
 
 const words = (count: number) => 'word and word\n'.repeat(count)
@@ -130,5 +131,51 @@ describe('a summary', () => {
       expect(await summarize(words(lines))).toBe('CONTEXT_LENGTH_EXCEEDED')
       expect(asked).toEqual([])
     }
+  })
+})
+
+describe('a summary that equal conversations want at the same time', () => {
+  it('is asked for once, and paid by the first call', async () => {
+    const { call, newCall, asked, summarize } = world()
+    const other = newCall()
+    expect(await Promise.all([summarize('User: hi'), summarize('User: hi', other)])).toEqual(['summary 1', 'summary 1'])
+    expect(asked).toHaveLength(1)
+    expect([call, other].map(({ context }) => context.record.sideCalls.length)).toEqual([1, 0])
+    expect([call, other].map(({ context }) => context.cancellation.size)).toEqual([0, 0])
+  })
+
+  it('is made for each caller', async () => {
+    const { newCall, asked, summarize } = world()
+    await Promise.all([summarize('User: hi'), summarize('User: hi', newCall({ caller: 'another' }))])
+    expect(asked).toHaveLength(2)
+  })
+
+  it('is asked for again where the call that asked for it is cancelled', async () => {
+    const { clock, call, newCall, asked, summarize } = world({ isSilent: true })
+    const other = newCall()
+    const made = [summarize('User: hi'), summarize('User: hi', other)]
+    await clock.advance(1)
+    call.context.cancellation.cancel(new GatewayError('CANCELLED', 'The client has left.'))
+    expect(await made[0]).toBe('CANCELLED')
+    await clock.advance(1)
+    expect(asked.map(({ context }) => context.cancellation.reason?.reason)).toEqual(['CANCELLED', undefined])
+    await clock.advance(30_000)
+    expect(await made[1]).toBe('DEADLINE_EXCEEDED')
+    expect(clock.waiting).toBe(0)
+  })
+
+  it('is not waited for by a call that is cancelled, or has taken half of its time', async () => {
+    const { clock, newCall, asked, summarize } = world({ isSilent: true })
+    const first = summarize('User: hi')
+    const [leaving, hurried] = [newCall(), newCall({ left: 4_000 })]
+    const [left, late] = [summarize('User: hi', leaving), summarize('User: hi', hurried)]
+    leaving.context.cancellation.cancel(new GatewayError('CANCELLED', 'The client has left.'))
+    expect(await left).toBe('CANCELLED')
+    await clock.advance(2_000)
+    expect(await late).toBe('DEADLINE_EXCEEDED')
+    expect(asked.map(({ context }) => context.cancellation.reason)).toEqual([undefined])
+    await clock.advance(28_000)
+    expect(await first).toBe('DEADLINE_EXCEEDED')
+    expect([asked.length, clock.waiting, hurried.context.cancellation.size]).toEqual([1, 0, 0])
   })
 })

@@ -35,6 +35,47 @@ describe('roles', () => {
   })
 })
 
+describe('messages of the user that follow one another', () => {
+  const said = (content: string, name = '') => ({ role: Role.USER, content, name })
+  const conversation = [
+    { role: Role.SYSTEM, content: 'Be brief.' },
+    said('A summary.'),
+    said('One.'),
+    { role: Role.ASSISTANT, content: 'Two.' },
+    said('Three.'),
+  ]
+
+  it.each(['vllm', 'llamacpp', 'lmstudio', 'local', 'openai-compatible', 'perplexity', 'together'])(
+    'are one for %s, where the roles must alternate',
+    (kind) => {
+      expect(messages(kind, conversation)).toEqual([
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'A summary.\n\nOne.' },
+        { role: 'assistant', content: 'Two.' },
+        { role: 'user', content: 'Three.' },
+      ])
+    },
+  )
+
+  it('keep their media, in order', () => {
+    const image = { content: { case: 'image', value: { source: { case: 'data', value: PNG }, mimeType: 'image/png' } } }
+    expect(messages('vllm', [said('Look:'), { role: Role.USER, parts: [image as never] }])).toEqual([
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'Look:' },
+          { type: 'image_url', image_url: { url: 'data:image/png;base64,iVBORw==' } },
+        ],
+      },
+    ])
+  })
+
+  it('stay apart where different participants wrote them, and elsewhere', () => {
+    expect(messages('vllm', [said('One.', 'ann'), said('Two.', 'bob')])).toHaveLength(2)
+    expect(messages('openai', conversation)).toHaveLength(5)
+  })
+})
+
 describe('content', () => {
   it('joins text parts to one string, which every server reads', () => {
     const parts = ['one ', 'two'].map((value) => ({ content: { case: 'text', value } }) as const)

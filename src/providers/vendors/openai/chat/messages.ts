@@ -5,6 +5,7 @@ import { leaveOutSignatures, makerOf } from '../../signature.ts'
 import { fittingCallId } from '../call-ids.ts'
 import { base64, fileName, isText, plainText, textOf, urlOf } from '../content.ts'
 import type { ContentKind, OpenAiDialect, OpenAiRules } from '../dialect.ts'
+import { joinedUserMessages } from './joined-messages.ts'
 
 type Fields = Record<string, unknown>
 
@@ -15,7 +16,7 @@ export function encodeMessages(
   rules: OpenAiRules,
   leaveOut: (field: string, why: string) => void,
 ): Fields[] {
-  return messages.map((message, index) => {
+  const encoded = messages.map((message, index) => {
     const at = `messages[${index}]`
     const fields = encodeMessage(message, at, dialect, rules)
     leaveOutForeign(message, at, dialect, leaveOut)
@@ -25,6 +26,7 @@ export function encodeMessages(
     }
     return fields
   })
+  return dialect.joinsUserMessages ? joinedUserMessages(encoded) : encoded
 }
 
 function encodeMessage(message: Message, at: string, dialect: OpenAiDialect, rules: OpenAiRules): Fields {
