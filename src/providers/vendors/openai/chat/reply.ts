@@ -22,6 +22,7 @@ const MAX_CITATIONS = 1024
  */
 export class OpenAiDecoder implements ChatDecoder {
   readonly #sink: ChatSink
+  readonly #isCompletion: boolean
   readonly #source = new ReplySource()
   readonly #toolCalls: ToolCalls
   readonly #reasoning: ReasoningBlocks
@@ -29,8 +30,10 @@ export class OpenAiDecoder implements ChatDecoder {
   /** Sources that have been passed on: Perplexity repeats them in every chunk. */
   readonly #cited = new Set<string>()
 
-  constructor(sink: ChatSink) {
+  /** `isCompletion`: whether it is that of an endpoint for text completion. */
+  constructor(sink: ChatSink, isCompletion = false) {
     this.#sink = sink
+    this.#isCompletion = isCompletion
     this.#toolCalls = new ToolCalls(sink, this.#source)
     this.#reasoning = new ReasoningBlocks(sink, this.#source)
   }
@@ -89,8 +92,7 @@ export class OpenAiDecoder implements ChatDecoder {
     this.#sink.identify(reply['id'], reply['model'])
     // Groq reports usage in a field of its own, Moonshot in the choice.
     const reported = reply['usage'] ?? fieldsOf(reply['x_groq'])['usage'] ?? choice?.['usage']
-    const isCompletion = reply['object'] === 'text_completion'
-    const usage = isObject(reported) ? readUsage(reported, reply['service_tier'], isCompletion) : undefined
+    const usage = isObject(reported) ? readUsage(reported, reply['service_tier'], this.#isCompletion) : undefined
     if (usage) this.#sink.usage(usage)
     this.#sources(reply)
   }

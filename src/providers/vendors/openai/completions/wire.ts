@@ -18,7 +18,7 @@ export function completionsWire(dialect: OpenAiDialect, completions: Completions
         return { encoded, format: { decoder: (sink) => new InfillDecoder(sink) } }
       }
       const encoded = encodeCompletion(request, context, { dialect, completions })
-      return { encoded, format: { decoder: (sink) => new OpenAiDecoder(sink) } }
+      return { encoded, format: { decoder: (sink) => new OpenAiDecoder(sink, true) } }
     },
   }
 }
