@@ -21,13 +21,13 @@ export class BackgroundPull {
   readonly #cancellation = new Cancellation()
   #stopTimer: (() => void) | undefined
   #failures = 0
-  /** What was reported last, and since when, to notice a download that stands still. */
-  #last = { text: '', since: 0 }
+  /** When it last made progress, on the monotonic clock, in ms. */
+  #movedAt: number
 
   constructor(parts: PullParts) {
     this.#parts = parts
     this.#reader = parts.wire.reader()
-    this.#last.since = parts.connection.clock.now()
+    this.#movedAt = parts.connection.clock.now()
   }
 
   start(): void {
@@ -63,23 +63,17 @@ export class BackgroundPull {
 
   #take(reply: unknown, state: StatePath | undefined): void {
     const { report, connection, model } = this.#parts
-    const text = JSON.stringify(reply)
-    const step = this.#reader.read(text)
+    const { clock, settings } = connection
+    const step = this.#reader.read(JSON.stringify(reply))
     if (step?.kind === 'failed') {
       this.#end(connection.withWords(pullError(connection.settings.name, model, step.error), step.error))
     } else if (step?.kind === 'ready') this.#end()
     else if (!state || !step) this.#end(connection.malformed(model))
     else {
-      report.progress(step)
-      if (this.#standsStill(text)) this.#end(this.#stalled())
+      if (report.progress(step)) this.#movedAt = clock.now()
+      if (clock.now() - this.#movedAt >= settings.timeout.idle) this.#end(this.#stalled())
       else this.#pollLater(state)
     }
-  }
-
-  #standsStill(text: string): boolean {
-    const { clock, settings } = this.#parts.connection
-    if (text !== this.#last.text) this.#last = { text, since: clock.now() }
-    return clock.now() - this.#last.since >= settings.timeout.idle
   }
 
   #pollLater(state: StatePath): void {

@@ -23,8 +23,18 @@ const signs: readonly PullSign[] = [
     advice: 'This version of the server cannot pull models by its API.',
   },
   {
+    words: /requires a newer version/i,
+    reason: 'UPSTREAM_ERROR',
+    advice: 'The model needs a newer version of the server.',
+  },
+  {
+    words: /no such host|dial tcp|connection refused|network is unreachable|i\/o timeout|TLS handshake/i,
+    reason: 'UPSTREAM_ERROR',
+    advice: 'The server cannot reach its library: check its network, and the host in the name of the model.',
+  },
+  {
     words:
-      /file does not exist|not found|manifest unknown|no such (model|host)|invalid (model )?(name|reference)|does not exist/i,
+      /file does not exist|not found|manifest unknown|no such model|invalid (model )?(name|reference)|does not exist/i,
     reason: 'LOCAL_MODEL_MISSING',
     advice: 'The library of the server has no such model: check its name.',
   },

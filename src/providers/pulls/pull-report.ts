@@ -16,6 +16,7 @@ export interface PullParts {
 export class PullReport {
   readonly #listener: PullListener
   #percent = 0
+  #last = ''
   #isOver = false
 
   constructor(listener: PullListener) {
@@ -26,10 +27,17 @@ export class PullReport {
     return this.#isOver
   }
 
-  progress({ state, status, bytes: { done, total } }: PullStep & { readonly kind: 'progress' }): void {
-    if (this.#isOver) return
+  /**
+   * Reports a step that says something new. Returns whether it does: Ollama repeats its last line while a download
+   * stands still.
+   */
+  progress({ state, status, bytes: { done, total } }: PullStep & { readonly kind: 'progress' }): boolean {
+    const step = JSON.stringify([state, status, done, total])
+    if (this.#isOver || step === this.#last) return false
+    this.#last = step
     if (total > 0) this.#percent = Math.max(this.#percent, (100 * done) / total)
     this.#listener.progress(pullProgress(state, status, { done, total, percent: this.#percent }))
+    return true
   }
 
   end(error?: GatewayError): void {

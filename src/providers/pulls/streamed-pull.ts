@@ -82,8 +82,7 @@ export class StreamedPull implements ReplyReader {
     this.#upstreamCall.commit()
     if (step.kind === 'progress') {
       this.#state = step.state
-      this.#waitForMore()
-      report.progress(step)
+      if (report.progress(step)) this.#waitForMore()
     } else if (step.kind === 'ready') this.#end()
     else this.#end(connection.withWords(pullError(connection.settings.name, model, step.error), step.error))
   }

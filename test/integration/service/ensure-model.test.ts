@@ -189,6 +189,20 @@ describe('a pull of Ollama', () => {
       'check its name',
     ],
     ['a full disk', 'write /models/blobs/x: no space left on device', 'UNAVAILABLE', 'UPSTREAM_ERROR', 'disk'],
+    [
+      'a library out of reach',
+      'pull model manifest: Get "https://library.test/v2/": dial tcp: lookup library.test: no such host',
+      'UNAVAILABLE',
+      'UPSTREAM_ERROR',
+      'cannot reach its library',
+    ],
+    [
+      'a model that is too new',
+      'pull model manifest: 412: The model you are attempting to pull requires a newer version of Ollama.',
+      'UNAVAILABLE',
+      'UPSTREAM_ERROR',
+      'newer version',
+    ],
     ['anything else', 'something odd', 'UNAVAILABLE', 'UPSTREAM_ERROR', 'log'],
   ])('fails for %s', async (_case, message, code, reason, advice) => {
     pull = says({ status: 'pulling manifest' }, { error: message })
@@ -205,6 +219,17 @@ describe('a pull of Ollama', () => {
     const { error } = await ensure('impatient', 'stalls')
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_IDLE_TIMEOUT' })
     await pulls()[0]?.closed
+  })
+
+  test('that stalls while its server repeats itself fails just so, and the repetitions are left out', async () => {
+    const line = { status: 'pulling aaaa', digest: 'a', total: 8, completed: 1 }
+    const server = begins(line)
+    pull = server.reply
+    const repeating = setInterval(() => server.write(line), 20)
+    const { messages, error } = await ensure('impatient', 'repeats')
+    clearInterval(repeating)
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'UPSTREAM_IDLE_TIMEOUT' })
+    expect(messages.map(({ status }) => status)).toEqual(['looking for the model', 'pulling aaaa'])
   })
 
   test('whose server is killed fails, and can be asked for again', async () => {
