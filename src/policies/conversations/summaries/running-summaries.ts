@@ -1,6 +1,6 @@
+import type { Cancellation } from '../../../domain/cancellation.ts'
 import type { Clock } from '../../../domain/clock.ts'
 import { GatewayError } from '../../../domain/errors/error.ts'
-import type { Summarized } from './summarizer.ts'
 
 /** The summaries that are being made, so that equal conversations at the same time have one made for all. */
 export class RunningSummaries {
@@ -13,11 +13,12 @@ export class RunningSummaries {
 
   /**
    * What `make` returns, or what another call with the same key is about to have made. Where that one fails, this call
-   * makes its own. `deadline` bounds the waiting for the other call, on the monotonic clock, in ms.
+   * makes its own. `cancellation` is that of this call. `deadline` bounds the waiting for the other one, on the monotonic
+   * clock, in ms.
    */
-  async once(key: string, call: Summarized, deadline: number, make: () => Promise<string>): Promise<string> {
+  async once(key: string, cancellation: Cancellation, deadline: number, make: () => Promise<string>): Promise<string> {
     for (let running = this.#byKey.get(key); running; running = this.#byKey.get(key)) {
-      const summary = await this.#waitFor(running, call, deadline)
+      const summary = await this.#waitFor(running, cancellation, deadline)
       if (summary !== undefined) return summary
     }
     const made = make()
@@ -30,8 +31,7 @@ export class RunningSummaries {
   }
 
   /** Undefined if the other call has failed. Rejects when this one is cancelled, or at the deadline. */
-  #waitFor(running: Promise<string>, { context }: Summarized, deadline: number): Promise<string | undefined> {
-    const { cancellation } = context
+  #waitFor(running: Promise<string>, cancellation: Cancellation, deadline: number): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
       const late = new GatewayError(
         'DEADLINE_EXCEEDED',

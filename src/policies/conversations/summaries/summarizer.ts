@@ -70,7 +70,7 @@ export class Summarizer {
     const holder = holderOf(call)
     const time = (Math.min(call.context.deadline, call.firstEventBy) - clock.now()) * SHARE
     const deadline = clock.now() + time
-    return await this.#running.once(`${holder}\0${key}`, call, deadline, async () => {
+    return await this.#running.once(`${holder}\0${key}`, call.context.cancellation, deadline, async () => {
       if (deadline - clock.now() < MIN_TIME)
         throw new GatewayError('DEADLINE_EXCEEDED', 'There is no time left to summarize the conversation.')
       const summary = await this.#inPieces(call, alias, material, deadline)
