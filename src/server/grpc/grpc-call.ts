@@ -12,6 +12,7 @@ import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
 import { holderOfAnyone } from '../../domain/limits/holder.ts'
+import { afterTurns } from '../calls/after-turns.ts'
 import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import type { Arrived, NextTurn } from '../calls/next-turn.ts'
 import { tooSlow } from '../calls/reply-limits.ts'
@@ -183,7 +184,7 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     const { clock } = this.settings
     this.#stopPatience = clock.after(TIME_TO_END, () => {
       this.fail(reason)
-      if (!this.#over) this.#stopPatience = clock.after(TIME_TO_LEAVE, () => this.reset(constants.NGHTTP2_CANCEL))
+      if (!this.#over) this.#stopPatience = afterTurns(clock, TIME_TO_LEAVE, () => this.reset(constants.NGHTTP2_CANCEL))
     })
   }
 }

@@ -1,6 +1,7 @@
 import type { ServerOptions as Http2Options } from 'node:http2'
 import { createServer, type Server as Listener, type Socket } from 'node:net'
 import * as grpc from '@grpc/grpc-js'
+import { afterTurns } from '../calls/after-turns.ts'
 import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { NextTurn } from '../calls/next-turn.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
@@ -90,7 +91,7 @@ export class GrpcServer {
     this.#sessions.draining = true
     let stopTimer = clock.after(grace, () => {
       this.#live.drainAll()
-      stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
+      stopTimer = afterTurns(clock, TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
     })
     // With Node 24 it is done while sessions are still open.
     this.#server.tryShutdown(() => {})

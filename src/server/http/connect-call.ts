@@ -3,6 +3,7 @@ import { type ConnectError, createContextKey, type HandlerContext } from '@conne
 import type { Caller } from '../../domain/calls/call.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
+import { afterTurns } from '../calls/after-turns.ts'
 import { type LiveCall, type LiveCalls, type Mount, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { checkSize, stalled } from '../calls/reply-limits.ts'
 import { type Encode, encoderFor } from '../codec/encode.ts'
@@ -145,7 +146,7 @@ class ConnectCall implements LiveCall, Cancellable, Follower<Message> {
     const { clock } = this.#settings
     this.#stopPatience = clock.after(TIME_TO_END, () => {
       this.giveUp?.(reason)
-      if (!this.#over) this.#stopPatience = clock.after(TIME_TO_LEAVE, () => this.#exchange.destroy())
+      if (!this.#over) this.#stopPatience = afterTurns(clock, TIME_TO_LEAVE, () => this.#exchange.destroy())
     })
   }
 }

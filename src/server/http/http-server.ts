@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import { isForeignOrigin, isPrivateHost } from '../../domain/text/web-origin.ts'
 import { FIRST_WINDOW, UnreadRequest } from '../bounds/pending-request.ts'
+import { afterTurns } from '../calls/after-turns.ts'
 import { LiveCalls, TIME_TO_END, TIME_TO_LEAVE } from '../calls/live-calls.ts'
 import { ConnectionGate } from '../connections/connection-gate.ts'
 import { listenOn } from '../connections/listen.ts'
@@ -96,7 +97,7 @@ export class HttpServer {
     return new Promise((resolve) => {
       let stopTimer = clock.after(grace, () => {
         this.#live.drainAll()
-        stopTimer = clock.after(TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
+        stopTimer = afterTurns(clock, TIME_TO_END + TIME_TO_LEAVE, () => this.#gate.destroyAll())
       })
       this.#server.close(async () => {
         await this.#live.ended()
