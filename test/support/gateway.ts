@@ -15,8 +15,8 @@ export interface GatewayOptions {
   readonly env?: Readonly<Record<string, string>>
   /** `host:port` of its gRPC server. Default: a free port. */
   readonly grpc?: string
-  /** Whether `pass` moves its clock. */
-  readonly movableTime?: boolean
+  /** Whether `pass` moves its clock. With `only`, nothing else does: timers alone run in real time, too. */
+  readonly movableTime?: boolean | 'only'
 }
 
 /** One line of the log. */
@@ -54,6 +54,7 @@ function main(): string[] {
 
 const FREE = '127.0.0.1:0'
 const MOVABLE_TIME = new URL('movable-time.mjs', import.meta.url).href
+const STANDING_TIME = `${MOVABLE_TIME}?standing`
 
 export async function startGateway(options: GatewayOptions): Promise<RunningGateway> {
   const started = start('serve', { ...options, yaml: patient(options) })
@@ -105,16 +106,13 @@ function start(command: 'serve' | 'check', { yaml, env = {}, grpc = FREE, movabl
   if (yaml !== undefined) writeFileSync(file, yaml)
   const addresses = ['--grpc', grpc, '--http', FREE, '--metrics', FREE]
   const config = yaml === undefined ? [] : ['--config', file]
-  const child = startProcess(
-    process.execPath,
-    [...(movableTime ? ['--import', MOVABLE_TIME] : []), ...main(), command, ...addresses, ...config],
-    {
-      cwd: folder,
-      // No key of the machine's may bring in another vendor.
-      env: { PATH: process.env['PATH'], ...env },
-      stdio: ['ignore', 'pipe', 'pipe', ...(movableTime ? (['ipc'] as const) : [])],
-    },
-  )
+  const time = movableTime ? ['--import', movableTime === 'only' ? STANDING_TIME : MOVABLE_TIME] : []
+  const child = startProcess(process.execPath, [...time, ...main(), command, ...addresses, ...config], {
+    cwd: folder,
+    // No key of the machine's may bring in another vendor.
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe', ...(movableTime ? (['ipc'] as const) : [])],
+  })
   const exited = once(child, 'close').then(() => child.exitCode)
   return {
     ...readOutput(child),

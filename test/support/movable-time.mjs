@@ -1,14 +1,19 @@
 /*
- * Loaded before a gateway that a test starts with `movableTime`: its clock runs as always, and moves on by as many ms as
- * its parent sends. Timers that fall due on the way fire in their order.
+ * Loaded before a gateway that a test starts with `movableTime`: its clock runs as always, or stands still where the
+ * address of this module says so, and moves on by as many ms as its parent sends. Timers that fall due on the way fire in
+ * their order.
  */
-const real = { now: performance.now.bind(performance), wall: Date.now, set: setTimeout, clear: clearTimeout }
+const running = { now: performance.now.bind(performance), wall: Date.now }
+const start = { now: running.now(), wall: running.wall() }
+const standing = { now: () => start.now, wall: () => start.wall }
+const clock = import.meta.url.endsWith('?standing') ? standing : running
+const real = { set: setTimeout, clear: clearTimeout }
 const waiting = new Set()
 let ahead = 0
 
-performance.now = () => real.now() + ahead
+performance.now = () => clock.now() + ahead
 // Whole, as always: it becomes part of ids.
-Date.now = () => Math.floor(real.wall() + ahead)
+Date.now = () => Math.floor(clock.wall() + ahead)
 
 /** What Node's setTimeout returns, as far as programs use it. */
 class Timer {
@@ -17,7 +22,8 @@ class Timer {
 
   constructor(act, ms) {
     this.act = act
-    this.ms = ms
+    // As with Node's own: a clock that stands still would never get past what is due at once, again and again.
+    this.ms = Math.max(1, ms)
     this.refresh()
   }
 

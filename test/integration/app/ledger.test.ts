@@ -108,7 +108,7 @@ describe('a ledger in a folder', () => {
     await gateway.exited
     await gateway.close()
     const database = new (loadSqlite().DatabaseSync)(join(path, 'ledger.sqlite'))
-    const rows = database.prepare('select method, subject, caller, reason from audit order by time').all()
+    const rows = database.prepare('select method, subject, caller, reason from audit order by seq').all()
     expect(rows).toMatchObject([
       { method: 'ListProviders', subject: '', reason: '' },
       { method: 'TestProvider', subject: 'nobody', reason: 'PROVIDER_NOT_FOUND' },

@@ -28,7 +28,7 @@ afterAll(() => upstream.close())
 /** A gateway that drains for so long, with one client at each door. */
 async function startDraining(drain: string) {
   const gateway = await startGateway({
-    movableTime: true,
+    movableTime: 'only',
     yaml: `
       server: { drain: ${drain} }
       providers: { house: { kind: local, base_url: "${upstream.url}", default_model: m, timeout: { first_token: 1h, idle: 1h, total: 1h } } }

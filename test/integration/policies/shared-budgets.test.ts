@@ -24,7 +24,7 @@ async function start(limit: number) {
   upstream = await startTokenUpstream()
   const yaml = `
 auth: none
-redis: { url: "${redis.url}", timeout: 5s }
+redis: { url: "${redis.url}", timeout: 60s }
 ledger: { url: memory }
 providers:
   vendor: { kind: openai-compatible, base_url: "${upstream.url}", default_model: m, max_concurrent: 2000 }

@@ -178,6 +178,6 @@ everywhere('the next caller of a shared response pays what the first one cannot'
 
 withRedis('the next caller of a shared response pays, where gateways count together', async () => {
   redis = await startRedis()
-  await start(`redis: { url: "${redis.url}", timeout: 5s }`)
+  await start(`redis: { url: "${redis.url}", timeout: 60s }`)
   await handOver()
 })

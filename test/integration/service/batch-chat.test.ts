@@ -3,7 +3,7 @@ import { type BatchChatResult, CacheMode, LlmGateway, Role } from '../../../src/
 import type { CallOptions } from '../../support/client.ts'
 import { ConnectClient } from '../../support/connect-client.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type RunningGateway, startGateway } from '../../support/gateway.ts'
+import { type GatewayOptions, type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
 import { type Exchange, type Reply, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
 
@@ -25,10 +25,15 @@ function answerTo({ response, hit }: Exchange): void {
   response.end(JSON.stringify({ id: 'x', model: 'm', choices, usage }))
 }
 
-async function world(reply: Reply, server = ''): Promise<{ upstream: UpstreamServer; gateway: RunningGateway }> {
+async function world(
+  reply: Reply,
+  server = '',
+  movableTime: GatewayOptions['movableTime'] = false,
+): Promise<{ upstream: UpstreamServer; gateway: RunningGateway }> {
   const upstream = await startUpstream(reply)
   closing.push(() => upstream.close())
   const gateway = await startGateway({
+    movableTime,
     yaml: `
 providers:
   house: { kind: local, base_url: "${upstream.url}", default_model: m, max_concurrent: 2 }
@@ -147,13 +152,17 @@ test('a client that leaves closes the connections of all requests under way', as
 
 test('a gateway that stops ends unfinished requests with DRAINING each, then OK', async () => {
   const { held, reply } = holding()
-  const { gateway } = await world(reply, 'server: { drain: 500ms }')
+  const { gateway } = await world(reply, 'server: { drain: 60s, heartbeat: 1h }', 'only')
   const { client } = clientsOf(gateway)
-  const answered = client.stream(batchChat, { requests: [question('a'), question('b'), question('c')] })
+  let results = 0
+  const requests = [question('a'), question('b'), question('c')]
+  const answered = client.stream(batchChat, { requests }, { onMessage: () => void results++ })
   await eventually(() => held.length === 2)
-  const [first] = held
-  if (first) answerTo(first)
+  for (const exchange of held) if (exchange.hit.body.includes('"a"')) answerTo(exchange)
+  await eventually(() => results === 1)
   gateway.signal('SIGTERM')
+  await gateway.logged(({ message }) => message === 'shutting down')
+  await gateway.pass(60_000)
   const { messages, error } = await answered
   expect(error).toBeUndefined()
   expect(byIndex(messages)).toEqual(['answer to a', 'DRAINING', 'DRAINING'])
