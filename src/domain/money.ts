@@ -32,6 +32,9 @@ export interface Currency {
   readonly usdRate: number
 }
 
+/** The largest limit of a budget, and the most that is added to one. */
+export const MAX_USD = 1_000_000_000
+
 const NANO = 1e9
 
 export function nanoDollars(usd: number): NanoDollars {

@@ -86,6 +86,7 @@ budgets:
     [one('scope: global, limit_usd: -1, window: day'), 'budgets.list[0].limit_usd'],
     [one('scope: global, limit_usd: .inf, window: day'), 'budgets.list[0].limit_usd'],
     [one('scope: global, limit_usd: .nan, window: day'), 'budgets.list[0].limit_usd'],
+    [one('scope: global, limit_usd: 1e300, window: day'), 'budgets.list[0].limit_usd'],
     [one('scope: global, window: day'), 'budgets.list[0].limit_usd'],
     [one('scope: global, limit_usd: 1, window: year'), 'budgets.list[0].window'],
     [one('scope: global, limit_usd: 1, window: day, time_zone: Mars/Olympus'), 'budgets.list[0].time_zone'],

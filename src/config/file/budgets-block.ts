@@ -6,6 +6,7 @@ import {
   budgetWindows,
   weekDays,
 } from '../../domain/budgets/budget-rule.ts'
+import { MAX_USD } from '../../domain/money.ts'
 import { block, expected, field } from './block.ts'
 import { decimal, flag, oneOf, type Reader, text, timeZone } from './readers.ts'
 
@@ -21,7 +22,8 @@ const match = z.union([field(text), z.record(z.string().min(1), field(text))], {
 })
 
 export const budgetActionReader = oneOf(budgetActions)
-export const usd = decimal(0)
+/** Sums of such amounts in nano-dollars fit into 64 bits. */
+export const usd = decimal(0, MAX_USD)
 
 const budget = block({
   name: field(budgetName),

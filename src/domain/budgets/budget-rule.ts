@@ -45,6 +45,18 @@ export interface BudgetKey {
   readonly subject: string
 }
 
+/** What an attempt wants to reserve, and the least of it with which a shortened response is worth asking for. */
+export interface WantedAmounts {
+  readonly amount: NanoDollars
+  readonly least: NanoDollars
+}
+
+/** What a budget must bear of an attempt: nothing if it only counts, the least if it may shorten responses. */
+export function neededBy({ action, fit }: BudgetRule, { amount, least }: WantedAmounts): NanoDollars {
+  if (action === 'alert') return Number.NEGATIVE_INFINITY
+  return fit && action === 'refuse' ? least : amount
+}
+
 export const defaultBudget = {
   shared: false,
   timeZone: 'UTC',

@@ -1,8 +1,9 @@
 import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
-import { GatewayError } from '../../domain/errors/error.ts'
+import { GatewayError, invalid } from '../../domain/errors/error.ts'
+import { MAX_USD, nanoDollars } from '../../domain/money.ts'
 import type { BudgetBoard, BudgetStatus, Budgets } from '../../domain/ports/money/budgets.ts'
 import type { BudgetBook } from '../../domain/ports/money/ledger-books.ts'
-import type { BudgetIndex } from './budget-index.ts'
+import { type BudgetIndex, usersOf } from './budget-index.ts'
 import { isOwn } from './refusals.ts'
 
 /** Answers what callers and operators ask about budgets. `book` keeps adjustments across restarts. */
@@ -15,6 +16,9 @@ export function createBudgetBoard(index: BudgetIndex, budgets: Budgets, book?: B
     async adjust(name, subject, add) {
       const key = keyOf(index, name, subject)
       const [status] = budgets.statusOf([key])
+      if (status && Math.abs(status.adjusted + add) > nanoDollars(MAX_USD)) {
+        throw invalid('add_usd', `must keep what is added in this window at most ${MAX_USD} in size.`)
+      }
       if (book && status) {
         await book.adjustBudget({ budget: name, subject, windowStart: status.windowStart }, BigInt(add))
       }
@@ -32,7 +36,8 @@ export function createBudgetBoard(index: BudgetIndex, budgets: Budgets, book?: B
 /** The budgets of a caller and its users, also those that have spent nothing. */
 function ownBudgets(index: BudgetIndex, budgets: Budgets, caller: string): readonly BudgetStatus[] {
   const own = budgets.statusOf(index.ownKeysOf({ caller, userId: '', labels: {} })).filter(isOwn)
-  const ofUsers = budgets.list().filter(({ scope, subject }) => scope === 'user' && subject.startsWith(`${caller}/`))
+  const users = usersOf(caller)
+  const ofUsers = budgets.list().filter(({ scope, subject }) => scope === 'user' && subject.startsWith(users))
   return [...own, ...ofUsers.toSorted((a, b) => compare(a.subject, b.subject))]
 }
 

@@ -59,7 +59,7 @@ export class BudgetIndex {
       case 'caller':
         return subject !== '' && matchesSubject(rule, subject)
       case 'user':
-        return /.\/./.test(subject) && matchesUser(rule, subject)
+        return /^[^/]+\/[^/]+$/.test(subject) && matchesUser(rule, subject)
       case 'label':
         return matchesLabels(rule, subject)
       default:
@@ -102,7 +102,12 @@ export class BudgetIndex {
 
 /** `caller/user`, with slashes and percent signs of either name encoded, so that no two pairs have one subject. */
 function userSubject(caller: string, userId: string): string {
-  return `${encodeSlashes(caller)}/${encodeSlashes(userId)}`
+  return `${usersOf(caller)}${encodeSlashes(userId)}`
+}
+
+/** What the subjects of a caller's users begin with. */
+export function usersOf(caller: string): string {
+  return `${encodeSlashes(caller)}/`
 }
 
 function encodeSlashes(name: string): string {

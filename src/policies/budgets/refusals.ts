@@ -1,3 +1,4 @@
+import { neededBy, type WantedAmounts } from '../../domain/budgets/budget-rule.ts'
 import type { Call } from '../../domain/calls/call.ts'
 import type { Planned, Routed, Target } from '../../domain/calls/facts.ts'
 import type { Clock } from '../../domain/clock.ts'
@@ -12,13 +13,13 @@ import type { BudgetParts } from './budget-parts.ts'
 const MAX_WAIT = 3_600_000
 
 /**
- * Error of a call that a budget does not bear. `amount` is what the call needs; undefined for a response that is cut.
+ * Error of a call that a budget does not bear. `amount` is what the budget must bear; undefined for a response that is cut.
  * The numbers of a budget are for those alone whose spending it counts.
  */
 export function budgetExceeded(
   status: BudgetStatus,
   clock: Clock,
-  amount: number | undefined,
+  amount: NanoDollars | undefined,
   facts: ErrorFacts = {},
 ): GatewayError {
   const { budget, resetsAt, limit } = status
@@ -62,12 +63,13 @@ export function refuseTarget(
   { events }: BudgetParts,
   call: Call & Planned & Routed,
   refusedBy: BudgetStatus,
-  amount: NanoDollars,
+  wanted: WantedAmounts,
   clock: Clock,
 ): GatewayError {
   const { target, targets, context, fallback: isFallback } = call
   const { provider, model } = target
   const facts = { provider: provider.name, model }
+  const amount = neededBy(refusedBy.key.rule, wanted)
   if (refusedBy.key.rule.action === 'avoid') {
     events.avoided(target, refusedBy)
     const { record } = context

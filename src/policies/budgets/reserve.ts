@@ -108,7 +108,7 @@ class Reserving<C extends Needs, E extends AnyEvent> {
     result: Hold | Refusal,
   ): Promise<EventStream<E>> {
     const { clock } = this.#parts
-    if (result.refusedBy) throw refuseTarget(budgets, call, result.refusedBy, plan.amount, clock)
+    if (result.refusedBy) throw refuseTarget(budgets, call, result.refusedBy, plan, clock)
     budgets.events.avoided(call.target, undefined)
     return this.#ask(call, plan, price, { budgets, hold: result })
   }
@@ -128,8 +128,12 @@ class Reserving<C extends Needs, E extends AnyEvent> {
     const answer = reservation
       ? follow(this.#next, { ...bounded, reservation }, reservation)
       : uncounted(this.#next, bounded)
-    if (call.wishes.maxCost === undefined || call.wishes.maxTokens === 0) return answer
-    const { cancellation, record } = call.context
-    return answer.then((stream) => capAtCost(stream, { cancellation, record, price, input: plan.input, maxTokens }))
+    const { wishes, context, streamed, target } = call
+    // What comes as a whole is paid by then.
+    const isGenerated = streamed || target.provider.streamsUnary === true
+    if (wishes.maxCost === undefined || !isGenerated) return answer
+    const { cancellation, record } = context
+    const { input, cap } = plan
+    return answer.then((stream) => capAtCost(stream, { cancellation, record, price, input, maxTokens: cap }))
   }
 }

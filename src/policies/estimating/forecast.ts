@@ -1,10 +1,10 @@
+import { neededBy } from '../../domain/budgets/budget-rule.ts'
 import type { Call } from '../../domain/calls/call.ts'
 import { contextWindow } from '../../domain/calls/context-window.ts'
 import type { Authenticated, Planned, Target } from '../../domain/calls/facts.ts'
 import { operations } from '../../domain/calls/operations.ts'
 import type { Reason } from '../../domain/errors/reasons.ts'
 import { holderOf } from '../../domain/limits/holder.ts'
-import type { NanoDollars } from '../../domain/money.ts'
 import type { Breakers } from '../../domain/ports/breakers.ts'
 import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
 import type { BudgetForecastView, TargetForecast } from '../../domain/ports/money/forecast.ts'
@@ -84,14 +84,12 @@ function costReason(
 function forecastOf(status: BudgetStatus, plan: AttemptPlan | undefined): BudgetForecastView {
   const { rule } = status.key
   const left = status.limit - status.spent - status.reserved
+  const refuses = rule.action === 'refuse'
   return {
     name: rule.name,
-    refuses: rule.action === 'refuse',
+    refuses,
     remaining: isOwn(status) ? Math.max(0, left) : undefined,
-    passes: rule.action === 'alert' || !plan || plan.cost.isFree || left >= needed(plan, rule),
+    // A budget that refuses does not let a target pass whose cost is not known.
+    passes: plan ? plan.cost.isFree || left >= neededBy(rule, plan) : !refuses,
   }
-}
-
-function needed({ amount, least }: AttemptPlan, { action, fit }: BudgetStatus['key']['rule']): NanoDollars {
-  return fit && action === 'refuse' ? least : amount
 }

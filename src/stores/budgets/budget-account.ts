@@ -3,6 +3,11 @@ import type { Period } from '../../domain/budgets/calendar.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
 
+/** A limit with what operators added to it. */
+export function limitWith(limit: NanoDollars, adjusted: NanoDollars): NanoDollars {
+  return Math.max(0, limit + adjusted)
+}
+
 /** The sum of one subject of a budget in one window. */
 export class BudgetAccount {
   readonly key: BudgetKey
@@ -20,8 +25,9 @@ export class BudgetAccount {
     this.period = period
   }
 
+  /** What may be spent, at least 0: operators may have taken away more than there was. */
   get limit(): NanoDollars {
-    return this.key.rule.limit + this.adjusted
+    return limitWith(this.key.rule.limit, this.adjusted)
   }
 
   /** What can still be reserved; may be negative. */

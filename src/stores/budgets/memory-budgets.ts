@@ -1,4 +1,4 @@
-import type { BudgetKey, BudgetRule } from '../../domain/budgets/budget-rule.ts'
+import { type BudgetKey, type BudgetRule, neededBy } from '../../domain/budgets/budget-rule.ts'
 import { Calendar } from '../../domain/budgets/calendar.ts'
 import type { Clock } from '../../domain/clock.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
@@ -75,13 +75,14 @@ export class MemoryBudgets implements Budgets {
     return account
   }
 
-  reserve({ keys, amount, least }: Wanted): Hold | Refusal {
+  reserve(wanted: Wanted): Hold | Refusal {
+    const { keys, amount } = wanted
     if (this.#isBlocked && keys.some(({ rule }) => rule.action === 'refuse')) throw budgetsUnavailable()
     const accounts = keys.map((key) => this.accountOf(key))
     let tightest: BudgetAccount | undefined
     for (const account of accounts) {
       const { action } = account.key.rule
-      if (account.left < needed(account, amount, least)) return { refusedBy: account.status() }
+      if (account.left < neededBy(account.key.rule, wanted)) return { refusedBy: account.status() }
       if (action === 'refuse' && (!tightest || account.left < tightest.left)) tightest = account
     }
     const headroom = tightest?.left ?? Number.POSITIVE_INFINITY
@@ -147,12 +148,6 @@ export class MemoryBudgets implements Budgets {
     if (!found) throw new Error(`there is no budget ${rule.name}`)
     return found
   }
-}
-
-/** What a budget must bear: nothing if it only counts, the least if it may shorten responses. */
-export function needed({ key: { rule } }: BudgetAccount, amount: NanoDollars, least: NanoDollars): NanoDollars {
-  if (rule.action === 'alert') return Number.NEGATIVE_INFINITY
-  return rule.fit && rule.action === 'refuse' ? least : amount
 }
 
 /** A hold whose budgets are asked elsewhere. */

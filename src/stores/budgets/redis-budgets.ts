@@ -1,9 +1,9 @@
-import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
+import { type BudgetKey, neededBy } from '../../domain/budgets/budget-rule.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus, Budgets, Hold, Refusal, Wanted } from '../../domain/ports/money/budgets.ts'
 import type { BudgetAccount } from './budget-account.ts'
 import { BudgetLeases } from './budget-leases.ts'
-import { budgetsUnavailable, type LocalHold, type MemoryBudgets, needed } from './memory-budgets.ts'
+import { budgetsUnavailable, type LocalHold, type MemoryBudgets } from './memory-budgets.ts'
 import { SharedHold } from './shared-hold.ts'
 import { type Reply, SharedSteps, type SharedStepsOptions, SYNC_INTERVAL } from './shared-steps.ts'
 
@@ -104,7 +104,7 @@ export class RedisBudgets implements Budgets {
     const { leases, local } = this.#options
     const refusing = accounts.filter(({ key }) => key.rule.action === 'refuse')
     if (!leases && refusing.length > 0) throw budgetsUnavailable()
-    const refused = accounts.find((account) => this.leaseOf(account) < needed(account, wanted.amount, wanted.least))
+    const refused = accounts.find((account) => this.leaseOf(account) < neededBy(account.key.rule, wanted))
     if (refused) return { refusedBy: this.#statusOf(refused) }
     const [tightest] = [...refusing].sort((a, b) => this.leaseOf(a) - this.leaseOf(b))
     const headroom = tightest ? this.leaseOf(tightest) : Number.POSITIVE_INFINITY

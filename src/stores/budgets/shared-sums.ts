@@ -1,6 +1,6 @@
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
-import type { BudgetAccount } from './budget-account.ts'
+import { type BudgetAccount, limitWith } from './budget-account.ts'
 
 /** What all gateways together have spent of an account, as Redis said last. */
 interface SharedSum {
@@ -22,7 +22,7 @@ export class SharedSums {
     const end = sums.indexOf('|')
     const [spent = 0, reserved = 0, added = 0] = sums.slice(0, end).split(':').map(Number)
     this.#seen.set(account, { spent, reserved, added, own, others: sums.slice(end + 1) })
-    return account.key.rule.limit + added - spent - reserved
+    return limitWith(account.key.rule.limit, added) - spent - reserved
   }
 
   has(account: BudgetAccount): boolean {
@@ -37,7 +37,7 @@ export class SharedSums {
   leftOf(account: BudgetAccount): NanoDollars {
     const seen = this.#seen.get(account)
     if (!seen) return account.left
-    return account.key.rule.limit + seen.added - seen.spent - seen.reserved - (ownOf(account) - seen.own)
+    return limitWith(account.key.rule.limit, seen.added) - seen.spent - seen.reserved - (ownOf(account) - seen.own)
   }
 
   /** What all gateways spent, with what this one did since it asked. */
@@ -48,7 +48,7 @@ export class SharedSums {
     const since = ownOf(account) - seen.own
     const reserved = Math.max(account.reserved, seen.reserved)
     const spent = Math.max(account.spent, seen.spent + seen.reserved + since - reserved)
-    return { ...status, spent, reserved, adjusted: seen.added, limit: account.key.rule.limit + seen.added }
+    return { ...status, spent, reserved, adjusted: seen.added, limit: limitWith(account.key.rule.limit, seen.added) }
   }
 }
 

@@ -71,6 +71,34 @@ describe('max_cost_usd', () => {
     expect(records[0]?.ending?.code).toBe(0)
   })
 
+  it('is what ends a stream, not a smaller max_tokens, of which a vendor counts as it likes', async () => {
+    const vendor = new TokenVendor()
+    const { ask } = budgetWorld(new FakeClock(), [], [vendor])
+    const { ended } = ask({ request: { maxCostUsd: 400 * TOKEN, maxTokens: 10 } })
+    await settle()
+    const stream = vendor.asks[0]
+    if (stream) Object.assign(stream.request, { maxTokens: undefined })
+    vendor.say(200)
+    vendor.finish(0, 10)
+    expect(await ended).toMatchObject({ finishReason: FinishReason.STOP, usage: { output: 10, estimated: false } })
+  })
+
+  it('does not cut a response that comes as a whole: it is paid', async () => {
+    const vendor = new TokenVendor()
+    const { ask } = budgetWorld(new FakeClock(), [], [vendor])
+    const { ended } = ask({ streamed: false, request: { maxCostUsd: 400 * TOKEN } })
+    await settle()
+    const whole = vendor.asks[0]
+    if (whole) Object.assign(whole.request, { maxTokens: undefined })
+    vendor.say(500)
+    vendor.finish()
+    expect(await ended).toMatchObject({
+      finishReason: FinishReason.STOP,
+      usage: { output: 500, estimated: false },
+      message: { content: 'tok '.repeat(500) },
+    })
+  })
+
   it('needs a price, and lets a free model pass', async () => {
     const unpriced = new TokenVendor('vendor', priceOf(), { describe: () => ({}) })
     const world = budgetWorld(new FakeClock(), [], [unpriced])

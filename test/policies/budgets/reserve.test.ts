@@ -92,6 +92,20 @@ describe('a budget that refuses', () => {
     expect(failed(await later({ streamed: false, request: { maxTokens: 100 } }).ended).facts.retryAfter).toBe(60_000)
   })
 
+  it('names that wait also to a call that it can only bear when shortened', async () => {
+    const clock = new FakeClock()
+    const day = 86_400_000
+    await clock.advance(day - (clock.wall() % day) - 60_000)
+    const { ask } = budgetWorld(clock, [budget({ name: 'all', limit: 100 * TOKEN })], [new TokenVendor()])
+    ask({ streamed: false, request: { maxTokens: 5_000 } })
+    await settle()
+    for (const streamed of [false, true]) {
+      const refused = failed(await ask({ streamed, request: { maxTokens: 5_000 } }).ended)
+      expect(refused).toMatchObject({ reason: 'BUDGET_EXCEEDED', facts: { retryAfter: 60_000 } })
+      expect(refused.message).toContain('It begins again at')
+    }
+  })
+
   it('counts a call in the window in which it was reserved', async () => {
     const clock = new FakeClock()
     const vendor = new TokenVendor()

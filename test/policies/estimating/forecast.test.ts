@@ -65,7 +65,15 @@ describe('Estimate', () => {
 
   it('says why a target would be skipped', async () => {
     const unpriced = new TokenVendor('vendor', priceOf(), { describe: () => ({}) })
-    expect((await world([unpriced])({ model: 'vendor/m' })).targets).toMatchObject([{ skipped: 'NO_PRICE' }])
+    expect((await world([unpriced])({ model: 'vendor/m' })).targets).toMatchObject([
+      {
+        skipped: 'NO_PRICE',
+        budgets: [
+          { name: 'all', passes: false },
+          { name: 'own', passes: false },
+        ],
+      },
+    ])
     const [without] = (await world([unpriced], false)({ model: 'vendor/m' })).targets
     expect(without).toMatchObject({ skipped: '' })
     expect(without?.usdP50).toBeUndefined()

@@ -86,6 +86,14 @@ describe('ListBudgets', () => {
     expect(unused.budgets).toMatchObject([{ name: 'callers', subject: 'new', spentUsd: 0 }])
   })
 
+  it('lists to a caller whose name has a slash what its users spent', async () => {
+    const { list, index, budgets } = world()
+    const keys = index.keysOf({ caller: 'team/web', userId: 'u1', labels: {} }, 'vendor')
+    budgets.hold(keys, 1).settle(1)
+    const { budgets: own } = await list(listing({ name: 'users' }), undefined, { ...web, name: 'team/web' })
+    expect(own).toMatchObject([{ subject: 'team%2Fweb/u1' }])
+  })
+
   it('has pages', async () => {
     const { list } = world()
     const seen: string[] = []
@@ -131,10 +139,26 @@ describe('AdjustBudget', () => {
     [{ name: 'nope', addUsd: 1 }, 'BUDGET_NOT_FOUND'],
     [{ name: 'all', subject: 'web', addUsd: 1 }, 'BUDGET_NOT_FOUND'],
     [{ name: 'callers', addUsd: 1 }, 'BUDGET_NOT_FOUND'],
+    [{ name: 'all', addUsd: 1.1e9 }, 'INVALID_REQUEST'],
     [{ name: 'users', subject: 'web', addUsd: 1 }, 'BUDGET_NOT_FOUND'],
+    [{ name: 'users', subject: 'web/u1/u2', addUsd: 1 }, 'BUDGET_NOT_FOUND'],
     [{ name: 'teams', subject: 'color=red', addUsd: 1 }, 'BUDGET_NOT_FOUND'],
   ])('refuses %j', async (fields, reason) => {
     await expect(world().adjust(adjusting(fields))).rejects.toMatchObject({ reason })
+  })
+
+  it('takes away at most the whole limit, and adds a bounded amount in a window', async () => {
+    const { adjust, index, budgets, clock } = world()
+    const to = (addUsd: number) => adjust(adjusting({ name: 'callers', subject: 'web', addUsd }))
+    expect((await to(-5)).budget).toMatchObject({ limitUsd: 0, adjustedUsd: -5, state: BudgetState.EXCEEDED })
+    const parts = { index, budgets, events: { refused() {}, avoided() {}, overrun() {} } }
+    expect(budgetTrailers(parts, { caller: 'web', userId: '', labels: {} }, clock)).toMatchObject({
+      'budget-limit-usd': '0',
+      'budget-remaining-usd': '0',
+    })
+    expect((await to(5)).budget).toMatchObject({ limitUsd: 1, adjustedUsd: 0 })
+    await to(1e9)
+    await expect(to(1)).rejects.toMatchObject({ reason: 'INVALID_REQUEST' })
   })
 
   it('takes subjects as they are written', async () => {

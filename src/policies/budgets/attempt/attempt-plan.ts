@@ -21,6 +21,8 @@ export interface AttemptPlan {
   readonly input: number
   /** The most output tokens that the call and its model allow, and that `max_cost_usd` bears. */
   readonly ceiling: number
+  /** The most output tokens that `max_cost_usd` bears; Infinity without one. */
+  readonly cap: number
   /** Whether `max_cost_usd` bears less than the call and its model allow. */
   readonly isCapped: boolean
   /** Whether `max_cost_usd` does not bear such a call. */
@@ -52,22 +54,22 @@ export function planAttempt(
   const cost = costOf(input)
   const usual = estimator.output(call)
   const allowed = ceilingOf(call, facts, typical)
-  const cap = wishes.maxCost === undefined ? UNCAPPED : capOf(costOf(typical), wishes.maxCost, allowed, usual)
-  const ceiling = Math.min(allowed, cap.ceiling)
+  const { cap, isOverMaxCost } =
+    wishes.maxCost === undefined ? UNCAPPED : capOf(costOf(typical), wishes.maxCost, allowed, usual)
+  const ceiling = Math.min(allowed, cap)
   const output = isBounding && !isMetered ? ceiling : Math.min(ceiling, usual.p95)
   const least = cost.with(Math.min(ceiling, MIN_OUTPUT))
-  const { isOverMaxCost } = cap
   const isCapped = ceiling < allowed
-  return { tokens, cost, input, ceiling, isCapped, isOverMaxCost, isMetered, amount: cost.with(output), least }
+  return { tokens, cost, input, ceiling, cap, isCapped, isOverMaxCost, isMetered, amount: cost.with(output), least }
 }
 
-const UNCAPPED = { ceiling: Number.POSITIVE_INFINITY, isOverMaxCost: false }
+const UNCAPPED = { cap: Number.POSITIVE_INFINITY, isOverMaxCost: false }
 
 /** The most output tokens that `max_cost_usd` bears, and whether it bears such a call at all. */
 function capOf(cost: AttemptCost, maxCost: NanoDollars, allowed: number, { p50 }: OutputEstimate) {
-  const ceiling = cost.outputFor(maxCost)
-  const isOver = cost.with(Math.min(allowed, p50)) > maxCost || ceiling < Math.min(allowed, MIN_OUTPUT)
-  return { ceiling, isOverMaxCost: isOver }
+  const cap = cost.outputFor(maxCost)
+  const isOverMaxCost = cost.with(Math.min(allowed, p50)) > maxCost || cap < Math.min(allowed, MIN_OUTPUT)
+  return { cap, isOverMaxCost }
 }
 
 /** The least of what the call allows and what the model can. */

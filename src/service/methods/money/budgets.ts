@@ -1,6 +1,6 @@
 import type { Caller } from '../../../domain/calls/call.ts'
 import { GatewayError, invalid } from '../../../domain/errors/error.ts'
-import { dollars, nanoDollars } from '../../../domain/money.ts'
+import { dollars, MAX_USD, nanoDollars } from '../../../domain/money.ts'
 import type { BudgetBoard, BudgetStatus } from '../../../domain/ports/money/budgets.ts'
 import type { StatsSource } from '../../../domain/ports/operations/stats.ts'
 import {
@@ -45,7 +45,7 @@ export function createListBudgets(board: BudgetBoard | undefined) {
 export function createAdjustBudget(board: BudgetBoard | undefined) {
   return async ({ name, subject, addUsd }: AdjustBudgetRequest): Promise<AdjustBudgetResponse> => {
     if (name === '') throw invalid('name', 'is required.')
-    if (!Number.isFinite(addUsd) || Math.abs(addUsd) > 1e9) throw invalid('add_usd', 'must be at most 1e9 in size.')
+    if (!(Math.abs(addUsd) <= MAX_USD)) throw invalid('add_usd', `must be at most ${MAX_USD} in size.`)
     if (nanoDollars(addUsd) === 0) throw invalid('add_usd', 'must not be 0.')
     const budget = await existing(board, name).adjust(name, subject, nanoDollars(addUsd))
     return { $typeName: 'llmgateway.v1.AdjustBudgetResponse', budget: toMessage(budget) }
