@@ -28,10 +28,10 @@ export interface ProviderTools {
 export function createProvider(settings: ProviderSettings, tools: ProviderTools): Provider {
   const { clock, proxy, prices, replies, upstreamMessages, events } = tools
   const { kind, timeout } = settings
-  if (kind.create) return kind.create(settings, clock)
+  const known = new KnownModels(settings, prices, events)
+  if (kind.create) return kind.create(settings, clock, known)
   if (!kind.wire) throw new Error(`the kind ${kind.kind} has neither a wire nor a way to make a provider`)
   const upstream = createHttpClient({ clock, connectTimeout: timeout.connect, proxy })
-  const known = new KnownModels(settings, prices, events)
   const catalogue = {
     facts: (model: string) => known.facts(model),
     frozen: (model: string) => known.frozen(model),

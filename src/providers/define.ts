@@ -3,7 +3,7 @@ import type { Defaults, Timeouts } from '../domain/calls/call.ts'
 import type { Clock } from '../domain/clock.ts'
 import type { GatewayError } from '../domain/errors/error.ts'
 import type { RateLimits } from '../domain/limits/limits.ts'
-import type { OnCancel, Provider } from '../domain/ports/provider.ts'
+import type { ModelFacts, OnCancel, Provider } from '../domain/ports/provider.ts'
 import type { ReasoningPiece, ToolCallPiece } from '../domain/streams/events.ts'
 import type { MediaInput } from '../domain/tokens/media.ts'
 import type {
@@ -37,7 +37,7 @@ export interface ProviderKind {
   /** Mapping to its API over HTTP; undefined for a kind that creates its provider itself. */
   readonly wire?: Wire
   /** Creates a provider that needs no wire. */
-  create?(settings: ProviderSettings, clock: Clock): Provider
+  create?(settings: ProviderSettings, clock: Clock, models: ModelKnowledge): Provider
   /** Base URL of the vendor; undefined if it has no fixed address and one must be configured. */
   readonly baseUrl?: string
   /** Path that the API has at every server of the kind; added to a configured base URL without a path. */
@@ -91,6 +91,13 @@ export interface ProviderKind {
   readonly defaultEmbedModel?: string
   /** Name in OpenTelemetry's conventions. Default: the kind. */
   readonly genAiName?: string
+}
+
+/** Prices and other facts of a provider's models. */
+export interface ModelKnowledge {
+  facts(model: string): ModelFacts
+  /** Facts as they are now, for an attempt at a model. */
+  frozen(model: string): (model: string) => ModelFacts
 }
 
 /** The rules of a kind's models. */

@@ -2,7 +2,9 @@ import type { CallContext } from '../../src/domain/calls/call.ts'
 import { systemClock } from '../../src/domain/clock.ts'
 import type { Provider } from '../../src/domain/ports/provider.ts'
 import { Circuits } from '../../src/policies/breaker/circuits.ts'
-import type { ProviderKind } from '../../src/providers/define.ts'
+import type { ProviderKind, ProviderSettings } from '../../src/providers/define.ts'
+import { KnownModels } from '../../src/providers/known-models.ts'
+import { PriceTable } from '../../src/providers/prices/price-table.ts'
 import { simulator } from '../../src/providers/vendors/simulator/kind.ts'
 import type { Methods } from '../../src/service/method-types.ts'
 import { ModelPulls } from '../../src/service/pulls/model-pulls.ts'
@@ -14,21 +16,20 @@ import { createTestGateway } from './test-gateway.ts'
 /** A simulator as it is configured, with what a test wants to be different. */
 export function simulated(name: string, facts: Partial<Provider> = {}): Provider {
   const kind: ProviderKind = simulator
-  const provider = kind.create?.(
-    {
-      name,
-      kind,
-      baseUrl: 'simulator:',
-      keys: [],
-      defaultModel: simulator.defaultModel,
-      defaultEmbedModel: simulator.defaultEmbedModel,
-      headers: {},
-      timeout: { connect: 3_000, firstToken: 120_000, idle: 60_000, total: 600_000 },
-      streamUnary: false,
-      options: {},
-    },
-    systemClock,
-  )
+  const settings: ProviderSettings = {
+    name,
+    kind,
+    baseUrl: 'simulator:',
+    keys: [],
+    defaultModel: simulator.defaultModel,
+    defaultEmbedModel: simulator.defaultEmbedModel,
+    headers: {},
+    timeout: { connect: 3_000, firstToken: 120_000, idle: 60_000, total: 600_000 },
+    streamUnary: false,
+    options: {},
+  }
+  const prices = new PriceTable({ clock: systemClock })
+  const provider = kind.create?.(settings, systemClock, new KnownModels(settings, prices))
   if (!provider) throw new Error('the simulator makes its provider itself')
   return { ...provider, ...facts }
 }

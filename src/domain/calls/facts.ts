@@ -123,6 +123,8 @@ export interface Reservation {
   readonly shortens: boolean
   /** What is assumed of an attempt whose end never becomes known. */
   readonly assumed: Usage
+  /** Input tokens that the vendor is likely to count, rather too many than too few. */
+  readonly input: number
   /** What the attempt has used so far, rather too much than too little; undefined for a response that comes as a whole. */
   readonly used: Usage | undefined
   /** The budgets with what they hold now. */

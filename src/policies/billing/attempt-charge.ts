@@ -73,7 +73,7 @@ export function unknownUsage({ operation, request, wishes, target, reservation }
   const { promptTokens, mediaTokens } = operations[operation]
   const allowed = wishes.maxTokens ?? target.defaults.maxTokens ?? UNKNOWN_OUTPUT
   const output = Math.min(allowed, UNKNOWN_OUTPUT, reservation?.assumed.output ?? allowed)
-  const input = promptTokens(request) + mediaTokens(request)
+  const input = reservation?.input ?? promptTokens(request) + mediaTokens(request)
   return { $typeName: 'llmgateway.v1.Usage', input, output, total: input + output, estimated: true }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { GatewayError } from '../../../src/domain/errors/error.ts'
-import { type ChatResponse, UsageState } from '../../../src/domain/types.ts'
+import type { Ask } from '../../../src/domain/ports/provider.ts'
+import { type ChatRequest, type ChatResponse, Role, UsageState } from '../../../src/domain/types.ts'
 import { budget, budgetWorld, priceOf, TokenVendor } from '../../support/budget-world.ts'
 import { FakeClock, settle } from '../../support/fake-clock.ts'
 
@@ -241,6 +242,34 @@ describe('a stream', () => {
     const { records } = await ledger.list(EVERYTHING, 10, '')
     expect(records[0]?.outcome).toMatchObject({ state: UsageState.ESTIMATED, tokens: { output: 100 } })
     expect(sums()['all']?.[0]).toBeGreaterThanOrEqual(100 * TOKEN)
+  })
+
+  it('is charged the input that was estimated for it when the vendor says nothing', async () => {
+    const content = '1,2,3,4;'.repeat(500)
+    const lost = async (ask: Ask<ChatRequest>) => {
+      ask.attempt.sent = true
+      throw new GatewayError('UPSTREAM_UNREACHABLE', 'The connection was lost.')
+    }
+    const vendor = new TokenVendor('vendor', priceOf(TOKEN, 1), { chat: lost })
+    const { ask, ledger } = budgetWorld(new FakeClock(), [budget({ name: 'all', limit: 1e12 })], [vendor])
+    await ask({ request: { maxTokens: 500, messages: [{ role: Role.USER, content }] } }).ended
+    const { records } = await ledger.list(EVERYTHING, 10, '')
+    expect(records[0]?.outcome.state).toBe(UsageState.ESTIMATED)
+    expect(records[0]?.outcome.tokens.input).toBeGreaterThan(content.length / 2)
+  })
+
+  it('is charged the likely input, not the most that it reserved, where the vendor runs on', async () => {
+    const content = 'Forty bytes of English say ten tokens...'
+    const vendor = new TokenVendor('vendor', priceOf(TOKEN, 1), { onCancel: 'runs_on' })
+    const { ask, ledger } = budgetWorld(new FakeClock(), [budget({ name: 'all', limit: 1e12 })], [vendor])
+    const { call, ended } = ask({ request: { maxTokens: 500, messages: [{ role: Role.USER, content }] } })
+    await settle()
+    vendor.say(10)
+    call.context.cancellation.cancel(new GatewayError('CANCELLED', 'The client left.'))
+    await ended
+    const { records } = await ledger.list(EVERYTHING, 10, '')
+    expect(records[0]?.outcome.tokens.input).toBeGreaterThan(10)
+    expect(records[0]?.outcome.tokens.input).toBeLessThan(content.length)
   })
 
   it('may use all that is left', async () => {

@@ -7,14 +7,18 @@ import { GatewayError } from '../../../src/domain/errors/error.ts'
 import type { Ask, Provider } from '../../../src/domain/ports/provider.ts'
 import { foldChat, foldEmbed } from '../../../src/domain/streams/fold.ts'
 import { ChatRequestSchema, EmbedRequestSchema, FinishReason, Role } from '../../../src/domain/types.ts'
+import { KnownModels } from '../../../src/providers/known-models.ts'
+import { PriceTable } from '../../../src/providers/prices/price-table.ts'
+import type { PriceSettings } from '../../../src/providers/prices/settings.ts'
 import { simulator } from '../../../src/providers/vendors/simulator/kind.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { plainSettings } from '../../support/plain-wire.ts'
 
-function setUp(options: Record<string, unknown> = {}) {
+function setUp(options: Record<string, unknown> = {}, overrides: PriceSettings['overrides'] = {}) {
   const clock = new FakeClock()
   const settings = { ...plainSettings('sim'), kind: simulator, keys: [], defaultModel: undefined, options }
-  const provider = simulator.create?.(settings, clock)
+  const models = new KnownModels(settings, new PriceTable({ clock, settings: { overrides } }))
+  const provider = simulator.create?.(settings, clock, models)
   if (!provider) throw new Error('the simulator makes its provider')
   return { clock, provider }
 }
@@ -75,6 +79,30 @@ test('echo says the last words of the user again, the same every time', async ()
     cost: { usd: 0 },
   })
   expect(answers[1]?.message).toEqual(answers[0]?.message)
+})
+
+test('it costs what is configured, and else nothing', async () => {
+  const price = { input: 1_000, output: 2_000, contextWindow: 50 }
+  const { clock, provider } = setUp({}, { 'sim/echo': price, 'sim/embed': price })
+  const answer = await foldChat(await chat(provider, clock, 'echo'))
+  expect(answer.cost).toMatchObject({ usd: (4 * 1_000 + 3 * 2_000) / 1e6, estimated: false })
+  expect(provider.describe('echo')).toMatchObject({
+    price: { list: { input: 1_000, output: 2_000 } },
+    contextWindow: 50,
+  })
+  expect(provider.describe('tool')).toMatchObject({ price: { list: { input: 0, output: 0 } } })
+})
+
+test('it says no more words than max_tokens', async () => {
+  const { clock, provider } = setUp()
+  const short = await foldChat(await chat(provider, clock, 'echo', { ...hello, maxTokens: 2 }))
+  expect(short).toMatchObject({
+    message: { content: 'hello big ' },
+    finishReason: FinishReason.LENGTH,
+    usage: { output: 2 },
+  })
+  const whole = await foldChat(await chat(provider, clock, 'echo', { ...hello, maxTokens: 3 }))
+  expect(whole).toMatchObject({ message: { content: 'hello big world' }, finishReason: FinishReason.STOP })
 })
 
 test('tool calls the first tool with arguments that fit its schema, and then says its result', async () => {

@@ -19,6 +19,8 @@ export interface AttemptPlan {
   readonly cost: AttemptCost
   /** Input tokens that `cost` contains. */
   readonly input: number
+  /** Input tokens that the vendor is likely to count, rather too many than too few. */
+  readonly likelyInput: number
   /** The most output tokens that the call and its model allow, and that `max_cost_usd` bears. */
   readonly ceiling: number
   /** The most output tokens that `max_cost_usd` bears; Infinity without one. */
@@ -60,7 +62,20 @@ export function planAttempt(
   const output = isBounding && !isMetered ? ceiling : Math.min(ceiling, usual.p95)
   const least = cost.with(Math.min(ceiling, MIN_OUTPUT))
   const isCapped = ceiling < allowed
-  return { tokens, cost, input, ceiling, cap, isCapped, isOverMaxCost, isMetered, amount: cost.with(output), least }
+  const likelyInput = Math.min(typical, input)
+  return {
+    tokens,
+    cost,
+    input,
+    likelyInput,
+    ceiling,
+    cap,
+    isCapped,
+    isOverMaxCost,
+    isMetered,
+    amount: cost.with(output),
+    least,
+  }
 }
 
 const UNCAPPED = { cap: Number.POSITIVE_INFINITY, isOverMaxCost: false }

@@ -87,7 +87,11 @@ export class AttemptReservation implements Reservation, Watcher<AnyEvent> {
   }
 
   get used(): Usage | undefined {
-    return this.#meter && usageOf(this.#plan.input, Math.ceil(this.#meter.said))
+    return this.#meter && usageOf(this.input, Math.ceil(this.#meter.said))
+  }
+
+  get input(): number {
+    return this.#plan.likelyInput
   }
 
   held(): readonly BudgetShare[] {

@@ -11,14 +11,9 @@ import { costOfUsage } from '../../prices/usage.ts'
 const VECTOR_LENGTH = 768
 const MAX_VECTOR_LENGTH = 8_192
 const MAX_NUMBERS = 4_000_000
-/** What is known of each model. */
-export const FREE: ModelFacts = {
-  price: { bill: () => ({ input: 0, output: 0 }), list: { input: 0, output: 0 } },
-  completes: true,
-}
 
-/** A vector of length 1 for each input. */
-export function embed(ask: Ask<EmbedRequest>): EventStream<EmbedEvent> {
+/** A vector of length 1 for each input. `describe` knows the prices that apply to it. */
+export function embed(ask: Ask<EmbedRequest>, describe: (model: string) => ModelFacts): EventStream<EmbedEvent> {
   const { request, context, attempt } = ask
   const length = request.dimensions ?? VECTOR_LENGTH
   if (length > MAX_VECTOR_LENGTH || length * request.inputs.length > MAX_NUMBERS) {
@@ -32,7 +27,7 @@ export function embed(ask: Ask<EmbedRequest>): EventStream<EmbedEvent> {
   }))
   const input = textTokens(request.inputs.reduce((sum, text) => sum + text.length, 0))
   const usage: Usage = { $typeName: 'llmgateway.v1.Usage', input, total: input, estimated: false }
-  const cost = costOfUsage(usage, ask.model, '', () => FREE)
+  const cost = costOfUsage(usage, ask.model, '', describe)
   context.record.succeed(attempt)
   return streamOf<EmbedEvent>(context.cancellation, [
     { event: { case: 'embeddings', value: embeddings } },

@@ -14,14 +14,14 @@ import {
   FinishReason,
   Role,
 } from '../../../domain/types.ts'
-import type { ProviderKind, ProviderSettings } from '../../define.ts'
+import type { ModelKnowledge, ProviderKind, ProviderSettings } from '../../define.ts'
 import { failedReply } from '../../failures/failed-reply.ts'
 import type { VendorError } from '../../failures/vendor-error.ts'
 import { ChatReply } from '../../http/chat-reply.ts'
 import { Watchdog } from '../../http/watchdog.ts'
 import { usageFrom } from '../../prices/usage.ts'
 import { chatOf } from '../../prompt-as-chat.ts'
-import { embed, FREE } from './embed.ts'
+import { embed } from './embed.ts'
 import { Player } from './player.ts'
 
 /*
@@ -67,7 +67,7 @@ export const simulator: ProviderKind = {
   create: createSimulator,
 }
 
-function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
+function createSimulator(settings: ProviderSettings, clock: Clock, models: ModelKnowledge): Provider {
   const ownOptions = ({ providerOptions }: AnyRequest) => providerOptions[settings.name] ?? providerOptions['simulator']
   const optionsOf = (request: AnyRequest): Options => {
     const parsed = options.safeParse({ ...settings.options, ...ownOptions(request) })
@@ -75,7 +75,8 @@ function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
     const field = `provider_options.${settings.name}.${parsed.error.issues[0]?.path.join('.') ?? ''}`
     throw new GatewayError('INVALID_REQUEST', `${field}: ${parsed.error.issues[0]?.message ?? 'invalid'}`)
   }
-  const facts = { ...FREE, contextWindow: options.safeParse(settings.options).data?.context_window }
+  const contextWindow = options.safeParse(settings.options).data?.context_window
+  const simulation = { settings, clock, models }
   return {
     name: settings.name,
     kind: settings.kind.kind,
@@ -85,15 +86,19 @@ function createSimulator(settings: ProviderSettings, clock: Clock): Provider {
     defaultEmbedModel: settings.defaultEmbedModel,
     capabilities: settings.kind.capabilities,
     keyIds: [],
-    chat: async (ask) => chat(settings, clock, optionsOf(ask.request), ask, operations.chat),
-    complete: async (ask) => chat(settings, clock, optionsOf(ask.request), asChat(ask), operations.complete),
+    chat: async (ask) => chat(simulation, optionsOf(ask.request), ask, operations.chat),
+    complete: async (ask) => chat(simulation, optionsOf(ask.request), asChat(ask), operations.complete),
     embed: async (ask) => {
       refuseIfToldTo(settings, clock, ask)
-      return embed(ask)
+      return embed(ask, models.frozen(ask.model))
     },
     listModels: async () => MODELS,
     catalogue: () => MODELS,
-    describe: () => facts,
+    describe: (model) => ({
+      ...models.facts(model),
+      completes: true,
+      ...(contextWindow !== undefined && { contextWindow }),
+    }),
     windowFor: (request) => options.safeParse(ownOptions(request)).data?.context_window,
     close: async () => {},
   }
@@ -105,9 +110,14 @@ function asChat(ask: Ask<CompleteRequest>): Ask<ChatRequest> {
   return { ...ask, request: chatOf(ask.request) }
 }
 
+interface Simulation {
+  readonly settings: ProviderSettings
+  readonly clock: Clock
+  readonly models: ModelKnowledge
+}
+
 function chat(
-  settings: ProviderSettings,
-  clock: Clock,
+  { settings, clock, models }: Simulation,
   timing: Options,
   ask: Ask<ChatRequest>,
   traits: OperationTraits,
@@ -118,16 +128,18 @@ function chat(
   }
   ask.attempt.sent = true
   const script = scriptFor(ask)
+  const describe = models.frozen(ask.model)
   const firstAfter = ask.model === 'slow' ? timing.slow_ms : timing.first_token_ms
   return new Promise((resolve, reject) => {
-    const player = new Player(clock, script.length, timing.pace_ms, (step) => {
-      if (step < script.length) script[step]?.(answer)
+    const { steps } = script
+    const player = new Player(clock, steps.length, timing.pace_ms, (step) => {
+      if (step < steps.length) steps[step]?.(answer)
       else finish(answer, script, timing, ask)
     })
     const answer = new ChatReply({
       ask,
       traits,
-      describe: () => FREE,
+      describe,
       begin() {
         stop()
         const events = new EventStream<ChatEvent>(ask.context.cancellation, player)
@@ -165,14 +177,21 @@ function chat(
 
 type Step = (answer: ChatReply) => void
 
-function scriptFor(ask: Ask<ChatRequest>): Step[] {
+interface Script {
+  readonly steps: readonly Step[]
+  /** Whether `max_tokens` ended it. */
+  readonly isShort: boolean
+}
+
+function scriptFor(ask: Ask<ChatRequest>): Script {
   switch (ask.model) {
     case 'echo':
     case 'slow':
-      return speak(lastText(ask.request))
+      return speak(lastText(ask.request), ask.request.maxTokens)
     case 'cut': {
-      const words = speak(lastText(ask.request))
-      return [...words.slice(0, Math.ceil(words.length / 2)), (answer) => answer.fail(cutOff(ask))]
+      const { steps } = speak(lastText(ask.request), ask.request.maxTokens)
+      const half = steps.slice(0, Math.ceil(steps.length / 2))
+      return { steps: [...half, (answer) => answer.fail(cutOff(ask))], isShort: false }
     }
     case 'tool':
       return callTool(ask.request)
@@ -181,23 +200,30 @@ function scriptFor(ask: Ask<ChatRequest>): Step[] {
   }
 }
 
-/** Sends a text word by word. */
-function speak(text: string): Step[] {
-  return text.split(/(?<=\s)(?=\S)/).map((word) => (answer) => answer.text(word))
+/** Sends a text word by word. A word is a token: there are at most `maxTokens`. */
+function speak(text: string, maxTokens = Number.POSITIVE_INFINITY): Script {
+  const words = text.split(/(?<=\s)(?=\S)/)
+  const steps = words.slice(0, maxTokens).map(
+    (word): Step =>
+      (answer) =>
+        answer.text(word),
+  )
+  return { steps, isShort: words.length > maxTokens }
 }
 
 /** Calls the first tool, and repeats its result once there is one. */
-function callTool(request: ChatRequest): Step[] {
+function callTool(request: ChatRequest): Script {
   const last = request.messages.at(-1)
-  if (last?.role === Role.TOOL) return speak(textOf(last))
+  if (last?.role === Role.TOOL) return speak(textOf(last), request.maxTokens)
   const [tool] = request.tools
   if (!tool) throw unsupported('tools', 'sim/tool calls the first tool, and there is none.')
   const text = JSON.stringify(sample(tool.parameters ? JSON.parse(tool.parameters) : {}))
   const half = Math.ceil(text.length / 2)
-  return [
+  const steps: Step[] = [
     (answer) => answer.toolCall(0, { name: tool.name, arguments: text.slice(0, half) }),
     (answer) => answer.toolCall(0, { arguments: text.slice(half) }),
   ]
+  return { steps, isShort: false }
 }
 
 /** A value that matches a plain JSON schema. */
@@ -213,13 +239,14 @@ function sample(schema: unknown): unknown {
   return Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, sample(value)]))
 }
 
-function finish(answer: ChatReply, script: readonly Step[], timing: Options, ask: Ask<ChatRequest>): void {
+function finish(answer: ChatReply, { steps, isShort }: Script, timing: Options, ask: Ask<ChatRequest>): void {
   const usage = usageFrom({
     input: timing.input_tokens ?? promptTokens(ask.request),
-    output: timing.output_tokens ?? script.length,
+    output: timing.output_tokens ?? steps.length,
   })
   if (usage) answer.usage(usage)
-  answer.stop(FinishReason.STOP, 'stop')
+  if (isShort) answer.stop(FinishReason.LENGTH, 'length')
+  else answer.stop(FinishReason.STOP, 'stop')
   answer.done()
 }
 
