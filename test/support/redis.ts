@@ -53,6 +53,8 @@ export async function startRedis(...options: readonly string[]): Promise<RedisSe
       const address = readRedisUrl(`redis://127.0.0.1:${port}`)
       if (!address) throw new Error('a URL of ours')
       const client = await createRedisClient(address, 5_000)
+      // A busy process may learn only after a second that it is connected.
+      client.options.connectTimeout = 60_000
       client.on('error', () => {})
       clients.push(client)
       await client.connect()
