@@ -92,8 +92,8 @@ export interface GatewayParts {
 }
 
 export interface Gateway {
-  /** What a chat would cost at each target that it may be sent to, in order. Throws what such a call throws. */
-  forecast(call: Call<ChatRequest>, caller: Caller): readonly TargetForecast[]
+  /** What a chat would cost at each target that it may be sent to, in order. Rejects as such a call does. */
+  forecast(call: Call<ChatRequest>, caller: Caller): Promise<readonly TargetForecast[]>
   /** A vendor's own count of a chat's input tokens; undefined where it cannot be had. */
   countTokens(call: Call<ChatRequest>, caller: Caller, target: Target): Promise<number | undefined>
   readonly chat: Handler<Call<ChatRequest>, ChatEvent>
@@ -114,13 +114,13 @@ export function createGateway(parts: GatewayParts): Gateway {
     retries: { clock, random, budget: parts.retryBudget, isEnding, bound },
   }
   return {
-    forecast(call, caller) {
+    async forecast(call, caller) {
       parts.validate.chat(call.request)
       const planned = { ...call, caller, targets: parts.planner.targetsFor(call) }
       const allowed = { ...planned, targets: permitted(planned) }
       const tools = { estimator: shared.estimator, budgets: parts.budgets, breakers: parts.circuits }
       const targets = balanced(allowed, { random, latencies: shared.latencies })
-      return targets.map((target) => forecast(tools, allowed, target))
+      return await Promise.all(targets.map((target) => forecast(tools, allowed, target)))
     },
     countTokens: (call, caller, target) =>
       countExactly(parts.limits, parts.limits.providers.get(target.provider.name), { ...call, caller }, target),

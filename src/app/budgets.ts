@@ -42,11 +42,11 @@ export async function createBudgets(config: Config, tools: BudgetTools): Promise
   const { clock, events, log, book, redis } = tools
   const reporter = new BudgetReporter(events, config.alerts.thresholds)
   const index = new BudgetIndex(rules)
-  const local = new MemoryBudgets(rules, clock, (sum) => reporter.settled(sum))
+  const local = new MemoryBudgets(rules, clock, (sum) => reporter.settled(sum), book)
   const report = (error: unknown) =>
     log.failure('the ledger does not say what budgets have spent: calls wait', error, {})
   const stopReading = book ? await restoreBudgets(local, book, { clock, report }) : () => {}
-  const shared = redis && sharedBudgets(local, redis, config, clock)
+  const shared = redis && sharedBudgets(local, redis, config, { clock, book })
   await shared?.start()
   const budgets = shared ?? local
   const close = () => {
@@ -54,7 +54,7 @@ export async function createBudgets(config: Config, tools: BudgetTools): Promise
     shared?.close()
   }
   const state = () => stateOf(local, redis, config.budgets?.onRedisTrouble)
-  return { index, budgets, events: reporter, board: createBudgetBoard(index, budgets, book), state, close }
+  return { index, budgets, events: reporter, board: createBudgetBoard(index, budgets), state, close }
 }
 
 /** Whether budgets count what they should. */
@@ -78,9 +78,9 @@ function sharedBudgets(
   local: MemoryBudgets,
   store: SharedStore,
   { budgets, ledger }: Config,
-  clock: Clock,
+  { clock, book }: Pick<BudgetTools, 'clock' | 'book'>,
 ): RedisBudgets {
   const leases = budgets?.onRedisTrouble === 'lease'
   const id = ledger ? ledgerId(ledger) : 'memory'
-  return new RedisBudgets({ store, clock, local, ledger: id, gateway: randomUUID(), leases })
+  return new RedisBudgets({ store, clock, local, ledger: id, gateway: randomUUID(), leases, book })
 }

@@ -23,6 +23,10 @@ export interface ClusterOptions {
   readonly replicas?: number
   /** Whether each gateway has a ledger on disk. Default: in memory. */
   readonly kept?: boolean
+  /** Address of a Postgres that is the ledger of all of them. */
+  readonly postgres?: string
+  /** Further budgets, entries of a YAML list. */
+  readonly more?: string
   /** Whether each gateway reaches Redis by a proxy of its own. */
   readonly proxied?: boolean
   /** Whether `pass` moves the clocks of the gateways. */
@@ -112,8 +116,9 @@ export class BudgetCluster {
   }
 
   #gatewayOptions(at: number, proxy: TcpProxy | undefined): GatewayOptions {
-    const { calls, kept = false, movableTime = false, timeout = '1s' } = this.#options
-    const ledger = kept ? `folder: "${join(this.#folder, String(at))}"` : 'url: memory'
+    const { calls, kept = false, postgres, more = '', movableTime = false, timeout = '1s' } = this.#options
+    const folder = `folder: "${join(this.#folder, String(at))}"`
+    const ledger = postgres ? `url: "${postgres}", ${folder}` : kept ? folder : 'url: memory'
     return {
       movableTime,
       yaml: `
@@ -123,7 +128,7 @@ ledger: { ${ledger} }
 providers:
   vendor: { kind: openai-compatible, base_url: "${this.upstream.url}", default_model: m, max_concurrent: 2000 }
 prices: { vendor/m: { input: 0, output: ${TOKEN * 1e6} } }
-budgets: { list: [{ name: all, scope: global, limit_usd: ${calls * LENGTH * TOKEN}, window: month }] }
+budgets: { list: [{ name: all, scope: global, limit_usd: ${calls * LENGTH * TOKEN}, window: month }${more}] }
 `,
     }
   }

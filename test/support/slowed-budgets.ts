@@ -7,6 +7,8 @@ export function slowed(budgets: Budgets, delay: number, clock: FakeClock): Budge
   const wait = () => new Promise<void>((resolve) => clock.alarm(delay, resolve))
   return {
     statusOf: (keys) => budgets.statusOf(keys),
+    current: (keys) => budgets.current(keys),
+    refresh: () => budgets.refresh(),
     adjust: (key, add) => budgets.adjust(key, add),
     list: () => budgets.list(),
     async reserve(wanted: Wanted): Promise<Hold | Refusal> {

@@ -2,28 +2,37 @@ import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import { GatewayError, invalid } from '../../domain/errors/error.ts'
 import { MAX_USD, nanoDollars } from '../../domain/money.ts'
 import type { BudgetBoard, BudgetStatus, Budgets } from '../../domain/ports/money/budgets.ts'
-import type { BudgetBook } from '../../domain/ports/money/ledger-books.ts'
 import { type BudgetIndex, usersOf } from './budget-index.ts'
 import { isOwn } from './refusals.ts'
 
-/** Answers what callers and operators ask about budgets. `book` keeps adjustments across restarts. */
-export function createBudgetBoard(index: BudgetIndex, budgets: Budgets, book?: BudgetBook): BudgetBoard {
+/** Answers what callers and operators ask about budgets. */
+export function createBudgetBoard(index: BudgetIndex, budgets: Budgets): BudgetBoard {
+  const ownKeysOf = (caller: string) => index.ownKeysOf({ caller, userId: '', labels: {} })
   return {
-    list: (caller) => (caller === undefined ? inOrder(budgets.list()) : ownBudgets(index, budgets, caller)),
+    list: (caller) =>
+      caller === undefined ? inOrder(budgets.list()) : ownOf(caller, budgets.statusOf(ownKeysOf(caller))),
+    async current(caller) {
+      await budgets.refresh()
+      return caller === undefined ? inOrder(budgets.list()) : ownOf(caller, await budgets.current(ownKeysOf(caller)))
+    },
     checkName(name) {
       if (!index.rules.some((rule) => rule.name === name)) throw notFound(name)
     },
     async adjust(name, subject, add) {
       const key = keyOf(index, name, subject)
-      const [status] = budgets.statusOf([key])
+      const [status] = await budgets.current([key])
       if (status && Math.abs(status.adjusted + add) > nanoDollars(MAX_USD)) {
         throw invalid('add_usd', `must keep what is added in this window at most ${MAX_USD} in size.`)
       }
-      if (book && status) {
-        await book.adjustBudget({ budget: name, subject, windowStart: status.windowStart }, BigInt(add))
-      }
-      return budgets.adjust(key, add)
+      return await budgets.adjust(key, add)
     },
+  }
+
+  /** What a caller may see: its own budgets, also those that have spent nothing, and those of its users. */
+  function ownOf(caller: string, statuses: readonly BudgetStatus[]): readonly BudgetStatus[] {
+    const users = usersOf(caller)
+    const ofUsers = budgets.list().filter(({ scope, subject }) => scope === 'user' && subject.startsWith(users))
+    return [...statuses.filter(isOwn), ...ofUsers.toSorted((a, b) => compare(a.subject, b.subject))]
   }
 
   function inOrder(statuses: readonly BudgetStatus[]): readonly BudgetStatus[] {
@@ -31,14 +40,6 @@ export function createBudgetBoard(index: BudgetIndex, budgets: Budgets, book?: B
     const rank = ({ budget }: BudgetStatus) => place.get(budget) ?? 0
     return [...statuses].sort((a, b) => rank(a) - rank(b) || compare(a.subject, b.subject))
   }
-}
-
-/** The budgets of a caller and its users, also those that have spent nothing. */
-function ownBudgets(index: BudgetIndex, budgets: Budgets, caller: string): readonly BudgetStatus[] {
-  const own = budgets.statusOf(index.ownKeysOf({ caller, userId: '', labels: {} })).filter(isOwn)
-  const users = usersOf(caller)
-  const ofUsers = budgets.list().filter(({ scope, subject }) => scope === 'user' && subject.startsWith(users))
-  return [...own, ...ofUsers.toSorted((a, b) => compare(a.subject, b.subject))]
 }
 
 /** Throws BUDGET_NOT_FOUND. */

@@ -27,7 +27,7 @@ export interface ForecastParts {
 type Needs = Call<ChatRequest> & Authenticated & Planned
 
 /** What a call would cost at one of its targets, and what would become of it there. Nothing is reserved or asked. */
-export function forecast(parts: ForecastParts, call: Needs, target: Target): TargetForecast {
+export async function forecast(parts: ForecastParts, call: Needs, target: Target): Promise<TargetForecast> {
   const { estimator, budgets } = parts
   const fit = forecastFit({ ...call, target }, estimator)
   const request = fit?.request ?? call.request
@@ -37,7 +37,8 @@ export function forecast(parts: ForecastParts, call: Needs, target: Target): Tar
   const facts = target.provider.describe(target.model)
   const keys = budgets?.index.keysOf(spenderOf(call), target.provider.name) ?? []
   const plan = facts.price && planAttempt(asked, keys, facts.price, estimator)
-  const forecasts = (budgets?.budgets.statusOf(keys) ?? []).map((status) => forecastOf(status, plan))
+  const statuses = (await budgets?.budgets.current(keys)) ?? []
+  const forecasts = statuses.map((status) => forecastOf(status, plan))
   const own = wishes.maxTokens ?? target.defaults.maxTokens
   const outputMax = Math.min(own ?? Number.POSITIVE_INFINITY, facts.maxOutput ?? Number.POSITIVE_INFINITY)
   const serviceTier = serviceTierIn(request.providerOptions)

@@ -2,6 +2,7 @@ import type { BudgetKey } from '../../domain/budgets/budget-rule.ts'
 import type { Period } from '../../domain/budgets/calendar.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus } from '../../domain/ports/money/budgets.ts'
+import type { BudgetWindow } from '../../domain/ports/money/ledger-books.ts'
 
 /** A limit with what operators added to it. */
 export function limitWith(limit: NanoDollars, adjusted: NanoDollars): NanoDollars {
@@ -33,6 +34,12 @@ export class BudgetAccount {
   /** What can still be reserved; may be negative. */
   get left(): NanoDollars {
     return this.limit - this.spent - this.reserved
+  }
+
+  /** As the ledger names it. */
+  get window(): BudgetWindow {
+    const { key, period } = this
+    return { budget: key.rule.name, subject: key.subject, windowStart: period.start }
   }
 
   status(): BudgetStatus {

@@ -6,7 +6,7 @@ import { defineScript } from '../redis/redis-store.ts'
  *   r:<gateway>  what its running attempts have reserved
  *   u:<gateway>  what they had reserved when the gateway was no longer heard of: spent, until it is heard of again
  *   b:<ledger>   what a ledger knows of beyond what its gateways have set here
- *   a:<ledger>   what operators added to the limit, by the ledger that keeps it
+ *   a:<keeper>   what operators added to the limit, a total, by the ledger that keeps it, or the gateway without one
  * Gateways are named <ledger>.<id>. A hash of open attempts for each gateway makes every step idempotent, and one hash has
  * the lease of each gateway.
  *
@@ -119,8 +119,8 @@ return 1
 /**
  * Sets all that a gateway has spent and reserved, at regular times and after Redis has lost it. ARGV: the gateway, the
  * epoch that it knows or nothing, one to begin, the lease in ms, how long gateways take to set again what was lost in ms,
- * the number of open attempts, each with its id and amount; then for each budget what the gateway has spent and reserved,
- * what its ledger knew when it began or nothing, what was added to the limit as far as the ledger knows, when the hash may
+ * the keeper of what was added to limits, the number of open attempts, each with its id and amount; then for each budget what the gateway has spent and reserved,
+ * what its ledger knew when it began or nothing, what was added to the limit as far as the keeper knows, when the hash may
  * be forgotten, and the fields of others to set again, or - where nothing is lost. What is set again is no longer unknown:
  * a gateway that began after the loss may have added it as something that only its ledger knows.
  * Reply: the epoch, for how long sums may still be incomplete in ms, then the sums of each budget.
@@ -134,10 +134,10 @@ if not epoch or (ARGV[2] ~= '' and ARGV[2] ~= epoch and not isRenewed) then
 end
 local lease = text(now + tonumber(ARGV[4]))
 redis.call('HSET', KEYS[2], me, lease)
-local at = 7
-if ARGV[6] ~= '' then
+local at = 8
+if ARGV[7] ~= '' then
   redis.call('DEL', KEYS[3])
-  for i = 1, tonumber(ARGV[6]) do
+  for i = 1, tonumber(ARGV[7]) do
     redis.call('HSET', KEYS[3], ARGV[at], '0 ' .. ARGV[at + 1] .. ' -')
     at = at + 2
   end
@@ -177,7 +177,7 @@ for i = 4, #KEYS do
     setAgain(KEYS[i], ARGV[at + 5])
   end
   if ARGV[at + 2] ~= '' then addUnknown(KEYS[i], tonumber(ARGV[at + 2])) end
-  if ARGV[at + 3] ~= '0' then redis.call('HSETNX', KEYS[i], 'a:' .. ledger, ARGV[at + 3]) end
+  if ARGV[at + 3] ~= '0' then redis.call('HSETNX', KEYS[i], 'a:' .. ARGV[6], ARGV[at + 3]) end
   atLeast(KEYS[i], 's:' .. me, ARGV[at])
   redis.call('HSET', KEYS[i], 'r:' .. me, ARGV[at + 1])
   redis.call('HDEL', KEYS[i], 'u:' .. me)
@@ -189,5 +189,16 @@ local wait = math.max(0, tonumber(string.match(epoch, ':(%d+)$')) - now)
 return epoch .. ' ' .. text(wait) .. ' ' .. table.concat(parts, ' ')
 `)
 
-/** Adds to a limit. KEYS: the budget. ARGV: the ledger that keeps it, the amount. Reply: all that was added. */
-export const adjustBudgetScript = defineScript(`return redis.call('HINCRBY', KEYS[1], 'a:' .. ARGV[1], ARGV[2])`)
+/**
+ * The sums of budgets. ARGV: the gateway, the epoch that it knows. Reply: "lost" where Redis has lost data; or the sums of
+ * each budget, as of a reservation.
+ */
+export const readBudgetsScript = defineScript(`${SUM}
+if redis.call('GET', KEYS[1]) ~= ARGV[2] then return 'lost' end
+local parts = {}
+for i = 4, #KEYS do parts[#parts + 1] = (sum(KEYS[i])) end
+return table.concat(parts, ' ')
+`)
+
+/** Sets what operators added to a limit. KEYS: the budget. ARGV: who keeps it, the sum of all additions. */
+export const setAdjustedScript = defineScript(`redis.call('HSET', KEYS[1], 'a:' .. ARGV[1], ARGV[2]) return 1`)

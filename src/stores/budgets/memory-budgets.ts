@@ -5,7 +5,7 @@ import { GatewayError } from '../../domain/errors/error.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus, Budgets, Extension, Hold, Refusal, Wanted } from '../../domain/ports/money/budgets.ts'
 import type { BudgetShare } from '../../domain/ports/money/ledger.ts'
-import type { BudgetSpent } from '../../domain/ports/money/ledger-books.ts'
+import type { BudgetBook, BudgetSpent } from '../../domain/ports/money/ledger-books.ts'
 import { BudgetAccount } from './budget-account.ts'
 
 /** Hears of every sum that a settled charge was added to. */
@@ -30,11 +30,14 @@ export class MemoryBudgets implements Budgets {
   readonly #clock: Clock
   readonly #rules: ReadonlyMap<BudgetRule, Ledger>
   readonly #settled: SettledObserver
+  readonly #book: BudgetBook | undefined
   /** Whether it is not known what was spent. */
   #isBlocked = false
 
-  constructor(rules: readonly BudgetRule[], clock: Clock, settled: SettledObserver = () => {}) {
+  /** `book` keeps adjustments across restarts. */
+  constructor(rules: readonly BudgetRule[], clock: Clock, settled: SettledObserver = () => {}, book?: BudgetBook) {
     this.#clock = clock
+    this.#book = book
     this.#rules = new Map(rules.map((rule) => [rule, { calendar: new Calendar(rule), accounts: new Map() }]))
     this.#settled = settled
   }
@@ -109,8 +112,17 @@ export class MemoryBudgets implements Budgets {
     return keys.map((key) => this.#peek(key))
   }
 
-  adjust(key: BudgetKey, add: NanoDollars): BudgetStatus {
+  async current(keys: readonly BudgetKey[]): Promise<readonly BudgetStatus[]> {
+    return this.statusOf(keys)
+  }
+
+  async refresh(): Promise<void> {
+    // Nobody else counts.
+  }
+
+  async adjust(key: BudgetKey, add: NanoDollars): Promise<BudgetStatus> {
     const account = this.accountOf(key)
+    await this.#book?.adjustBudget(account.window, BigInt(add))
     account.adjusted += add
     return account.status()
   }

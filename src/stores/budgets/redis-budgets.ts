@@ -1,9 +1,10 @@
 import { type BudgetKey, neededBy } from '../../domain/budgets/budget-rule.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { BudgetStatus, Budgets, Hold, Refusal, Wanted } from '../../domain/ports/money/budgets.ts'
-import type { BudgetAccount } from './budget-account.ts'
+import { type BudgetAccount, limitWith } from './budget-account.ts'
 import { BudgetLeases } from './budget-leases.ts'
 import { budgetsUnavailable, type LocalHold, type MemoryBudgets } from './memory-budgets.ts'
+import { SharedAdjustments } from './shared-adjustments.ts'
 import { SharedHold } from './shared-hold.ts'
 import { type Reply, SharedSteps, type SharedStepsOptions, SYNC_INTERVAL } from './shared-steps.ts'
 
@@ -22,6 +23,7 @@ export class RedisBudgets implements Budgets {
   readonly #options: RedisBudgetsOptions
   readonly #steps: SharedSteps
   readonly #leases: BudgetLeases
+  readonly #adjustments: SharedAdjustments
   readonly #known = new Set<BudgetAccount>()
   readonly #open = new Map<string, SharedHold>()
   /** Whether Redis may lack something that this gateway has done. */
@@ -30,12 +32,14 @@ export class RedisBudgets implements Budgets {
   #inFlight = 0
   #stopTimer = () => {}
   #catchingUp: Promise<void> | undefined
+  #refreshing: Promise<void> | undefined
   #onQuiet = () => {}
 
   constructor(options: RedisBudgetsOptions) {
     this.#options = options
     this.#steps = new SharedSteps(options)
     this.#leases = new BudgetLeases(this.#steps.sums)
+    this.#adjustments = new SharedAdjustments(this.#steps, options.book)
   }
 
   /** Registers the gateway, and synchronizes at regular times from then on. */
@@ -86,13 +90,31 @@ export class RedisBudgets implements Budgets {
     return this.#options.local.accounts().map((account) => this.#statusOf(account))
   }
 
+  async current(keys: readonly BudgetKey[]): Promise<readonly BudgetStatus[]> {
+    const accounts = this.#options.local.peek(keys)
+    await this.#steps.read(accounts)
+    return accounts.map((account) => this.#statusOf(account))
+  }
+
+  /** All that ask at the same time share one answer. */
+  refresh(): Promise<void> {
+    this.#refreshing ??= this.#steps.read(this.#accounts()).finally(() => {
+      this.#refreshing = undefined
+    })
+    return this.#refreshing
+  }
+
   async adjust(key: BudgetKey, add: NanoDollars): Promise<BudgetStatus> {
-    const account = this.#options.local.accountOf(key)
+    const { local, store } = this.#options
+    const account = local.accountOf(key)
     this.#known.add(account)
     await this.#renew()
-    if (this.#isStale || !(await this.#steps.adjust(account, add))) throw budgetsUnavailable()
-    await this.#renew()
-    return this.#statusOf(account)
+    if (this.#isStale || !store.available) throw budgetsUnavailable()
+    const adjusted = this.#statusOf(account).adjusted + add
+    if (await this.#adjustments.add(account, add)) await this.#steps.read([account])
+    const status = this.#statusOf(account)
+    // It is made, whether Redis knows it yet or not.
+    return status.adjusted === adjusted - add ? { ...status, ...adjustedTo(account, adjusted) } : status
   }
 
   /** What this gateway may spend of an account without asking. */
@@ -167,13 +189,23 @@ export class RedisBudgets implements Budgets {
   }
 
   async #sync(): Promise<void> {
+    const accounts = this.#accounts()
+    if (!(await this.#steps.set(accounts, [...this.#open.values()]))) return
+    this.#isStale = false
+    void this.#adjustments.write(accounts)
+    if (!this.#steps.isRecovering) for (const account of accounts) this.#leases.end(account)
+  }
+
+  /** The accounts that are written to Redis. */
+  #accounts(): readonly BudgetAccount[] {
     const { local } = this.#options
     // Those of budgets with one sum may be empty here, while others have spent from them.
     const current = new Set(local.accounts().map(({ key }) => local.accountOf(key)))
     for (const account of this.#known) if (!current.has(account) && account.reserved === 0) this.#known.delete(account)
-    const accounts = [...new Set([...current, ...this.#known])]
-    if (!(await this.#steps.set(accounts, [...this.#open.values()]))) return
-    this.#isStale = false
-    if (!this.#steps.isRecovering) for (const account of accounts) this.#leases.end(account)
+    return [...new Set([...current, ...this.#known])]
   }
+}
+
+function adjustedTo({ key }: BudgetAccount, adjusted: NanoDollars): Pick<BudgetStatus, 'adjusted' | 'limit'> {
+  return { adjusted, limit: limitWith(key.rule.limit, adjusted) }
 }

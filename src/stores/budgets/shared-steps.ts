@@ -2,9 +2,16 @@ import { createHash } from 'node:crypto'
 import type { Clock } from '../../domain/clock.ts'
 import type { NanoDollars } from '../../domain/money.ts'
 import type { Wanted } from '../../domain/ports/money/budgets.ts'
+import type { BudgetBook } from '../../domain/ports/money/ledger-books.ts'
 import type { SharedStore } from '../../domain/ports/shared-store.ts'
 import type { BudgetAccount } from './budget-account.ts'
-import { adjustBudgetScript, reserveBudgetsScript, settleBudgetsScript, syncBudgetsScript } from './budget-scripts.ts'
+import {
+  readBudgetsScript,
+  reserveBudgetsScript,
+  setAdjustedScript,
+  settleBudgetsScript,
+  syncBudgetsScript,
+} from './budget-scripts.ts'
 import type { SharedHold } from './shared-hold.ts'
 import { ownOf, SharedSums } from './shared-sums.ts'
 
@@ -15,6 +22,8 @@ export interface SharedStepsOptions {
   readonly ledger: string
   /** Unique among all gateways. No dot. */
   readonly gateway: string
+  /** Keeps what operators add to limits; undefined where the ledger ends with the process. */
+  readonly book: BudgetBook | undefined
 }
 
 /** What Redis replied to an attempt. */
@@ -43,9 +52,13 @@ const MAX_SYNCED = 200
 /** The steps that one gateway takes on Redis, with what it learns from the replies. */
 export class SharedSteps {
   readonly sums = new SharedSums()
+  /** How often Redis was found to have lost its data. */
+  losses = 0
   readonly #options: SharedStepsOptions
   readonly #name: string
   readonly #attemptsKey: string
+  /** Who keeps what operators add to limits through this gateway: its ledger, or itself. */
+  readonly #keeper: string
   /** What the ledger knew of accounts, as far as Redis knows it. */
   readonly #joined = new WeakMap<BudgetAccount, NanoDollars>()
   #epoch = ''
@@ -57,6 +70,7 @@ export class SharedSteps {
   constructor(options: SharedStepsOptions) {
     this.#options = options
     this.#name = `${options.ledger}.${options.gateway}`
+    this.#keeper = options.book ? options.ledger : this.#name
     this.#attemptsKey = `${PREFIX}open:${this.#name}`
   }
 
@@ -84,7 +98,7 @@ export class SharedSteps {
     const reply = await this.#options.store.run(reserveBudgetsScript, this.#keysOf(accounts), args)
     if (reply === undefined) return undefined
     if (String(reply) === 'lost') {
-      this.#isLost = true
+      this.#lose()
       return undefined
     }
     const [granted = '-1', at = '0', ...sums] = String(reply).split(' ')
@@ -108,10 +122,23 @@ export class SharedSteps {
     return isSet
   }
 
-  /** Adds to a limit. Returns whether that succeeded. */
-  async adjust(account: BudgetAccount, add: NanoDollars): Promise<boolean> {
-    const { store, ledger } = this.#options
-    return (await store.run(adjustBudgetScript, [keyOf(account)], [ledger, text(add)])) !== undefined
+  /** Sets what operators added to a limit, a total. Returns whether that succeeded. */
+  async setAdjusted(account: BudgetAccount): Promise<boolean> {
+    const args = [this.#keeper, text(account.adjusted)]
+    return (await this.#options.store.run(setAdjustedScript, [keyOf(account)], args)) !== undefined
+  }
+
+  /** Learns the sums of accounts, unless Redis cannot be asked or has lost them. */
+  async read(accounts: readonly BudgetAccount[]): Promise<void> {
+    for (let at = 0; at < accounts.length && !this.isRecovering; at += MAX_SYNCED) {
+      const some = accounts.slice(at, at + MAX_SYNCED)
+      const own = some.map(ownOf)
+      const args = [this.#name, this.#epoch]
+      const reply = await this.#options.store.run(readBudgetsScript, this.#keysOf(some), args)
+      if (reply === undefined || String(reply) === 'lost') return
+      const sums = String(reply).split(' ')
+      some.forEach((account, index) => void this.sums.see(account, sums[index] ?? '', own[index] ?? 0))
+    }
   }
 
   async #setAll(accounts: readonly BudgetAccount[], open: readonly SharedHold[]): Promise<boolean> {
@@ -136,7 +163,8 @@ export class SharedSteps {
     const own = accounts.map(ownOf)
     const restored = accounts.map((account) => account.restored)
     const attempts = open ? [open.length, ...open.flatMap(({ id, amount }) => [id, text(amount)])] : ['']
-    const args = [this.#name, this.#epoch, `${gateway}.${clock.wall()}`, LEASE, RECOVERY, ...attempts, ...each]
+    const begun = `${gateway}.${clock.wall()}`
+    const args = [this.#name, this.#epoch, begun, LEASE, RECOVERY, this.#keeper, ...attempts, ...each]
     const reply = await store.run(syncBudgetsScript, this.#keysOf(accounts), args)
     if (reply === undefined) return false
     const [epoch = '', wait = '0', ...sums] = String(reply).split(' ')
@@ -144,7 +172,7 @@ export class SharedSteps {
     this.#epoch = epoch
     this.#recoversAt = clock.now() + Number(wait)
     if (isReplaced && !this.#isLost) {
-      this.#isLost = true
+      this.#lose()
       return false
     }
     accounts.forEach((account, index) => {
@@ -152,6 +180,11 @@ export class SharedSteps {
       this.#joined.set(account, restored[index] ?? 0)
     })
     return true
+  }
+
+  #lose(): void {
+    this.#isLost = true
+    this.losses++
   }
 
   #keysOf(accounts: readonly BudgetAccount[]): readonly string[] {

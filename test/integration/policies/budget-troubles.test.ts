@@ -1,5 +1,5 @@
 import { afterEach, describe, expect } from 'vitest'
-import { LlmGatewayAdmin, Role } from '../../../src/domain/types.ts'
+import { LlmGateway, LlmGatewayAdmin, Role } from '../../../src/domain/types.ts'
 import { asking, BudgetCluster, type ClusterOptions, LENGTH, TOKEN } from '../../support/budget-cluster.ts'
 import { chat, streamChat } from '../../support/client.ts'
 import { eventually } from '../../support/eventually.ts'
@@ -186,6 +186,33 @@ test('an adjusted limit survives a restart and the loss of Redis’ data', async
   for (const at of [0, 1, 2]) await adjusted(at, 1.5)
   const { limitUsd } = await cluster.budget(2)
   expect(limitUsd).toBeCloseTo(BORNE * LENGTH * TOKEN + 1.5, 6)
+})
+
+test('a limit that is adjusted while Redis fails is adjusted once', async () => {
+  await start({ kept: true, proxied: true, timeout: '1s', movableTime: false })
+  const { client, proxy } = cluster.replica(0)
+  const adjust = () => client.unary(LlmGatewayAdmin.method.adjustBudget, { name: 'all', addUsd: 1 })
+  if (proxy) proxy.eatsReplies = true
+  const { error } = await adjust()
+  expect(error?.reason).toBe('BUDGETS_UNAVAILABLE')
+  if (proxy) proxy.eatsReplies = false
+  await eventually(async () => (await adjust()).value?.budget?.adjustedUsd === 1)
+  await (await cluster.redis.client()).flushall()
+  for (const at of [0, 1]) await eventually(async () => (await cluster.budget(at)).adjustedUsd === 1)
+  await cluster.kill(0)
+  await (await cluster.redis.client()).flushall()
+  await cluster.restart(0)
+  await eventually(async () => (await cluster.budget(0)).adjustedUsd === 1)
+})
+
+test('what one gateway has spent is seen at the others at once', async () => {
+  await start({ more: ', { name: own, scope: caller, limit_usd: 100, window: month }' })
+  await calls(2, [0])
+  const { client } = cluster.replica(1)
+  const usd = 2 * LENGTH * TOKEN
+  expect((await cluster.budget(1)).spentUsd).toBeCloseTo(usd, 9)
+  const { value } = await client.unary(LlmGateway.method.estimate, { chat: { ...asking, model: 'vendor/m' } })
+  expect(value?.targets[0]?.budgets).toMatchObject([{ name: 'all' }, { name: 'own', remainingUsd: 100 - usd }])
 })
 
 test('a stream goes on while Redis cannot be asked, within the lease', async () => {

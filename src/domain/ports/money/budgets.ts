@@ -62,8 +62,12 @@ export interface Budgets {
   reserve(wanted: Wanted): Hold | Refusal | Promise<Hold | Refusal>
   /** The status of these budgets, without a reservation. */
   statusOf(keys: readonly BudgetKey[]): readonly BudgetStatus[]
-  /** Adds to the limit of the current window; `add` may be negative. */
-  adjust(key: BudgetKey, add: NanoDollars): BudgetStatus | Promise<BudgetStatus>
+  /** The same with what other gateways have spent by now, as far as it can be learned. */
+  current(keys: readonly BudgetKey[]): Promise<readonly BudgetStatus[]>
+  /** Learns what other gateways have spent by now of what `list` shows, as far as it can be learned. */
+  refresh(): Promise<void>
+  /** Adds to the limit of the current window, also in the ledger; `add` may be negative. Rejects with nothing done. */
+  adjust(key: BudgetKey, add: NanoDollars): Promise<BudgetStatus>
   /** All subjects that spent or reserved anything in their current window, and all budgets with one sum. */
   list(): readonly BudgetStatus[]
 }
@@ -72,8 +76,10 @@ export interface Budgets {
 export interface BudgetBoard {
   /** All budgets, or those of a caller and its users. */
   list(caller: string | undefined): readonly BudgetStatus[]
+  /** The same with what other gateways have spent by now. */
+  current(caller: string | undefined): Promise<readonly BudgetStatus[]>
   /** Throws BUDGET_NOT_FOUND. */
   checkName(name: string): void
-  /** Adds to the limit of the current window. Rejects with BUDGET_NOT_FOUND or LEDGER_UNAVAILABLE. */
+  /** Adds to the limit of the current window. Rejects with BUDGET_NOT_FOUND, BUDGETS_UNAVAILABLE or LEDGER_UNAVAILABLE. */
   adjust(name: string, subject: string, add: NanoDollars): Promise<BudgetStatus>
 }

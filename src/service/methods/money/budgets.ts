@@ -28,7 +28,8 @@ export function createListBudgets(board: BudgetBoard | undefined) {
     const { name, pageToken } = request
     const pageSize = pageSizeOf(request.pageSize)
     if (name !== '') existing(board, name).checkName(name)
-    const all = (board?.list(seenBy(caller)) ?? []).filter(({ budget }) => name === '' || budget === name)
+    const seen = (await board?.current(seenBy(caller))) ?? []
+    const all = seen.filter(({ budget }) => name === '' || budget === name)
     const start = positionOf(pageToken, all)
     const page = all.slice(start, start + pageSize)
     const last = page.at(-1)

@@ -14,8 +14,8 @@ import {
 
 const MAX_TARGETS = 16
 
-/** Forecasts of a chat at each of its targets, in order. Throws what a call that is not planned throws. */
-export type Forecaster = (call: Call<ChatRequest>, caller: Caller) => readonly TargetForecast[]
+/** Forecasts of a chat at each of its targets, in order. Rejects as a call that is not planned does. */
+export type Forecaster = (call: Call<ChatRequest>, caller: Caller) => Promise<readonly TargetForecast[]>
 
 /** The vendor's own count of input tokens; undefined where it cannot be had. */
 export type Counter = (call: Call<ChatRequest>, caller: Caller, target: Target) => Promise<number | undefined>
@@ -30,7 +30,7 @@ export function createEstimate(forecasts: Forecaster, count: Counter) {
     if (!chat) throw invalid('chat', 'is required.')
     if (maxTargets > MAX_TARGETS) throw invalid('max_targets', `must be at most ${MAX_TARGETS}.`)
     const call = createCall('chat', chat, context)
-    const found = forecasts(call, caller).slice(0, maxTargets || MAX_TARGETS)
+    const found = (await forecasts(call, caller)).slice(0, maxTargets || MAX_TARGETS)
     const first = found.find(({ skipped }) => skipped === undefined) ?? found[0]
     const targets = found.map(async (forecast) => {
       const isAsked = exact && (maxTargets > 0 || forecast === first)
