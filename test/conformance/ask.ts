@@ -34,7 +34,7 @@ type Ask = (client: ConformanceClient, provider: string, recorded: Case) => Prom
 export function askFor({ api, request, reply, expected }: Case): Ask | undefined {
   if (expected.result === 'models') return listModels
   if (expected.result === 'count_tokens') return undefined
-  if (expected.result === 'pull') return pull
+  if (api === 'pull') return pull
   if (api === 'embeddings') return embed
   if (textApis.includes(api)) return reply.streamed || request['stream'] === true ? streamComplete : complete
   return reply.streamed || request['stream'] === true ? streamChat : chat

@@ -129,6 +129,8 @@ const deepseek = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling),
     content: [],
+    // Its models that think refuse them otherwise. https://api-docs.deepseek.com/guides/reasoning_model
+    joinsUserMessages: true,
     replay: 'reasoning_content',
     formats: ['json_object'],
     responses: deepSeekResponses,

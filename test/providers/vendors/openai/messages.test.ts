@@ -45,7 +45,7 @@ describe('messages of the user that follow one another', () => {
     said('Three.'),
   ]
 
-  it.each(['vllm', 'llamacpp', 'lmstudio', 'local', 'openai-compatible', 'perplexity', 'together'])(
+  it.each(['vllm', 'llamacpp', 'lmstudio', 'local', 'openai-compatible', 'perplexity', 'together', 'deepseek'])(
     'are one for %s, where the roles must alternate',
     (kind) => {
       expect(messages(kind, conversation)).toEqual([
