@@ -43,7 +43,7 @@ export class OpenAiDecoder implements ChatDecoder {
     const reply = fieldsOf(body)
     const choice = firstChoice(reply)
     if (isFailure(body)) this.#sink.failWith(readError(body) ?? {})
-    else if (!choice) this.#sink.fail(malformed('The upstream sent a response without a choice.'))
+    else if (!choice) this.#sink.fail(malformed('The upstream sent a response without a choice. Check base_url.'))
     else {
       this.#head(reply, choice)
       this.#message(said(choice, 'message'), true)
