@@ -3,6 +3,7 @@ import type { OperatorEvents } from '../domain/ports/operations/operator-events.
 import type { ModelFacts } from '../domain/ports/provider.ts'
 import type { MediaInput } from '../domain/tokens/media.ts'
 import type { ProviderSettings } from './define.ts'
+import { capabilitiesByName, isEmbeddingModel } from './embedding-models.ts'
 import { overridesFor } from './model-rules.ts'
 import { outputLimit } from './output-limits.ts'
 import type { PricedFacts, PriceTable } from './prices/price-table.ts'
@@ -85,13 +86,16 @@ export class KnownModels {
 /** What the vendor's table knows of the model. */
 function ruledFacts({ kind, options }: ProviderSettings, model: string): ModelFacts {
   const { lacks, contextWindow, hiddenReasoning } = kind.models?.rulesOf(model, options) ?? {}
+  const offered = lacks ? kind.capabilities.filter((capability) => !lacks.includes(capability)) : kind.capabilities
+  const capabilities = capabilitiesByName(model, offered) ?? (lacks && offered)
   return {
-    ...(lacks && { capabilities: kind.capabilities.filter((capability) => !lacks.includes(capability)) }),
+    ...(capabilities && { capabilities }),
     ...(contextWindow !== undefined && { contextWindow }),
     ...(hiddenReasoning && { hiddenReasoning }),
   }
 }
 
 function completesTexts({ kind, options, models = [] }: ProviderSettings, model: string): boolean {
+  if (isEmbeddingModel(model)) return false
   return kind.wire?.complete?.takes({ model, options, overrides: overridesFor(models, model) }) ?? false
 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import type { PriceChange } from '../../src/domain/ports/operations/operator-events.ts'
+import { Capability } from '../../src/domain/types.ts'
 import { kinds } from '../../src/providers/index.ts'
 import { KnownModels } from '../../src/providers/known-models.ts'
 import { readPriceFile } from '../../src/providers/prices/price-file.ts'
@@ -51,3 +52,42 @@ it('knows the window that the configuration of a kind decides', () => {
     new KnownModels({ ...plainSettings('ollama'), kind, options }, prices).facts('m').contextWindow
   expect([windowWith({ num_ctx: 8_192 }), windowWith({})]).toEqual([8_192, undefined])
 })
+
+it.each([
+  ['openai', 'text-embedding-3-small', [Capability.EMBED], false],
+  ['openai', 'gpt-3.5-turbo-instruct', [], true],
+  ['ollama', 'nomic-embed-text:latest', [Capability.EMBED], false],
+  ['mistral', 'codestral-embed', [Capability.EMBED], false],
+  ['together', 'BAAI/bge-large-en-v1.5', [Capability.EMBED], false],
+  ['gemini', 'gemini-embedding-2', [Capability.EMBED], false],
+  ['vllm', 'intfloat/e5-mistral-7b-instruct', [Capability.EMBED], false],
+])('knows all that %s/%s can do', (name, model, capabilities, completes) => {
+  expect(factsOf(name, model)).toMatchObject({ capabilities, completes })
+})
+
+it.each([
+  ['openai', 'gpt-4o-mini'],
+  ['openai', 'gpt-5-mini'],
+  ['azure', 'gpt-4o'],
+  ['gemini', 'gemini-2.5-flash'],
+])('knows that %s/%s chats and does not embed', (name, model) => {
+  const { capabilities } = factsOf(name, model)
+  expect(capabilities).toContain(Capability.CHAT)
+  expect(capabilities).not.toContain(Capability.EMBED)
+})
+
+/** Nothing is known of what other models can do. */
+it.each([
+  ['ollama', 'llama3.2'],
+  ['openai', 'new-model'],
+  ['anthropic', 'claude-sonnet-4-6'],
+])('takes %s/%s for able to do what its provider can', (name, model) => {
+  expect(factsOf(name, model).capabilities).toBeUndefined()
+})
+
+function factsOf(name: string, model: string) {
+  const kind = kinds.find((each) => each.kind === name)
+  if (!kind) throw new Error('the kind is gone')
+  const prices = new PriceTable({ clock: new FakeClock(), settings: {} })
+  return new KnownModels({ ...plainSettings(name), kind }, prices).facts(model)
+}

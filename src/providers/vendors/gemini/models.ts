@@ -1,7 +1,7 @@
 import { Capability } from '../../../domain/types.ts'
 import { type ModelRow, type ModelRules, rulesIn } from '../../model-rules.ts'
 
-const { TOOLS, JSON_OBJECT, JSON_SCHEMA } = Capability
+const { EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA } = Capability
 
 /** Features of the models of one family. */
 export interface ModelTraits extends ModelRules {
@@ -68,7 +68,7 @@ const NEWEST = 'https://ai.google.dev/gemini-api/docs/generate-content/whats-new
 const families: readonly ModelRow<ModelTraits>[] = [
   row(
     /^gemma-3/,
-    { ...usual, tools: false, json: 'never', systemRole: 'user', lacks: [TOOLS, JSON_OBJECT, JSON_SCHEMA] },
+    { ...usual, tools: false, json: 'never', systemRole: 'user', lacks: [EMBED, TOOLS, JSON_OBJECT, JSON_SCHEMA] },
     GEMMA,
   ),
   row(/^gemma/, usual, GEMMA),
@@ -91,7 +91,8 @@ const families: readonly ModelRow<ModelTraits>[] = [
 ]
 
 function row(models: RegExp, rules: ModelTraits, source: string): ModelRow<ModelTraits> {
-  return { models, rules, source, date: '2026-11' }
+  // Models that embed are in none of these families.
+  return { models, rules: { lacks: [EMBED], ...rules }, source, date: '2026-11' }
 }
 
 export function traitsOf(model: string): ModelTraits {

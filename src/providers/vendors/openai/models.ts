@@ -20,10 +20,11 @@ const every: OpenAiRules = { maxStops: 4, maxTools: 128, toolNames: /^[a-zA-Z0-9
 
 const penalties = ['frequency_penalty', 'presence_penalty'] as const
 
-const plain: OpenAiRules = { ...every, efforts: {}, lacks: [Capability.REASONING] }
+const plain: OpenAiRules = { ...every, efforts: {}, lacks: [Capability.REASONING, Capability.EMBED] }
 
 const thinking: OpenAiRules = {
   ...every,
+  lacks: [Capability.EMBED],
   sampling: 'none',
   maxStops: 0,
   tokenField: 'max_completion_tokens',
