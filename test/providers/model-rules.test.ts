@@ -93,7 +93,7 @@ it('models lack what their tables say', () => {
   const lacksOf = (kind: string, model: string) =>
     kinds.find((one) => one.kind === kind)?.models?.rulesOf(model, {}).lacks ?? []
   expect(lacksOf('openai', 'text-embedding-3-small')).toContain(Capability.CHAT)
-  expect(lacksOf('openai', 'gpt-4o')).toEqual([Capability.REASONING])
-  expect(lacksOf('openai', 'gpt-5.5')).toEqual([])
+  expect(lacksOf('openai', 'gpt-4o')).toEqual([Capability.REASONING, Capability.EMBED])
+  expect(lacksOf('openai', 'gpt-5.5')).toEqual([Capability.EMBED])
   expect(lacksOf('gemini', 'gemma-3-27b-it')).toContain(Capability.TOOLS)
 })

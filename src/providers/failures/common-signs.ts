@@ -86,7 +86,7 @@ export const wordSigns: readonly Sign[] = [
     reason: 'CONTEXT_LENGTH_EXCEEDED',
     status: [...CLIENT_ERROR, 500],
     words:
-      /(maximum|exceed\w{0,4}|larger than|greater than|available|model's|longer than)[^.]{0,60}\b(context|prompt) (length|window|size)|maximum context|context (length|window|size) (is|of|exceeded|has been exceeded)|exceed context limit|prompt is too long|(input|prompt) token count[^.]{0,40}(exceed|supports up to)|too many (input )?tokens|reduce the length of the (messages|input|prompt)|maximum model length|tokens \+ {1,2}(max_new_tokens )?must be <=|n_keep >= n_ctx|input tokens exceed/i,
+      /(maximum|exceed\w{0,4}|larger than|greater than|available|model's|longer than)[^.]{0,60}\b(context|prompt) (length|window|size)|maximum context|context (length|window|size) (is|of|exceeded|has been exceeded)|exceed context limit|prompt is too long|(input|prompt) token count[^.]{0,40}(exceed|supports up to)|too many (input )?tokens|reduce the length of the (messages|input|prompt)|maximum model length|tokens \+ {1,2}(max_new_tokens )?must be <=|must have less than \d{1,9} tokens|n_keep >= n_ctx|input tokens exceed/i,
   },
   {
     reason: 'UPSTREAM_FORBIDDEN',

@@ -22,6 +22,7 @@ const windows: readonly RegExp[] = [
   /n_ctx: (\d{1,9})/i,
   // Text Generation Inference, Together
   /must be <= (\d{1,9})/i,
+  /must have less than (\d{1,9}) tokens/i,
 ]
 
 /** The tokens of the conversation. */

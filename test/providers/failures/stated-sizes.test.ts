@@ -32,6 +32,7 @@ test.each([
   ['request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it', 4096, 5000],
   ['greater than the context length (n_keep: 5000>= n_ctx: 4096).', 4096, undefined],
   ['`inputs` tokens + `max_new_tokens` must be <= 4097. Given: 5000 `inputs` tokens', 4097, 5000],
+  ['Input validation error: `inputs` must have less than 4096 tokens. Given: 5000', 4096, 5000],
   ['Context size has been exceeded.', undefined, undefined],
   ['"maximum context length is 1" is what the request says', undefined, undefined],
 ])('a vendor says: %s', (message, window, input) => {

@@ -327,6 +327,18 @@ const ROWS: readonly Row[] = [
     ...TOO_LONG,
   },
   {
+    name: 'huggingface, inputs alone',
+    kind: 'huggingface',
+    reply: json(
+      {
+        error: 'Input validation error: `inputs` must have less than 4096 tokens. Given: 5000',
+        error_type: 'validation',
+      },
+      422,
+    ),
+    ...TOO_LONG,
+  },
+  {
     name: 'lmstudio, greater than the context length',
     kind: 'lmstudio',
     reply: json(
