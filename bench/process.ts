@@ -84,19 +84,6 @@ export function forgetMostMemory(pid: number): void {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
 }
 
-/**
- * Ports that nobody uses, below those that the system gives away by itself: another program would get them before they
- * are used.
- */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>()
-  while (ports.size < count) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000)
-    if (!(await connects(port))) ports.add(port)
-  }
-  return [...ports]
-}
-
 function connects(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../test/support/ports.ts'
 import { CALLER_KEY } from './load.ts'
-import { freePorts, Server } from './process.ts'
+import { Server } from './process.ts'
 
 const builtGateway = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 const builtFloor = fileURLToPath(new URL('dist/floor.js', import.meta.url))
@@ -109,7 +110,7 @@ export class Upstream {
 }
 
 export async function startFloor(folder: string, upstream: Upstream): Promise<Subject> {
-  const [port = 0] = await freePorts(1)
+  const port = await freePort()
   const args = [String(port), `http://127.0.0.1:${upstream.port}`]
   const server = Server.start({ script: builtFloor, args, preload: builtMeter, folder, name: 'floor' })
   await server.listens(port)
@@ -123,7 +124,7 @@ export async function startGateway(
   variant: Variant,
   { redis, bare = false }: { readonly redis?: number | undefined; readonly bare?: boolean } = {},
 ): Promise<Subject> {
-  const [grpc = 0, http = 0, metrics = 0] = await freePorts(3)
+  const [grpc, http, metrics] = await Promise.all([freePort(), freePort(), freePort()])
   const config = `${folder}/${variant.name}.yaml`
   await writeFile(config, gatewayYaml({ grpc, http, metrics }, upstream.port, redis, variant))
   const server = Server.start({
@@ -169,7 +170,7 @@ async function answeredOk(metricsPort: number): Promise<number> {
 
 /** A Redis on a free port; undefined where there is none on this machine. */
 export async function startRedis(): Promise<{ readonly port: number; stop(): Promise<void> } | undefined> {
-  const [port = 0] = await freePorts(1)
+  const port = await freePort()
   const child = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no'], { stdio: 'ignore' })
   const failed = await new Promise<boolean>((resolve) => {
     child.once('error', () => resolve(true))

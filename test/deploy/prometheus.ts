@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
+import { freePort } from '../support/ports.ts'
 import { startProcess } from '../support/process.ts'
 
 export interface Sample {
@@ -92,13 +92,4 @@ export async function eventually<Value>(attempt: () => Promise<Value>): Promise<
       await new Promise((resolve) => setTimeout(resolve, 250))
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
 }

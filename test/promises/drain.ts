@@ -1,7 +1,7 @@
-import { freePorts } from '../../bench/process.ts'
 import { type ChatInit, chat, streamChat } from '../support/client.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
 import { GrpcClient } from '../support/grpc-client.ts'
+import { freePort } from '../support/ports.ts'
 import {
   begin,
   chatBody,
@@ -55,7 +55,7 @@ export const drain: Promised = {
       heard.add(exchange.hit.headers['x-replica'])
       answerInTime(exchange)
     })
-    const ports = await freePorts(REPLICAS)
+    const ports = await Promise.all(Array.from({ length: REPLICAS }, freePort))
     const start = (at: number) =>
       startGateway({ yaml: yamlOf(upstream.url, at, limits), grpc: `127.0.0.1:${ports[at]}` })
     const replicas = await Promise.all(ports.map((_, at) => start(at)))

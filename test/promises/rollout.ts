@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from '../../bench/process.ts'
 import { clients } from '../interop/clients.ts'
 import { setup as buildGateway } from '../support/build-gateway.ts'
 import { type RunningGateway, startGateway } from '../support/gateway.ts'
+import { freePort } from '../support/ports.ts'
 import { begin, chatBody, DONE, delta, json, type Reply, STOP, startUpstream } from '../support/upstream-server.ts'
 import type { Figures, Promised } from './figures.ts'
 import { buildPrograms, type LoadOutcome, type LoadProgram, startLoad } from './rollout/load.ts'
@@ -45,7 +45,7 @@ export const rollout: Promised = {
       heard[Number(exchange.hit.headers['x-replica'])]?.add(exchange.hit.json['model'])
       answerInTime(exchange)
     })
-    const ports = await freePorts(REPLICAS)
+    const ports = await Promise.all(Array.from({ length: REPLICAS }, freePort))
     const start = (at: number) => startGateway({ yaml: yamlOf(upstream.url, at), grpc: `127.0.0.1:${ports[at]}` })
     const replicas = await Promise.all(ports.map((_, at) => start(at)))
     const balancer = await startTcpBalancer(ports)

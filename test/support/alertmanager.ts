@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test as everywhere } from 'vitest'
 import { eventually } from './eventually.ts'
+import { freePort } from './ports.ts'
 import { startProcess } from './process.ts'
-import { freePort } from './redis.ts'
 
 /** Debian's name for it, then that of the project. */
 const PROGRAMS = ['prometheus-alertmanager', 'alertmanager']

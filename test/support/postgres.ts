@@ -4,9 +4,9 @@ import { chownSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { freePort } from './ports.ts'
 import { postgresFolder } from './postgres-test.ts'
 import { runProcess, startProcess } from './process.ts'
-import { freePort } from './redis.ts'
 
 /** A real Postgres of the test's own, on a free port, whose data end with it. */
 export interface PostgresServer {

@@ -1,12 +1,13 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import type { Redis } from 'ioredis'
 import { readRedisUrl } from '../../src/stores/redis/redis-address.ts'
 import { createRedisClient } from '../../src/stores/redis/redis-client.ts'
+import { freePort } from './ports.ts'
 import { startProcess } from './process.ts'
 
 /** A real redis-server of the test's own, on a free port, with nothing kept on disk. */
@@ -33,11 +34,8 @@ export async function startRedis(...options: readonly string[]): Promise<RedisSe
   let child: ChildProcess | undefined
   const start = async () => {
     const fixed = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
-    child = startProcess('redis-server', [...fixed, ...options], { stdio: 'ignore' })
-    const ended = once(child, 'exit').then(([code]) => Promise.reject(new Error(`redis-server ended with ${code}`)))
-    // Once it has answered, its end is what tests are about.
-    ended.catch(() => {})
-    await Promise.race([answering(port), ended])
+    child = startProcess('redis-server', [...fixed, ...options], { stdio: ['ignore', 'pipe', 'ignore'] })
+    await ready(child)
   }
   const kill = async () => {
     if (!child || child.exitCode !== null || child.signalCode !== null) return
@@ -73,28 +71,16 @@ export async function startRedis(...options: readonly string[]): Promise<RedisSe
   }
 }
 
-/** A port that nobody listens on. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' && address ? address.port : 0
-}
-
-/** Settles when the server answers a PING. */
-async function answering(port: number): Promise<void> {
-  for (;;) {
-    const answer = await new Promise<string>((resolve) => {
-      const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
-      socket.once('data', (bytes) => {
-        resolve(bytes.toString())
-        socket.destroy()
-      })
-      socket.once('error', () => resolve(''))
+/** Settles when this Redis says so itself: an answer at its port might be another one's. */
+function ready(child: ChildProcess): Promise<void> {
+  const lines: string[] = []
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', () => reject(new Error(`redis-server has ended:\n${lines.join('\n')}`)))
+    if (!child.stdout) return
+    createInterface(child.stdout).on('line', (line) => {
+      lines.push(line)
+      if (line.includes('Ready to accept connections')) resolve()
     })
-    if (answer.startsWith('+PONG')) return
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
+  })
 }

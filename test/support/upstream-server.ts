@@ -224,10 +224,3 @@ export function bytesThenFin(...bytes: readonly (string | Buffer)[]): Reply {
 export function failure(status: number, error: Readonly<Record<string, unknown>> = {}, headers = {}): Reply {
   return json({ error: { message: 'no', type: null, code: null, ...error } }, status, headers)
 }
-
-/** An address where nobody listens. */
-export async function closedPort(): Promise<number> {
-  const server = await startUpstream()
-  await server.close()
-  return server.port
-}

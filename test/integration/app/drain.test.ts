@@ -4,10 +4,10 @@ import { chat, type StreamedChat, streamChat } from '../../support/client.ts'
 import { eventually } from '../../support/eventually.ts'
 import { startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
+import { freePort } from '../../support/ports.ts'
 import {
   answers,
   begin,
-  closedPort,
   DONE,
   delta,
   type Exchange,
@@ -120,7 +120,7 @@ test('while it drains its connections are told to go, and none is taken', async 
 })
 
 test('it is ready though no provider answers: that is not what readiness means', async () => {
-  const port = await closedPort()
+  const port = await freePort()
   const gateway = await startGateway({
     yaml: `providers: { gone: { kind: local, base_url: "http://127.0.0.1:${port}" } }`,
   })

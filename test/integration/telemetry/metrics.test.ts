@@ -3,7 +3,8 @@ import { LlmGateway } from '../../../src/domain/types.ts'
 import { chat } from '../../support/client.ts'
 import { type RunningGateway, startGateway } from '../../support/gateway.ts'
 import { GrpcClient } from '../../support/grpc-client.ts'
-import { answers, closedPort, failure, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
+import { freePort } from '../../support/ports.ts'
+import { answers, failure, startUpstream, type UpstreamServer } from '../../support/upstream-server.ts'
 
 /* What is counted, with a collector of traces that is down all the time. */
 
@@ -18,7 +19,7 @@ beforeAll(async () => {
   gateway = await startGateway({
     yaml: `
       server: { drain: 500ms }
-      telemetry: { otlp_endpoint: "http://127.0.0.1:${await closedPort()}" }
+      telemetry: { otlp_endpoint: "http://127.0.0.1:${await freePort()}" }
       providers:
         failing: { kind: local, base_url: "${upstream.url}" }
         good: { kind: local, base_url: "${good.url}" }

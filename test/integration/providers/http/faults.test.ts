@@ -5,13 +5,13 @@ import { eventually } from '../../../support/eventually.ts'
 import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
 import { GrpcClient } from '../../../support/grpc-client.ts'
 import { type ModelUpstream, startModelUpstream } from '../../../support/model-upstream.ts'
+import { freePort } from '../../../support/ports.ts'
 import {
   answers,
   begin,
   beginThen,
   bytesThenFin,
   chatBody,
-  closedPort,
   DONE,
   delta,
   failure,
@@ -52,7 +52,7 @@ beforeAll(async () => {
         impatient: { kind: openai, base_url: "${first.url}", ${key}, ${limits} }
         second: { kind: openai, base_url: "${second.url}", ${key} }
 ${spares.map((name) => `        ${name}: { kind: openai, base_url: "${first.url}", ${key} }`).join('\n')}
-        refusing: { kind: openai, base_url: "http://127.0.0.1:${await closedPort()}", ${key} }
+        refusing: { kind: openai, base_url: "http://127.0.0.1:${await freePort()}", ${key} }
         nameless: { kind: openai, base_url: "http://no-such-host.invalid", ${key} }
         kept: { kind: openai, base_url: "${kept.url}", ${key} }
       models:

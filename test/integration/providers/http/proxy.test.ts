@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { chat } from '../../../support/client.ts'
 import { type RunningGateway, startGateway } from '../../../support/gateway.ts'
 import { GrpcClient } from '../../../support/grpc-client.ts'
+import { freePort } from '../../../support/ports.ts'
 import {
   answers,
   startForgetfulUpstream,
@@ -130,17 +131,16 @@ test.each<[string, Behaviour, string]>([
 })
 
 test('a proxy that is down is named', async () => {
-  const down = await startProxy()
-  await down.close()
+  const port = await freePort()
   const fresh = await startGateway({
     yaml: `providers: { one: { kind: local, base_url: "http://localhost:${upstream.port}" } }`,
-    env: { HTTP_PROXY: `http://127.0.0.1:${down.port}` },
+    env: { HTTP_PROXY: `http://127.0.0.1:${port}` },
   })
   const caller = new GrpcClient(fresh.grpc)
   try {
     const { error } = await chat(caller, { model: 'one/m' })
     expect(error?.reason).toBe('UPSTREAM_UNREACHABLE')
-    expect(error?.message).toContain(`the proxy 127.0.0.1:${down.port} cannot be reached (ECONNREFUSED)`)
+    expect(error?.message).toContain(`the proxy 127.0.0.1:${port} cannot be reached (ECONNREFUSED)`)
   } finally {
     caller.close()
     await fresh.close()

@@ -6,6 +6,7 @@ import type { Alert } from '../../../../src/telemetry/alerts/alert.ts'
 import { emailReceiver } from '../../../../src/telemetry/alerts/receivers/email.ts'
 import type { MailServer } from '../../../../src/telemetry/alerts/settings.ts'
 import { selfSigned } from '../../../support/certificates.ts'
+import { freePort } from '../../../support/ports.ts'
 
 const alert: Alert = {
   id: 'alert_1',
@@ -186,9 +187,7 @@ test.each<[name: string, serve: (socket: Socket) => void]>([
 })
 
 test('a port where nobody listens is a failure', async () => {
-  const { port } = await mailServer()
-  for (const close of closing.splice(0)) await close()
-  expect(await send({ port })).toEqual({
+  expect(await send({ port: await freePort() })).toEqual({
     ok: false,
     message: expect.stringMatching(/^it cannot be reached \(.*ECONNREFUSED/),
   })

@@ -6,6 +6,7 @@ import { createHttpPost } from '../../../../src/providers/http/http-post.ts'
 import type { Alert } from '../../../../src/telemetry/alerts/alert.ts'
 import { webhookReceiver } from '../../../../src/telemetry/alerts/receivers/webhook.ts'
 import type { WebhookSettings } from '../../../../src/telemetry/alerts/settings.ts'
+import { freePort } from '../../../support/ports.ts'
 import { json, type Reply, startUpstream, type UpstreamServer } from '../../../support/upstream-server.ts'
 
 const alert: Alert = {
@@ -134,7 +135,7 @@ test('an endless reply is read no further than it is shown', async () => {
 })
 
 test('a port where nobody listens is reported without its URL', async () => {
-  const { url } = await closedServer()
+  const url = `http://127.0.0.1:${await freePort()}`
   const { ok, message } = await receiver({ url: `${url}/hook/secret-part` }).deliver({ alert })
   expect(ok).toBe(false)
   expect(message).toBe('it cannot be reached (ECONNREFUSED)')
@@ -146,9 +147,3 @@ test('a reply that repeats the secret is shown without it', async () => {
   const { message } = await receiver({ url, format: 'pagerduty', routingKey: 'R0UT1NGKEY' }).deliver({ alert })
   expect(message).toBe('HTTP 404: no such hook: ****?key=1, key ****')
 })
-
-async function closedServer(): Promise<UpstreamServer> {
-  const other = await startUpstream(json({}))
-  await other.close()
-  return other
-}
