@@ -1,16 +1,20 @@
 import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, expect } from 'vitest'
-import { systemClock } from '../../../src/domain/clock.ts'
+import { type Clock, systemClock } from '../../../src/domain/clock.ts'
 import { MemoryIdempotency } from '../../../src/stores/idempotency/memory-idempotency.ts'
 import { RedisIdempotency } from '../../../src/stores/idempotency/redis-idempotency.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { eventually } from '../../support/eventually.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
 import { keptText, keyedCall } from '../../support/keyed-calls.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { test } from '../../support/redis-test.ts'
 
 /* Idempotency keys of several gateways in one Redis. */
+
+/** In ms. */
+const LEASE = 60_000
 
 let server: RedisServer
 let redis: Redis
@@ -30,12 +34,13 @@ afterEach(async () => {
   await server.close()
 })
 
-async function gateway(lease = 60_000) {
+/** Its leases are renewed by `clock`. */
+async function gateway(clock: Clock = systemClock) {
   const address = readRedisUrl(server.url)
   if (!address) throw new Error('a good URL')
   const store = await connectRedis({ address, timeout: 20_000, clock: systemClock })
   const memory = new MemoryIdempotency({ clock: systemClock, ttl: 3_600_000, maxBytes: 1 << 20 })
-  const keys = new RedisIdempotency({ store, clock: systemClock, ttl: 3_600_000, memory, lease })
+  const keys = new RedisIdempotency({ store, clock, ttl: 3_600_000, memory, lease: LEASE })
   stores.push({ store, keys })
   return keys
 }
@@ -60,14 +65,21 @@ test('a key is held by one call, until it is kept or released', async () => {
 })
 
 test('a lease is renewed while its call runs, restored where Redis lost it, and ends when its gateway is gone', async () => {
-  const one = await gateway(300)
-  const two = await gateway()
+  const clock = new FakeClock()
+  const [one, two] = [await gateway(clock), await gateway()]
   const call = keyedCall('a')
   await one.claim(call)
+  // As if half of it had passed.
+  await redis.pexpire(stored('a'), LEASE / 2)
+  await clock.advance(LEASE / 2)
+  await eventually(async () => expect(await redis.pttl(stored('a'))).toBeGreaterThan(LEASE / 2))
   await redis.flushall()
+  await clock.advance(LEASE / 2)
   await eventually(async () => expect(await redis.pttl(stored('a'))).toBeGreaterThan(0))
   expect(await two.claim({ ...call, callId: 'another' })).toEqual({ state: 'running', callId: call.callId })
   stores[0]?.store.close()
+  // As if all of it had passed.
+  await redis.pexpire(stored('a'), 1)
   await eventually(async () => (await two.claim({ ...call, callId: 'another' })).state === 'free')
   // The result of the first comes too late: the second runs.
   expect(await (await gateway()).keep(call, keptText('late'))).toBe(false)

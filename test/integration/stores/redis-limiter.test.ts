@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect } from 'vitest'
-import { systemClock } from '../../../src/domain/clock.ts'
+import { type Clock, systemClock } from '../../../src/domain/clock.ts'
 import type { Quota, RateLimits } from '../../../src/domain/limits/limits.ts'
 import type { Limiter } from '../../../src/domain/ports/limiter.ts'
 import { MemoryLimiter } from '../../../src/stores/limits/memory-limiter.ts'
@@ -8,6 +8,7 @@ import { RedisLimiter } from '../../../src/stores/limits/redis-limiter.ts'
 import { readRedisUrl } from '../../../src/stores/redis/redis-address.ts'
 import { connectRedis, type RedisStore } from '../../../src/stores/redis/redis-store.ts'
 import { eventually } from '../../support/eventually.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
 import { type RedisServer, startRedis } from '../../support/redis.ts'
 import { test } from '../../support/redis-test.ts'
 import { startProxy, type TcpProxy } from '../../support/tcp-proxy.ts'
@@ -22,15 +23,23 @@ let calls: number
 
 interface Options {
   readonly local?: Limiter | undefined
-  readonly lease?: number
+  /** By which Redis is waited for. Default: the system's. */
+  readonly clock?: Clock
+  /** By which leases are renewed. Default: the system's. */
+  readonly leaseClock?: Clock
   readonly timeout?: number
 }
 
-async function gateway({ local = new MemoryLimiter({ clock: systemClock }), lease, timeout = 20_000 }: Options = {}) {
+/** How long a place stays taken that is not renewed, in ms. */
+const LEASE = 60_000
+
+async function gateway(options: Options = {}) {
+  const { clock = systemClock, leaseClock = systemClock, timeout = 20_000 } = options
+  const { local = new MemoryLimiter({ clock }) } = options
   const address = readRedisUrl(`redis://127.0.0.1:${proxy.port}`)
   if (!address) throw new Error('a good URL')
-  const store = await connectRedis({ address, timeout, clock: systemClock })
-  const limiter = new RedisLimiter({ store, clock: systemClock, local, ...(lease && { lease }) })
+  const store = await connectRedis({ address, timeout, clock })
+  const limiter = new RedisLimiter({ store, clock: leaseClock, local, lease: LEASE })
   gateways.push({ store, limiter })
   return {
     store,
@@ -148,6 +157,13 @@ test('users are not named in Redis, and everything there comes to an end', async
 
 describe('places', () => {
   const three = quota({ concurrent: 3 })
+  const LEASES = 'llm-gateway:limit:caller:web:active'
+  /** The end of the first place to become free, by the clock of Redis, in ms. */
+  const end = async () => Number((await redis.zrange(LEASES, '0', '0', 'WITHSCORES'))[1])
+  /** As if so many ms had passed since places were renewed. */
+  const age = async (ms: number) => {
+    for (const call of await redis.zrange(LEASES, '0', '-1')) await redis.zincrby(LEASES, -ms, call)
+  }
 
   test('are shared, and free again when calls end', async () => {
     const [a, b] = await Promise.all([gateway(), gateway()])
@@ -158,31 +174,35 @@ describe('places', () => {
   })
 
   test('are kept for as long as a call takes', async () => {
-    const { reserve } = await gateway({ lease: 2_000 })
+    const leaseClock = new FakeClock()
+    const { reserve } = await gateway({ leaseClock })
     const held = await reserve(quota({ concurrent: 1 }))
-    const until = async () =>
-      Number((await redis.zrange('llm-gateway:limit:caller:web:active', '0', '0', 'WITHSCORES'))[1])
-    const first = await until()
-    await eventually(async () => expect(await until()).toBeGreaterThan(first + 1_000))
+    const first = await end()
+    await age(LEASE / 2)
+    await leaseClock.advance(LEASE / 2)
+    await eventually(async () => expect(await end()).toBeGreaterThanOrEqual(first))
     expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeDefined()
     held.settle(0)
     await eventually(async () => expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeUndefined())
   })
 
   test('of a gateway that was killed come back', async () => {
-    const [killed, alive] = await Promise.all([gateway({ lease: 600 }), gateway({ lease: 600 })])
+    const [killed, alive] = await Promise.all([gateway(), gateway()])
     for (let call = 0; call < 3; call++) await killed.reserve(three)
     expect((await alive.reserve(three)).refusal).toBeDefined()
     killed.limiter.close()
     killed.store.close()
-    await eventually(async () => expect((await alive.reserve(three)).refusal).toBeUndefined())
+    await age(LEASE)
+    expect((await alive.reserve(three)).refusal).toBeUndefined()
   })
 
   test('are put back when Redis was flushed', async () => {
-    const { reserve } = await gateway({ lease: 600 })
+    const leaseClock = new FakeClock()
+    const { reserve } = await gateway({ leaseClock })
     await reserve(quota({ concurrent: 1 }))
     await redis.flushall()
-    await eventually(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(1))
+    await leaseClock.advance(LEASE / 2)
+    await eventually(async () => expect(await redis.zcard(LEASES)).toBe(1))
     expect((await reserve(quota({ concurrent: 1 }))).refusal).toBeDefined()
   })
 })
@@ -215,15 +235,19 @@ describe('while Redis is in trouble', () => {
   })
 
   test('a call whose reply was lost is counted once, and gives back what it did not use', async () => {
-    const { store, reserve } = await gateway({ timeout: 1_000 })
+    const clock = new FakeClock()
+    const { store, reserve } = await gateway({ clock, timeout: 1_000 })
     const limits = quota({ requests: 10, tokens: 1000, concurrent: 5 })
     // So that Redis knows the script.
     await reserve(quota({ requests: 10 }, 'other'))
     proxy.eatsReplies = true
-    const lost = await reserve(limits, 300)
+    const pending = reserve(limits, 300)
+    await eventually(async () => expect(await redis.hget('llm-gateway:limit:caller:web', 'requests')).toBe('1'))
+    await clock.passUntil(() => !store.available)
+    const lost = await pending
     expect(lost.refusal).toBeUndefined()
     proxy.eatsReplies = false
-    await eventually(() => expect(store.available).toBe(true))
+    await clock.passUntil(() => store.available)
     expect(await redis.hgetall('llm-gateway:limit:caller:web')).toMatchObject({ requests: '1', tokens: '300' })
     lost.settle(40)
     await eventually(async () => expect(await redis.zcard('llm-gateway:limit:caller:web:active')).toBe(0))
