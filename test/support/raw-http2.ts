@@ -40,6 +40,7 @@ export class RawHttp2 {
   /** Settles when the connection is over. */
   readonly closed: Promise<void>
   readonly #polite: boolean
+  readonly #pongs: (() => void)[] = []
   #rest = Buffer.alloc(0)
 
   constructor(port: number, { preface = true, polite = true, window }: RawOptions = {}) {
@@ -54,6 +55,15 @@ export class RawHttp2 {
 
   send(...bytes: readonly Buffer[]): void {
     if (!this.socket.destroyed) this.socket.write(Buffer.concat(bytes))
+  }
+
+  /** Settles when the server has dealt with all that was sent to it, and with our answer to its settings. */
+  async heard(): Promise<void> {
+    for (let round = 0; round < 2; round++) {
+      const pong = new Promise<void>((resolve) => this.#pongs.push(resolve))
+      this.send(frame(frames.PING, 0, 0, Buffer.alloc(8)))
+      await pong
+    }
   }
 
   close(): void {
@@ -75,6 +85,7 @@ export class RawHttp2 {
     this.received.push(type)
     if (type === frames.RST_STREAM) this.resets.set(stream, payload.readUInt32BE(0))
     if (type === frames.GOAWAY) this.goaway = payload.readUInt32BE(4)
+    if (type === frames.PING && flag & flags.ACK) this.#pongs.shift()?.()
     if (!this.#polite || flag & flags.ACK) return
     if (type === frames.SETTINGS) this.send(frame(frames.SETTINGS, flags.ACK, 0))
     if (type === frames.PING) this.send(frame(frames.PING, flags.ACK, 0, payload))

@@ -4,6 +4,7 @@ import type { CallContext } from '../../../src/domain/calls/call.ts'
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../src/server/http/http-server.ts'
 import { eventually } from '../../support/eventually.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
 import { serverOptions } from '../../support/server-options.ts'
 import { chatResponse } from '../../support/test-stream.ts'
 import { CHAT_PATH, openGuarded, rawHttp } from './guarded-servers.ts'
@@ -120,14 +121,15 @@ describe.each(['gRPC', 'HTTP'] as const)('row 15: a PROXY header at the %s serve
   })
 
   it('of a trusted balancer that does not end keeps nobody from being answered', async () => {
-    const trusted = { trustedProxies: ['127.0.0.0/8'], readTimeout: 1000 }
+    const clock = new FakeClock()
+    const trusted = { trustedProxies: ['127.0.0.0/8'], clock }
     const { port, refused } = await openGuarded(kind, closing, trusted)
     const half = Array.from({ length: 20 }, () => rawHttp(port, closing, LINE.slice(0, 20)))
     const { socket, received } = rawHttp(port, closing, LINE)
     socket.write(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n`)
     // The gRPC server names the port to use, which it does for whoever got through.
     await eventually(() => received.text.startsWith(kind === 'gRPC' ? 'HTTP/1.1 415' : 'HTTP/1.1 200'))
-    for (const { received: ofHalf } of half) await eventually(() => ofHalf.closed)
+    await clock.passUntil(() => half.every(({ received: ofHalf }) => ofHalf.closed))
     expect(refused.filter((refusal) => refusal === 'proxy_line')).toHaveLength(20)
   })
 })

@@ -16,7 +16,7 @@ import { chatResponse, TestStream } from '../../../support/test-stream.ts'
 const CONNECTIONS = Number(process.env['DAMAGED_CONNECTIONS'] ?? 2000)
 const AT_ONCE = 100
 const SEED = 20_261_121
-const KEEPALIVE = 500
+const KEEPALIVE = 2_000
 
 let server: GrpcServer
 let port: number

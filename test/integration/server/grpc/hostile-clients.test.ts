@@ -6,6 +6,8 @@ import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import type { ServerOptions } from '../../../../src/server/server-options.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { FakeClock } from '../../../support/fake-clock.ts'
+import { heard } from '../../../support/http2-session.ts'
 import {
   callFrame,
   callHeaders,
@@ -293,12 +295,16 @@ describe('slow clients', () => {
   })
 
   it('one that never sends its message is told so', async () => {
-    const { port, begun, refused } = await open({ readTimeout })
+    const clock = new FakeClock()
+    const { port, begun, refused } = await open({ clock, readTimeout })
     const session = http2.connect(`http://127.0.0.1:${port}`)
     closing.push(() => session.destroy())
     const stream = session.request({ ':method': 'POST', ':path': CHAT, 'content-type': 'application/grpc' })
+    const answer = new Promise<http2.IncomingHttpHeaders>((resolve) => stream.on('response', resolve))
     stream.write(EMPTY.subarray(0, 3))
-    const headers = await new Promise<http2.IncomingHttpHeaders>((resolve) => stream.on('response', resolve))
+    await heard(session)
+    await clock.passUntil(() => refused.length > 0)
+    const headers = await answer
     expect(headers['grpc-status']).toBe('4')
     const details = detailsOf(Buffer.from(String(headers['grpc-status-details-bin']), 'base64'))
     expect(details.info?.reason).toBe('REQUEST_READ_TIMEOUT')
@@ -392,6 +398,8 @@ describe('connections', () => {
 })
 
 describe('floods', () => {
+  /** A connection that broke the protocol ends with it, and the other client must have time to answer. In ms. */
+  const KEEPALIVE = 2_000
   const times = <T>(count: number, make: (at: number) => T) => Array.from({ length: count }, (_, at) => make(at))
   const resets = (count: number) =>
     times(count, (at) => {
@@ -418,7 +426,7 @@ describe('floods', () => {
     ['resets', (hostile) => hostile.send(...resets(20_000))],
     ['garbage after a good preface', (hostile) => hostile.send(Buffer.from('garbage '.repeat(1000)))],
   ])('of %s cost the client its connection, and nobody else anything', async (_, act) => {
-    const { raw, begun, server, isServed } = await open({ keepalive: 300, maxStreams: 100 })
+    const { raw, begun, server, isServed } = await open({ keepalive: KEEPALIVE, maxStreams: 100 })
     const hostile = raw()
     await eventually(() => hostile.received.length > 0)
     act(hostile)
@@ -430,7 +438,7 @@ describe('floods', () => {
   })
 
   it('of resets, spread over many connections, begin no call', async () => {
-    const { raw, begun, server, isServed } = await open({ keepalive: 300 })
+    const { raw, begun, server, isServed } = await open({ keepalive: KEEPALIVE })
     const all = times(20, () => raw())
     await eventually(() => all.every(({ received }) => received.length > 0))
     for (const hostile of all) hostile.send(...resets(500))

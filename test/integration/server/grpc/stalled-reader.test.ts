@@ -4,6 +4,7 @@ import { LlmGateway } from '../../../../src/domain/types.ts'
 import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import { eventually } from '../../../support/eventually.ts'
 import { FakeClock } from '../../../support/fake-clock.ts'
+import { heard } from '../../../support/http2-session.ts'
 import { serverOptions } from '../../../support/server-options.ts'
 import { TestClient } from '../../../support/test-client.ts'
 import { chatResponse, TestStream } from '../../../support/test-stream.ts'
@@ -182,11 +183,6 @@ function rawStream(port: number, method: string, settings: http2.Settings = {}) 
   http2Stream.on('error', () => {})
   http2Stream.end(Buffer.alloc(5))
   return { session, http2Stream }
-}
-
-/** The server has dealt with all that was sent to it, and what it sent then is here. */
-async function heard(session: http2.ClientHttp2Session): Promise<void> {
-  for (let round = 0; round < 2; round++) await new Promise((resolve) => session.ping(resolve))
 }
 
 /** Reads so many bytes and no more than a chunk beyond. */

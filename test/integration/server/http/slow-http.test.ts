@@ -7,6 +7,8 @@ import { GrpcServer } from '../../../../src/server/grpc/grpc-server.ts'
 import { HttpServer } from '../../../../src/server/http/http-server.ts'
 import type { ServerOptions } from '../../../../src/server/server-options.ts'
 import { eventually } from '../../../support/eventually.ts'
+import { FakeClock } from '../../../support/fake-clock.ts'
+import { heard } from '../../../support/http2-session.ts'
 import { serverOptions } from '../../../support/server-options.ts'
 import { chatResponse } from '../../../support/test-stream.ts'
 import { makeTlsFiles } from '../../../support/tls-files.ts'
@@ -66,13 +68,20 @@ describe('a slow client of the HTTP door', () => {
   })
 
   it('that does not end its body over HTTP/2 is sent away', async () => {
-    const { port, begun, refused } = await open('HTTP', { readTimeout: 300, tls })
+    const clock = new FakeClock()
+    // That of the handshake of TLS is the system's time.
+    const readTimeout = 100_000
+    const { port, begun, refused } = await open('HTTP', { clock, readTimeout, tls })
     const session = http2.connect(`https://localhost:${port}`, { ca: tls.ca })
     closing.push(() => session.destroy())
     const stream = session.request({ ':method': 'POST', ':path': PATH, 'content-type': 'application/json' })
     stream.on('error', () => {})
     stream.write('{')
-    await new Promise((resolve) => stream.on('close', resolve))
+    await heard(session)
+    await eventually(async () => {
+      await clock.advance(readTimeout)
+      return stream.closed
+    })
     expect({ begun, refused }).toEqual({ begun: [], refused: ['read_timeout'] })
   })
 
