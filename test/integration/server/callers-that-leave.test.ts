@@ -68,9 +68,9 @@ const request = message(
   ),
 )
 
-/** Text without end, as fast as it is taken. */
+/** Text without end, as fast as it is taken. In large pieces: the buffers of the system take many MB of it. */
 function endless({ response }: Exchange): void {
-  const text = delta('x'.repeat(4000))
+  const text = delta('x'.repeat(60_000))
   const write = () => {
     while (!response.destroyed && response.write(text));
   }

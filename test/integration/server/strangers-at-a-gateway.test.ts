@@ -171,8 +171,11 @@ describe.each(['gRPC', 'HTTP'] as const)('row 11: 300 refused calls with labels 
       .output()
       .split('\n')
       .filter((line) => line.includes('"message":"refused"'))
-    // At most ten in ten seconds.
-    expect(refused.length).toBeLessThanOrEqual(40)
+    // At most ten in ten seconds, of which a busy machine may take some more.
+    const [first = 0, last = first] = [refused[0], refused.at(-1)].map((line) =>
+      Date.parse(JSON.parse(line ?? '').time),
+    )
+    expect(refused.length).toBeLessThanOrEqual(10 * (2 + Math.floor((last - first) / 10_000)))
     expect(refused.join('')).not.toContain('u0001')
     expect(gateway.output().length - before).toBeLessThan(100_000)
   })
