@@ -67,7 +67,8 @@ const late =
 
 describe('weighted', () => {
   test('targets share the calls, and Stats tells the shares', async () => {
-    await Promise.all(Array.from({ length: 300 }, () => chat(client, { model: 'shared' })))
+    const calls = await Promise.all(Array.from({ length: 300 }, () => chat(client, { model: 'shared' })))
+    expect(calls.flatMap(({ error }) => error ?? [])).toEqual([])
     const [one = 0, two = 0] = asked()
     expect(one + two).toBe(300)
     // 60 of 300 are expected at the second, with a standard deviation of 7.
