@@ -22,7 +22,7 @@ import { type Endpoint, maxDurationOf } from '../endpoints.ts'
 import { errorReply, toGrpcStatus } from '../errors.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { http2StreamOf } from './grpc-js.ts'
-import { type Closable, callerOf, idempotencyKeyOf, notifyWhenClosed } from './guarded-upload.ts'
+import { type Closable, type GuardedUpload, uploadOf } from './guarded-upload.ts'
 
 const PEER = Symbol('peer')
 const NEVER_REPEATED = ['x-request-id', ...CHANGING_TRAILERS]
@@ -59,9 +59,10 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     this.settings = settings
     this.stream = http2StreamOf(surface)
     this.#live = live
-    this.context = contextOf(surface, this.stream, endpoint, settings)
+    const upload = uploadOf(this.stream)
+    this.context = contextOf(surface, upload, endpoint, settings)
     // The `cancelled` of grpc-js is lost on a call that it ends before it hands it over.
-    notifyWhenClosed(this.stream, this)
+    upload.call = this
     live.add(this)
     this.context.cancellation.add(this)
   }
@@ -216,26 +217,24 @@ class FinalMetadata extends Metadata {
 
 function contextOf(
   surface: Surface,
-  stream: ServerHttp2Stream,
+  upload: GuardedUpload,
   endpoint: Endpoint,
   settings: ServerOptions,
 ): RequestContext {
   const { clock, ids, report } = settings
-  const { metadata } = surface
-  const deadline = surface.getDeadline()
+  const { timeout, arrivedAt } = upload
   return new RequestContext(
     clock,
     {
       requestId: ids(),
-      credential: textOf(metadata, 'authorization'),
-      idempotencyKey: idempotencyKeyOf(stream),
-      caller: callerOf(stream),
-      peer: peerOf(surface, stream),
-      // grpc-js counts it from Date.now().
-      timeout: deadline === Number.POSITIVE_INFINITY ? undefined : Number(deadline) - Date.now(),
+      credential: upload.header('authorization'),
+      idempotencyKey: upload.idempotencyKey,
+      caller: upload.caller,
+      peer: peerOf(surface, upload.stream),
+      timeout: timeout === undefined ? undefined : timeout - (clock.now() - arrivedAt),
       maxDuration: maxDurationOf(endpoint, settings),
       requestBytes: () => surface.request,
-      header: (name) => textOf(metadata, name),
+      header: (name) => upload.header(name),
     },
     report,
   )
@@ -252,10 +251,4 @@ function peerOf(surface: Surface, { session }: ServerHttp2Stream): string {
   const known: Http2Session & { [PEER]?: string } = session
   known[PEER] ??= surface.getPeer()
   return known[PEER]
-}
-
-/** The first value of a header. */
-function textOf(metadata: Metadata, name: string): string | undefined {
-  const value = metadata.get(name)[0]
-  return typeof value === 'string' ? value : value?.toString('base64')
 }

@@ -1,5 +1,6 @@
-import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
 import type { Caller } from '../../domain/calls/call.ts'
+import { IDEMPOTENCY_KEY } from '../../domain/calls/idempotency-key.ts'
 import type { ByteBudget } from '../../domain/limits/byte-budget.ts'
 import { PendingRequest } from '../bounds/pending-request.ts'
 import { FRAME_PREFIX } from '../codec/encode.ts'
@@ -8,6 +9,7 @@ import type { AnswerableRefusal } from '../refusals.ts'
 /** Many frames with few bytes on average, which ordinary clients have no reason to send. */
 const MANY_FRAMES = 64
 const SMALL_FRAME = 256
+const PRINTABLE = /^[ -~]*$/
 
 /** Where a stream has its upload. */
 export const UPLOAD = Symbol('upload')
@@ -26,14 +28,20 @@ export interface UploadGuard {
   countReset(upload: GuardedUpload): void
 }
 
-export interface UploadOptions {
+/** What is known of a call when its headers have arrived and its credential is checked. */
+export interface Opening {
+  readonly caller: Caller | undefined
+  readonly headers: IncomingHttpHeaders
+  /** What `grpc-timeout` says, in ms. */
+  readonly timeout: number | undefined
+}
+
+export interface UploadOptions extends Opening {
   readonly guard: UploadGuard
   readonly stream: GuardedStream
   readonly budget: ByteBudget
   /** On the monotonic clock, in ms. */
   readonly now: number
-  readonly caller: Caller | undefined
-  readonly idempotencyKey: string | undefined
 }
 
 /** What has arrived of the request of a stream. */
@@ -45,8 +53,9 @@ export class GuardedUpload extends PendingRequest {
   isWaiting = false
   bytes = 0
   call: Closable | undefined
-  /** As it arrived: grpc-js drops values that are not ASCII. */
-  readonly idempotencyKey: string | undefined
+  readonly headers: IncomingHttpHeaders
+  /** What its client gives the call from `arrivedAt` on, in ms; undefined if it set no deadline. */
+  readonly timeout: number | undefined
   /** On the monotonic clock, in ms. */
   readonly arrivedAt: number
   /** Bytes that are read once more, after they were decompressed. */
@@ -59,17 +68,30 @@ export class GuardedUpload extends PendingRequest {
   length: number | undefined
   #prefix: Buffer | undefined
 
-  constructor({ guard, stream, budget, now, caller, idempotencyKey }: UploadOptions) {
+  constructor({ guard, stream, budget, now, caller, headers, timeout }: UploadOptions) {
     super(budget, caller)
     this.guard = guard
     this.stream = stream
     this.arrivedAt = now
-    this.idempotencyKey = idempotencyKey
+    this.headers = headers
+    this.timeout = timeout
     this.session = stream.session as ServerHttp2Session | undefined // of a server's stream
   }
 
   get address(): string | undefined {
     return this.session?.socket?.remoteAddress
+  }
+
+  /** Every value, joined, as it arrived. */
+  get idempotencyKey(): string | undefined {
+    return this.headers[IDEMPOTENCY_KEY]?.toString()
+  }
+
+  /** The first value of a header, where that is printable ASCII, as gRPC wants it. */
+  header(name: string): string | undefined {
+    const value = this.headers[name]
+    const text = Array.isArray(value) ? value[0] : value
+    return text !== undefined && PRINTABLE.test(text) ? text : undefined
   }
 
   /** Whether the connection under it is closed. */
@@ -107,17 +129,9 @@ export class GuardedUpload extends PendingRequest {
   }
 }
 
-/** Notifies the call of a stream when that closes. A listener for each call would cost more. */
-export function notifyWhenClosed(stream: GuardedStream, call: Closable): void {
-  if (stream[UPLOAD]) stream[UPLOAD].call = call
-}
-
-/** The idempotency key of a stream, as it arrived. */
-export function idempotencyKeyOf(stream: GuardedStream): string | undefined {
-  return stream[UPLOAD]?.idempotencyKey
-}
-
-/** The caller whose credential was checked when the headers of a stream arrived. */
-export function callerOf(stream: GuardedStream): Caller | undefined {
-  return stream[UPLOAD]?.caller
+/** The upload of a stream that the guard has passed on. */
+export function uploadOf(stream: GuardedStream): GuardedUpload {
+  const upload = stream[UPLOAD]
+  if (!upload) throw new Error('a stream that no guard has passed on')
+  return upload
 }

@@ -1,6 +1,4 @@
 import { constants, type IncomingHttpHeaders } from 'node:http2'
-import type { Caller } from '../../domain/calls/call.ts'
-import { IDEMPOTENCY_KEY } from '../../domain/calls/idempotency-key.ts'
 import type { GatewayError } from '../../domain/errors/error.ts'
 import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
 import { FIRST_WINDOW, UnreadRequest } from '../bounds/pending-request.ts'
@@ -12,7 +10,7 @@ import type { ServerOptions } from '../server-options.ts'
 import { isGrpc, refuseStream, useHttpPort } from '../wrong-port.ts'
 import { Conversations } from './conversations.ts'
 import type { StreamListener } from './grpc-js.ts'
-import { type GuardedStream, GuardedUpload, UPLOAD } from './guarded-upload.ts'
+import { type GuardedStream, GuardedUpload, type Opening, UPLOAD } from './guarded-upload.ts'
 import { PackedMessages } from './packed-messages.ts'
 
 /** Its messages come in their own time: it is a conversation. */
@@ -65,7 +63,8 @@ export class StreamGuard {
         refuseStream(stream, this.#useHttpPort)
         return
       }
-      const refusal = this.#judge(headers, raw)
+      const timeout = limitGrpcTimeout(headers)
+      const refusal = this.#judge(headers, raw, timeout)
       if (refusal) {
         this.refuse(stream, refusal)
         return
@@ -85,7 +84,7 @@ export class StreamGuard {
           isChecked = true
           unread?.release()
           if (stream.destroyed) return
-          this.#open(stream, headers, caller, () => pass(stream, headers, flags, raw))
+          this.#open(stream, { headers, timeout, caller }, () => pass(stream, wantedByGrpcJs(headers), flags, raw))
         },
         refuse: () => {
           isChecked = true
@@ -96,7 +95,11 @@ export class StreamGuard {
       if (!isChecked) unread = this.#holdUnread(stream, FIRST_WINDOW)
     }
 
-  #judge(headers: IncomingHttpHeaders, raw: readonly string[]): AnswerableRefusal | undefined {
+  #judge(
+    headers: IncomingHttpHeaders,
+    raw: readonly string[],
+    timeout: number | undefined,
+  ): AnswerableRefusal | undefined {
     const { maxHeaderBytes, isOverloaded } = this.#settings
     if (this.draining) return 'draining'
     if (isOverloaded()) return 'overloaded'
@@ -105,22 +108,21 @@ export class StreamGuard {
     if (bytes > maxHeaderBytes) return 'header_bytes'
     if (isReflection(headers) && isPacked(headers)) return 'compressed_calls'
     if (headers['grpc-timeout'] === undefined) return undefined
-    const ms = limitGrpcTimeout(headers)
-    if (ms === undefined) return 'malformed_timeout'
-    return ms < 1 ? 'no_time' : undefined
+    if (timeout === undefined) return 'malformed_timeout'
+    return timeout < 1 ? 'no_time' : undefined
   }
 
   /** Passes a stream on: one that is compressed when its message has arrived and is decompressed. */
-  #open(stream: GuardedStream, headers: IncomingHttpHeaders, caller: Caller | undefined, pass: () => void): void {
+  #open(stream: GuardedStream, opening: Opening, pass: () => void): void {
     const { uploads: budget, clock } = this.#settings
+    const { headers, caller } = opening
     const packed = isPacked(headers)
     // Nothing is decompressed for strangers.
     if (packed && caller === undefined) {
       this.refuse(stream, 'credential', stream.session?.socket.remoteAddress)
       return
     }
-    const idempotencyKey = headerText(headers[IDEMPOTENCY_KEY])
-    const upload = new GuardedUpload({ guard: this, stream, budget, now: clock.now(), caller, idempotencyKey })
+    const upload = new GuardedUpload({ guard: this, stream, budget, now: clock.now(), ...opening })
     stream[UPLOAD] = upload
     stream.on('close', onClose)
     upload.hold(0)
@@ -266,9 +268,12 @@ function isReflection(headers: IncomingHttpHeaders): boolean {
   return headers[':path']?.startsWith(REFLECTION) ?? false
 }
 
-/** Node joins values of one name with ", ", except of a few that are lists. */
-function headerText(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
+/** It would copy every header, and keep a timer of its own for the deadline. */
+function wantedByGrpcJs(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const { ':path': path, 'content-type': type, 'grpc-encoding': encoding } = headers
+  return encoding === undefined
+    ? { ':path': path, 'content-type': type }
+    : { ':path': path, 'content-type': type, 'grpc-encoding': encoding }
 }
 
 /** Encodings that are not known are grpc-js's to refuse. */
