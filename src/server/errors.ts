@@ -1,8 +1,6 @@
 import { create, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf'
 import { anyPack } from '@bufbuild/protobuf/wkt'
 import { ConnectError } from '@connectrpc/connect'
-import * as grpc from '@grpc/grpc-js'
-import type { CallContext } from '../domain/calls/call.ts'
 import { type CallRecord, duration, type Trailers } from '../domain/calls/call-record.ts'
 import type { FieldViolation, GatewayError, QuotaViolation } from '../domain/errors/error.ts'
 import { codes, isOutcomeUnknown, originOf, type Reason } from '../domain/errors/reasons.ts'
@@ -91,17 +89,7 @@ function publicMessage({ facts }: GatewayError): string {
   return (facts.upstream?.isMessagePublic && facts.upstream.message) || ''
 }
 
-/** What grpc-js sends as the status of a call. */
-export function toGrpcStatus(reply: ErrorReply, context: CallContext): Required<grpc.StatusObject> {
-  const metadata = new grpc.Metadata()
-  metadata.set('x-request-id', context.requestId)
-  metadata.set('grpc-status-details-bin', statusOf(reply))
-  if (reply.pushback !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(reply.pushback)))
-  for (const [name, value] of Object.entries(context.record.trailers ?? {})) metadata.set(name, value)
-  return { code: reply.code, details: reply.message, metadata }
-}
-
-/** The same as headers, for an answer that is given without grpc-js. */
+/** The status of a call as gRPC sends it: in trailers, or in headers where nothing else is sent. */
 export function toHeaders(reply: ErrorReply): Record<string, string> {
   const headers: Record<string, string> = {
     'grpc-status': String(reply.code),

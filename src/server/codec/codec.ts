@@ -1,7 +1,7 @@
 import { type DescMessage, type DescMethod, fromBinary, type Message } from '@bufbuild/protobuf'
 import { GatewayError } from '../../domain/errors/error.ts'
 import { protoCheck } from './check-proto.ts'
-import { type Encode, encoderFor, frameEncoderFor } from './encode.ts'
+import { type Encode, frameEncoderFor } from './encode.ts'
 
 /** The messages of a method as bytes and back. */
 export interface Codec {
@@ -12,12 +12,8 @@ export interface Codec {
 /** Throws INVALID_REQUEST for bytes that are not such a message, or one of too many parts. */
 export type Decode = (bytes: Uint8Array) => Message
 
-export function unaryCodec({ input, output }: DescMethod): Codec {
-  return { decode: decoderFor(input), encode: encoderFor(output) }
-}
-
 /** Encodes each response as a whole gRPC frame. */
-export function streamCodec({ input, output }: DescMethod): Codec {
+export function framedCodec({ input, output }: DescMethod): Codec {
   return { decode: decoderFor(input), encode: frameEncoderFor(output) }
 }
 

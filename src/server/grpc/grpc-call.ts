@@ -1,13 +1,7 @@
-import {
-  constants,
-  type Http2Session,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-  sensitiveHeaders,
-} from 'node:http2'
+import { constants, type Http2Session, type ServerHttp2Stream, sensitiveHeaders } from 'node:http2'
 import type { Message } from '@bufbuild/protobuf'
-import { Metadata, type ServerUnaryCall, type ServerWritableStream, type StatusObject } from '@grpc/grpc-js'
-import { CHANGING_TRAILERS, type Trailers } from '../../domain/calls/call-record.ts'
+import type { ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js'
+import { CHANGING_TRAILERS } from '../../domain/calls/call-record.ts'
 import type { Cancellable } from '../../domain/cancellation.ts'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { HeldBytes } from '../../domain/limits/byte-budget.ts'
@@ -19,13 +13,16 @@ import { tooSlow } from '../calls/reply-limits.ts'
 import type { Codec } from '../codec/codec.ts'
 import { RequestContext } from '../context.ts'
 import { type Endpoint, maxDurationOf } from '../endpoints.ts'
-import { errorReply, toGrpcStatus } from '../errors.ts'
+import { errorReply, toHeaders } from '../errors.ts'
 import type { ServerOptions } from '../server-options.ts'
 import { http2StreamOf } from './grpc-js.ts'
 import { type Closable, type GuardedUpload, uploadOf } from './guarded-upload.ts'
 
 const PEER = Symbol('peer')
+/** HPACK is not to remember what is never said again. https://nodejs.org/api/http2.html#sensitive-headers */
 const NEVER_REPEATED = ['x-request-id', ...CHANGING_TRAILERS]
+const GRPC = 'application/grpc+proto'
+const OK = { 'grpc-status': '0' }
 
 /** A call as grpc-js hands it over, its messages as bytes. */
 type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer>
@@ -95,20 +92,46 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
     if (this.#settled) return
     this.#settled = true
     if (this.#isUnread) this.#end()
-    else this.sendStatus(toGrpcStatus(errorReply(error, this.context.record), this.context))
+    else this.#sendStatus(toHeaders(errorReply(error, this.context.record)))
   }
 
-  /** Headers of a response. */
-  protected headers(): Metadata {
-    return new FinalMetadata(this.context.requestId)
+  /** Begins the response. To be called before its first message. */
+  protected sendHeaders(): void {
+    const { requestId } = this.context
+    const headers = { 'content-type': GRPC, 'x-request-id': requestId, [sensitiveHeaders]: NEVER_REPEATED }
+    this.stream.respond(headers, { waitForTrailers: true })
   }
 
-  /** Trailers of a response with status OK. */
-  protected trailers(): Metadata {
-    return new FinalMetadata(this.context.requestId, this.context.record.trailers)
+  /** Ends a response that is complete. */
+  protected sendOk(): void {
+    this.#sendStatus(OK)
   }
 
-  protected abstract sendStatus(status: StatusObject): void
+  /** Past grpc-js, which copies headers several times. Where no message was sent, the status is all of the response. */
+  #sendStatus(status: Readonly<Record<string, string>>): void {
+    const { stream, context } = this
+    if (!this.canSend) return
+    const { requestId, record } = context
+    const headers = {
+      ...status,
+      'x-request-id': requestId,
+      ...record.trailers,
+      [sensitiveHeaders]: NEVER_REPEATED,
+    }
+    if (!stream.headersSent) {
+      stream.respond({ 'content-type': GRPC, ...headers }, { endStream: true })
+      return
+    }
+    stream.once('wantTrailers', () => {
+      if (this.canSend) stream.sendTrailers(headers)
+    })
+    stream.end()
+  }
+
+  /** Whether its stream still takes something. */
+  protected get canSend(): boolean {
+    return !this.stream.destroyed && !this.stream.closed
+  }
 
   get holder(): string {
     const { caller, peer } = this.context
@@ -187,31 +210,6 @@ export abstract class GrpcCall implements LiveCall, Arrived, Cancellable, Closab
       this.fail(reason)
       if (!this.#over) this.#stopPatience = afterTurns(clock, TIME_TO_LEAVE, () => this.reset(constants.NGHTTP2_CANCEL))
     })
-  }
-}
-
-/**
- * Metadata that nobody changes any more: grpc-js would check and copy each of them. HPACK is not to remember what is
- * never said again. https://nodejs.org/api/http2.html#sensitive-headers
- */
-class FinalMetadata extends Metadata {
-  readonly #headers: OutgoingHttpHeaders
-
-  constructor(requestId: string, trailers?: Trailers) {
-    super()
-    const headers: OutgoingHttpHeaders & { [sensitiveHeaders]?: string[] } = { 'x-request-id': requestId }
-    // Not a spread: to add a property to one takes half a microsecond.
-    if (trailers) for (const [name, value] of Object.entries(trailers)) headers[name] = value
-    headers[sensitiveHeaders] = NEVER_REPEATED
-    this.#headers = headers
-  }
-
-  override clone(): this {
-    return this
-  }
-
-  override toHttp2Headers(): OutgoingHttpHeaders {
-    return this.#headers
   }
 }
 

@@ -1,10 +1,10 @@
 import { constants } from 'node:http2'
 import type { Message } from '@bufbuild/protobuf'
-import type { handleServerStreamingCall, ServerWritableStream, StatusObject } from '@grpc/grpc-js'
+import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js'
 import { GatewayError } from '../../domain/errors/error.ts'
 import type { EventStream, Reader } from '../../domain/streams/event-stream.ts'
 import { checkSize, stalled } from '../calls/reply-limits.ts'
-import { type Codec, streamCodec } from '../codec/codec.ts'
+import { type Codec, framedCodec } from '../codec/codec.ts'
 import { FRAME_PREFIX } from '../codec/encode.ts'
 import type { StreamEndpoint } from '../endpoints.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
@@ -15,8 +15,7 @@ const ROOM = 4 * 1024
 type Surface = ServerWritableStream<Buffer, Buffer>
 
 /**
- * Hands the events of a call to its reader, and stops while that is full. Those of one turn of the loop leave together,
- * past grpc-js, which copies each message and waits for it to be on its way before it takes the next.
+ * Hands the events of a call to its reader, and stops while that is full. Those of one turn of the loop leave together.
  */
 class StreamCall extends GrpcCall implements Reader<Message> {
   readonly #endpoint: StreamEndpoint
@@ -65,12 +64,7 @@ class StreamCall extends GrpcCall implements Reader<Message> {
 
   end(error?: GatewayError): void {
     if (error) this.fail(error)
-    else this.succeed(() => this.#surface.end(this.trailers()))
-  }
-
-  /** The only way in which a stream of grpc-js fails: its `destroy` would leave the client hanging. */
-  protected sendStatus(status: StatusObject): void {
-    this.#surface.emit('error', status)
+    else this.succeed(() => this.sendOk())
   }
 
   protected override release(): void {
@@ -88,8 +82,8 @@ class StreamCall extends GrpcCall implements Reader<Message> {
     const frame = this.#codec.encode(message)
     checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
     const { stream } = this
-    if (stream.destroyed || stream.closed) return false
-    if (!stream.headersSent) this.#surface.sendMetadata(this.headers())
+    if (!this.canSend) return false
+    if (!stream.headersSent) this.sendHeaders()
     if (!this.#gathers) this.#gather()
     if (this.#pending++ === 0) this.#takenAt = this.#saidAt
     stream.write(frame, this.#onTaken)
@@ -161,6 +155,6 @@ class StreamCall extends GrpcCall implements Reader<Message> {
 }
 
 export function streamHandler(mount: GrpcMount<StreamEndpoint>): handleServerStreamingCall<Buffer, Buffer> {
-  const codec = streamCodec(mount.endpoint.method)
+  const codec = framedCodec(mount.endpoint.method)
   return (surface) => mount.turn.add(new StreamCall(mount, surface, codec))
 }

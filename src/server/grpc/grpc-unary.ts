@@ -1,8 +1,9 @@
 import type { Message } from '@bufbuild/protobuf'
-import type { handleUnaryCall, ServerUnaryCall, StatusObject, sendUnaryData } from '@grpc/grpc-js'
+import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js'
 import { GatewayError } from '../../domain/errors/error.ts'
 import { checkSize } from '../calls/reply-limits.ts'
-import { type Codec, unaryCodec } from '../codec/codec.ts'
+import { type Codec, framedCodec } from '../codec/codec.ts'
+import { FRAME_PREFIX } from '../codec/encode.ts'
 import type { UnaryEndpoint } from '../endpoints.ts'
 import { GrpcCall, type GrpcMount } from './grpc-call.ts'
 
@@ -10,19 +11,12 @@ class UnaryCall extends GrpcCall {
   readonly #endpoint: UnaryEndpoint
   readonly #surface: ServerUnaryCall<Buffer, Buffer>
   readonly #codec: Codec
-  readonly #callback: sendUnaryData<Buffer>
 
-  constructor(
-    mount: GrpcMount<UnaryEndpoint>,
-    surface: ServerUnaryCall<Buffer, Buffer>,
-    codec: Codec,
-    callback: sendUnaryData<Buffer>,
-  ) {
+  constructor(mount: GrpcMount<UnaryEndpoint>, surface: ServerUnaryCall<Buffer, Buffer>, codec: Codec) {
     super(mount, surface)
     this.#endpoint = mount.endpoint
     this.#surface = surface
     this.#codec = codec
-    this.#callback = callback
   }
 
   protected async serve(): Promise<void> {
@@ -36,21 +30,19 @@ class UnaryCall extends GrpcCall {
   }
 
   #answer(response: Message): void {
-    const bytes = this.#codec.encode(response)
-    checkSize(bytes.length, this.settings.maxSendBytes)
+    const frame = this.#codec.encode(response)
+    checkSize(frame.length - FRAME_PREFIX, this.settings.maxSendBytes)
     this.succeed(() => {
-      this.hold(bytes.length)
-      this.#surface.sendMetadata(this.headers())
-      this.#callback(null, bytes, this.trailers())
+      if (!this.canSend) return
+      this.hold(frame.length)
+      this.sendHeaders()
+      this.stream.write(frame)
+      this.sendOk()
     })
-  }
-
-  protected sendStatus(status: StatusObject): void {
-    this.#callback(status)
   }
 }
 
 export function unaryHandler(mount: GrpcMount<UnaryEndpoint>): handleUnaryCall<Buffer, Buffer> {
-  const codec = unaryCodec(mount.endpoint.method)
-  return (surface, callback) => mount.turn.add(new UnaryCall(mount, surface, codec, callback))
+  const codec = framedCodec(mount.endpoint.method)
+  return (surface) => mount.turn.add(new UnaryCall(mount, surface, codec))
 }
