@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
+import { type Clock, systemClock } from '../../src/domain/clock.ts'
 
 /** Stands between a client and a server, and meddles with what the server says. */
 export interface TcpProxy {
@@ -15,7 +16,8 @@ export interface TcpProxy {
   close(): Promise<void>
 }
 
-export async function startProxy(target: number): Promise<TcpProxy> {
+/** What it holds back waits by `clock`. Default: the system's. */
+export async function startProxy(target: number, clock: Clock = systemClock): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
     const upstream = connect(target, '127.0.0.1')
@@ -33,7 +35,7 @@ export async function startProxy(target: number): Promise<TcpProxy> {
       if (proxy.eatsReplies) return
       if (proxy.splitsReplies) void writeLines(client, bytes)
       else if (proxy.delay === 0) client.write(bytes)
-      else setTimeout(() => client.write(bytes), proxy.delay)
+      else clock.after(proxy.delay, () => client.write(bytes))
     })
   })
   server.listen(0, '127.0.0.1')

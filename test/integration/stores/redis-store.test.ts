@@ -24,7 +24,7 @@ const connect = async (port: number, timeout = 2_000, db = 0) => {
 beforeEach(async () => {
   clock = new FakeClock()
   server = await startRedis()
-  proxy = await startProxy(server.port)
+  proxy = await startProxy(server.port, clock)
   await connect(proxy.port)
 })
 
