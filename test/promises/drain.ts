@@ -80,11 +80,12 @@ export const drain: Promised = {
   },
 }
 
-/** A gateway that starts on a busy machine must not refuse calls because of it. */
+/** A gateway that starts on a busy machine must not refuse or fail calls because of it. */
 function yamlOf(url: string, replica: number, { drain }: Times): string {
   return `
     server: { drain: ${drain}ms, limits: { loop_delay: 10s } }
-    providers: { house: { kind: local, base_url: "${url}", headers: { x-replica: "${replica}" } } }
+    providers:
+      house: { kind: local, base_url: "${url}", headers: { x-replica: "${replica}" }, timeout: { connect: 30s } }
   `
 }
 
