@@ -41,11 +41,10 @@ export class KeyShare {
     if (this.#withResult.delete(key)) this.#resultBytes -= key.result?.length ?? 0
   }
 
-  /** Drops the oldest result; its key stays. Returns the bytes that are free now. */
-  dropResult(): number {
-    const [key] = this.#withResult
-    const bytes = key?.result?.length ?? 0
-    if (!key) return 0
+  /** Drops the result of a key, by default the oldest one; the key stays. Returns the bytes that are free now. */
+  dropResult(key = this.#withResult.values().next().value): number {
+    if (!key?.result) return 0
+    const bytes = key.result.length
     this.#withResult.delete(key)
     this.#resultBytes -= bytes
     key.result = undefined

@@ -15,9 +15,10 @@ export interface MemoryIdempotencyOptions {
 const KEY_BYTES = 400
 
 /**
- * Remembers keys and results in this process. When it is full, the caller with most of them loses its oldest result, and
- * where results take less than half of the room, its oldest key: nobody can push out what others have within their
- * share. A key without a result still stands for a call that is not to be run again.
+ * Remembers keys and results in this process. When it is full, a new result of the caller with most of them is not kept;
+ * a new one of another caller takes the place of the oldest of that caller. Where results take less than half of the
+ * room, the caller with most keys loses its oldest one. So nobody can push out what others have within their share. A key
+ * without a result still stands for a call that is not to be run again.
  */
 export class MemoryIdempotency implements IdempotencyStore {
   readonly #options: MemoryIdempotencyOptions
@@ -58,15 +59,17 @@ export class MemoryIdempotency implements IdempotencyStore {
     this.#keys.set(id, key)
     this.#shareOf(holder).add(key)
     this.#resultBytes += result?.length ?? 0
-    while (this.#resultBytes + KEY_BYTES * this.#keys.size > this.#options.maxBytes) this.#makeRoom()
+    while (this.#resultBytes + KEY_BYTES * this.#keys.size > this.#options.maxBytes) this.#makeRoom(key)
     return key.result !== undefined
   }
 
   release(): void {}
 
-  #makeRoom(): void {
+  #makeRoom(added: RememberedKey): void {
     if (this.#resultBytes > this.#options.maxBytes / 2) {
-      this.#resultBytes -= this.#largest(({ resultBytes }) => resultBytes)?.dropResult() ?? 0
+      const largest = this.#largest(({ resultBytes }) => resultBytes)
+      const isAdded = added.result && largest === this.#shares.get(added.holder)
+      this.#resultBytes -= largest?.dropResult(isAdded ? added : undefined) ?? 0
       return
     }
     const oldest = this.#largest(({ keys }) => keys)?.oldest
