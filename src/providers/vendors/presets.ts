@@ -183,7 +183,6 @@ const together = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'top_k', 'seed'),
     completions: completionsOf({ tuning: taking(...sampling, 'top_k', 'seed') }),
-    joinsUserMessages: true,
     replay: 'reasoning',
     embed: { batchInputs: 256, base64: false },
   },
@@ -259,7 +258,7 @@ const huggingface = openAiKind({
   baseUrl: 'https://router.huggingface.co/v1',
   environment: { keys: ['HF_TOKEN'], defaultModel: ['HF_MODEL'] },
   capabilities: [...USUAL, IMAGE_INPUT],
-  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed'), joinsUserMessages: true },
+  dialect: { ...familyDialect, tuning: taking(...sampling, 'seed') },
 })
 
 /** https://docs.api.nvidia.com/nim/reference/llm-apis */
@@ -274,7 +273,6 @@ const nvidia = openAiKind({
     ...familyDialect,
     tuning: taking(...sampling, 'seed'),
     completions: completionsOf({ tuning: taking(...sampling, 'seed') }, 'chat'),
-    joinsUserMessages: true,
     embed: { batchInputs: 256, base64: false },
   },
 })

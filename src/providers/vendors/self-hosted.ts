@@ -18,8 +18,6 @@ const dialect: OpenAiDialect = {
   ...familyDialect,
   tuning: { ...sampling, ...taking('parallel_tool_calls') },
   completions: completionsOf({ tuning: sampling }),
-  // https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html#chat-template
-  joinsUserMessages: true,
   replay: 'reasoning_content',
   embed: { batchInputs: 256, base64: false },
 }

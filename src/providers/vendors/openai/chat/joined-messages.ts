@@ -1,8 +1,8 @@
 type Fields = Record<string, unknown>
 
 /**
- * The messages with each run of messages of the user as one. Templates of many open models (Gemma, Mistral) refuse a
- * conversation in which the roles do not alternate. Messages of participants with different names stay apart.
+ * The messages with each run of messages of the user as one, for vendors that refuse a conversation in which the roles do
+ * not alternate. Messages of participants with different names stay apart.
  */
 export function joinedUserMessages(messages: readonly Fields[]): Fields[] {
   const joined: Fields[] = []
