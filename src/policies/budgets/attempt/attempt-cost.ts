@@ -25,14 +25,16 @@ export class AttemptCost {
     const usage: Usage = {
       $typeName: 'llmgateway.v1.Usage',
       input: tokens,
+      cacheWrite: caching === 'no' ? 0 : tokens,
+      cacheWrite1h: caching === '1h' ? tokens : 0,
       output: MANY,
+      reasoning: 0,
       estimated: true,
-      ...(caching !== 'no' && { cacheWrite: tokens }),
-      ...(caching === '1h' && { cacheWrite1h: tokens }),
-      ...(serviceTier !== undefined && { serviceTier }),
     }
+    if (serviceTier !== undefined) usage.serviceTier = serviceTier
     const said = price.bill(usage)
-    const reasoned = price.bill({ ...usage, reasoning: MANY })
+    usage.reasoning = MANY
+    const reasoned = price.bill(usage)
     this.input = said?.input ?? 0
     this.perOutput = Math.max(said?.output ?? 0, reasoned?.output ?? 0) / MANY
   }

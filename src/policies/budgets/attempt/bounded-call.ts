@@ -24,7 +24,8 @@ export function boundedCall<C extends Call & Routed>(
   const providerOptions = boundOptions(request.providerOptions, maxTokens)
   return {
     ...call,
-    request: { ...request, maxTokens, providerOptions },
+    // Not a spread: Node 20 gives each object with a new property after one a hidden class of its own, and readers miss.
+    request: Object.assign({}, request, { maxTokens, providerOptions }),
     warnings: warningsFor(call, plan, hold, maxTokens),
   }
 }
