@@ -90,6 +90,7 @@ export const rows: readonly Row[] = [
     gateway: 'budgeted',
     reference: 'recorded',
     bar: 1.04,
+    survivorsBar: 1000,
   },
   {
     ...manyCalls,
