@@ -119,10 +119,11 @@ return 1
 /**
  * Sets all that a gateway has spent and reserved, at regular times and after Redis has lost it. ARGV: the gateway, the
  * epoch that it knows or nothing, one to begin, the lease in ms, how long gateways take to set again what was lost in ms,
- * the keeper of what was added to limits, the number of open attempts, each with its id and amount; then for each budget what the gateway has spent and reserved,
- * what its ledger knew when it began or nothing, what was added to the limit as far as the keeper knows, when the hash may
- * be forgotten, and the fields of others to set again, or - where nothing is lost. What is set again is no longer unknown:
- * a gateway that began after the loss may have added it as something that only its ledger knows.
+ * the keeper of what was added to limits, the number of open attempts, each with its id and amount; then for each budget
+ * what the gateway has spent and reserved, what its ledger knew when it began or nothing, what was added to the limit as
+ * far as the keeper knows, when the hash may be forgotten, and the fields of others to set again, or - where nothing is
+ * lost. What is set again is no longer unknown: a gateway that began after the loss may have added it as something that
+ * only its ledger knows.
  * Reply: the epoch, for how long sums may still be incomplete in ms, then the sums of each budget.
  */
 export const syncBudgetsScript = defineScript(`${SUM}
