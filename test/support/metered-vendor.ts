@@ -29,6 +29,8 @@ const PIECE = 'A'.repeat(250)
 /** Tokens of the input of any text by the vendor's count, and of one input of an embedding call. */
 const INPUT_TOKENS = 4
 const EMBED_TOKENS = 2
+/** Tokens at most that a budget adds for what is around a text. */
+const AROUND_TEXT = 16
 /** Output tokens at most that are charged for a response that was lost. */
 const MOST_LOST = 1_000
 /** In nano-dollars for one token. */
@@ -80,8 +82,8 @@ export class Served {
   }
 
   /**
-   * What is to be charged, at least and at most: they differ where `isBounded` is false and a response was lost that the
-   * vendor may have generated to its end.
+   * What is to be charged, at least and at most: they differ for a response of which nothing arrived, and where
+   * `isBounded` is false and a response was lost that the vendor may have generated to its end.
    */
   nano(isBounded: boolean): readonly [least: number, most: number] {
     if (this.#end === 'refused') return [0, 0]
@@ -89,15 +91,20 @@ export class Served {
       return exactly(this.#end ? EMBED_TOKENS * this.#inputs.length : estimated(this.#inputs.join('')), 0)
     const output = PIECE_TOKENS * this.#pieces
     if (this.#end) return exactly(INPUT_TOKENS, output)
-    const input = this.#pieces > 0 ? INPUT_TOKENS : estimated(this.question)
-    if (!this.#runsOn) return exactly(input, output)
+    const [least, most] = this.#pieces > 0 ? [INPUT_TOKENS, INPUT_TOKENS] : inputOfLost(this.question)
+    if (!this.#runsOn) return [cost(least, output), cost(most, output)]
     const assumed = Math.max(output, Math.min(this.#maxTokens ?? MOST_LOST, MOST_LOST))
-    return [cost(input, isBounded ? assumed : output), cost(input, assumed)]
+    return [cost(least, isBounded ? assumed : output), cost(most, assumed)]
   }
 }
 
 function estimated(text: string): number {
   return textTokens(Buffer.byteLength(text))
+}
+
+/** Input tokens of a response of which nothing has arrived: a budget charges what it has estimated, at most one for each byte. */
+function inputOfLost(text: string): readonly [least: number, most: number] {
+  return [Math.min(estimated(text), INPUT_TOKENS), Buffer.byteLength(text) + AROUND_TEXT]
 }
 
 function exactly(input: number, output: number): readonly [number, number] {
