@@ -102,7 +102,7 @@ function estimated(text: string): number {
   return textTokens(Buffer.byteLength(text))
 }
 
-/** Input tokens of a response of which nothing has arrived: a budget charges what it has estimated, at most one for each byte. */
+/** Input tokens of a response of which nothing has arrived: a budget charges what it has estimated. */
 function inputOfLost(text: string): readonly [least: number, most: number] {
   return [Math.min(estimated(text), INPUT_TOKENS), Buffer.byteLength(text) + AROUND_TEXT]
 }
