@@ -8,8 +8,7 @@ import { askEmbed } from './http/ask-embed.ts'
 import type { Connection } from './http/connection.ts'
 import { countTokens } from './http/count-tokens.ts'
 import { fetchJson } from './http/fetch-json.ts'
-import { optionsFor } from './http/provider-options.ts'
-import { otherNames } from './names.ts'
+import { optionsFor, otherNames } from './names.ts'
 import { createPuller } from './pulls/pull.ts'
 
 /** Time that listing the models may take when a quarantined key is probed, in ms. */

@@ -10,9 +10,9 @@ import { failedReply, reportedError } from '../failures/failed-reply.ts'
 import type { VendorError } from '../failures/vendor-error.ts'
 import { vendorWords } from '../failures/vendor-words.ts'
 import type { ModelRules } from '../model-rules.ts'
+import { optionsFor } from '../names.ts'
 import type { HttpClient, HttpHeaders, HttpRequest } from './http-client.ts'
 import { MediaUrls } from './media-urls.ts'
-import { optionsFor } from './provider-options.ts'
 
 /** Known facts of models, without a request to the vendor. */
 export interface ModelCatalogue {

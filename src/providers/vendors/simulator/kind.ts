@@ -19,6 +19,7 @@ import { failedReply } from '../../failures/failed-reply.ts'
 import type { VendorError } from '../../failures/vendor-error.ts'
 import { ChatReply } from '../../http/chat-reply.ts'
 import { Watchdog } from '../../http/watchdog.ts'
+import { optionsFor } from '../../names.ts'
 import { usageFrom } from '../../prices/usage.ts'
 import { chatOf } from '../../prompt-as-chat.ts'
 import { embed } from './embed.ts'
@@ -68,9 +69,8 @@ export const simulator: ProviderKind = {
 }
 
 function createSimulator(settings: ProviderSettings, clock: Clock, models: ModelKnowledge): Provider {
-  const ownOptions = ({ providerOptions }: AnyRequest) => providerOptions[settings.name] ?? providerOptions['simulator']
   const optionsOf = (request: AnyRequest): Options => {
-    const parsed = options.safeParse({ ...settings.options, ...ownOptions(request) })
+    const parsed = options.safeParse({ ...settings.options, ...optionsFor(settings, request) })
     if (parsed.success) return parsed.data
     const field = `provider_options.${settings.name}.${parsed.error.issues[0]?.path.join('.') ?? ''}`
     throw new GatewayError('INVALID_REQUEST', `${field}: ${parsed.error.issues[0]?.message ?? 'invalid'}`)
@@ -99,7 +99,7 @@ function createSimulator(settings: ProviderSettings, clock: Clock, models: Model
       completes: true,
       ...(contextWindow !== undefined && { contextWindow }),
     }),
-    windowFor: (request) => options.safeParse(ownOptions(request)).data?.context_window,
+    windowFor: (request) => options.safeParse(optionsFor(settings, request)).data?.context_window,
     close: async () => {},
   }
 }
